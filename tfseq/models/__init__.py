@@ -1,1 +1,5 @@
-"""See the package docstring of tfseq."""
+"""Models built from the layers."""
+
+from tfseq.models.language_model import LanguageModel
+
+__all__ = ["LanguageModel"]

@@ -1,0 +1,194 @@
+"""The recurrent language model: token ids in, logits of the next token out."""
+
+import keras
+from keras import ops
+
+from tfseq.layers import RecurrentStack
+
+
+@keras.saving.register_keras_serializable(package="tfseq")
+class LanguageModel(keras.Model):
+    r"""P(x_{t+1} | x_1, ..., x_t) by a stack of recurrent layers.
+
+    X_t = onehot(x_t), or row x_t of an embedding table;
+    H_t = the stack's output at step t;
+    O_t = H_t W_hq + b_q;  P(x_{t+1} = k | x_1, ..., x_t) = softmax(O_t)_k.
+
+    With `dropout`, every connection that does not go through time is dropped with that
+    probability while training: between the layers of the stack and before the output layer
+    (Zaremba et al., 2014, https://arxiv.org/abs/1409.2329).
+
+    Args:
+        vocabulary_size: positive integer, V.
+        cell: `"rnn"`, `"gru"`, `"lstm"`, or a function `units -> cell` (registered with Keras
+            if the model is to be saved).
+        units: positive integer, the size of each layer's hidden state.
+        num_layers: positive integer, layers in the stack.
+        dropout: probability in [0, 1).
+        embedding_size: positive integer, columns of the embedding table; None feeds one-hot
+            vectors of size V.
+        tie_embeddings: use the embedding table, transposed, as W_hq (Press and Wolf, 2017,
+            https://arxiv.org/abs/1608.05859). Needs `embedding_size == units`.
+        bidirectional: refused when True; such a model would see the future.
+
+    Call arguments:
+        ids: int32 `[B, T]`, each in [0, V).
+        states: list of float `[B, units]`, one entry a layer, an LSTM's entry being the pair
+            `[h, c]`; None starts from zeros.
+        return_states: return `(logits, states)` instead of the logits alone.
+        mask: bool `[B, T]`; a step with False keeps the state and repeats the output before it.
+        training: applies dropout when True.
+
+    Returns:
+        Logits, float `[B, T, V]`; with `return_states` also the states after the last step.
+
+    Raises:
+        ValueError: an argument breaks its rule; the message names it.
+
+    Example:
+
+    >>> import numpy as np
+    >>> model = LanguageModel(28, cell="lstm", units=8)
+    >>> logits, states = model(np.zeros([2, 5], "int32"), return_states=True)
+    >>> logits.shape, [h.shape for h in states[0]]
+    (TensorShape([2, 5, 28]), [TensorShape([2, 8]), TensorShape([2, 8])])
+
+    Source: Mikolov et al., Recurrent neural network based language model, Interspeech 2010.
+    """
+
+    def __init__(
+        self,
+        vocabulary_size: int,
+        cell="gru",
+        units: int = 256,
+        num_layers: int = 1,
+        dropout: float = 0.0,
+        embedding_size: int | None = None,
+        tie_embeddings: bool = False,
+        bidirectional: bool = False,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if bidirectional:
+            raise ValueError(
+                "`bidirectional` must be False: a language model that reads both ways sees the "
+                "future that it is to predict. Received: bidirectional=True. Use "
+                "`tfseq.RecurrentStack(..., bidirectional=True)` for labels and tags."
+            )
+        _check_positive_integer("vocabulary_size", vocabulary_size)
+        if embedding_size is not None:
+            _check_positive_integer("embedding_size", embedding_size)
+        if tie_embeddings and embedding_size != units:
+            raise ValueError(
+                "`tie_embeddings` uses the embedding table as the output layer and needs "
+                "`embedding_size` equal to `units`. "
+                f"Received: embedding_size={embedding_size}, units={units}."
+            )
+        self.vocabulary_size = vocabulary_size
+        self.cell = cell
+        self.units = units
+        self.num_layers = num_layers
+        self.dropout = dropout
+        self.embedding_size = embedding_size
+        self.tie_embeddings = tie_embeddings
+
+        self.embedding = None
+        if embedding_size is not None:
+            self.embedding = keras.layers.Embedding(
+                vocabulary_size, embedding_size, dtype=self.dtype_policy, name="embedding"
+            )
+        self.stack = RecurrentStack(
+            cell, units, num_layers, dropout=dropout, dtype=self.dtype_policy, name="stack"
+        )
+        self.output_dropout = keras.layers.Dropout(
+            dropout, dtype=self.dtype_policy, name="output_dropout"
+        )
+        self.build((None, None))
+
+    def build(self, input_shape):
+        """Create all weights; the constructor has called this already."""
+        if self.built:
+            return
+        features = self.vocabulary_size
+        if self.embedding is not None:
+            self.embedding.build(input_shape)
+            features = self.embedding_size
+        self.stack.build((None, None, features))
+        if not self.tie_embeddings:
+            self.output_kernel = self.add_weight(
+                shape=(self.hidden_size, self.vocabulary_size),
+                initializer="glorot_uniform",
+                name="output_kernel",
+            )
+        self.output_bias = self.add_weight(
+            shape=(self.vocabulary_size,), initializer="zeros", name="output_bias"
+        )
+        self.built = True
+
+    @property
+    def hidden_size(self) -> int:
+        """Size D of the vectors that the output layer reads."""
+        return self.units
+
+    def call(self, ids, states=None, return_states=False, mask=None, training=None):
+        hidden, states = self.hidden(ids, states, mask=mask, training=training)
+        logits = self.logits(hidden)
+        return (logits, states) if return_states else logits
+
+    def hidden(self, ids, states=None, mask=None, training=None):
+        """Run the stack: ids int `[B, T]` -> (H float `[B, T, D]`, states)."""
+        outputs, states = self.stack(
+            self._embed(ids), initial_state=states, mask=mask, training=training
+        )
+        return self.output_dropout(outputs, training=training), states
+
+    def logits(self, hidden):
+        """The output layer: H float `[..., D]` -> O float `[..., V]`."""
+        if self.tie_embeddings:
+            kernel = ops.transpose(self.embedding.embeddings)
+        else:
+            kernel = self.output_kernel
+        kernel = ops.cast(kernel, self.compute_dtype)
+        bias = ops.cast(self.output_bias, self.compute_dtype)
+        return ops.matmul(ops.cast(hidden, self.compute_dtype), kernel) + bias
+
+    def step(self, ids, states):
+        """One step without a loop: ids int `[B]`, states -> (logits `[B, V]`, states)."""
+        outputs, states = self.stack.step(self._embed(ids), states)
+        return self.logits(outputs), states
+
+    def initial_states(self, batch_size):
+        """The zero states for `batch_size` sequences, as `call` takes and returns them."""
+        return self.stack.get_initial_state(batch_size)
+
+    def _embed(self, ids):
+        if self.embedding is not None:
+            return self.embedding(ids)
+        return ops.one_hot(ids, self.vocabulary_size, dtype=self.compute_dtype)
+
+    def get_config(self):
+        cell = self.cell if isinstance(self.cell, str) else keras.saving.serialize_keras_object(
+            self.cell
+        )
+        return {
+            **super().get_config(),
+            "vocabulary_size": self.vocabulary_size,
+            "cell": cell,
+            "units": self.units,
+            "num_layers": self.num_layers,
+            "dropout": self.dropout,
+            "embedding_size": self.embedding_size,
+            "tie_embeddings": self.tie_embeddings,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        config = dict(config)
+        if isinstance(config["cell"], dict):
+            config["cell"] = keras.saving.deserialize_keras_object(config["cell"])
+        return cls(**config)
+
+
+def _check_positive_integer(name: str, value: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"`{name}` must be a positive integer. Received: {value!r}.")
