@@ -1,0 +1,66 @@
+"""Batches cut from arrays: gathered in NumPy many at a time, handed out one by one in C++."""
+
+import mmap
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+# About this many values are gathered per call into Python: enough to make the call's own cost
+# vanish, few enough to stay in cache and to keep two blocks in memory unnoticed.
+BLOCK_VALUES = 1 << 18
+
+Gather = Callable[[int, int], tuple[np.ndarray, ...]]
+
+
+def batches_from_blocks(
+    gather: Gather, start: int, stop: int, element_spec: tuple[tf.TensorSpec, ...]
+) -> tf.data.Dataset:
+    """Return batches `start` to `stop - 1` as a dataset of known cardinality.
+
+    One element per call from Python costs tens of microseconds, so `gather` is asked for many
+    batches at once and the block is taken apart by `Dataset.unbatch`, which is C++. The next
+    block is gathered while this one is used.
+
+    Args:
+        gather: A pure function `(first, last) -> arrays`. Each array holds batches `first` to
+            `last - 1` along its leading axis.
+        start: Number of the first batch.
+        stop: Number after the last batch.
+        element_spec: Shape and dtype of each component of one batch.
+
+    Returns:
+        A `tf.data.Dataset` of tuples that match `element_spec`.
+    """
+    values_per_batch = max(spec.shape.num_elements() for spec in element_spec)
+    batches_per_block = max(1, BLOCK_VALUES // max(1, values_per_batch))
+
+    def block(first: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        last = tf.minimum(first + batches_per_block, stop)
+        arrays = tf.numpy_function(
+            lambda first, last: gather(int(first), int(last)),
+            [first, last],
+            [spec.dtype for spec in element_spec],
+        )
+        return tuple(
+            tf.ensure_shape(array, [None, *spec.shape])
+            for array, spec in zip(arrays, element_spec, strict=True)
+        )
+
+    dataset = tf.data.Dataset.range(start, stop, batches_per_block)
+    dataset = dataset.map(block).prefetch(1).unbatch()
+    return dataset.apply(tf.data.experimental.assert_cardinality(stop - start))
+
+
+def release_pages(array: np.ndarray) -> None:
+    """Let the system take back the memory through which a memory-mapped array was read.
+
+    Pages of a file that were touched count as this process's memory until they are given back.
+    What they hold stays in the system's file cache, so reading them again is cheap. Arrays that
+    are not views of a memory-mapped file are left alone, and so are copy-on-write ones, whose
+    changed pages would be lost.
+    """
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    if isinstance(array, np.memmap) and array.mode != "c" and hasattr(mmap, "MADV_DONTNEED"):
+        array.base.madvise(mmap.MADV_DONTNEED)

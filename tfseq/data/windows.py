@@ -1,0 +1,209 @@
+"""Windows of token ids for training: random, or sequential so that the state carries over."""
+
+import operator
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from tfseq.data.blocks import batches_from_blocks, release_pages
+from tfseq.errors import InputError
+
+# The system maps up to 64 KiB round each page that is read. So this many windows of a
+# memory-mapped array, read at random places, hold at most about 32 MiB of it.
+_ROWS_PER_RELEASE = 512
+
+
+def num_batches(num_tokens: int, batch_size: int, num_steps: int, offset: int = 0) -> int:
+    """Return how many batches of windows one epoch holds, random or sequential.
+
+    Each window needs `num_steps` inputs, and the last one a target besides:
+    `(num_tokens - offset - 1) // (batch_size * num_steps)`.
+
+    >>> num_batches(35, batch_size=2, num_steps=5)
+    3
+    """
+    return max(0, num_tokens - offset - 1) // (batch_size * num_steps)
+
+
+def random_windows(
+    ids: np.ndarray | Sequence[int],
+    batch_size: int,
+    num_steps: int,
+    seed: int = 0,
+    epoch: int = 0,
+    start_batch: int = 0,
+    offset: int | None = None,
+) -> tf.data.Dataset:
+    """Return one epoch of windows that do not overlap, in random order.
+
+    From `offset` on, `ids` is cut into stretches of `num_steps`. They are shuffled and dealt
+    into batches; what does not fill a batch is left out. `(seed, epoch)` determine offset and
+    order, and `start_batch` leaves out the first batches, so that an epoch can be taken up
+    where it was left. The order takes 4 bytes of memory per window, the ids none if they are
+    memory-mapped.
+
+    Args:
+        ids: Token ids, one-dimensional, of any integer type; may be a `np.memmap`.
+        batch_size: Windows per batch, B.
+        num_steps: Tokens per window, T.
+        seed: A non-negative integer.
+        epoch: Number of the epoch, from 0. Each has its own offset and order.
+        start_batch: Number of the batch to begin with.
+        offset: Tokens to leave out at the front, in `[0, num_steps)`. By default it is drawn for
+            each epoch, so that the windows' edges move; when there is hardly enough text, only
+            so far that one batch remains.
+
+    Returns:
+        A `tf.data.Dataset` of `(inputs, targets)`, both int32 `[B, T]`, of known cardinality.
+        Targets are the inputs one step on.
+
+    Raises:
+        InputError: `ids` are too few for one batch.
+        TypeError, ValueError: An argument is of the wrong type or out of range.
+
+    Example:
+
+    >>> import numpy as np
+    >>> windows = random_windows(np.arange(35), batch_size=2, num_steps=5, seed=1)
+    >>> int(windows.cardinality())
+    3
+    >>> inputs, targets = next(iter(windows))
+    >>> bool((targets.numpy() == inputs.numpy() + 1).all())
+    True
+    """
+    ids = as_token_ids(ids)
+    rng, offset = _begin_epoch(len(ids), batch_size, num_steps, seed, epoch, offset)
+    stop = num_batches(len(ids), batch_size, num_steps, offset)
+    num_windows = (len(ids) - offset - 1) // num_steps
+    order = np.arange(num_windows, dtype=np.min_scalar_type(num_windows))
+    rng.shuffle(order)
+
+    def starts(first: int, last: int) -> np.ndarray:
+        chosen = order[first * batch_size : last * batch_size]
+        return chosen.astype(np.int64) * num_steps + offset
+
+    return _windows(ids, starts, batch_size, num_steps, start_batch, stop)
+
+
+def sequential_windows(
+    ids: np.ndarray | Sequence[int],
+    batch_size: int,
+    num_steps: int,
+    seed: int = 0,
+    epoch: int = 0,
+    start_batch: int = 0,
+    offset: int | None = None,
+) -> tf.data.Dataset:
+    """Return one epoch of windows in which row i of a batch continues row i of the one before.
+
+    From `offset` on, `ids` is cut into `batch_size` equal rows, and each row into windows of
+    `num_steps` from left to right. So the recurrent state can be carried from batch to batch.
+    Tokens that fill no row or window are left out.
+
+    Args:
+        ids: Token ids, one-dimensional, of any integer type; may be a `np.memmap`.
+        batch_size: Rows, B.
+        num_steps: Tokens per window, T.
+        seed: A non-negative integer.
+        epoch: Number of the epoch, from 0. Each has its own offset.
+        start_batch: Number of the batch to begin with.
+        offset: Tokens to leave out at the front, in `[0, num_steps)`. By default it is drawn for
+            each epoch, so that the windows' edges move; when there is hardly enough text, only
+            so far that one batch remains.
+
+    Returns:
+        A `tf.data.Dataset` of `(inputs, targets)`, both int32 `[B, T]`, of known cardinality.
+        Targets are the inputs one step on.
+
+    Raises:
+        InputError: `ids` are too few for one batch.
+        TypeError, ValueError: An argument is of the wrong type or out of range.
+
+    Example:
+
+    >>> import numpy as np
+    >>> windows = sequential_windows(np.arange(35), batch_size=2, num_steps=5, offset=0)
+    >>> for inputs, targets in windows:
+    ...     print(*inputs.numpy())
+    [0 1 2 3 4] [17 18 19 20 21]
+    [5 6 7 8 9] [22 23 24 25 26]
+    [10 11 12 13 14] [27 28 29 30 31]
+    """
+    ids = as_token_ids(ids)
+    _, offset = _begin_epoch(len(ids), batch_size, num_steps, seed, epoch, offset)
+    stop = num_batches(len(ids), batch_size, num_steps, offset)
+    row_starts = offset + np.arange(batch_size) * ((len(ids) - offset - 1) // batch_size)
+
+    def starts(first: int, last: int) -> np.ndarray:
+        return (np.arange(first, last)[:, np.newaxis] * num_steps + row_starts).ravel()
+
+    return _windows(ids, starts, batch_size, num_steps, start_batch, stop)
+
+
+def as_token_ids(ids: np.ndarray | Sequence[int]) -> np.ndarray:
+    """Return `ids` as a one-dimensional integer array, without copying an array."""
+    array = np.asarray(ids)
+    if array.ndim != 1 or not np.issubdtype(array.dtype, np.integer):
+        raise TypeError(
+            "`ids` must be a one-dimensional array of integers. "
+            f"Received: shape {array.shape}, dtype {array.dtype}."
+        )
+    return array
+
+
+def check_at_least(name: str, value: int, minimum: int) -> None:
+    """Raise a `ValueError` unless the argument `name` is an integer of `minimum` or more."""
+    if operator.index(value) < minimum:
+        raise ValueError(
+            f"`{name}` must be an integer of at least {minimum}. Received: {name}={value}."
+        )
+
+
+def _begin_epoch(
+    num_tokens: int, batch_size: int, num_steps: int, seed: int, epoch: int, offset: int | None
+) -> tuple[np.random.Generator, int]:
+    """Check the arguments; return the epoch's random generator and its offset."""
+    check_at_least("batch_size", batch_size, 1)
+    check_at_least("num_steps", num_steps, 1)
+    check_at_least("seed", seed, 0)
+    check_at_least("epoch", epoch, 0)
+    if offset is not None and not 0 <= operator.index(offset) < num_steps:
+        raise ValueError(f"`offset` must be in [0, num_steps={num_steps}). Received: {offset}.")
+    needed = batch_size * num_steps + 1 + (offset or 0)
+    if num_tokens < needed:
+        raise InputError(
+            f"The text is too short for one batch: `batch_size` {batch_size} x `num_steps` "
+            f"{num_steps} needs at least {needed:,} tokens. Received: {num_tokens:,} tokens. "
+            "Give more text, or smaller batches or windows."
+        )
+    rng = np.random.default_rng([seed, epoch])
+    drawn = int(rng.integers(min(num_steps, num_tokens - needed + 1)))
+    return rng, drawn if offset is None else offset
+
+
+def _windows(ids, starts, batch_size, num_steps, start_batch, stop) -> tf.data.Dataset:
+    """Return batches `start_batch` to `stop - 1`; `starts` gives where their windows begin."""
+    check_at_least("start_batch", start_batch, 0)
+    if start_batch > stop:
+        raise ValueError(
+            f"`start_batch` must be at most {stop}, the number of batches in this epoch. "
+            f"Received: {start_batch}."
+        )
+    rows = np.lib.stride_tricks.sliding_window_view(ids, num_steps + 1)
+
+    def gather(first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
+        places = starts(first, last)
+        inputs = np.empty([len(places), num_steps], np.int32)
+        targets = np.empty_like(inputs)
+        for begin in range(0, len(places), _ROWS_PER_RELEASE):
+            part = slice(begin, begin + _ROWS_PER_RELEASE)
+            windows = rows[places[part]]
+            inputs[part] = windows[:, :-1]
+            targets[part] = windows[:, 1:]
+            release_pages(ids)
+        shape = (last - first, batch_size, num_steps)
+        return inputs.reshape(shape), targets.reshape(shape)
+
+    spec = tf.TensorSpec([batch_size, num_steps], tf.int32)
+    return batches_from_blocks(gather, start_batch, stop, (spec, spec))
