@@ -1,1 +1,22 @@
-"""See the package docstring of tfseq."""
+"""Corpora, tokenizers, vocabulary and token counts."""
+
+from tfseq.text.char_tokenizer import CharTokenizer
+from tfseq.text.corpus import Corpus, open_corpus
+from tfseq.text.counting import TokenCounts, count_tokens
+from tfseq.text.normalization import normalize
+from tfseq.text.tokenizers import Tokenizer, make_tokenizer
+from tfseq.text.vocabulary import Vocabulary
+from tfseq.text.vocabulary_tables import VocabularyTables
+
+__all__ = [
+    "CharTokenizer",
+    "Corpus",
+    "TokenCounts",
+    "Tokenizer",
+    "Vocabulary",
+    "VocabularyTables",
+    "count_tokens",
+    "make_tokenizer",
+    "normalize",
+    "open_corpus",
+]

@@ -1,0 +1,77 @@
+"""How often each token occurs in a stream of text."""
+
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from os import cpu_count
+
+import tensorflow as tf
+
+from tfseq.text.tokenizers import Tokenizer
+
+
+@dataclass(frozen=True)
+class TokenCounts:
+    """Token counts of some text. Those of several texts add up to those of all.
+
+    Attributes:
+        num_tokens: the number of tokens.
+        counts: how often each different token occurs.
+
+    >>> a, b = TokenCounts(3, Counter("aab")), TokenCounts(1, Counter("a"))
+    >>> a + b
+    TokenCounts(num_tokens=4, counts=Counter({'a': 3, 'b': 1}))
+    >>> (a + b) - b == a
+    True
+    """
+
+    num_tokens: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def __add__(self, other: "TokenCounts") -> "TokenCounts":
+        return TokenCounts(self.num_tokens + other.num_tokens, self.counts + other.counts)
+
+    def __sub__(self, other: "TokenCounts") -> "TokenCounts":
+        return TokenCounts(self.num_tokens - other.num_tokens, self.counts - other.counts)
+
+
+def count_tokens(texts: Iterable[str], tokenizer: Tokenizer) -> TokenCounts:
+    """Counts the tokens of a stream of texts, in constant memory and on every core.
+
+    Args:
+        texts: pieces of text, such as `Corpus.chunks(tokenizer)`. About a million characters
+            each is a good size.
+        tokenizer: what splits them.
+
+    >>> from tfseq.text import CharTokenizer
+    >>> count_tokens(["aab", "a"], CharTokenizer())
+    TokenCounts(num_tokens=4, counts=Counter({'a': 3, 'b': 1}))
+    """
+    num_tokens, counts = 0, Counter()
+    for part in _parallel_map(lambda text: _count(text, tokenizer), texts):
+        num_tokens += part.num_tokens
+        counts.update(part.counts)
+    return TokenCounts(num_tokens, counts)
+
+
+def _count(text: str, tokenizer: Tokenizer) -> TokenCounts:
+    tokens = tokenizer.tokenize(tf.constant(text))
+    different, _, counts = tf.unique_with_counts(tokens)
+    names = [token.decode() for token in different.numpy()]
+    pairs = zip(names, counts.numpy().tolist(), strict=True)
+    return TokenCounts(int(tf.size(tokens)), Counter(dict(pairs)))
+
+
+def _parallel_map(function, items: Iterable) -> Iterator:
+    # TensorFlow's ops release the interpreter lock. Only as many items are read ahead as there
+    # are workers, so memory stays constant.
+    workers = min(cpu_count() or 1, 8)
+    with ThreadPoolExecutor(workers) as pool:
+        pending = deque()
+        for item in items:
+            pending.append(pool.submit(function, item))
+            if len(pending) > workers:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()

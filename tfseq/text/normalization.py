@@ -1,0 +1,61 @@
+"""What is done to text before it is split into tokens, in graph."""
+
+import tensorflow as tf
+import tensorflow_text as tf_text
+
+NORMALIZATIONS = ("none", "nfkc", "letters")
+
+
+def normalize(
+    strings: tf.Tensor, normalization: str = "none", case_fold: bool = False
+) -> tf.Tensor:
+    r"""Normalizes UTF-8 strings. Invalid bytes first become U+FFFD, whatever is asked for.
+
+    - `none` leaves the text as it is.
+    - `nfkc` is Unicode's normal form KC: compatibility characters become plain ones (`ﬁ` → `fi`,
+      `Ａ` → `A`), and a letter and its accents become one character where there is one.
+    - `letters` is the textbook's: every longest run of other than A-Z and a-z becomes one line
+      break if it holds one (`\n` or `\r`), otherwise one space; then letters are lower-cased.
+      No other characters remain.
+
+    Case folding is Unicode's NFKC_Casefold. It implies `nfkc`, drops invisible characters such
+    as the soft hyphen, and, unlike lower-casing, depends on no neighbour and on no locale.
+
+    Args:
+        strings: string tensor of any shape.
+        normalization: `none`, `nfkc` or `letters`.
+        case_fold: whether to fold case too; `letters` does so anyway.
+
+    Returns:
+        A string tensor of the same shape.
+
+    Raises:
+        ValueError: if `normalization` is unknown.
+
+    >>> import tensorflow as tf
+    >>> print(normalize(tf.constant("The Time\n\n Traveller, 1895"), "letters").numpy())
+    b'the time\ntraveller '
+    >>> print(normalize(tf.constant("Ｔhe ﬁrst Straße"), "none", case_fold=True).numpy().decode())
+    the first strasse
+    """
+    check_normalization(normalization)
+    strings = tf.strings.unicode_transcode(strings, "UTF-8", "UTF-8", errors="replace")
+    if normalization == "letters":
+        # Runs with a line break go first; the runs that remain have none.
+        strings = tf.strings.regex_replace(strings, r"[^A-Za-z\n\r]*[\n\r][^A-Za-z]*", "\n")
+        strings = tf.strings.regex_replace(strings, r"[^A-Za-z\n]+", " ")
+        return tf.strings.lower(strings)
+    if normalization == "nfkc":
+        strings = tf_text.normalize_utf8(strings, "NFKC")
+    if case_fold:
+        strings = tf_text.case_fold_utf8(strings)
+    return strings
+
+
+def check_normalization(normalization: str) -> None:
+    """Raises ValueError if there is no normalization of that name."""
+    if normalization not in NORMALIZATIONS:
+        raise ValueError(
+            f"`normalization` must be one of {', '.join(NORMALIZATIONS)}. "
+            f"Received: {normalization!r}."
+        )

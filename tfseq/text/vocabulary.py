@@ -1,0 +1,190 @@
+"""The tokens a model knows, and their ids."""
+
+import functools
+import hashlib
+import os
+import re
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import tensorflow as tf
+
+from tfseq.errors import InputError
+from tfseq.text.vocabulary_tables import VocabularyTables
+
+UNKNOWN = "<unk>"
+
+_ESCAPES = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t", " ": "\\s"}
+_UNESCAPES = {escaped: raw for raw, escaped in _ESCAPES.items()}
+
+
+class Vocabulary:
+    r"""An ordered set of tokens; a token's id is its place. Id 0 is `<unk>`, every unknown token.
+
+    Args:
+        tokens: the tokens in the order of their ids. `<unk>` is put first if it is not there.
+
+    Raises:
+        ValueError: if a token is empty, not encodable in UTF-8, or comes twice.
+
+    >>> vocabulary = Vocabulary(["a", "b", "\n"])
+    >>> vocabulary.token_to_id(["b", "z", "\n"]).numpy().tolist()
+    [2, 0, 3]
+    >>> vocabulary.id_to_token([1, 2, 99]).numpy().tolist()
+    [b'a', b'b', b'<unk>']
+    """
+
+    def __init__(self, tokens: Iterable[str]):
+        tokens = tuple(tokens)
+        if tokens[:1] != (UNKNOWN,):
+            tokens = (UNKNOWN, *tokens)
+        _check(tokens)
+        self.tokens = tokens
+
+    @classmethod
+    def build(
+        cls,
+        counts: Mapping[str, int],
+        min_frequency: int = 1,
+        max_size: int | None = None,
+        reserved_tokens: Iterable[str] = (),
+    ) -> "Vocabulary":
+        """Makes a vocabulary from token counts.
+
+        The order is `<unk>`, the reserved tokens, then falling frequency, ties in code-point
+        order; it depends on the counts alone.
+
+        Args:
+            counts: how often each token occurs.
+            min_frequency: rarer tokens are left out. At least 1.
+            max_size: the most ids there may be, `<unk>` and reserved tokens included, or None.
+            reserved_tokens: tokens that are in the vocabulary whatever the counts.
+
+        Raises:
+            ValueError: if `min_frequency` is below 1, or `max_size` has no room for the
+                reserved tokens.
+
+        >>> Vocabulary.build({"b": 2, "a": 2, "c": 3, "d": 1}, min_frequency=2).tokens
+        ('<unk>', 'c', 'a', 'b')
+        """
+        if min_frequency < 1:
+            raise ValueError(f"`min_frequency` must be at least 1. Received: {min_frequency}.")
+        first = tuple(dict.fromkeys((UNKNOWN, *reserved_tokens)))
+        if max_size is not None and max_size < len(first):
+            raise ValueError(
+                f"`max_size` must be at least {len(first)}, the number of reserved tokens with "
+                f"{UNKNOWN}. Received: {max_size}."
+            )
+        reserved = set(first)
+        frequent = (
+            token
+            for token, count in counts.items()
+            if count >= min_frequency and token not in reserved
+        )
+        ordered = sorted(frequent, key=lambda token: (-counts[token], token))
+        return cls((*first, *ordered)[:max_size])
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Vocabulary) and self.tokens == other.tokens
+
+    def __hash__(self) -> int:
+        return hash(self.tokens)
+
+    def __repr__(self) -> str:
+        return f"Vocabulary({len(self)} tokens, {self.fingerprint[:8]})"
+
+    def token_to_id(self, tokens: tf.Tensor | tf.RaggedTensor) -> tf.Tensor | tf.RaggedTensor:
+        """Returns the int32 ids of tokens, in graph; `<unk>`'s for those that are not known."""
+        return self._embedded_tables.token_to_id(tokens)
+
+    def id_to_token(self, ids: tf.Tensor | tf.RaggedTensor) -> tf.Tensor | tf.RaggedTensor:
+        """Returns the tokens of integer ids, in graph; `<unk>` for ids that there are not."""
+        return self._embedded_tables.id_to_token(ids)
+
+    def tables(self) -> VocabularyTables:
+        """Returns new lookup tables that hold this vocabulary."""
+        return VocabularyTables(self.tokens)
+
+    @functools.cached_property
+    def _embedded_tables(self) -> VocabularyTables:
+        # The first use may be inside a tf.data function; the tables must outlive it.
+        with tf.init_scope():
+            return self.tables()
+
+    def save(self, path: str | os.PathLike) -> None:
+        r"""Writes the vocabulary as UTF-8 text, one token a line, whole or not at all.
+
+        Newline, carriage return, tab, space and backslash within a token are written as
+        `\n`, `\r`, `\t`, `\s` and `\\`.
+        """
+        path = Path(path)
+        descriptor, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(self._file_bytes)
+            os.replace(aside, path)
+        except BaseException:
+            os.unlink(aside)
+            raise
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> "Vocabulary":
+        """Reads a vocabulary that `save` wrote.
+
+        Raises:
+            InputError: if the file is missing or is not a vocabulary; it names the line.
+        """
+        try:
+            text = Path(path).read_bytes().decode()
+        except FileNotFoundError:
+            raise InputError(f"There is no vocabulary file {path}.") from None
+        try:
+            return cls(unescape(line) for line in text.removesuffix("\n").split("\n"))
+        except ValueError as error:
+            raise InputError(f"{path} is not a vocabulary: {error}") from None
+
+    @property
+    def fingerprint(self) -> str:
+        """The SHA-256 digest, in hexadecimal, of the file that `save` writes."""
+        return hashlib.sha256(self._file_bytes).hexdigest()
+
+    @property
+    def _file_bytes(self) -> bytes:
+        return "".join(f"{escape(token)}\n" for token in self.tokens).encode()
+
+
+def escape(token: str) -> str:
+    r"""Writes a token without whitespace or ambiguity.
+
+    >>> print(escape("a b\n"))
+    a\sb\n
+    """
+    return re.sub(r"[\\\n\r\t ]", lambda match: _ESCAPES[match[0]], token)
+
+
+def unescape(line: str) -> str:
+    """Undoes `escape`; raises ValueError if the line is not what `escape` writes."""
+    token = re.sub(r"\\(?:.|$)", lambda match: _UNESCAPES.get(match[0], match[0]), line)
+    if escape(token) != line:
+        raise ValueError(f"{line!r} is not an escaped token.")
+    return token
+
+
+def _check(tokens: tuple[str, ...]) -> None:
+    seen = set()
+    for token in tokens:
+        if not isinstance(token, str):
+            raise TypeError(f"`tokens` must be strings. Received: {token!r}.")
+        if not token:
+            raise ValueError("`tokens` must not be empty strings. Received: ''.")
+        if token in seen:
+            raise ValueError(f"`tokens` must differ. Received twice: {token!r}.")
+        try:
+            token.encode()
+        except UnicodeEncodeError:
+            raise ValueError(f"`tokens` must be valid Unicode. Received: {token!r}.") from None
+        seen.add(token)
