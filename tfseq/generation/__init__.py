@@ -1,1 +1,5 @@
-"""See the package docstring of tfseq."""
+"""Writing and scoring text with a language model."""
+
+from tfseq.generation.sampling import sample
+
+__all__ = ["sample"]
