@@ -1,5 +1,6 @@
-"""Token ids to windows: random or sequential batches as `tf.data`, for training."""
+"""Token ids on disk, and windows of them as `tf.data`: the way from a corpus to batches."""
 
+from tfseq.data.evaluation import evaluation_windows
 from tfseq.data.windows import num_batches, random_windows, sequential_windows
 
-__all__ = ["num_batches", "random_windows", "sequential_windows"]
+__all__ = ["evaluation_windows", "num_batches", "random_windows", "sequential_windows"]

@@ -1,0 +1,82 @@
+"""Windows that measure a text: every token is predicted exactly once."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from tfseq.data.blocks import batches_from_blocks, release_pages
+from tfseq.data.windows import as_token_ids, check_at_least
+from tfseq.errors import InputError
+
+
+def evaluation_windows(
+    ids: np.ndarray | Sequence[int],
+    batch_size: int,
+    num_steps: int,
+    context: int | None = None,
+) -> tf.data.Dataset:
+    """Return batches in which every token but the first is a target of weight 1 exactly once.
+
+    The tokens are cut into `batch_size` contiguous rows, read from left to right: row i of a
+    batch continues row i of the one before, so the recurrent state is to be carried. The ends
+    of rows are padded to whole windows; padding has weight 0. Each row begins without what
+    came before it, so many rows give a slightly higher perplexity than one; with `batch_size`
+    1 the text is read in one pass.
+
+    Args:
+        ids: Token ids, one-dimensional, of any integer type; may be a `np.memmap`.
+        batch_size: Rows, B.
+        num_steps: Tokens per window, T.
+        context: The id of the token before the first, such as the last one of the training
+            text. With it the first token of `ids` is a target too.
+
+    Returns:
+        A `tf.data.Dataset` of `(inputs, targets, weights)`, each `[B, T]`; int32, int32 and
+        float32. Its cardinality is known.
+
+    Raises:
+        InputError: there is no token to predict.
+        TypeError, ValueError: An argument is of the wrong type or out of range.
+
+    Example:
+
+    >>> import numpy as np
+    >>> for batch in evaluation_windows(np.arange(10, 16), batch_size=2, num_steps=2, context=9):
+    ...     print(*(component.numpy().tolist() for component in batch))
+    [[9, 10], [12, 13]] [[10, 11], [13, 14]] [[1.0, 1.0], [1.0, 1.0]]
+    [[11, 0], [14, 0]] [[12, 0], [15, 0]] [[1.0, 0.0], [1.0, 0.0]]
+    """
+    ids = as_token_ids(ids)
+    check_at_least("batch_size", batch_size, 1)
+    check_at_least("num_steps", num_steps, 1)
+    first_target = 1 if context is None else 0
+    num_targets = len(ids) - first_target
+    if num_targets < 1:
+        raise InputError(
+            f"The text is too short to be evaluated: it needs at least {first_target + 1} "
+            f"tokens. Received: {len(ids)} tokens."
+        )
+    row_length = -(-num_targets // batch_size)
+    row_starts = np.arange(batch_size)[:, np.newaxis] * row_length
+    steps = np.arange(num_steps)
+
+    def gather(first: int, last: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        in_row = np.arange(first, last)[:, np.newaxis, np.newaxis] * num_steps + steps
+        number = row_starts + in_row
+        real = (in_row < row_length) & (number < num_targets)
+        places = np.where(real, number + first_target, 0)
+        targets = np.where(real, ids[places], 0).astype(np.int32)
+        inputs = np.where(real, ids[places - 1], 0).astype(np.int32)
+        if context is not None:
+            inputs[real & (places == 0)] = context
+        release_pages(ids)
+        return inputs, targets, real.astype(np.float32)
+
+    shape = [batch_size, num_steps]
+    spec = (
+        tf.TensorSpec(shape, tf.int32),
+        tf.TensorSpec(shape, tf.int32),
+        tf.TensorSpec(shape, tf.float32),
+    )
+    return batches_from_blocks(gather, 0, -(-row_length // num_steps), spec)
