@@ -3,7 +3,8 @@
 import keras
 from keras import activations, ops
 
-from tfseq.cells.recurrent_cell import RecurrentCell, resolve_activation
+from tfseq.cells.arguments import activation_function
+from tfseq.cells.recurrent_cell import RecurrentCell
 
 
 @keras.saving.register_keras_serializable(package="tfseq")
@@ -74,7 +75,9 @@ class GRUCell(RecurrentCell):
             bias_initializer,
             **kwargs,
         )
-        self.recurrent_activation = resolve_activation("recurrent_activation", recurrent_activation)
+        self.recurrent_activation = activation_function(
+            "recurrent_activation", recurrent_activation
+        )
         self.reset_after = bool(reset_after)
 
     @property
@@ -83,7 +86,7 @@ class GRUCell(RecurrentCell):
         return (2, columns) if self.reset_after else (columns,)
 
     def call(self, inputs, states, training=None):
-        (h,) = self.previous(inputs, states)
+        (h,) = self.previous_states(inputs, states)
         σ, φ = self.recurrent_activation, self.activation
 
         x = ops.matmul(inputs, self.kernel)

@@ -3,7 +3,8 @@
 import keras
 from keras import activations, ops
 
-from tfseq.cells.recurrent_cell import RecurrentCell, resolve_activation
+from tfseq.cells.arguments import activation_function
+from tfseq.cells.recurrent_cell import RecurrentCell
 
 
 @keras.saving.register_keras_serializable(package="tfseq")
@@ -73,7 +74,9 @@ class LSTMCell(RecurrentCell):
             bias_initializer,
             **kwargs,
         )
-        self.recurrent_activation = resolve_activation("recurrent_activation", recurrent_activation)
+        self.recurrent_activation = activation_function(
+            "recurrent_activation", recurrent_activation
+        )
         self.unit_forget_bias = bool(unit_forget_bias)
 
     def initial_bias(self, shape, dtype=None):
@@ -85,7 +88,7 @@ class LSTMCell(RecurrentCell):
         return ops.concatenate([b_i, b_f, b_co])
 
     def call(self, inputs, states, training=None):
-        h, c = self.previous(inputs, states)
+        h, c = self.previous_states(inputs, states)
         σ, φ = self.recurrent_activation, self.activation
 
         a = ops.matmul(inputs, self.kernel) + ops.matmul(h, self.recurrent_kernel)

@@ -1,22 +1,23 @@
-"""What the three cells share: their arguments, their weights and the checks of one step."""
-
-from collections.abc import Sequence
+"""What the three cells share: arguments, weights, states and the checks of one step."""
 
 import keras
 from keras import activations, initializers, ops
+
+from tfseq.cells.arguments import activation_function, positive_integer
 
 
 class RecurrentCell(keras.layers.Layer):
     """One step of a recurrent network, without its equation.
 
     A subclass says how many blocks of `units` columns its kernels have (`num_gates`) and how
-    many states it carries (`num_states`), and writes the equation in `call`.
+    many states it carries (`num_states`), and writes the equation in `call(inputs, states,
+    training=None) -> (output, new_states)`.
 
-    Weights, made by `build`:
+    `build` makes the weights
 
-    - `kernel`: `[features, num_gates * units]`, multiplies the input;
-    - `recurrent_kernel`: `[units, num_gates * units]`, multiplies the state;
-    - `bias`: of the shape `bias_shape`, or None without `use_bias`.
+    - `kernel`: `[features, num_gates * units]`, which multiplies the input;
+    - `recurrent_kernel`: `[units, num_gates * units]`, which multiplies the state;
+    - `bias`: of the shape `bias_shape`; None without `use_bias`.
 
     Args:
         units: positive integer, size of each state and of the output.
@@ -45,40 +46,39 @@ class RecurrentCell(keras.layers.Layer):
         bias_initializer="zeros",
         **kwargs,
     ):
-        if isinstance(units, bool) or not hasattr(units, "__index__") or units <= 0:
-            raise ValueError(f"`units` must be a positive integer. Received: units={units!r}.")
+        units = positive_integer("units", units)
+        activation = activation_function("activation", activation)
         super().__init__(**kwargs)
-        self.units = int(units)
-        self.activation = resolve_activation("activation", activation)
+        self.units = units
+        self.activation = activation
         self.use_bias = bool(use_bias)
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.recurrent_initializer = initializers.get(recurrent_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
 
-    @property
-    def state_size(self) -> int | list[int]:
-        """Size of the state: an integer, or one integer per state if there are several."""
-        return self.units if self.num_states == 1 else [self.units] * self.num_states
-
-    @property
-    def output_size(self) -> int:
-        """Size of the output of one step."""
-        return self.units
+        self.state_size = units if self.num_states == 1 else [units] * self.num_states
+        self.output_size = units
 
     @property
     def bias_shape(self) -> tuple[int, ...]:
         """Shape of `bias`."""
         return (self.num_gates * self.units,)
 
+    def initial_bias(self, shape, dtype=None):
+        """The values `bias` begins with."""
+        return self.bias_initializer(shape, dtype=dtype)
+
     def build(self, input_shape):
-        if len(input_shape) != 2 or input_shape[-1] is None:
+        if len(input_shape) != 2 or input_shape[1] is None:
             raise ValueError(
-                "`inputs` of a cell must have the shape [batch, features], with a known number "
-                f"of features. Received: shape={tuple(input_shape)}."
+                f"`inputs` of {type(self).__name__} must have the shape [batch, features], the "
+                f"number of features being known. Received: shape={tuple(input_shape)}."
             )
         columns = self.num_gates * self.units
         self.kernel = self.add_weight(
-            name="kernel", shape=(input_shape[-1], columns), initializer=self.kernel_initializer
+            name="kernel",
+            shape=(input_shape[1], columns),
+            initializer=self.kernel_initializer,
         )
         self.recurrent_kernel = self.add_weight(
             name="recurrent_kernel",
@@ -91,43 +91,35 @@ class RecurrentCell(keras.layers.Layer):
                 name="bias", shape=self.bias_shape, initializer=self.initial_bias
             )
 
-    def initial_bias(self, shape, dtype=None):
-        """The first value of `bias`."""
-        return self.bias_initializer(shape, dtype=dtype)
+    def get_initial_state(self, batch_size=None) -> list:
+        """A list of zeros, one tensor `[batch_size, units]` per state."""
+        shape = (batch_size, self.units)
+        return [ops.zeros(shape, dtype=self.compute_dtype) for _ in range(self.num_states)]
 
-    def get_initial_state(self, batch_size=None):
-        """Zeros, one tensor `[batch_size, units]` per state, in a list."""
-        return [
-            ops.zeros((batch_size, self.units), dtype=self.compute_dtype)
-            for _ in range(self.num_states)
-        ]
-
-    def previous(self, inputs, states) -> Sequence:
-        """Checks the arguments of one step and returns the states as a list.
+    def previous_states(self, inputs, states) -> list:
+        """The states of the step before, as a list, once they and `inputs` have been checked.
 
         Raises:
-            ValueError: if `inputs` is not `[batch, features]` with the features the cell was
-                built for, or `states` are not `num_states` tensors `[batch, units]`.
+            ValueError: if `inputs` is not `[batch, features]`, with the number of features the
+                cell was built for, or `states` are not `num_states` tensors `[batch, units]`.
         """
-        features = self.kernel.shape[0]
-        if len(inputs.shape) != 2 or inputs.shape[1] not in (features, None):
-            raise ValueError(
-                f"`inputs` of a cell must have the shape [batch, {features}]. "
-                f"Received: shape={tuple(inputs.shape)}."
-            )
         states = list(states) if isinstance(states, list | tuple) else [states]
         if len(states) != self.num_states:
             raise ValueError(
-                f"`states` of a {type(self).__name__} must be {self.num_states} tensor(s). "
+                f"`states` of {type(self).__name__} must hold {self.num_states} tensor(s). "
                 f"Received: {len(states)}."
             )
+        self._check_shape("inputs", inputs, self.kernel.shape[0])
         for state in states:
-            if len(state.shape) != 2 or state.shape[1] not in (self.units, None):
-                raise ValueError(
-                    f"Each of `states` must have the shape [batch, {self.units}]. "
-                    f"Received: shape={tuple(state.shape)}."
-                )
+            self._check_shape("states", state, self.units)
         return states
+
+    def _check_shape(self, argument, tensor, columns):
+        if len(tensor.shape) != 2 or tensor.shape[1] not in (columns, None):
+            raise ValueError(
+                f"`{argument}` of {type(self).__name__} must have the shape [batch, {columns}]. "
+                f"Received: shape={tuple(tensor.shape)}."
+            )
 
     def get_config(self):
         return {
@@ -139,14 +131,3 @@ class RecurrentCell(keras.layers.Layer):
             "recurrent_initializer": initializers.serialize(self.recurrent_initializer),
             "bias_initializer": initializers.serialize(self.bias_initializer),
         }
-
-
-def resolve_activation(argument: str, activation):
-    """The function that `activation` stands for; `argument` names it in the error."""
-    try:
-        return activations.get(activation)
-    except ValueError:
-        raise ValueError(
-            f"`{argument}` must be the name of a Keras activation (such as 'tanh', 'sigmoid', "
-            f"'relu'), a function, or None for the identity. Received: {argument}={activation!r}."
-        ) from None

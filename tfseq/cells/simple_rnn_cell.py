@@ -44,7 +44,7 @@ class SimpleRNNCell(RecurrentCell):
     """
 
     def call(self, inputs, states, training=None):
-        (h,) = self.previous(inputs, states)
+        (h,) = self.previous_states(inputs, states)
         z = ops.matmul(inputs, self.kernel) + ops.matmul(h, self.recurrent_kernel)
         if self.use_bias:
             z = z + self.bias

@@ -1,98 +1,242 @@
 """Layers of a recurrent network on top of each other, in one or both directions."""
 
 from collections.abc import Callable
+from numbers import Real
 
 import keras
 from keras import ops
 
 from tfseq.cells import GRUCell, LSTMCell, SimpleRNNCell
+from tfseq.cells.arguments import positive_integer
 from tfseq.layers.rnn import RNN
 
-CELLS = {"rnn": SimpleRNNCell, "gru": GRUCell, "lstm": LSTMCell}
+CELL_TYPES = {"rnn": SimpleRNNCell, "gru": GRUCell, "lstm": LSTMCell}
 
 
 @keras.saving.register_keras_serializable(package="tfseq")
 class RecurrentStack(keras.layers.Layer):
-    """A stack of recurrent layers, as `torch.nn.RNN`, `GRU` and `LSTM` are."""
+    """A stack of recurrent layers, what `torch.nn.RNN`, `GRU` and `LSTM` are in PyTorch.
+
+    Layer 0 reads the inputs, each further layer the outputs of the one before, with dropout
+    between them and none after the last. With two directions a layer's output is that of the
+    forward cell beside that of the backward cell, each at its own step of the sequence.
+
+    Args:
+        cell_type: "rnn", "gru", "lstm", or a function `units -> cell`, called once for each
+            layer and direction. To save the model, the function has to be registered with
+            `keras.saving.register_keras_serializable`. The cells of a function choose their
+            own dtype; the named ones take that of the stack.
+        units: positive integer, size of each cell.
+        num_layers: positive integer.
+        bidirectional: whether each layer reads the sequence from both ends.
+        dropout: share in [0, 1) of a layer's outputs set to zero in training before the next
+            layer reads them; drawn anew for every element.
+        return_state: whether the final states are returned beside the outputs. Without them
+            the stack fits into `keras.Sequential`.
+        go_backwards: whether the sequence is read from its end; the outputs are then in the
+            order in which they were made. Not together with `bidirectional`.
+        stateful: whether the final states of one batch are the initial ones of the next; the
+            batch size must be fixed. `reset_state()` sets them to zero.
+        **kwargs: `name`, `dtype` and `trainable`, as every Keras layer takes them.
+
+    Call arguments:
+        inputs: `[batch, time, features]`.
+        initial_state: states as they are returned; zeros by default.
+        mask: boolean, `[batch, time]`. A step where it is False leaves the states as they were
+            and puts out zeros. With the mask of a right-padded batch, each row's states are
+            those after its last real step, in the backward direction after its first: what
+            packed sequences give in PyTorch.
+        training: whether dropout acts.
+
+    Returns:
+        `(outputs, states)`. The outputs are `[batch, time, directions * units]`. The states
+        are a list in PyTorch's order: layer 0 forward, layer 0 backward, layer 1 forward, …;
+        an entry is `[batch, units]`, and for a cell with several states (an LSTM) the list of
+        them, `[h, c]`. An empty time axis gives empty outputs and the initial states.
+
+    Raises:
+        ValueError: if an argument breaks the rule named above, `inputs` are not of rank 3, or
+            `initial_state` has a wrong number of entries or a wrong shape.
+
+    Example:
+
+    >>> import numpy as np
+    >>> stack = RecurrentStack("lstm", units=4, num_layers=2, bidirectional=True)
+    >>> outputs, states = stack(np.ones((2, 7, 3), "float32"))
+    >>> tuple(outputs.shape), len(states), [tuple(s.shape) for s in states[0]]
+    ((2, 7, 8), 4, [(2, 4), (2, 4)])
+    """
 
     def __init__(
         self,
-        cell_type: str | Callable,
+        cell_type: str | Callable[[int], keras.Layer],
         units: int,
         num_layers: int = 1,
         bidirectional: bool = False,
         dropout: float = 0.0,
+        return_state: bool = True,
+        go_backwards: bool = False,
+        stateful: bool = False,
         **kwargs,
     ):
+        if not callable(cell_type) and cell_type not in CELL_TYPES:
+            raise ValueError(
+                "`cell_type` must be 'rnn', 'gru', 'lstm' or a function `units -> cell`. "
+                f"Received: cell_type={cell_type!r}."
+            )
+        units = positive_integer("units", units)
+        num_layers = positive_integer("num_layers", num_layers)
+        if isinstance(dropout, bool) or not isinstance(dropout, Real) or not 0 <= dropout < 1:
+            raise ValueError(
+                f"`dropout` must be a number in [0, 1). Received: dropout={dropout!r}."
+            )
+        if bidirectional and go_backwards:
+            raise ValueError(
+                "`go_backwards` must be False where `bidirectional` is True, because such a stack "
+                "reads the sequence from both ends. Received: go_backwards=True."
+            )
         super().__init__(**kwargs)
         self.cell_type = cell_type
         self.units = units
         self.num_layers = num_layers
-        self.bidirectional = bidirectional
-        self.dropout = dropout
+        self.bidirectional = bool(bidirectional)
+        self.dropout = float(dropout)
+        self.return_state = bool(return_state)
+        self.go_backwards = bool(go_backwards)
+        self.stateful = bool(stateful)
+        self.return_sequences = True
         self.supports_masking = True
 
-        make_cell = CELLS[cell_type] if isinstance(cell_type, str) else cell_type
         directions = (False, True) if bidirectional else (False,)
         self.rnns = [
-            RNN(
-                make_cell(units),
-                return_sequences=True,
-                return_state=True,
-                go_backwards=backwards,
-                zero_output_for_mask=True,
-                dtype=self.dtype_policy,
-            )
-            for _ in range(num_layers)
-            for backwards in directions
+            self._make_rnn(backwards) for _ in range(num_layers) for backwards in directions
         ]
         self.dropouts = [
-            keras.layers.Dropout(dropout) for _ in range(num_layers - 1) if dropout > 0
+            keras.layers.Dropout(dropout, dtype=self.dtype_policy)
+            for _ in range(num_layers - 1)
+            if dropout > 0
         ]
 
+    def _make_rnn(self, backwards: bool) -> RNN:
+        if callable(self.cell_type):
+            cell = self.cell_type(self.units)
+        else:
+            cell = CELL_TYPES[self.cell_type](self.units, dtype=self.dtype_policy)
+        return RNN(
+            cell,
+            return_sequences=True,
+            return_state=True,
+            go_backwards=backwards,
+            stateful=self.stateful,
+            zero_output_for_mask=True,
+            dtype=self.dtype_policy,
+        )
+
     def build(self, inputs_shape, initial_state_shape=None):
-        shape = tuple(inputs_shape)
-        for rnns in self._by_layer(self.rnns):
-            for rnn in rnns:
-                rnn.build(shape)
-                rnn.built = True
-            shape = (*shape[:-1], sum(rnn.cell.output_size for rnn in rnns))
+        _check_rank(inputs_shape)
+        batch, time, size = inputs_shape
+        for layer in self._by_layer(self.rnns):
+            for rnn in layer:
+                if not rnn.built:
+                    rnn.build((batch, time, size))
+                    rnn.built = True
+            size = self._output_size(layer)
 
     def call(self, inputs, initial_state=None, mask=None, training=None):
+        _check_rank(inputs.shape)
         if initial_state is None:
-            initial_state = self.get_initial_state(ops.shape(inputs)[0])
-        states = []
+            initial_state = [None] * len(self.rnns)
+        elif not isinstance(initial_state, list | tuple) or len(initial_state) != len(self.rnns):
+            raise ValueError(
+                f"`initial_state` must be a list of {len(self.rnns)} entries, one for each layer "
+                f"and direction. Received: {_describe(initial_state)}."
+            )
         outputs = inputs
-        for layer, (rnns, initial) in enumerate(
+        if self.go_backwards:
+            outputs = ops.flip(outputs, axis=1)
+            mask = None if mask is None else ops.flip(mask, axis=1)
+
+        states = []
+        for i, (rnns, initial) in enumerate(
             zip(self._by_layer(self.rnns), self._by_layer(initial_state), strict=True)
         ):
-            if layer > 0 and self.dropouts:
-                outputs = self.dropouts[layer - 1](outputs, training=training)
+            if i > 0 and self.dropouts:
+                outputs = self.dropouts[i - 1](outputs, training=training)
             directions = []
-            for rnn, state in zip(rnns, initial, strict=True):
-                y, *state = rnn(outputs, initial_state=state, mask=mask, training=training)
+            for rnn, before in zip(rnns, initial, strict=True):
+                y, *after = rnn(outputs, initial_state=before, mask=mask, training=training)
                 directions.append(ops.flip(y, axis=1) if rnn.go_backwards else y)
-                states.append(state[0] if rnn.single_state else state)
-            outputs = directions[0] if len(directions) == 1 else ops.concatenate(directions, -1)
-        return outputs, states
+                states.append(after[0] if rnn.single_state else after)
+            outputs = ops.concatenate(directions, axis=-1) if self.bidirectional else directions[0]
+        return (outputs, states) if self.return_state else outputs
 
-    def get_initial_state(self, batch_size):
+    def get_initial_state(self, batch_size: int) -> list:
+        """The states a sequence begins with, in the form in which `call` takes them."""
         states = [rnn.get_initial_state(batch_size) for rnn in self.rnns]
         return [s[0] if rnn.single_state else s for rnn, s in zip(self.rnns, states, strict=True)]
 
-    def _by_layer(self, items):
-        n = 2 if self.bidirectional else 1
-        return [items[i : i + n] for i in range(0, len(items), n)]
+    def reset_state(self) -> None:
+        """Sets the states of a stateful stack to zero."""
+        for rnn in self.rnns:
+            rnn.reset_state()
 
     def compute_mask(self, inputs, previous_mask=None):
-        return None
+        if isinstance(previous_mask, list | tuple):
+            previous_mask = previous_mask[0]
+        if previous_mask is not None and self.go_backwards:
+            return ops.flip(previous_mask, axis=1)
+        return previous_mask
+
+    def _by_layer(self, entries):
+        n = 2 if self.bidirectional else 1
+        return [entries[i : i + n] for i in range(0, len(entries), n)]
+
+    @staticmethod
+    def _output_size(rnns):
+        return sum(rnn.compute_output_shape((None, None, None))[0][-1] for rnn in rnns)
 
     def get_config(self):
         return {
             **super().get_config(),
-            "cell_type": self.cell_type,
+            "cell_type": _cell_type_name(self.cell_type),
             "units": self.units,
             "num_layers": self.num_layers,
             "bidirectional": self.bidirectional,
             "dropout": self.dropout,
+            "return_state": self.return_state,
+            "go_backwards": self.go_backwards,
+            "stateful": self.stateful,
         }
+
+    @classmethod
+    def from_config(cls, config):
+        cell_type = config["cell_type"]
+        if cell_type not in CELL_TYPES:
+            cell_type = keras.saving.get_registered_object(cell_type) or cell_type
+        return super().from_config({**config, "cell_type": cell_type})
+
+
+def _cell_type_name(cell_type):
+    """What stands for `cell_type` in a configuration: the name it is registered under."""
+    if not callable(cell_type):
+        return cell_type
+    name = getattr(cell_type, "__name__", None) and keras.saving.get_registered_name(cell_type)
+    if not name or keras.saving.get_registered_object(name) is not cell_type:
+        raise ValueError(
+            "`cell_type` must be registered with `keras.saving.register_keras_serializable` "
+            f"for the stack to be saved. Received: cell_type={cell_type!r}."
+        )
+    return name
+
+
+def _check_rank(shape):
+    if len(shape) != 3:
+        raise ValueError(
+            f"`inputs` must have the shape [batch, time, features]. Received: shape={tuple(shape)}."
+        )
+
+
+def _describe(states):
+    if isinstance(states, list | tuple):
+        return f"{len(states)} entries"
+    return f"shape={tuple(states.shape)}" if hasattr(states, "shape") else repr(states)

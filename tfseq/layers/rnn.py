@@ -1,8 +1,142 @@
 """A cell run over a sequence."""
 
 import keras
+from keras import ops, tree
 
 
 @keras.saving.register_keras_serializable(package="tfseq")
 class RNN(keras.layers.RNN):
-    """Runs any Keras cell over the time axis; takes what `keras.layers.RNN` takes."""
+    """Runs a cell over the time axis: `keras.layers.RNN`, with the same arguments.
+
+        O_t, S_t = cell(X_t, S_{t-1})     for t = 1 … T
+
+    It takes any Keras cell: those of `tfseq.cells`, those of Keras, your own, or a list of
+    cells, which are stacked. Beyond `keras.layers.RNN`, the time axis may be empty (the outputs
+    are empty, the states are the initial ones), and wrong shapes are named in one sentence.
+
+    Args:
+        cell: one step: `cell(inputs, states) -> (output, new_states)`, with `state_size`.
+        return_sequences: whether the output holds every O_t, or the last one only.
+        return_state: whether S_T is returned too.
+        go_backwards: whether the sequence is read from its end; the outputs are then in the
+            order in which they were made, the one for X_T first.
+        stateful: whether S_T of one batch is S_0 of the next; the batch size must be fixed.
+            `reset_state()` sets it to zero.
+        unroll: whether the loop is written out step by step; the time axis must be fixed.
+        zero_output_for_mask: whether the output of a masked step is zero; if not, it is the
+            output of the step before.
+        **kwargs: `name`, `dtype` and `trainable`, as every Keras layer takes them.
+
+    Call arguments:
+        sequences: X, `[batch, time, features]`.
+        initial_state: S_0, a list of tensors `[batch, size]`, one for each state of the cell;
+            zeros by default.
+        mask: boolean, `[batch, time]`; a step where it is False leaves the state as it was.
+        training: handed to the cell.
+
+    Returns:
+        `[batch, time, size]` with `return_sequences`, else `[batch, size]`; with
+        `return_state` a tuple of that and the states. The last output of an empty sequence is
+        zero.
+
+    Raises:
+        ValueError: if `cell` has no `call` or no `state_size`, or `sequences` or
+            `initial_state` has a wrong rank, size or number of tensors.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from tfseq.cells import LSTMCell
+    >>> layer = RNN(LSTMCell(4), return_sequences=True, return_state=True)
+    >>> outputs, h, c = layer(np.ones((2, 7, 3), "float32"))
+    >>> tuple(outputs.shape), bool((outputs[:, -1] == h).numpy().all())
+    ((2, 7, 4), True)
+    """
+
+    def build(self, sequences_shape, initial_state_shape=None):
+        _check_rank(sequences_shape)
+        super().build(sequences_shape, initial_state_shape)
+
+    def call(self, sequences, initial_state=None, mask=None, training=None):
+        _check_rank(sequences.shape)
+        if initial_state is not None:
+            states = initial_state if tree.is_nested(initial_state) else [initial_state]
+            _check_states(states, self.state_size, sequences.shape[0])
+        num_steps = ops.shape(sequences)[1]
+        if isinstance(num_steps, int) and num_steps > 0:
+            return super().call(sequences, initial_state, mask, training)
+        return self._call_perhaps_empty(sequences, initial_state, mask, training, num_steps)
+
+    def _call_perhaps_empty(self, sequences, initial_state, mask, training, num_steps):
+        """`call` where the time axis is empty, or of a length known only in the running graph.
+
+        keras.layers.RNN needs a first step. If there is none, one is taken on zeros, and then
+        its output is dropped and the states are those from before it.
+        """
+        if initial_state is None and self.stateful:
+            initial_state = tree.map_structure(lambda v: ops.copy(v.value), self.states)
+        elif initial_state is None:
+            initial_state = self.get_initial_state(ops.shape(sequences)[0])
+        elif not tree.is_nested(initial_state):
+            initial_state = [initial_state]
+        num_added = ops.maximum(1 - num_steps, 0)
+        if mask is not None:
+            mask = _append_steps(ops.cast(mask, "bool"), num_added)
+        sequences = _append_steps(sequences, num_added)
+        result = super().call(sequences, list(initial_state), mask, training)
+
+        def keep(after, before):
+            return ops.where(num_steps > 0, after, ops.cast(before, after.dtype))
+
+        if self.stateful:
+            for state, before in zip(
+                tree.flatten(self.states), tree.flatten(initial_state), strict=True
+            ):
+                state.assign(keep(state.value, before))
+        output, *states = result if self.return_state else [result]
+        if self.return_sequences:
+            output = output[:, :num_steps]
+        else:
+            output = keep(output, ops.zeros_like(output))
+        if not self.return_state:
+            return output
+        return output, *tree.map_structure(keep, states, list(initial_state))
+
+
+def _append_steps(tensor, num_steps):
+    """`tensor` [batch, time, …] with `num_steps` steps of zeros (or False) at its end."""
+    shape = ops.shape(tensor)
+    zeros = ops.zeros((shape[0], num_steps, *shape[2:]), dtype=tensor.dtype)
+    return ops.concatenate([tensor, zeros], axis=1)
+
+
+def _check_rank(shape):
+    if len(shape) < 3:
+        raise ValueError(
+            f"`sequences` must have the shape [batch, time, features]. "
+            f"Received: shape={tuple(shape)}."
+        )
+
+
+def _check_states(states, sizes, batch_size):
+    if len(states) != len(sizes):
+        raise ValueError(
+            f"`initial_state` must hold {len(sizes)} tensor(s), one for each state of the cell. "
+            f"Received: {len(states)}."
+        )
+    for state, size in zip(states, sizes, strict=True):
+        if isinstance(size, list | tuple) and isinstance(state, list | tuple):
+            _check_states(state, size, batch_size)
+        elif isinstance(size, int):
+            _check_state(state, size, batch_size)
+
+
+def _check_state(state, size, batch_size):
+    shape = tuple(state.shape)
+    fits = len(shape) == 2 and shape[1] in (size, None)
+    if not fits or (None not in (shape[0], batch_size) and shape[0] != batch_size):
+        batch = "batch" if batch_size is None else batch_size
+        raise ValueError(
+            f"Each of `initial_state` must have the shape [{batch}, {size}]. "
+            f"Received: shape={shape}."
+        )
