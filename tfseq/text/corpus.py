@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from tfseq.errors import InputError
 from tfseq.text.named_corpora import python_docs
-from tfseq.text.tokenizers import Tokenizer
+from tfseq.text.tokenizer import Tokenizer
 
 _MAX_SEARCH = 1 << 24
 

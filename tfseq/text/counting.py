@@ -8,7 +8,7 @@ from os import cpu_count
 
 import tensorflow as tf
 
-from tfseq.text.tokenizers import Tokenizer
+from tfseq.text.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True)

@@ -39,17 +39,17 @@ def normalize(
     the first strasse
     """
     check_normalization(normalization)
-    strings = tf.strings.unicode_transcode(strings, "UTF-8", "UTF-8", errors="replace")
+    strings = _replace_invalid(strings)
     if normalization == "letters":
-        # Runs with a line break go first; the runs that remain have none.
         strings = tf.strings.regex_replace(strings, r"[^A-Za-z\n\r]*[\n\r][^A-Za-z]*", "\n")
-        strings = tf.strings.regex_replace(strings, r"[^A-Za-z\n]+", " ")
+        # The runs that remain have no line break. Most are one space and are best left alone.
+        strings = tf.strings.regex_replace(
+            strings, r"(?: [^A-Za-z\n]|[^A-Za-z\n ])[^A-Za-z\n]*", " "
+        )
         return tf.strings.lower(strings)
     if normalization == "nfkc":
         strings = tf_text.normalize_utf8(strings, "NFKC")
-    if case_fold:
-        strings = tf_text.case_fold_utf8(strings)
-    return strings
+    return tf_text.case_fold_utf8(strings) if case_fold else strings
 
 
 def check_normalization(normalization: str) -> None:
@@ -59,3 +59,13 @@ def check_normalization(normalization: str) -> None:
             f"`normalization` must be one of {', '.join(NORMALIZATIONS)}. "
             f"Received: {normalization!r}."
         )
+
+
+def _replace_invalid(strings: tf.Tensor) -> tf.Tensor:
+    # To check is ten times as fast as to transcode, and text is nearly always valid.
+    valid = tf.strings.regex_full_match(strings, r"[\x00-\x{d7ff}\x{e000}-\x{10ffff}]*")
+    return tf.cond(
+        tf.reduce_all(valid),
+        lambda: strings,
+        lambda: tf.strings.unicode_transcode(strings, "UTF-8", "UTF-8", errors="replace"),
+    )

@@ -1,21 +1,26 @@
 """Tokenizers from their configuration."""
 
+from typing import Any
+
 from tfseq.text.char_tokenizer import CharTokenizer
+from tfseq.text.tokenizer import Tokenizer
+from tfseq.text.word_tokenizer import WordTokenizer
 
-_KINDS = {"char": CharTokenizer}
-
-Tokenizer = CharTokenizer
+_KINDS = {tokenizer.kind: tokenizer for tokenizer in (CharTokenizer, WordTokenizer)}
 
 
-def make_tokenizer(config: dict) -> Tokenizer:
+def make_tokenizer(config: dict[str, Any]) -> Tokenizer:
     """Builds the tokenizer whose `get_config()` gave `config`.
 
-    Raises:
-        ValueError: if `config["kind"]` is unknown.
+    Args:
+        config: `kind` (`char` or `word`), and optionally `normalization` and `case_fold`.
 
-    >>> config = {"kind": "char", "normalization": "letters", "case_fold": False}
-    >>> make_tokenizer(config).get_config() == config
-    True
+    Raises:
+        ValueError: if `kind` or `normalization` is unknown.
+        TypeError: if there are other keys.
+
+    >>> make_tokenizer({"kind": "word", "normalization": "nfkc"})
+    WordTokenizer(normalization='nfkc', case_fold=False)
     """
     kind = config.get("kind")
     if kind not in _KINDS:
