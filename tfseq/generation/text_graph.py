@@ -1,0 +1,115 @@
+"""From strings to strings in one graph: the part that the library and an export share."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from tfseq.generation.decoding import decode
+from tfseq.generation.scoring import token_log_probabilities
+from tfseq.models import LanguageModel
+from tfseq.text import Tokenizer, Vocabulary, VocabularyTables
+
+#: What `TextGraph.complete` takes, all [B].
+COMPLETE_INPUTS = (
+    tf.TensorSpec([None], tf.string, "prompt"),
+    tf.TensorSpec([None], tf.int32, "max_new_tokens"),
+    tf.TensorSpec([None], tf.float32, "temperature"),
+    tf.TensorSpec([None], tf.int32, "top_k"),
+    tf.TensorSpec([None], tf.float32, "top_p"),
+    tf.TensorSpec([None], tf.int64, "seed"),
+)
+#: What `TextGraph.score` takes.
+SCORE_INPUTS = (tf.TensorSpec([None], tf.string, "text"),)
+
+
+class Scores(NamedTuple):
+    """What `TextGraph.score` returns; n is a text's number of tokens.
+
+    Attributes:
+        log_probability: float32 [B], log P(x_2, …, x_n | x_1), natural logarithm.
+        num_tokens: int32 [B], the n − 1 tokens counted, or 0.
+        perplexity: float32 [B], exp(−log_probability / num_tokens), or 1.
+        token_log_probabilities: float32 [B, max num_tokens], 0 past a row's last.
+    """
+
+    log_probability: tf.Tensor
+    num_tokens: tf.Tensor
+    perplexity: tf.Tensor
+    token_log_probabilities: tf.Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class TextGraph:
+    """A language model with its tokenizer and the lookup tables of its vocabulary.
+
+    Attributes:
+        model: the language model.
+        tokenizer: splits prompts into tokens and puts tokens together to text.
+        tables: the lookups of the vocabulary; embedded or read from an asset file.
+    """
+
+    model: LanguageModel
+    tokenizer: Tokenizer
+    tables: VocabularyTables
+
+    def encode(self, strings: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Strings [B] -> ids int32 [B, T], padded with 0 on the right, and lengths int32 [B]."""
+        ids = self.tables.token_to_id(self.tokenizer.tokenize(strings))
+        return ids.to_tensor(0), tf.cast(ids.row_lengths(), tf.int32)
+
+    def complete(
+        self,
+        prompt: tf.Tensor,
+        max_new_tokens: tf.Tensor,
+        temperature: tf.Tensor,
+        top_k: tf.Tensor,
+        top_p: tf.Tensor,
+        seed: tf.Tensor,
+        allow_unknown: bool = False,
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Completions string [B] and their log probabilities float32 [B]; see `decode`."""
+        ids, lengths = self.encode(prompt)
+        new_ids, log_probability = decode(
+            self.model,
+            ids,
+            lengths,
+            max_new_tokens,
+            temperature,
+            top_k,
+            top_p,
+            seed,
+            allow_unknown,
+        )
+        new_ids = tf.RaggedTensor.from_tensor(new_ids, lengths=max_new_tokens)
+        return self.tokenizer.detokenize(self.tables.id_to_token(new_ids)), log_probability
+
+    def join(self, prompt: tf.Tensor, completion: tf.Tensor) -> tf.Tensor:
+        """The prompts, their invalid bytes replaced by U+FFFD, followed by the completions."""
+        prompt = tf.strings.unicode_transcode(prompt, "UTF-8", "UTF-8", errors="replace")
+        return self.tokenizer.join(prompt, completion)
+
+    def score(self, text: tf.Tensor) -> Scores:
+        """Condition on each text's first token and score the others."""
+        ids, lengths = self.encode(text)
+        token_scores = token_log_probabilities(self.model, ids, lengths)
+        num_tokens = tf.maximum(lengths - 1, 0)
+        total = tf.reduce_sum(tf.cast(token_scores, tf.float64), axis=1)
+        mean = total / tf.cast(tf.maximum(num_tokens, 1), tf.float64)
+        return Scores(
+            tf.cast(total, tf.float32),
+            num_tokens,
+            tf.cast(tf.exp(-mean), tf.float32),
+            token_scores,
+        )
+
+
+def check_vocabulary(model: LanguageModel, vocabulary: Vocabulary) -> None:
+    """Raises ValueError if the model's ids are not the vocabulary's, or there is none to write."""
+    if len(vocabulary) != model.vocabulary_size:
+        raise ValueError(
+            "`vocabulary` must have as many tokens as the model has symbols, "
+            f"{model.vocabulary_size}. Received: {len(vocabulary)}."
+        )
+    if len(vocabulary) < 2:
+        raise ValueError("`vocabulary` must have a token besides <unk>. Received: none.")
