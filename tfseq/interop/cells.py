@@ -1,0 +1,106 @@
+"""Which cells a layer holds, and of which kind they are."""
+
+import keras
+import numpy as np
+
+from tfseq.cells import GRUCell, LSTMCell, SimpleRNNCell
+from tfseq.layers import RecurrentStack
+
+# The classes themselves, not their subclasses: the equation of a subclass may be another one.
+KINDS = {
+    SimpleRNNCell: "rnn",
+    GRUCell: "gru",
+    LSTMCell: "lstm",
+    keras.layers.SimpleRNNCell: "rnn",
+    keras.layers.GRUCell: "gru",
+    keras.layers.LSTMCell: "lstm",
+}
+
+
+def cells_by_layer(argument: str, layer) -> list[list[keras.Layer]]:
+    """The cells of `layer`: one list for each layer of depth, the forward cell first.
+
+    Args:
+        argument: how the caller names `layer`, for errors.
+        layer: a cell, a recurrent layer, a `keras.layers.Bidirectional` of one, a
+            `RecurrentStack`, or a list of these, the lowest layer first.
+
+    Raises:
+        ValueError: if a cell is none of the three of tfseq or of Keras, or one network holds
+            cells of several kinds.
+    """
+    layers = _collect(argument, layer)
+    if len({kind(cell) for cells in layers for cell in cells}) > 1:
+        raise ValueError(f"The cells of `{argument}` must all be of one kind. Received: {layer!r}.")
+    return layers
+
+
+def _collect(argument, layer):
+    if isinstance(layer, list | tuple) and layer:
+        return [cells for each in layer for cells in _collect(argument, each)]
+    if isinstance(layer, RecurrentStack):
+        n = 2 if layer.bidirectional else 1
+        cells = [rnn.cell for rnn in layer.rnns]
+        _check_kinds(argument, cells)
+        return [cells[i : i + n] for i in range(0, len(cells), n)]
+    if isinstance(layer, keras.layers.Bidirectional):
+        return [_directions(argument, layer)]
+    if isinstance(layer, keras.layers.RNN):
+        return _collect(argument, layer.cell)
+    if isinstance(layer, keras.layers.StackedRNNCells):
+        return [cells for each in layer.cells for cells in _collect(argument, each)]
+    _check_kinds(argument, [layer])
+    return [[layer]]
+
+
+def _directions(argument, layer):
+    if layer.merge_mode != "concat" or layer.forward_layer.go_backwards:
+        raise ValueError(
+            f"A Bidirectional layer in `{argument}` must put the outputs side by side, those of "
+            f"the forward layer first. Received: merge_mode={layer.merge_mode!r}, "
+            f"forward_layer.go_backwards={layer.forward_layer.go_backwards}."
+        )
+    directions = [_collect(argument, each) for each in (layer.forward_layer, layer.backward_layer)]
+    if any(len(cells) != 1 for cells in directions):
+        raise ValueError(
+            f"A Bidirectional layer in `{argument}` must hold one cell in each direction: cells "
+            "stacked within a direction do not see the other one. "
+            f"Received: {[len(cells) for cells in directions]} cells."
+        )
+    return [cell for cells in directions for (cell,) in cells]
+
+
+def _check_kinds(argument, cells):
+    for cell in cells:
+        if type(cell) not in KINDS:
+            raise ValueError(
+                f"`{argument}` must be made of SimpleRNNCell, GRUCell or LSTMCell, of tfseq or "
+                "Keras and not subclassed, because the weights of another equation mean "
+                f"something else. Received: {type(cell).__name__}."
+            )
+
+
+def kind(cell) -> str:
+    """Of which kind `cell` is: "rnn", "gru" or "lstm"."""
+    return KINDS[type(cell)]
+
+
+def feature_sizes(layers: list[list[keras.Layer]], features: int) -> list[list[int]]:
+    """How many features each cell reads: what it was built for, or else what the layer below
+    gives it, `features` being given to the lowest."""
+    sizes = []
+    for cells in layers:
+        sizes.append([cell.kernel.shape[0] if cell.built else features for cell in cells])
+        features = sum(cell.units for cell in cells)
+    return sizes
+
+
+def assign_weights(cell: keras.Layer, kernel, recurrent_kernel, bias) -> None:
+    """Gives `cell` its weights, building it if need be. A `bias` of None stands for zeros."""
+    if not cell.built:
+        cell.build((None, kernel.shape[0]))
+        cell.built = True
+    cell.kernel.assign(kernel)
+    cell.recurrent_kernel.assign(recurrent_kernel)
+    if cell.use_bias:
+        cell.bias.assign(np.zeros(cell.bias.shape) if bias is None else bias)

@@ -1,0 +1,119 @@
+"""Weights from and to `keras.layers.SimpleRNN`, `GRU` and `LSTM`."""
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+from keras import ops
+
+from tfseq.interop.cells import assign_weights, cells_by_layer, feature_sizes, kind
+
+
+def load_keras_weights(layer: keras.Layer, keras_layer: keras.Layer | Sequence) -> None:
+    """Gives `layer` the weights of Keras layers, so that both compute the same numbers.
+
+    Args:
+        layer: a `tfseq.RNN`, a `RecurrentStack`, or a cell. It is built if need be.
+        keras_layer: a built `keras.layers.SimpleRNN`, `GRU` or `LSTM`, a `keras.layers.RNN` of
+            such cells, a `keras.layers.Bidirectional` of one of these, or, for several layers,
+            a list of them, the lowest first. Dropout of Keras' cells is not carried over.
+
+    Raises:
+        ValueError: if the two differ in depth, directions, kind of cell, sizes, activations or
+            the form of the GRU, if `keras_layer` is not built, or has a bias and `layer` none.
+            `layer` is then as it was.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from tfseq.cells import GRUCell
+    >>> from tfseq.layers import RNN
+    >>> x = np.ones((2, 5, 3), "float32")
+    >>> theirs, ours = keras.layers.GRU(4), RNN(GRUCell(4))
+    >>> expected = theirs(x)
+    >>> load_keras_weights(ours, theirs)
+    >>> bool(np.allclose(ours(x), expected, rtol=1e-5))
+    True
+    """
+    _copy("keras_layer", keras_layer, "layer", layer)
+
+
+def store_keras_weights(layer: keras.Layer, keras_layer: keras.Layer | Sequence) -> None:
+    """Gives Keras layers the weights of `layer`: the opposite of `load_keras_weights`.
+
+    Args:
+        layer: a built `tfseq.RNN`, `RecurrentStack` or cell.
+        keras_layer: what is to receive the weights, in the forms `load_keras_weights` takes. It
+            is built if need be.
+
+    Raises:
+        ValueError: as for `load_keras_weights`, with the two parts exchanged.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from tfseq.layers import RecurrentStack
+    >>> stack = RecurrentStack("lstm", units=4, num_layers=2)
+    >>> outputs, _ = stack(np.ones((2, 5, 3), "float32"))
+    >>> layers = [keras.layers.LSTM(4, return_sequences=True) for _ in range(2)]
+    >>> store_keras_weights(stack, layers)
+    >>> bool(np.allclose(keras.Sequential(layers)(np.ones((2, 5, 3))), outputs, rtol=1e-5))
+    True
+    """
+    _copy("layer", layer, "keras_layer", keras_layer)
+
+
+def _copy(source_name, source, target_name, target):
+    sources = cells_by_layer(source_name, source)
+    targets = cells_by_layer(target_name, target)
+    if [len(cells) for cells in sources] != [len(cells) for cells in targets]:
+        raise ValueError(
+            f"`{source_name}` and `{target_name}` must have as many layers, and in each as many "
+            f"directions. Received: directions by layer {[len(cells) for cells in sources]} and "
+            f"{[len(cells) for cells in targets]}."
+        )
+    if not all(cell.built for cells in sources for cell in cells):
+        raise ValueError(f"`{source_name}` must be built: call it, or its `build`, first.")
+    sizes = feature_sizes(targets, sources[0][0].kernel.shape[0])
+    pairs = [
+        entry
+        for entries in zip(sources, targets, sizes, strict=True)
+        for entry in zip(*entries, strict=True)
+    ]
+    for source_cell, target_cell, features in pairs:
+        ours, theirs = _properties(source_cell), _properties(target_cell)
+        theirs["features"] = features
+        for name, value in ours.items():
+            if theirs.get(name) != value:
+                raise ValueError(
+                    f"`{source_name}` and `{target_name}` must have the same {name}, or the same "
+                    f"weights mean something else. Received: {value!r} and {theirs.get(name)!r}."
+                )
+        if source_cell.use_bias and not target_cell.use_bias and _bias(source_cell).any():
+            raise ValueError(
+                f"`{target_name}` must have `use_bias=True`, because `{source_name}` has a bias "
+                "that is not zero. Received: use_bias=False."
+            )
+    for source_cell, target_cell, _ in pairs:
+        assign_weights(
+            target_cell,
+            ops.convert_to_numpy(source_cell.kernel.value),
+            ops.convert_to_numpy(source_cell.recurrent_kernel.value),
+            _bias(source_cell),
+        )
+
+
+def _bias(cell) -> np.ndarray | None:
+    return ops.convert_to_numpy(cell.bias.value) if cell.use_bias else None
+
+
+def _properties(cell):
+    """What two cells must have in common for the same weights to give the same numbers."""
+    properties = {"kind of cell": kind(cell), "units": cell.units, "activation": cell.activation}
+    if cell.built:
+        properties["features"] = cell.kernel.shape[0]
+    if kind(cell) != "rnn":
+        properties["recurrent_activation"] = cell.recurrent_activation
+    if kind(cell) == "gru":
+        properties["reset_after"] = cell.reset_after
+    return properties

@@ -1,0 +1,199 @@
+"""Weights from and to `torch.nn.RNN`, `GRU` and `LSTM`, as state dicts of NumPy arrays."""
+
+from collections.abc import Mapping
+from itertools import chain
+
+import keras
+import numpy as np
+from keras import activations, ops
+
+from tfseq.interop.cells import assign_weights, cells_by_layer, feature_sizes, kind
+
+# Where PyTorch has each of Keras' blocks of columns: a GRU is r, z, n there and z, r, h here.
+# Each of these permutations is its own inverse.
+BLOCKS = {"rnn": (0,), "gru": (1, 0, 2), "lstm": (0, 1, 2, 3)}
+
+
+def load_torch_weights(layer: keras.Layer, state_dict: Mapping) -> None:
+    """Gives `layer` the weights of a PyTorch network, so that both compute the same numbers.
+
+    PyTorch keeps `weight_ih [blocks * units, features]`, `weight_hh [blocks * units, units]` and
+    two biases. The weights are transposed, a GRU's blocks r, z, n become z, r, h, and the two
+    biases of an RNN or LSTM are added. A network without biases leaves zeros.
+
+    Args:
+        layer: a `tfseq.RNN`, a `RecurrentStack`, or a cell. It is built if need be.
+        state_dict: arrays (or CPU tensors) by name, as `module.state_dict()` of
+            `torch.nn.RNN`, `GRU` or `LSTM` has them (`weight_ih_l0`, `weight_hh_l0`,
+            `bias_ih_l0`, `bias_hh_l0`, then `_l1`, …, each also with `_reverse`), or of
+            `torch.nn.RNNCell`, `GRUCell` or `LSTMCell` (no suffix).
+
+    Raises:
+        ValueError: if a name is missing or left over, a shape does not fit, or `layer` computes
+            what PyTorch does not: a GRU with `reset_after=False`, other activations, no bias
+            where the state dict has one. `layer` is then as it was.
+
+    Example:
+
+    >>> from tfseq.cells import SimpleRNNCell
+    >>> cell = SimpleRNNCell(1)
+    >>> load_torch_weights(cell, {"weight_ih": [[2.0]], "weight_hh": [[3.0]],
+    ...                           "bias_ih": [0.5], "bias_hh": [0.25]})
+    >>> [w.tolist() for w in cell.get_weights()]
+    [[[2.0]], [[3.0]], [0.75]]
+    """
+    layers = cells_by_layer("layer", layer)
+    _check_representable(layers)
+    arrays = {name: np.asarray(array) for name, array in state_dict.items()}
+    suffixes = _suffixes(layers, plain="weight_ih" in arrays)
+    _check_names(arrays, suffixes)
+
+    first = arrays["weight_ih" + suffixes[0][0]]
+    sizes = feature_sizes(layers, first.shape[1] if first.ndim == 2 else 0)
+    cells = [
+        (cell, suffix, size)
+        for entries in zip(layers, suffixes, sizes, strict=True)
+        for cell, suffix, size in zip(*entries, strict=True)
+    ]
+    weights = [_weights_of(cell, suffix, size, arrays) for cell, suffix, size in cells]
+    for (cell, _, _), (kernel, recurrent_kernel, bias) in zip(cells, weights, strict=True):
+        assign_weights(cell, kernel, recurrent_kernel, bias)
+
+
+def torch_state_dict(layer: keras.Layer) -> dict[str, np.ndarray]:
+    """The weights of `layer` as the state dict of the PyTorch network that computes the same.
+
+    `torch.nn.RNN`, `GRU` or `LSTM`, with `batch_first=True` and the same sizes, takes them by
+    `module.load_state_dict({name: torch.from_numpy(a) for name, a in arrays.items()})`. An RNN
+    or LSTM has one bias here: it becomes `bias_ih`, and `bias_hh` is zero.
+
+    Args:
+        layer: a built `tfseq.RNN`, `RecurrentStack` or cell; the names of a cell carry no suffix.
+
+    Raises:
+        ValueError: if `layer` is not built, or computes what PyTorch does not: a GRU with
+            `reset_after=False`, other activations, layers of several sizes.
+
+    Example:
+
+    >>> from tfseq.layers import RecurrentStack
+    >>> stack = RecurrentStack("gru", units=4, num_layers=2)
+    >>> stack.build((None, None, 3))
+    >>> {name: array.shape for name, array in torch_state_dict(stack).items() if "l0" in name}
+    {'weight_ih_l0': (12, 3), 'weight_hh_l0': (12, 4), 'bias_ih_l0': (12,), 'bias_hh_l0': (12,)}
+    """
+    layers = cells_by_layer("layer", layer)
+    _check_representable(layers)
+    cells = [cell for cells in layers for cell in cells]
+    if not all(cell.built for cell in cells):
+        raise ValueError("`layer` must be built: call it, or its `build`, first.")
+    for name in ("units", "use_bias", "activation"):
+        if len({getattr(cell, name) for cell in cells}) > 1:
+            raise ValueError(
+                f"`layer` must have the same `{name}` in all cells, as a PyTorch network has. "
+                f"Received: {[getattr(cell, name) for cell in cells]}."
+            )
+    arrays = {}
+    suffixes = _suffixes(layers, plain=layer is cells[0])
+    for cell, suffix in zip(cells, chain.from_iterable(suffixes), strict=True):
+        order = BLOCKS[kind(cell)]
+        arrays["weight_ih" + suffix] = _reorder(order, ops.convert_to_numpy(cell.kernel.value)).T
+        arrays["weight_hh" + suffix] = _reorder(
+            order, ops.convert_to_numpy(cell.recurrent_kernel.value)
+        ).T
+        if cell.use_bias:
+            bias = _reorder(order, ops.convert_to_numpy(cell.bias.value))
+            b_ih, b_hh = bias if bias.ndim == 2 else (bias, np.zeros_like(bias))
+            arrays["bias_ih" + suffix], arrays["bias_hh" + suffix] = b_ih, b_hh
+    return {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+
+
+def _reorder(order, array):
+    blocks = np.split(array, len(order), axis=-1)
+    return np.concatenate([blocks[i] for i in order], axis=-1)
+
+
+def _suffixes(layers, plain):
+    """What PyTorch appends to the names of each cell's weights."""
+    if plain and len(layers) == len(layers[0]) == 1:
+        return [[""]]
+    return [
+        [f"_l{depth}{direction}" for direction in ("", "_reverse")[: len(cells)]]
+        for depth, cells in enumerate(layers)
+    ]
+
+
+def _weights_of(cell, suffix, features, arrays):
+    """Kernel, recurrent kernel and bias (or None) of `cell`, once their shapes are checked."""
+    order = BLOCKS[kind(cell)]
+    rows = len(order) * cell.units
+    shapes = {
+        "weight_ih": (rows, features),
+        "weight_hh": (rows, cell.units),
+        "bias_ih": (rows,),
+        "bias_hh": (rows,),
+    }
+    for stem, shape in shapes.items():
+        name = stem + suffix
+        if name in arrays and arrays[name].shape != shape:
+            raise ValueError(
+                f"`state_dict[{name!r}]` must have the shape {shape} to fit `layer`. "
+                f"Received: shape={arrays[name].shape}."
+            )
+    kernel = _reorder(order, arrays["weight_ih" + suffix].T)
+    recurrent_kernel = _reorder(order, arrays["weight_hh" + suffix].T)
+    if "bias_ih" + suffix not in arrays:
+        return kernel, recurrent_kernel, None
+    b_ih = _reorder(order, arrays["bias_ih" + suffix])
+    b_hh = _reorder(order, arrays["bias_hh" + suffix])
+    if not cell.use_bias and (b_ih.any() or b_hh.any()):
+        raise ValueError(
+            "`layer` must have `use_bias=True`, because the state dict has biases that are not "
+            f"zero: 'bias_ih{suffix}' or 'bias_hh{suffix}'. Received: use_bias=False."
+        )
+    return kernel, recurrent_kernel, np.stack([b_ih, b_hh]) if kind(cell) == "gru" else b_ih + b_hh
+
+
+def _check_names(arrays, suffixes):
+    if any(name.startswith("weight_hr") for name in arrays):
+        raise ValueError(
+            "`state_dict` must be of a network without projections (`proj_size=0`): an LSTMCell "
+            "has no weight that could hold 'weight_hr_l0'."
+        )
+    stems = ["weight_ih", "weight_hh"]
+    if any(name.startswith("bias") for name in arrays):
+        stems += ["bias_ih", "bias_hh"]
+    expected = [stem + suffix for suffix in chain.from_iterable(suffixes) for stem in stems]
+    missing = [name for name in expected if name not in arrays]
+    unknown = [name for name in arrays if name not in expected]
+    if missing or unknown:
+        raise ValueError(
+            "`state_dict` must hold the weights of as many layers and directions as `layer` has, "
+            f"{len(suffixes)} and {len(suffixes[0])}. Missing: {missing}. Left over: {unknown}."
+        )
+
+
+def _check_representable(layers):
+    for cell in (cell for cells in layers for cell in cells):
+        if kind(cell) == "gru" and not cell.reset_after:
+            raise ValueError(
+                "A GRUCell in `layer` must have `reset_after=True`: PyTorch's GRU applies the "
+                "reset gate after the recurrent product, and no weights make the other form of "
+                "it. Received: reset_after=False."
+            )
+        if kind(cell) == "rnn":
+            possible = cell.activation in (activations.tanh, activations.relu)
+            rule = "`activation` 'tanh' or 'relu'"
+        else:
+            possible = cell.activation is activations.tanh
+            possible = possible and cell.recurrent_activation is activations.sigmoid
+            rule = "`activation` 'tanh' and `recurrent_activation` 'sigmoid'"
+        if not possible:
+            received = {"activation": activations.serialize(cell.activation)}
+            if kind(cell) != "rnn":
+                recurrent = activations.serialize(cell.recurrent_activation)
+                received["recurrent_activation"] = recurrent
+            raise ValueError(
+                f"A {type(cell).__name__} in `layer` must have {rule}, the only ones that "
+                f"PyTorch's network has. Received: {received}."
+            )
