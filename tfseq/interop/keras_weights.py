@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 
 import keras
-import numpy as np
-from keras import ops
 
 from tfseq.interop.cells import assign_weights, cells_by_layer, feature_sizes, kind
 
@@ -89,22 +87,14 @@ def _copy(source_name, source, target_name, target):
                     f"`{source_name}` and `{target_name}` must have the same {name}, or the same "
                     f"weights mean something else. Received: {value!r} and {theirs.get(name)!r}."
                 )
-        if source_cell.use_bias and not target_cell.use_bias and _bias(source_cell).any():
+        if source_cell.use_bias and not target_cell.use_bias and source_cell.get_weights()[2].any():
             raise ValueError(
                 f"`{target_name}` must have `use_bias=True`, because `{source_name}` has a bias "
                 "that is not zero. Received: use_bias=False."
             )
     for source_cell, target_cell, _ in pairs:
-        assign_weights(
-            target_cell,
-            ops.convert_to_numpy(source_cell.kernel.value),
-            ops.convert_to_numpy(source_cell.recurrent_kernel.value),
-            _bias(source_cell),
-        )
-
-
-def _bias(cell) -> np.ndarray | None:
-    return ops.convert_to_numpy(cell.bias.value) if cell.use_bias else None
+        kernel, recurrent_kernel, *bias = source_cell.get_weights()
+        assign_weights(target_cell, kernel, recurrent_kernel, bias[0] if bias else None)
 
 
 def _properties(cell):

@@ -5,7 +5,7 @@ from itertools import chain
 
 import keras
 import numpy as np
-from keras import activations, ops
+from keras import activations
 
 from tfseq.interop.cells import assign_weights, cells_by_layer, feature_sizes, kind
 
@@ -96,15 +96,14 @@ def torch_state_dict(layer: keras.Layer) -> dict[str, np.ndarray]:
     arrays = {}
     suffixes = _suffixes(layers, plain=layer is cells[0])
     for cell, suffix in zip(cells, chain.from_iterable(suffixes), strict=True):
-        order = BLOCKS[kind(cell)]
-        arrays["weight_ih" + suffix] = _reorder(order, ops.convert_to_numpy(cell.kernel.value)).T
-        arrays["weight_hh" + suffix] = _reorder(
-            order, ops.convert_to_numpy(cell.recurrent_kernel.value)
-        ).T
-        if cell.use_bias:
-            bias = _reorder(order, ops.convert_to_numpy(cell.bias.value))
-            b_ih, b_hh = bias if bias.ndim == 2 else (bias, np.zeros_like(bias))
-            arrays["bias_ih" + suffix], arrays["bias_hh" + suffix] = b_ih, b_hh
+        kernel, recurrent_kernel, *bias = (
+            _reorder(BLOCKS[kind(cell)], array) for array in cell.get_weights()
+        )
+        arrays["weight_ih" + suffix] = kernel.T
+        arrays["weight_hh" + suffix] = recurrent_kernel.T
+        if bias:
+            two = bias[0] if kind(cell) == "gru" else (bias[0], np.zeros_like(bias[0]))
+            arrays["bias_ih" + suffix], arrays["bias_hh" + suffix] = two
     return {name: np.ascontiguousarray(array) for name, array in arrays.items()}
 
 
