@@ -1,16 +1,22 @@
 """Corpora, tokenizers, vocabulary and token counts."""
 
 from tfseq.text.char_tokenizer import CharTokenizer
-from tfseq.text.corpus import Corpus, open_corpus
+from tfseq.text.corpus import Corpus
 from tfseq.text.counting import TokenCounts, count_tokens
-from tfseq.text.normalization import normalize
+from tfseq.text.downloads import cache_directory
+from tfseq.text.named_corpora import CORPUS_NAMES
+from tfseq.text.normalization import NORMALIZATIONS, normalize
+from tfseq.text.corpus_opening import open_corpus
 from tfseq.text.tokenizer import Tokenizer
 from tfseq.text.tokenizers import make_tokenizer
-from tfseq.text.vocabulary import Vocabulary
+from tfseq.text.vocabulary import UNKNOWN, Vocabulary
 from tfseq.text.vocabulary_tables import VocabularyTables
 from tfseq.text.word_tokenizer import WordTokenizer
 
 __all__ = [
+    "CORPUS_NAMES",
+    "NORMALIZATIONS",
+    "UNKNOWN",
     "CharTokenizer",
     "Corpus",
     "TokenCounts",
@@ -18,6 +24,7 @@ __all__ = [
     "Vocabulary",
     "VocabularyTables",
     "WordTokenizer",
+    "cache_directory",
     "count_tokens",
     "make_tokenizer",
     "normalize",

@@ -3,19 +3,26 @@
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 
-from tfseq.errors import InputError
-from tfseq.text.named_corpora import python_docs
 from tfseq.text.tokenizer import Tokenizer
 
+# How far beyond a full chunk a boundary is looked for.
 _MAX_SEARCH = 1 << 24
 
 
 class Corpus:
-    """One or more documents. Made by `open_corpus`.
+    r"""One or more documents of text, read as a stream as often as wanted.
+
+    `open_corpus` makes one from a name or path. The text is that of all documents, in order,
+    with a newline after each that does not end in one.
 
     Args:
         name: a short name, usable as that of a directory.
-        documents: called for every pass; yields each document as pieces of text.
+        documents: called for every pass; gives the documents, each as pieces of text.
+
+    >>> from tfseq.text import WordTokenizer
+    >>> corpus = Corpus("two", lambda: [["One ", "two"], ["three four."]])
+    >>> list(corpus.chunks(WordTokenizer(), chunk_chars=5))
+    ['One two\n', 'three ', 'four.']
     """
 
     def __init__(self, name: str, documents: Callable[[], Iterable[Iterable[str]]]):
@@ -23,67 +30,81 @@ class Corpus:
         self._documents = documents
 
     def fingerprint(self) -> str:
-        """Returns the SHA-256 digest, in hexadecimal, of the text with documents joined."""
+        """Returns the SHA-256 digest, in hexadecimal, of the text in UTF-8."""
         digest = hashlib.sha256()
-        for piece in self._text(edge=""):
+        for piece in self._text():
             digest.update(piece.encode())
         return digest.hexdigest()
 
-    def chunks(self, tokenizer: Tokenizer, chunk_chars: int = 1 << 20) -> Iterator[str]:
-        """Yields the text in pieces whose tokens are, one after the other, those of the whole.
+    def is_empty(self) -> bool:
+        """Returns whether there is not one character."""
+        return next(self._text(), None) is None
 
-        Documents are joined by a newline where the one before does not end in one, and framed
-        by `tokenizer.document_edge`. Memory stays constant, however long the lines.
+    def chunks(self, tokenizer: Tokenizer, chunk_chars: int = 1 << 20) -> Iterator[str]:
+        """Yields the text in pieces whose tokens, one after the other, are those of the whole.
+
+        The text is framed by `tokenizer.document_edge`. Memory stays constant, however large
+        the corpus and however long its lines.
 
         Args:
-            tokenizer: the pieces are cut where its `chunk_boundary` allows it.
-            chunk_chars: a piece has at least so many characters (but the last), and ends at the
-                first boundary after them. If there is none within 16 Mi characters, it ends
-                there.
+            tokenizer: pieces end only where its `chunk_boundary` allows it.
+            chunk_chars: a piece (but the last) has at least so many characters, and ends at the
+                first boundary after them. Should there be none within 16 Mi characters, it
+                ends there.
+
+        Raises:
+            ValueError: if `chunk_chars` is not positive.
+            InputError: while reading, if a file turns out to be unreadable.
         """
-        boundary = tokenizer.chunk_boundary
-        buffer, searched = "", chunk_chars
-        for piece in self._text(tokenizer.document_edge):
-            buffer += piece
-            # A boundary depends on one character on either side, so the last place must wait.
-            while len(buffer) > searched:
-                match = boundary.search(buffer, searched)
-                if match and match.start() < len(buffer):
-                    cut = match.start()
-                elif len(buffer) > chunk_chars + _MAX_SEARCH:
-                    cut = chunk_chars + _MAX_SEARCH
+        if chunk_chars < 1:
+            raise ValueError(f"`chunk_chars` must be positive. Received: {chunk_chars}.")
+        return self._cut(_framed(self._text(), tokenizer.document_edge), tokenizer, chunk_chars)
+
+    def _cut(self, pieces: Iterator[str], tokenizer: Tokenizer, chunk_chars: int) -> Iterator[str]:
+        boundary, limit = tokenizer.chunk_boundary, chunk_chars + _MAX_SEARCH
+        rest, searched = "", chunk_chars
+        for block in _gathered(pieces, chunk_chars):
+            text, start = rest + block, 0
+            # A boundary depends on the character after it: one at the very end must wait.
+            while start + searched < len(text):
+                match = boundary.search(text, start + searched, start + limit + 1)
+                if match and match.end() < min(len(text), start + limit + 1):
+                    end = match.end()
+                elif start + limit < len(text):
+                    end = start + limit
                 else:
-                    searched = len(buffer)
+                    searched = len(text) - start
                     break
-                yield buffer[:cut]
-                buffer, searched = buffer[cut:], chunk_chars
-        if buffer:
-            yield buffer
+                yield text[start:end]
+                start, searched = end, chunk_chars
+            rest = text[start:]
+        if rest:
+            yield rest
 
-    def _text(self, edge: str) -> Iterator[str]:
-        last = ""
+    def _text(self) -> Iterator[str]:
+        last = "\n"
         for document in self._documents():
-            joint = (edge if not last or last in "\r\n" else "\n") + edge
-            joint = joint if last else edge
-            started = False
-            for piece in document:
-                if not piece:
-                    continue
-                if not started and joint:
-                    yield joint
-                started = True
+            starts = True
+            for piece in filter(None, document):
+                if starts and last not in "\r\n":
+                    yield "\n"
                 yield piece
-                last = piece[-1]
-        if last and edge:
-            yield edge
+                starts, last = False, piece[-1]
 
 
-def open_corpus(spec: str, encoding_errors: str = "strict", text_field: str = "text") -> Corpus:
-    """Opens a corpus: a name or a path.
+def _framed(pieces: Iterator[str], edge: str) -> Iterator[str]:
+    yield edge
+    yield from pieces
+    yield edge
 
-    >>> open_corpus("python_docs").name
-    'python_docs'
-    """
-    if spec == "python_docs":
-        return Corpus(spec, lambda: [[python_docs()]])
-    raise InputError(f"There is no corpus {spec}.")
+
+def _gathered(pieces: Iterable[str], num_chars: int) -> Iterator[str]:
+    """Joins pieces until each is at least so long: to add them one by one would take long."""
+    waiting, length = [], 0
+    for piece in pieces:
+        waiting.append(piece)
+        length += len(piece)
+        if length >= num_chars:
+            yield "".join(waiting)
+            waiting, length = [], 0
+    yield "".join(waiting)

@@ -4,14 +4,14 @@ import functools
 import hashlib
 import os
 import re
-import tempfile
+import uuid
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import tensorflow as tf
 
 from tfseq.errors import InputError
-from tfseq.text.vocabulary_tables import VocabularyTables
+from tfseq.text.vocabulary_tables import AssetTables, EmbeddedTables, VocabularyTables
 
 UNKNOWN = "<unk>"
 
@@ -105,9 +105,30 @@ class Vocabulary:
         """Returns the tokens of integer ids, in graph; `<unk>` for ids that there are not."""
         return self._embedded_tables.id_to_token(ids)
 
-    def tables(self) -> VocabularyTables:
-        """Returns new lookup tables that hold this vocabulary."""
-        return VocabularyTables(self.tokens)
+    def tables(self, asset_path: str | os.PathLike | None = None) -> VocabularyTables:
+        """Returns new lookup tables of this vocabulary, to be tracked by what is saved.
+
+        Both kinds give the same ids and tokens for every input.
+
+        Args:
+            asset_path: None, and the tokens are constants of the graph; or the file that `save`
+                wrote, which then is an asset of a SavedModel, under the same name.
+
+        Raises:
+            ValueError: if the file is not this vocabulary's.
+        """
+        if asset_path is None:
+            return EmbeddedTables(self.tokens)
+        if Path(asset_path).read_bytes() != self._file_bytes:
+            raise ValueError(
+                f"`asset_path` must be the file that this vocabulary's `save` wrote. "
+                f"Received: {os.fspath(asset_path)!r}, which differs from it."
+            )
+        lines = [escape(token) for token in self.tokens]
+        pairs = zip(self.tokens, lines, strict=True)
+        return AssetTables(
+            lines, {token: line for token, line in pairs if token != line}, asset_path
+        )
 
     @functools.cached_property
     def _embedded_tables(self) -> VocabularyTables:
@@ -122,30 +143,39 @@ class Vocabulary:
         `\n`, `\r`, `\t`, `\s` and `\\`.
         """
         path = Path(path)
-        descriptor, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
         try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(self._file_bytes)
+            aside.write_bytes(self._file_bytes)
             os.replace(aside, path)
-        except BaseException:
-            os.unlink(aside)
-            raise
+        finally:
+            aside.unlink(missing_ok=True)
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "Vocabulary":
         """Reads a vocabulary that `save` wrote.
 
         Raises:
-            InputError: if the file is missing or is not a vocabulary; it names the line.
+            InputError: if the file cannot be read or is no vocabulary; it names the line.
         """
         try:
-            text = Path(path).read_bytes().decode()
-        except FileNotFoundError:
-            raise InputError(f"There is no vocabulary file {path}.") from None
-        try:
-            return cls(unescape(line) for line in text.removesuffix("\n").split("\n"))
-        except ValueError as error:
-            raise InputError(f"{path} is not a vocabulary: {error}") from None
+            lines = Path(path).read_bytes().decode().removesuffix("\n").split("\n")
+        except OSError as error:
+            raise InputError(f"{path} cannot be read: {error.strerror}.") from None
+        except UnicodeDecodeError as error:
+            raise InputError(
+                f"{path} is not a vocabulary: invalid UTF-8 at byte {error.start}."
+            ) from None
+        if lines[0] != UNKNOWN:
+            raise InputError(f"{path}:1: a vocabulary must begin with {UNKNOWN}.")
+        numbers = {}
+        for number, line in enumerate(lines, start=1):
+            if not is_escaped(line):
+                raise InputError(f"{path}:{number}: not an escaped token. Received: {line!r}.")
+            if numbers.setdefault(line, number) != number:
+                raise InputError(
+                    f"{path}:{number}: the token of line {numbers[line]} again. Received: {line!r}."
+                )
+        return cls(map(unescape, lines))
 
     @property
     def fingerprint(self) -> str:
@@ -167,11 +197,13 @@ def escape(token: str) -> str:
 
 
 def unescape(line: str) -> str:
-    """Undoes `escape`; raises ValueError if the line is not what `escape` writes."""
-    token = re.sub(r"\\(?:.|$)", lambda match: _UNESCAPES.get(match[0], match[0]), line)
-    if escape(token) != line:
-        raise ValueError(f"{line!r} is not an escaped token.")
-    return token
+    """Undoes `escape`."""
+    return re.sub(r"\\.", lambda match: _UNESCAPES[match[0]], line)
+
+
+def is_escaped(line: str) -> bool:
+    """Returns whether `escape` writes such a line for some token."""
+    return re.fullmatch(r"(?:[^\\\n\r\t ]|\\[\\nrts])+", line) is not None
 
 
 def _check(tokens: tuple[str, ...]) -> None:

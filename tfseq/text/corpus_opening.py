@@ -1,0 +1,70 @@
+"""A corpus from what a person names."""
+
+import os
+import re
+from pathlib import Path
+
+from tfseq.errors import InputError
+from tfseq.text.corpus import Corpus
+from tfseq.text.corpus_files import find_files
+from tfseq.text.named_corpora import CORPUS_NAMES, corpus_file, python_docs
+from tfseq.text.text_files import read_documents
+
+ENCODING_ERRORS = ("strict", "replace")
+
+
+def open_corpus(spec: str, encoding_errors: str = "strict", text_field: str = "text") -> Corpus:
+    """Opens a corpus by name or path.
+
+    Args:
+        spec: one of
+            - `python_docs`, the language reference inside this Python; `time_machine` or
+              `tiny_shakespeare`, which are downloaded once;
+            - a text file in UTF-8, plain or `.gz`;
+            - a `.jsonl` file, plain or `.gz`: one JSON object a line, each one document;
+            - a directory: all text files in it and below, in sorted order;
+            - a glob pattern: all files that match, in sorted order.
+        encoding_errors: `strict`: a byte that is not UTF-8 is an error; `replace`: it becomes
+            U+FFFD.
+        text_field: which field of a `.jsonl` object is its text.
+
+    Raises:
+        InputError: if there is no such file, no text in it, or a download fails. Text is read
+            when the corpus is used, and what is wrong in it is found then.
+        ValueError: if `encoding_errors` is unknown.
+
+    >>> open_corpus("python_docs").name
+    'python_docs'
+    >>> open_corpus("python_doc")
+    Traceback (most recent call last):
+    tfseq.errors.InputError: There is no corpus or file python_doc. Did you mean python_docs?
+    """
+    if encoding_errors not in ENCODING_ERRORS:
+        raise ValueError(
+            f"`encoding_errors` must be one of {', '.join(ENCODING_ERRORS)}. "
+            f"Received: {encoding_errors!r}."
+        )
+    if spec == "python_docs":
+        return Corpus(spec, lambda: [python_docs()])
+    if spec in CORPUS_NAMES:
+        name, files = spec, [corpus_file(spec)]
+    else:
+        name, files = _name(spec), find_files(spec, CORPUS_NAMES)
+
+    def documents():
+        for file in files:
+            yield from read_documents(file, encoding_errors, text_field)
+
+    corpus = Corpus(name, documents)
+    if corpus.is_empty():
+        what = str(files[0]) if len(files) == 1 else f"Each of the {len(files)} files of {spec}"
+        raise InputError(f"{what} is empty.")
+    return corpus
+
+
+def _name(spec: str) -> str:
+    """Returns a short name for a path: its last part without endings or odd characters."""
+    stem = re.sub(
+        r"(\.(txt|text|md|rst|jsonl))?(\.gz)?$", "", Path(os.path.expanduser(spec)).resolve().name
+    )
+    return re.sub(r"[^\w.-]+", "_", stem).strip("._-") or "corpus"

@@ -1,0 +1,75 @@
+"""Files from the web, fetched once and checked."""
+
+import hashlib
+import os
+import urllib.request
+import uuid
+from http.client import HTTPException
+from pathlib import Path
+
+from tfseq.errors import InputError
+
+_TIMEOUT_SECONDS = 30
+_BLOCK_BYTES = 1 << 20
+
+
+def cache_directory() -> Path:
+    """Returns where downloads and encoded corpora are kept; it need not exist.
+
+    That is `$TFSEQ_CACHE`, or `$XDG_CACHE_HOME/tfseq`, or `~/.cache/tfseq`.
+    """
+    if chosen := os.environ.get("TFSEQ_CACHE"):
+        return Path(chosen).expanduser()
+    if caches := os.environ.get("XDG_CACHE_HOME"):
+        return Path(caches, "tfseq")
+    return Path.home() / ".cache" / "tfseq"
+
+
+def download(url: str, sha256: str, path: str | os.PathLike) -> Path:
+    """Returns a file that has the given digest, downloading it unless it is there.
+
+    It is written aside and renamed: `path` is the whole, right file or is not there.
+
+    Args:
+        url: where it is.
+        sha256: its digest, in hexadecimal.
+        path: where it goes. Missing directories are made.
+
+    Raises:
+        InputError: if it cannot be fetched or written, or has another digest.
+    """
+    path = Path(path)
+    if path.is_file() and _digest(path) == sha256:
+        return path
+    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        received = _fetch(url, aside)
+        if received != sha256:
+            raise InputError(
+                f"{url} is not the file it was: its SHA-256 must be {sha256}. Received: {received}."
+            )
+        os.replace(aside, path)
+    except (OSError, HTTPException) as error:
+        reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
+        raise InputError(
+            f"{url} cannot be downloaded to {path}: {reason}. "
+            f"A copy from elsewhere may be put there by hand."
+        ) from error
+    finally:
+        aside.unlink(missing_ok=True)
+    return path
+
+
+def _fetch(url: str, path: Path) -> str:
+    digest = hashlib.sha256()
+    with urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS) as response, path.open("xb") as file:
+        while block := response.read(_BLOCK_BYTES):
+            digest.update(block)
+            file.write(block)
+    return digest.hexdigest()
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
