@@ -1,0 +1,97 @@
+"""The model card of an export: what it is, what it needs, and the digests of its files."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+import tfseq
+from tfseq.models import LanguageModel
+from tfseq.serving.operations import read_operations
+from tfseq.serving.settings import ServingSettings
+from tfseq.text import Tokenizer, Vocabulary
+
+#: Where the card lies in a version directory.
+MODEL_CARD = Path("assets.extra", "model_card.json")
+
+
+def write_model_card(
+    directory: str | Path,
+    model: LanguageModel,
+    tokenizer: Tokenizer,
+    vocabulary: Vocabulary,
+    settings: ServingSettings,
+    signatures: Mapping[str, dict],
+    metadata: Mapping,
+) -> None:
+    """Write `assets.extra/model_card.json` into a version directory that is otherwise complete.
+
+    The card is one JSON object. Its keys: `metadata` (the caller's own, as given), `signatures`
+    (inputs and outputs with dtype and shape), `settings` (caps and defaults), `model`,
+    `tokenizer`, `vocabulary` (size and SHA-256 of its file), `operations` (of the main graph and
+    all function bodies), `versions` (tfseq, TensorFlow, Keras) and `sha256` (of every other file
+    of the directory, by its path there).
+
+    Args:
+        directory: the version directory.
+        model: the language model.
+        tokenizer: the tokenizer of its text.
+        vocabulary: its vocabulary.
+        settings: caps and defaults of the signatures.
+        signatures: signature name -> its inputs and outputs, as `describe_signature` gives them.
+        metadata: what else is to be known, in values that JSON can hold.
+
+    Raises:
+        ValueError: if the graph cannot run on a server; see `read_operations`.
+    """
+    directory = Path(directory)
+    model_config = model.get_config()
+    card = {
+        "metadata": metadata,
+        "signatures": signatures,
+        "settings": asdict(settings),
+        "model": model_config,
+        "tokenizer": tokenizer.get_config(),
+        "vocabulary": {"size": len(vocabulary), "sha256": vocabulary.fingerprint},
+        "operations": read_operations(directory),
+        "versions": {
+            "tfseq": tfseq.__version__,
+            "tensorflow": tf.__version__,
+            "keras": keras.__version__,
+        },
+        "sha256": file_digests(directory),
+    }
+    text = json.dumps(card, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    path = directory / MODEL_CARD
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def describe_signature(function: tf.types.experimental.ConcreteFunction) -> dict:
+    """Inputs and outputs of a traced signature, each with dtype and shape (None is any size)."""
+    inputs = function.structured_input_signature[0]
+    return {
+        "inputs": {spec.name: _describe(spec) for spec in inputs},
+        "outputs": {
+            name: _describe(output) for name, output in function.structured_outputs.items()
+        },
+    }
+
+
+def file_digests(directory: str | Path) -> dict[str, str]:
+    """SHA-256 in hexadecimal of every file below a version directory but its model card."""
+    directory = Path(directory)
+    paths = sorted(p.relative_to(directory) for p in directory.rglob("*") if p.is_file())
+    return {
+        path.as_posix(): hashlib.sha256((directory / path).read_bytes()).hexdigest()
+        for path in paths
+        if path != MODEL_CARD
+    }
+
+
+def _describe(tensor: tf.Tensor | tf.TensorSpec) -> dict:
+    return {"dtype": tensor.dtype.name, "shape": tensor.shape.as_list()}
