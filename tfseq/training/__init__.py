@@ -1,1 +1,18 @@
-"""See the package docstring of tfseq."""
+"""Training, measuring and resuming language models."""
+
+from tfseq._lazy import attach
+
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "Evaluation": "tfseq.training.evaluation",
+        "Evaluator": "tfseq.training.evaluation",
+        "Perplexity": "tfseq.training.perplexity",
+        "Run": "tfseq.training.run",
+        "Trainer": "tfseq.training.trainer",
+        "TrainingOptions": "tfseq.training.options",
+        "TrainedRun": "tfseq.training.run_directory",
+        "load_run": "tfseq.training.run_directory",
+        "parse_training_options": "tfseq.training.options",
+    },
+)

@@ -1,0 +1,63 @@
+"""What every script in `pipelines/` does around its job."""
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from typing import TypeVar
+
+from tfseq.errors import InputError
+
+Options = TypeVar("Options")
+
+
+def run(parse: Callable[[], Options], main: Callable[[Options], None]) -> None:
+    """Parse the options, load TensorFlow without its chatter, and do the job.
+
+    An `InputError` becomes a message on standard error and exit code 2; Ctrl-C exits with 130
+    and a closed pipe with 141, as other tools do. Every other exception is a fault of ours and
+    keeps its traceback.
+
+    Args:
+        parse: reads the command line. It runs before TensorFlow is loaded, so that `--help` and
+            wrong options are answered at once.
+        main: the job.
+    """
+    try:
+        options = parse()
+        import_tensorflow()
+        main(options)
+    except InputError as error:
+        for line in str(error).splitlines():
+            print(f"error: {line}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        raise SystemExit(130) from None
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(141) from None
+
+
+def import_tensorflow() -> None:
+    """Import TensorFlow and TF-Text, holding back what their C++ side prints as it is loaded.
+
+    The lines (which CPU kernels there are, that there is no GPU driver) are printed whatever the
+    log level is. They are shown after all if the import fails.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.stderr.flush()
+    stderr = os.dup(2)
+    with tempfile.TemporaryFile() as chatter:
+        os.dup2(chatter.fileno(), 2)
+        try:
+            import tensorflow
+            import tensorflow_text  # noqa: F401
+        except BaseException:
+            chatter.seek(0)
+            os.write(stderr, chatter.read())
+            raise
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+    tensorflow.get_logger().setLevel("ERROR")

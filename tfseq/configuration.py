@@ -1,0 +1,192 @@
+"""Options as typed dataclasses: from the command line, from a JSON file, checked, and saved.
+
+A field's rule stands beside its type, `Annotated[int, Rule("a positive integer", ...)]`, so one
+place says what is allowed, and the command line, a configuration file and Python are all held
+to it. Nothing here imports TensorFlow: `--help` answers at once.
+"""
+
+import dataclasses
+import difflib
+import json
+import os
+import sys
+import types
+import typing
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from tfseq.errors import InputError
+
+Options = TypeVar("Options")
+
+
+@dataclasses.dataclass(frozen=True)
+class Rule:
+    """What a value must be, in words and as a test."""
+
+    words: str
+    holds: Callable[[Any], bool]
+
+
+PositiveInt = Annotated[int, Rule("a positive integer", lambda v: v >= 1)]
+CountOrZero = Annotated[int, Rule("zero or a positive integer", lambda v: v >= 0)]
+PositiveFloat = Annotated[
+    float, Rule("a positive finite number", lambda v: 0 < v < float("inf"))
+]
+NonNegativeFloat = Annotated[
+    float, Rule("zero or a positive finite number", lambda v: 0 <= v < float("inf"))
+]
+Probability = Annotated[float, Rule("at least 0 and less than 1", lambda v: 0 <= v < 1)]
+Fraction = Annotated[float, Rule("above 0 and at most 1", lambda v: 0 < v <= 1)]
+Seed = Annotated[int, Rule("an integer from 0 to 2**31 - 1", lambda v: 0 <= v < 2**31)]
+
+
+def parse_options(
+    options_type: type[Options],
+    arguments: Sequence[str] | None = None,
+    defaults: Options | None = None,
+) -> Options:
+    """Read options: the command line wins over `--config FILE`, the file over the defaults.
+
+    Args:
+        options_type: a dataclass. If it has a field `config`, a JSON object in that file
+            supplies values by field name.
+        arguments: the words of the command line; None takes `sys.argv[1:]`.
+        defaults: an instance to start from; None takes the fields' own defaults.
+
+    Raises:
+        InputError: a file that cannot be read, an unknown key, a value of the wrong type, or a
+            value that breaks its rule. All broken rules are listed at once.
+        SystemExit: with code 2, for a command line that does not parse; with 0 after `--help`.
+    """
+    import tyro
+
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if "config" in _fields(options_type):
+        path = find_option(arguments, "config")
+        if path is not None:
+            defaults = _overlay(options_type, read_options(options_type, path), defaults)
+    options = tyro.cli(
+        options_type,
+        args=arguments,
+        default=defaults,
+        description=options_type.__doc__,
+        config=(tyro.conf.FlagCreatePairsOff,),
+    )
+    check_options(options)
+    return options
+
+
+def find_option(arguments: Sequence[str], name: str) -> str | None:
+    """The value of `--name VALUE` or `--name=VALUE` in a command line, or None.
+
+    >>> find_option(["--units", "8", "--run-dir=runs/a"], "run_dir")
+    'runs/a'
+    """
+    flag = "--" + name.replace("_", "-")
+    for position, word in enumerate(arguments):
+        head, equals, value = word.partition("=")
+        if head.replace("_", "-") != flag:
+            continue
+        if equals:
+            return value
+        if position + 1 < len(arguments):
+            return arguments[position + 1]
+    return None
+
+
+def read_options(options_type: type, path: str | os.PathLike) -> dict[str, Any]:
+    """Values by field name from a JSON file, types checked, unknown keys refused."""
+    try:
+        values = json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"`--config` file {path} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise InputError(f"`--config` file {path} is not JSON: {error}.") from error
+    if not isinstance(values, dict):
+        raise InputError(f"`--config` file {path} must hold one JSON object.")
+    fields = _fields(options_type)
+    for key, value in values.items():
+        if key not in fields:
+            near = difflib.get_close_matches(key, fields, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise InputError(f"`--config` file {path} has an unknown key {key!r}.{hint}")
+        if not _has_type(value, fields[key]):
+            raise InputError(
+                f"`--config` file {path}: {key!r} must be {_words(fields[key])}. "
+                f"Received: {value!r}."
+            )
+    return values
+
+
+def check_options(options: Any) -> None:
+    """Raise one InputError that lists every field that breaks its rule."""
+    broken = []
+    for name, hint in _fields(type(options)).items():
+        value = getattr(options, name)
+        flag = "--" + name.replace("_", "-")
+        if not _has_type(value, hint):
+            broken.append(f"`{flag}` must be {_words(hint)}. Received: {value!r}.")
+            continue
+        for rule in _rules(hint):
+            if value is not None and not rule.holds(value):
+                broken.append(f"`{flag}` must be {rule.words}. Received: {value!r}.")
+    if broken:
+        raise InputError("\n".join(broken))
+
+
+def to_json(options: Any) -> dict[str, Any]:
+    """The fields as JSON values, in the order in which they are declared."""
+    return dataclasses.asdict(options)
+
+
+def _overlay(options_type: type[Options], values: dict, defaults: Options | None) -> Options:
+    if defaults is None:
+        return options_type(**values)
+    return dataclasses.replace(defaults, **values)
+
+
+def _fields(options_type: type) -> dict[str, Any]:
+    return typing.get_type_hints(options_type, include_extras=True)
+
+
+def _rules(hint: Any) -> list[Rule]:
+    if typing.get_origin(hint) is Annotated:
+        inner, *extras = typing.get_args(hint)
+        return [e for e in extras if isinstance(e, Rule)] + _rules(inner)
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        return [rule for choice in typing.get_args(hint) for rule in _rules(choice)]
+    return []
+
+
+def _has_type(value: Any, hint: Any) -> bool:
+    origin = typing.get_origin(hint)
+    if origin is Annotated:
+        return _has_type(value, typing.get_args(hint)[0])
+    if origin in (typing.Union, types.UnionType):
+        return any(_has_type(value, choice) for choice in typing.get_args(hint))
+    if origin is Literal:
+        return value in typing.get_args(hint) and not isinstance(value, bool)
+    if hint is float:
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+    if hint is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    if hint is type(None):
+        return value is None
+    return isinstance(value, hint)
+
+
+def _words(hint: Any) -> str:
+    """A type as a person would say it, with its rule where it has one."""
+    rules = _rules(hint)
+    origin = typing.get_origin(hint)
+    if origin in (typing.Union, types.UnionType):
+        return " or ".join(_words(choice) for choice in typing.get_args(hint))
+    if rules:
+        return rules[0].words
+    if origin is Literal:
+        return "one of " + ", ".join(repr(choice) for choice in typing.get_args(hint))
+    return {int: "an integer", float: "a number", str: "a text", bool: "true or false"}.get(
+        hint, "null" if hint is type(None) else getattr(hint, "__name__", str(hint))
+    )

@@ -1,0 +1,102 @@
+"""Checkpoints: one file each, whole or absent, damage noticed.
+
+A checkpoint is one uncompressed `.npz`: named arrays, a JSON text of everything that is not an
+array, and a checksum of each member (the zip format's CRC-32, verified as it is read). It is
+written aside, flushed to the disk, and renamed: a process killed at any moment leaves the
+checkpoints that were there, and nothing that looks like one but is not.
+"""
+
+import io
+import json
+import os
+import re
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+_NAME = re.compile(r"step-(\d{9})\.npz")
+_METADATA = "metadata.json"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Named arrays and JSON metadata, as they were at `step`."""
+
+    step: int
+    arrays: Mapping[str, np.ndarray]
+    metadata: Mapping[str, Any]
+
+
+def write_atomically(path: str | os.PathLike, content: bytes) -> None:
+    """Write a file aside, flush it to the disk, and rename it into place."""
+    path = Path(path)
+    aside = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        with open(aside, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def save_checkpoint(directory: str | os.PathLike, checkpoint: Checkpoint, keep: int = 2) -> Path:
+    """Write a checkpoint and remove all but the newest `keep`.
+
+    Example:
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as directory:
+    ...     path = save_checkpoint(directory, Checkpoint(7, {"w": np.ones(2)}, {"epoch": 1}))
+    ...     restored, damaged = load_latest_checkpoint(directory)
+    >>> path.name, restored.metadata, damaged
+    ('step-000000007.npz', {'epoch': 1}, [])
+    """
+    directory = Path(directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    for leftover in directory.glob(".step-*.partial"):
+        leftover.unlink(missing_ok=True)
+    buffer = io.BytesIO()
+    text = json.dumps(checkpoint.metadata, allow_nan=False).encode("utf-8")
+    np.savez(buffer, **{_METADATA: np.frombuffer(text, "uint8")}, **checkpoint.arrays)
+    path = directory / f"step-{checkpoint.step:09d}.npz"
+    write_atomically(path, buffer.getvalue())
+    for old in list_checkpoints(directory)[:-keep]:
+        old.unlink(missing_ok=True)
+    return path
+
+
+def list_checkpoints(directory: str | os.PathLike) -> list[Path]:
+    """Paths of the checkpoints in a directory, oldest first."""
+    paths = [p for p in Path(directory).glob("step-*.npz") if _NAME.fullmatch(p.name)]
+    return sorted(paths, key=lambda path: path.name)
+
+
+def load_latest_checkpoint(
+    directory: str | os.PathLike,
+) -> tuple[Checkpoint | None, list[Path]]:
+    """The newest checkpoint that reads back whole, and the damaged ones passed over.
+
+    Returns:
+        (checkpoint, damaged): None where there is no sound checkpoint.
+    """
+    damaged = []
+    for path in reversed(list_checkpoints(directory)):
+        try:
+            return _read(path), damaged
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+            damaged.append(path)
+    return None, damaged
+
+
+def _read(path: Path) -> Checkpoint:
+    with np.load(path, allow_pickle=False) as file:
+        arrays = {name: file[name] for name in file.files}
+    metadata = json.loads(arrays.pop(_METADATA).tobytes().decode("utf-8"))
+    return Checkpoint(int(_NAME.fullmatch(path.name)[1]), arrays, metadata)

@@ -1,0 +1,183 @@
+"""What a training run of a language model can be told."""
+
+import dataclasses
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from tfseq.configuration import (
+    CountOrZero,
+    Fraction,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    Probability,
+    Seed,
+    find_option,
+    parse_options,
+    read_options,
+)
+from tfseq.errors import InputError
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingOptions:
+    """Train a recurrent language model on a text; write its perplexity, samples and an export."""
+
+    corpus: str = "python_docs"
+    """The text: python_docs, time_machine, tiny_shakespeare, or a file, directory or glob
+    (.gz and .jsonl too)."""
+    text_field: str = "text"
+    """Field of a .jsonl record that holds the text."""
+    encoding_errors: Literal["strict", "replace"] = "strict"
+    """A byte that is not UTF-8 is an error, or becomes U+FFFD."""
+    tokenizer: Literal["char", "word"] = "char"
+    """What a token is."""
+    normalization: Literal["none", "nfkc", "letters"] = "none"
+    """Done to the text first; letters keeps a-z and single spaces."""
+    case_fold: bool = False
+    """Make upper and lower case the same."""
+    min_frequency: PositiveInt = 1
+    """Rarer tokens become <unk>."""
+    max_vocabulary: PositiveInt | None = None
+    """Keep only this many tokens, <unk> included."""
+    max_tokens: PositiveInt | None = None
+    """Use only the first tokens of the corpus."""
+    validation_fraction: Probability = 0.1
+    """The last part of the corpus, held out."""
+
+    cell: Literal["rnn", "gru", "lstm"] = "gru"
+    """The recurrent cell."""
+    units: PositiveInt = 256
+    """Size of the hidden state of a layer."""
+    num_layers: PositiveInt = 1
+    """Layers in the stack."""
+    dropout: Probability = 0.0
+    """Between layers and before the output layer."""
+    embedding_size: PositiveInt | None = None
+    """Columns of the embedding table; left out, tokens are one-hot."""
+    tie_embeddings: bool = False
+    """Use the embedding table as the output layer too."""
+
+    sampling: Literal["random", "sequential"] = "sequential"
+    """Windows in random order with a zero state, or in the text's order with the state carried."""
+    batch_size: PositiveInt = 32
+    """Windows in a batch."""
+    num_steps: PositiveInt = 64
+    """Tokens in a window: how far gradients reach back."""
+    epochs: PositiveInt = 12
+    """Passes over the training part."""
+    optimizer: Literal["sgd", "adam", "adamw"] = "adam"
+    """The optimizer, as Keras has it."""
+    learning_rate: PositiveFloat | None = None
+    """At the start; left out, 0.004 for adam and adamw, 1 for sgd."""
+    learning_rate_decay: Fraction | None = None
+    """The learning rate is multiplied by this once an epoch, a little at each step; left out,
+    0.85 for adam and adamw, 1 for sgd."""
+    weight_decay: NonNegativeFloat = 0.01
+    """Of adamw."""
+    clip_norm: PositiveFloat | None = 1.0
+    """Largest global norm of the gradient."""
+    patience: CountOrZero = 3
+    """Stop after this many epochs without a better validation perplexity; 0 never stops."""
+    seed: Seed = 0
+    """Determines initial weights, windows, dropout and samples."""
+
+    run_dir: str | None = None
+    """Where the run is kept; left out, runs/CORPUS_CELL, numbered if that is taken."""
+    resume: bool = False
+    """Go on with the run in --run-dir from its last checkpoint."""
+    checkpoint_seconds: NonNegativeFloat = 15.0
+    """Training time between checkpoints; 0 writes one after every step."""
+    sample_epochs: CountOrZero = 3
+    """Epochs between samples of text; 0 never samples."""
+    sample_prompt: str = ""
+    """What the samples begin with."""
+    export_dir: str = "exported"
+    """The SavedModel goes to EXPORT_DIR/NAME/VERSION, NAME being the run directory's."""
+    export: bool = True
+    """Export the model at the end."""
+    verbose: Literal["auto", "bar", "epoch", "quiet"] = "auto"
+    """Progress: a bar on a terminal, else a line an epoch."""
+    config: str | None = None
+    """A JSON file of options by name (num_steps, ...); options given here win over it."""
+
+    def with_defaults_filled(self) -> "TrainingOptions":
+        """Options that were left out, and whose default depends on another, given their value."""
+        by_sgd = self.optimizer == "sgd"
+        rate, decay = (1.0, 1.0) if by_sgd else (0.004, 0.85)
+        return dataclasses.replace(
+            self,
+            learning_rate=rate if self.learning_rate is None else self.learning_rate,
+            learning_rate_decay=(
+                decay if self.learning_rate_decay is None else self.learning_rate_decay
+            ),
+        )
+
+
+# These do not touch the weights that a run ends with, or may grow, as `epochs`.
+FREE_ON_RESUME = frozenset(
+    {
+        "epochs",
+        "run_dir",
+        "resume",
+        "checkpoint_seconds",
+        "sample_epochs",
+        "sample_prompt",
+        "export_dir",
+        "export",
+        "verbose",
+        "config",
+    }
+)
+
+
+def parse_training_options(arguments: Sequence[str] | None = None) -> TrainingOptions:
+    """Read the options of a training run from the command line.
+
+    With `--resume`, what is left out is taken from the run that goes on, not from the defaults.
+
+    Raises:
+        InputError: as `parse_options`; or `--resume` without a run to go on with.
+    """
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if "--resume" not in arguments or "--help" in arguments or "-h" in arguments:
+        return parse_options(TrainingOptions, arguments)
+    run_dir = find_option(arguments, "run_dir")
+    if run_dir is None and (file := find_option(arguments, "config")) is not None:
+        run_dir = read_options(TrainingOptions, file).get("run_dir")
+    if run_dir is None:
+        raise InputError("`--resume` needs `--run-dir`: the run to go on with.")
+    saved = read_saved_options(run_dir)
+    return parse_options(TrainingOptions, arguments, defaults=saved)
+
+
+def read_saved_options(run_dir: str | Path) -> TrainingOptions:
+    """The options with which a run was started, from its `config.json`.
+
+    Raises:
+        InputError: the directory is no run.
+    """
+    path = Path(run_dir) / "config.json"
+    if not path.is_file():
+        raise InputError(f"`--run-dir` {run_dir} is not a run: it has no config.json.")
+    return TrainingOptions(**read_options(TrainingOptions, path))
+
+
+def check_same_run(saved: TrainingOptions, options: TrainingOptions) -> None:
+    """Raise unless a run of `saved` may go on with `options`.
+
+    Raises:
+        InputError: an option that the weights depend on differs; all such options are named.
+    """
+    differing = [
+        f"--{name.replace('_', '-')} was {before!r} and is now {after!r}"
+        for name, before in dataclasses.asdict(saved).items()
+        if name not in FREE_ON_RESUME and before != (after := getattr(options, name))
+    ]
+    if differing:
+        raise InputError(
+            f"`--resume` cannot change the run: {'; '.join(differing)}. "
+            "Leave the option out, or start a new run in another `--run-dir`."
+        )

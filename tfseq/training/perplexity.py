@@ -1,0 +1,83 @@
+"""Perplexity and bits per token, weighted by token over batches."""
+
+import math
+
+import keras
+from keras import ops
+
+
+def perplexity(mean_cross_entropy: float) -> float:
+    """exp of a mean cross entropy in nats; infinite rather than an OverflowError.
+
+    >>> round(perplexity(math.log(28)), 6)
+    28.0
+    """
+    return math.exp(mean_cross_entropy) if mean_cross_entropy < 700 else math.inf
+
+
+def bits(mean_cross_entropy: float) -> float:
+    """Nats to bits: bits per character where a token is a character.
+
+    >>> bits(math.log(2))
+    1.0
+    """
+    return mean_cross_entropy / math.log(2)
+
+
+@keras.saving.register_keras_serializable(package="tfseq")
+class Perplexity(keras.metrics.Metric):
+    """exp( Σ w_i · (−log P(y_i)) / Σ w_i ), the sums running over all tokens of all batches.
+
+    A batch with more tokens weighs more: the mean is taken over tokens, not over batches. The
+    sums are float64, so that millions of tokens lose nothing.
+
+    Args:
+        from_logits: the predictions are logits; False: probabilities.
+        name: the metric's name.
+
+    Call arguments:
+        y_true: int `[...]`, the tokens.
+        y_pred: float `[..., V]`.
+        sample_weight: float, broadcastable to `y_true`; 0 leaves a token out.
+
+    Example: a model that gives all of 4 tokens the same chance has perplexity 4.
+
+    >>> import numpy as np
+    >>> metric = Perplexity()
+    >>> metric.update_state(np.array([[0, 3]]), np.zeros([1, 2, 4], "float32"))
+    >>> round(float(metric.result()), 6)
+    4.0
+
+    Source: Jelinek et al., Perplexity, JASA 62, 1977.
+    """
+
+    def __init__(self, from_logits: bool = True, name: str = "perplexity", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.from_logits = from_logits
+        self.total = self.add_variable((), "zeros", dtype="float64", name="total")
+        self.count = self.add_variable((), "zeros", dtype="float64", name="count")
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        losses = ops.cast(
+            keras.losses.sparse_categorical_crossentropy(
+                y_true, ops.cast(y_pred, "float32"), from_logits=self.from_logits
+            ),
+            "float64",
+        )
+        if sample_weight is None:
+            weights = ops.ones_like(losses)
+        else:
+            weights = ops.broadcast_to(ops.cast(sample_weight, "float64"), ops.shape(losses))
+        self.total.assign_add(ops.sum(losses * weights))
+        self.count.assign_add(ops.sum(weights))
+
+    def result(self):
+        """The perplexity so far; 1 before the first token, as nothing was uncertain."""
+        return ops.exp(self.mean_cross_entropy())
+
+    def mean_cross_entropy(self):
+        """Nats per token so far; 0 before the first token."""
+        return ops.divide_no_nan(self.total, self.count)
+
+    def get_config(self):
+        return {**super().get_config(), "from_logits": self.from_logits}
