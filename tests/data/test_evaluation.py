@@ -77,9 +77,9 @@ def test_a_memory_mapped_file(tmp_path):
 
 
 def test_nothing_to_evaluate():
-    with pytest.raises(InputError, match="needs at least 2 tokens. Received: 1 tokens"):
+    with pytest.raises(InputError, match=r"needs at least 2 tokens\. Received: 1 tokens"):
         evaluation_windows(np.arange(1), 1, 5)
-    with pytest.raises(InputError, match="needs at least 1 tokens. Received: 0 tokens"):
+    with pytest.raises(InputError, match=r"needs at least 1 tokens\. Received: 0 tokens"):
         evaluation_windows(np.arange(0), 1, 5, context=3)
     assert len(list(evaluation_windows(np.arange(1), 1, 5, context=3))) == 1
 

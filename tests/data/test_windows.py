@@ -142,9 +142,9 @@ def test_changes_made_to_a_mapped_array_are_not_lost(mode, tmp_path):
 @BOTH
 def test_too_little_text_says_how_much_is_needed(windows):
     assert len(list(windows(np.arange(71), 2, 35))) == 1
-    with pytest.raises(InputError, match=r"at least 71 tokens. Received: 70 tokens"):
+    with pytest.raises(InputError, match=r"at least 71 tokens\. Received: 70 tokens"):
         windows(np.arange(70), 2, 35)
-    with pytest.raises(InputError, match=r"at least 75 tokens. Received: 74 tokens"):
+    with pytest.raises(InputError, match=r"at least 75 tokens\. Received: 74 tokens"):
         windows(np.arange(74), 2, 35, offset=4)
     assert len(list(windows(np.arange(75), 2, 35, offset=4))) == 1
 

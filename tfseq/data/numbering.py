@@ -1,0 +1,112 @@
+"""Tokens numbered in the order in which they appear, before there is a vocabulary."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from os import cpu_count
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from tfseq.errors import InputError
+from tfseq.text import Tokenizer
+
+
+@dataclass(frozen=True)
+class NumberedTokens:
+    """A text as numbers of its distinct tokens, in a file.
+
+    Attributes:
+        path: The file: pieces of numbers, one after the other, each of the smallest unsigned
+            type that holds the numbers given so far.
+        distinct: The distinct tokens (UTF-8) in the order of their first appearance; a token's
+            number is its place here.
+        pieces: Type and length of each piece.
+    """
+
+    path: Path
+    distinct: list[bytes]
+    pieces: list[tuple[np.dtype, int]]
+
+    @property
+    def num_tokens(self) -> int:
+        """The number of tokens in the text."""
+        return sum(length for _, length in self.pieces)
+
+    def read(self, stop: int | None = None) -> Iterator[np.ndarray]:
+        """Yield the numbers of the first `stop` tokens (default: of all), piece by piece."""
+        left = self.num_tokens if stop is None else stop
+        with self.path.open("rb") as file:
+            for dtype, length in self.pieces:
+                if left <= 0:
+                    return
+                yield np.fromfile(file, dtype, length)[:left]
+                left -= length
+
+    def counts(self, stop: int | None = None) -> dict[str, int]:
+        """Return how often each token occurs among the first `stop` (default: all)."""
+        counts = np.zeros(len(self.distinct), np.int64)
+        for numbers in self.read(stop):
+            counts += np.bincount(numbers, minlength=len(counts))
+        return {
+            token.decode(): count
+            for token, count in zip(self.distinct, counts.tolist(), strict=True)
+            if count
+        }
+
+
+def number_tokens(
+    texts: Iterable[str], tokenizer: Tokenizer, path: Path, max_tokens: int | None = None
+) -> NumberedTokens:
+    """Tokenise a stream of texts, once, and write the number of each token to a file.
+
+    The texts are tokenised by tf.data, as many at a time as there are processor cores. There
+    each token is replaced by its number among the distinct ones of its text, so that Python
+    sees every distinct token once per text and not every token. Memory holds a few texts and
+    the distinct tokens.
+
+    Args:
+        texts: Pieces of text; their tokens are taken one after the other.
+        tokenizer: What splits them.
+        path: The file to write.
+        max_tokens: How many tokens to take; by default all.
+
+    Raises:
+        InputError, OSError: what reading the texts raises.
+    """
+    failures = []
+
+    def readable() -> Iterator[str]:
+        # TensorFlow would report an exception as one of its own, with a traceback as its text.
+        try:
+            yield from texts
+        except (InputError, OSError) as error:
+            failures.append(error)
+
+    def distinct_and_numbers(text: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return tuple(tf.unique(tokenizer.tokenize(text)))
+
+    dataset = tf.data.Dataset.from_generator(
+        readable, output_signature=tf.TensorSpec([], tf.string)
+    ).map(distinct_and_numbers, num_parallel_calls=cpu_count() or 1, deterministic=True)
+
+    number_of: dict[bytes, int] = {}
+    pieces = []
+    left = max_tokens
+    with path.open("wb") as file:
+        for tokens, numbers in dataset.as_numpy_iterator():
+            numbers = numbers[:left]
+            # They are numbered in order of appearance, so those cut off come last.
+            used = tokens[: numbers.max(initial=-1) + 1]
+            known = [number_of.setdefault(token, len(number_of)) for token in used]
+            dtype = np.min_scalar_type(len(number_of))
+            np.array(known, dtype)[numbers].tofile(file)
+            pieces.append((dtype, len(numbers)))
+            if left is not None:
+                left -= len(numbers)
+                if left == 0:
+                    break
+        else:
+            if failures:
+                raise failures[0]
+    return NumberedTokens(path, list(number_of), pieces)
