@@ -38,9 +38,11 @@ def token_log_probabilities(model: LanguageModel, ids: tf.Tensor, lengths: tf.Te
         hidden, states = model.hidden(
             inputs, tf.nest.pack_sequence_as(initial, states), mask=mask, training=False
         )
-        logits = tf.cast(model.logits(hidden), tf.float32)
-        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
-        losses = tf.where(mask, -losses, 0.0)
+        logits = tf.reshape(model.logits(hidden), [-1, model.vocabulary_size])
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
+            tf.reshape(targets, [-1]), tf.cast(logits, tf.float32)
+        )
+        losses = tf.where(mask, -tf.reshape(losses, tf.shape(targets)), 0.0)
         blocks = blocks.write(index, tf.transpose(losses))
         return index + 1, tf.nest.flatten(states), blocks
 

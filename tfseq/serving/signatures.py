@@ -39,10 +39,10 @@ class LanguageModelSignatures(tf.Module):
         # TensorFlow Serving's loader finds only what is tracked here, and plain variables only.
         self.weights = [weight.value for weight in model.weights]
         self.tables = tables
-        # Shared, so that the loop is in the file once and not once for each signature.
+        # One traced function, so that the loop is in the file once and not once a signature.
         self._complete = tf.function(
             self._graph.complete, input_signature=COMPLETE_INPUTS, autograph=False
-        )
+        ).get_concrete_function()
 
     def signatures(self) -> dict[str, Callable]:
         """Signature name -> function from its named inputs to a dict of outputs."""
