@@ -1,4 +1,4 @@
-"""Records tests/interop/torch_goldens.npz from PyTorch: `python tests/interop/record_torch_goldens.py`.
+"""Records torch_goldens.npz, beside this file, from PyTorch: run it as a script.
 
 PyTorch 2.13.0 for CPUs wrote the file in the repository. A key is `case/name`.
 """

@@ -1,4 +1,4 @@
-"""Outputs, final states and gradients, against torch.nn: recorded, and live where it is installed."""
+"""Outputs, final states and gradients against torch.nn: recorded, and live where installed."""
 
 import importlib.util
 from pathlib import Path
