@@ -170,6 +170,28 @@ class RecurrentStack(keras.layers.Layer):
             outputs = ops.concatenate(directions, axis=-1) if self.bidirectional else directions[0]
         return (outputs, states) if self.return_state else outputs
 
+    def step(self, inputs, states):
+        """One step of the sequence without a loop, as in generating token by token.
+
+        Args:
+            inputs: `[batch, features]`.
+            states: as `call` gives them.
+
+        Returns:
+            The output `[batch, units]` and the new states.
+
+        Raises:
+            ValueError: if the stack is bidirectional: it needs the whole sequence.
+        """
+        if self.bidirectional:
+            raise ValueError("`step` needs a stack with `bidirectional=False`.")
+        after = []
+        for rnn, state in zip(self.rnns, states, strict=True):
+            single = not isinstance(state, list | tuple)
+            inputs, state = rnn.cell(inputs, [state] if single else list(state), training=False)
+            after.append(state[0] if single else list(state))
+        return inputs, after
+
     def get_initial_state(self, batch_size: int) -> list:
         """The states a sequence begins with, in the form in which `call` takes them."""
         states = [rnn.get_initial_state(batch_size) for rnn in self.rnns]
