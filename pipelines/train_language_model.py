@@ -8,11 +8,34 @@ from tfseq.training import TrainingOptions, parse_training_options
 
 
 def main(options: TrainingOptions) -> None:
+    from pathlib import Path
+
+    from tfseq.generation import TextGenerator
+    from tfseq.serving import export_language_model
     from tfseq.training import Run
 
     job = Run(options)
-    metrics = job.fit()
-    print(metrics)
+    print(job.summary())
+    generator = TextGenerator(job.model, job.tokenizer, job.vocabulary)
+
+    def sample(max_new_tokens: int = 200) -> str:
+        return generator.generate(
+            options.sample_prompt, max_new_tokens, temperature=0.8, seed=options.seed
+        ).text
+
+    metrics = job.fit(sample)
+    print(f"\n{job.result(metrics)}\n\n{sample(400)}\n")
+    print(f"run       {job.directory.path}")
+    if options.export:
+        trained = job.trained()
+        path = export_language_model(
+            trained.model,
+            trained.tokenizer,
+            trained.vocabulary,
+            Path(options.export_dir, trained.directory.name),
+            metadata=trained.metadata(),
+        )
+        print(f"exported  {path}")
 
 
 if __name__ == "__main__":

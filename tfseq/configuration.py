@@ -31,9 +31,7 @@ class Rule:
 
 PositiveInt = Annotated[int, Rule("a positive integer", lambda v: v >= 1)]
 CountOrZero = Annotated[int, Rule("zero or a positive integer", lambda v: v >= 0)]
-PositiveFloat = Annotated[
-    float, Rule("a positive finite number", lambda v: 0 < v < float("inf"))
-]
+PositiveFloat = Annotated[float, Rule("a positive finite number", lambda v: 0 < v < float("inf"))]
 NonNegativeFloat = Annotated[
     float, Rule("zero or a positive finite number", lambda v: 0 <= v < float("inf"))
 ]

@@ -36,7 +36,7 @@ class LanguageModel(keras.Model):
         states: list of float `[B, units]`, one entry a layer, an LSTM's entry being the pair
             `[h, c]`; None starts from zeros.
         return_states: return `(logits, states)` instead of the logits alone.
-        mask: bool `[B, T]`; a step with False keeps the state and repeats the output before it.
+        mask: bool `[B, T]`; a step with False keeps the state as it was.
         training: applies dropout when True.
 
     Returns:
@@ -167,8 +167,10 @@ class LanguageModel(keras.Model):
         return ops.one_hot(ids, self.vocabulary_size, dtype=self.compute_dtype)
 
     def get_config(self):
-        cell = self.cell if isinstance(self.cell, str) else keras.saving.serialize_keras_object(
+        cell = (
             self.cell
+            if isinstance(self.cell, str)
+            else keras.saving.serialize_keras_object(self.cell)
         )
         return {
             **super().get_config(),

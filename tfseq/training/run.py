@@ -14,11 +14,12 @@ from tfseq.data import encode_corpus
 from tfseq.errors import InputError
 from tfseq.text import open_corpus
 from tfseq.training.checkpoint import load_latest_checkpoint, save_checkpoint
-from tfseq.training.event_log import EventLog
 from tfseq.training.curve import save_perplexity_curve
+from tfseq.training.event_log import EventLog
 from tfseq.training.options import TrainingOptions, check_same_run, read_saved_options
 from tfseq.training.run_directory import (
     RunDirectory,
+    TrainedRun,
     build_model,
     build_tokenizer,
     check_writable,
@@ -75,6 +76,36 @@ class Run:
         self.model = build_model(options, len(self.vocabulary))
         self.trainer = Trainer(self.model, options, self.corpus.train, self.corpus.validation)
 
+    def summary(self) -> str:
+        """The text, the model and the place of the run, in a few lines."""
+        options, corpus = self.options, self.corpus
+        unit = "character" if options.tokenizer == "char" else "word"
+        layers = f", {options.num_layers} layers" if options.num_layers > 1 else ""
+        return (
+            f"text   {options.corpus}: {len(corpus.train):,} {unit}s to train on, "
+            f"{len(corpus.validation):,} to validate, {len(self.vocabulary):,} symbols\n"
+            f"model  {_cell_name(options.cell)}, {options.units} units{layers}: "
+            f"{self.model.count_params():,} parameters\n"
+            f"run    {self.directory.path}"
+        )
+
+    def result(self, metrics: dict[str, Any]) -> str:
+        """The figures a person asks for first, in a line or two."""
+        unit = "character" if self.options.tokenizer == "char" else "word"
+        lines = []
+        if metrics["validation_perplexity"] is not None:
+            lines.append(
+                f"validation perplexity {metrics['validation_perplexity']:.3f} per {unit} "
+                f"({metrics['validation_bits_per_token']:.3f} bits), best after epoch "
+                f"{metrics['best_epoch']} of {metrics['epochs']}"
+            )
+        lines.append(
+            f"training perplexity {metrics['train_perplexity']:.3f}; "
+            f"{metrics['training_seconds']:,.0f} s of training, "
+            f"{metrics['tokens_per_second']:,} {unit}s/s"
+        )
+        return "\n".join(lines)
+
     def fit(self, sample: Callable[[], str] | None = None) -> dict[str, Any]:
         """Train to the end, leave the best weights in the model, and return the metrics.
 
@@ -104,6 +135,10 @@ class Run:
             self._draw()
         return metrics
 
+    def trained(self) -> TrainedRun:
+        """The run as `load_run` would read it back, after `fit`."""
+        return TrainedRun(self.directory, self.options, self.tokenizer, self.vocabulary, self.model)
+
     def metrics(self) -> dict[str, Any]:
         """The figures of the run so far, as `metrics.json` holds them."""
         progress, corpus = self.trainer.progress, self.corpus
@@ -125,6 +160,7 @@ class Run:
             "steps": progress.step,
             "training_seconds": round(progress.seconds, 3),
             "tokens_per_second": round(trained / progress.seconds) if progress.seconds else None,
+            "seed": self.options.seed,
             "corpus_fingerprint": corpus.fingerprint,
             "tensorflow_version": tf.__version__,
             "keras_version": keras.__version__,
@@ -210,12 +246,11 @@ class Run:
         yield lambda figures: bar.update(progress.batch, list(figures.items()))
 
     def _draw(self) -> None:
-        options = self.options
-        cell = {"rnn": "RNN"}.get(options.cell, options.cell.upper())
         save_perplexity_curve(
             self.trainer.progress.history,
             self.directory.curve,
-            title=f"{self.directory.name}: {cell}, {options.units} units",
+            title=f"{self.directory.name}: {_cell_name(self.options.cell)}, "
+            f"{self.options.units} units",
         )
 
 
@@ -232,6 +267,10 @@ class _Clock:
             return False
         self._last = now
         return True
+
+
+def _cell_name(cell: str) -> str:
+    return {"rnn": "simple RNN", "gru": "GRU", "lstm": "LSTM"}[cell]
 
 
 def _free_path(name: str) -> Path:

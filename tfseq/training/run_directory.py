@@ -6,15 +6,17 @@ import fcntl
 import io
 import json
 import os
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from tfseq.configuration import to_json
+from tfseq.data import EncodedCorpus, encode_corpus
 from tfseq.errors import InputError
 from tfseq.models import LanguageModel
-from tfseq.text import Vocabulary, make_tokenizer
+from tfseq.text import Vocabulary, make_tokenizer, open_corpus
 from tfseq.training.checkpoint import write_atomically
 from tfseq.training.options import TrainingOptions, read_saved_options
 
@@ -107,9 +109,7 @@ class RunDirectory:
             (aside / self.config.name).write_bytes(_json(to_json(options)))
             aside.rename(self.path)
         except OSError as error:
-            for leftover in (aside / self.vocabulary.name, aside / self.config.name):
-                _ignore_missing(leftover.unlink)
-            _ignore_missing(aside.rmdir)
+            shutil.rmtree(aside, ignore_errors=True)
             raise InputError(
                 f"`--run-dir` {self.path} cannot be written to: {error.strerror}."
             ) from error
@@ -151,9 +151,7 @@ class RunDirectory:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
-                raise InputError(
-                    f"`--run-dir` {self.path} is in use by another process."
-                ) from None
+                raise InputError(f"`--run-dir` {self.path} is in use by another process.") from None
             yield
 
 
@@ -166,6 +164,40 @@ class TrainedRun:
     tokenizer: Any
     vocabulary: Vocabulary
     model: LanguageModel
+
+    def metrics(self) -> dict[str, Any]:
+        """What `metrics.json` holds; empty before the run has finished."""
+        if not self.directory.metrics.is_file():
+            return {}
+        return json.loads(self.directory.metrics.read_text(encoding="utf-8"))
+
+    def metadata(self) -> dict[str, Any]:
+        """What an export should say of where it comes from: options and figures."""
+        return {
+            "run": self.directory.name,
+            "options": to_json(self.options),
+            "metrics": self.metrics(),
+        }
+
+    def encode(self, corpus: str | None = None) -> EncodedCorpus:
+        """A corpus as ids of this run's vocabulary.
+
+        Args:
+            corpus: a named corpus or a path, none of it set apart for validation; None takes the
+                run's own, split as it was.
+        """
+        options = self.options
+        own = corpus is None
+        text = open_corpus(
+            options.corpus if own else corpus, options.encoding_errors, options.text_field
+        )
+        return encode_corpus(
+            text,
+            self.tokenizer,
+            vocabulary=self.vocabulary,
+            max_tokens=options.max_tokens if own else None,
+            validation_fraction=options.validation_fraction if own else 0.0,
+        )
 
 
 def load_run(path: str | os.PathLike) -> TrainedRun:
@@ -236,10 +268,3 @@ def check_writable(path: str | os.PathLike, flag: str) -> None:
 
 def _json(values: Mapping[str, Any]) -> bytes:
     return (json.dumps(values, indent=2, ensure_ascii=False) + "\n").encode("utf-8")
-
-
-def _ignore_missing(remove) -> None:
-    try:
-        remove()
-    except OSError:
-        pass

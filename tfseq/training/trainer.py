@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -205,9 +205,7 @@ class Trainer:
                 self.best_weights = self.model.get_weights()
             else:
                 progress.epochs_without_improvement += 1
-                progress.stopped_early = (
-                    0 < options.patience <= progress.epochs_without_improvement
-                )
+                progress.stopped_early = 0 < options.patience <= progress.epochs_without_improvement
         progress.history.append(row)
         progress.epoch += 1
         progress.batch = 0

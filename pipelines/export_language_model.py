@@ -1,0 +1,63 @@
+"""Write a trained language model as a SavedModel for TensorFlow Serving.
+
+python pipelines/export_language_model.py --run-dir runs/python_docs_gru
+"""
+
+import dataclasses
+
+from tfseq.command_line import run
+from tfseq.configuration import CountOrZero, NonNegativeFloat, PositiveInt, parse_options
+
+
+@dataclasses.dataclass(frozen=True)
+class ExportOptions:
+    """Export a language model: strings in, strings out, with nothing else needed to serve it."""
+
+    run_dir: str
+    """The training run."""
+    export_dir: str = "exported"
+    """The SavedModel goes to EXPORT_DIR/NAME/VERSION."""
+    name: str | None = None
+    """NAME; left out, the run directory's."""
+    version: PositiveInt | None = None
+    """VERSION; left out, the next that is free. One that is there is never touched."""
+    max_new_tokens: PositiveInt = 1024
+    """The most tokens a request may ask for."""
+    max_prompt_bytes: PositiveInt = 16384
+    """Of a longer prompt the end is read."""
+    max_score_bytes: PositiveInt = 65536
+    """Of a longer text the beginning is scored."""
+    default_max_new_tokens: CountOrZero = 100
+    """Tokens that serving_default adds."""
+    default_temperature: NonNegativeFloat = 0.8
+    """Temperature of serving_default."""
+
+
+def main(options: ExportOptions) -> None:
+    from pathlib import Path
+
+    from tfseq.serving import ServingSettings, export_language_model
+    from tfseq.training import load_run
+
+    settings = ServingSettings(
+        max_new_tokens=options.max_new_tokens,
+        max_prompt_bytes=options.max_prompt_bytes,
+        max_score_bytes=options.max_score_bytes,
+        default_max_new_tokens=min(options.default_max_new_tokens, options.max_new_tokens),
+        default_temperature=options.default_temperature,
+    )
+    trained = load_run(options.run_dir)
+    path = export_language_model(
+        trained.model,
+        trained.tokenizer,
+        trained.vocabulary,
+        Path(options.export_dir, options.name or trained.directory.name),
+        version=options.version,
+        settings=settings,
+        metadata=trained.metadata(),
+    )
+    print(f"exported    {path}")
+
+
+if __name__ == "__main__":
+    run(lambda: parse_options(ExportOptions), main)
