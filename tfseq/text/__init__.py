@@ -2,11 +2,11 @@
 
 from tfseq.text.char_tokenizer import CharTokenizer
 from tfseq.text.corpus import Corpus
+from tfseq.text.corpus_opening import open_corpus
 from tfseq.text.counting import TokenCounts, count_tokens
 from tfseq.text.downloads import cache_directory
 from tfseq.text.named_corpora import CORPUS_NAMES
 from tfseq.text.normalization import NORMALIZATIONS, normalize
-from tfseq.text.corpus_opening import open_corpus
 from tfseq.text.tokenizer import Tokenizer
 from tfseq.text.tokenizers import make_tokenizer
 from tfseq.text.vocabulary import UNKNOWN, Vocabulary

@@ -25,8 +25,8 @@ def find_files(spec: str, names: Iterable[str] = ()) -> list[Path]:
     Raises:
         InputError: if there are none.
     """
-    if not spec:
-        raise InputError("A corpus must have a name or path. Received: ''.")
+    if not spec or "\0" in spec:
+        raise InputError(f"A corpus must be a name or a path. Received: {spec!r}.")
     path = Path(os.path.expanduser(spec))
     try:
         if path.is_dir():
@@ -47,8 +47,11 @@ def find_files(spec: str, names: Iterable[str] = ()) -> list[Path]:
 
 
 def _files_below(directory: Path) -> list[Path]:
+    def refuse(error: OSError) -> None:
+        raise error
+
     files = []
-    for parent, directories, names in os.walk(directory):
+    for parent, directories, names in os.walk(directory, onerror=refuse):
         directories[:] = [name for name in directories if not name.startswith(".")]
         files += [
             Path(parent, name)

@@ -47,9 +47,11 @@ def open_corpus(spec: str, encoding_errors: str = "strict", text_field: str = "t
     if spec == "python_docs":
         return Corpus(spec, lambda: [python_docs()])
     if spec in CORPUS_NAMES:
-        name, files = spec, [corpus_file(spec)]
+        files = [corpus_file(spec)]
+        name = spec
     else:
-        name, files = _name(spec), find_files(spec, CORPUS_NAMES)
+        files = find_files(spec, CORPUS_NAMES)
+        name = _name(spec)
 
     def documents():
         for file in files:

@@ -33,6 +33,8 @@ class TokenCounts:
         return TokenCounts(self.num_tokens + other.num_tokens, self.counts + other.counts)
 
     def __sub__(self, other: "TokenCounts") -> "TokenCounts":
+        if not other.counts <= self.counts:
+            raise ValueError("What is subtracted must be part of the counts.")
         return TokenCounts(self.num_tokens - other.num_tokens, self.counts - other.counts)
 
 

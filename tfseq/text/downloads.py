@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 import urllib.request
 import uuid
 from http.client import HTTPException
@@ -10,7 +11,6 @@ from pathlib import Path
 from tfseq.errors import InputError
 
 _TIMEOUT_SECONDS = 30
-_BLOCK_BYTES = 1 << 20
 
 
 def cache_directory() -> Path:
@@ -41,33 +41,34 @@ def download(url: str, sha256: str, path: str | os.PathLike) -> Path:
     path = Path(path)
     if path.is_file() and _digest(path) == sha256:
         return path
-    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        received = _fetch(url, aside)
-        if received != sha256:
-            raise InputError(
-                f"{url} is not the file it was: its SHA-256 must be {sha256}. Received: {received}."
-            )
-        os.replace(aside, path)
+        _fetch(url, sha256, path)
     except (OSError, HTTPException) as error:
         reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
         raise InputError(
             f"{url} cannot be downloaded to {path}: {reason}. "
             f"A copy from elsewhere may be put there by hand."
         ) from error
-    finally:
-        aside.unlink(missing_ok=True)
     return path
 
 
-def _fetch(url: str, path: Path) -> str:
-    digest = hashlib.sha256()
-    with urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS) as response, path.open("xb") as file:
-        while block := response.read(_BLOCK_BYTES):
-            digest.update(block)
-            file.write(block)
-    return digest.hexdigest()
+def _fetch(url: str, sha256: str, path: Path) -> None:
+    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        with (
+            urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS) as response,
+            aside.open("xb") as file,
+        ):
+            shutil.copyfileobj(response, file)
+        received = _digest(aside)
+        if received != sha256:
+            raise InputError(
+                f"{url} is not the file it was: its SHA-256 must be {sha256}. Received: {received}."
+            )
+        os.replace(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)
 
 
 def _digest(path: Path) -> str:

@@ -8,25 +8,25 @@ from tfseq.errors import InputError
 from tfseq.text.downloads import cache_directory, download
 
 
-class _Source(NamedTuple):
+class Source(NamedTuple):
     url: str
     sha256: str
     file_name: str
 
 
-_DOWNLOADS = {
-    "time_machine": _Source(
+DOWNLOADS = {
+    "time_machine": Source(
         "http://d2l-data.s3-accelerate.amazonaws.com/timemachine.txt",
         "8424dbd9532ac81f7e5f0b6add90e6952baea29158309d7d1bf3884f4e12c516",
         "timemachine.txt",
     ),
-    "tiny_shakespeare": _Source(
+    "tiny_shakespeare": Source(
         "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt",
         "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
         "tinyshakespeare.txt",
     ),
 }
-CORPUS_NAMES = ("python_docs", *_DOWNLOADS)
+CORPUS_NAMES = ("python_docs", *DOWNLOADS)
 
 
 def python_docs() -> Iterator[str]:
@@ -51,5 +51,5 @@ def corpus_file(name: str) -> Path:
     Raises:
         InputError: if the download fails.
     """
-    source = _DOWNLOADS[name]
+    source = DOWNLOADS[name]
     return download(source.url, source.sha256, cache_directory() / "corpora" / source.file_name)

@@ -53,10 +53,10 @@ def _read_json_lines(path: Path, encoding_errors: str, text_field: str) -> Itera
     with _open(path) as file:
         for number, line in enumerate(file, start=1):
             with _invalid_bytes_named(path, offset):
-                text = line.decode(errors=encoding_errors)
+                text = line.decode(errors=encoding_errors).strip()
             offset += len(line)
             text = text.removeprefix(_BYTE_ORDER_MARK) if number == 1 else text
-            if not text.isspace():
+            if text:
                 document = _parse(text, text_field, f"{path}:{number}")
                 yield _encodable(document, encoding_errors, f"{path}:{number}")
 

@@ -15,13 +15,12 @@ _SPACE_BEYOND_ASCII = (
 # character before them, whatever it is.
 _EXTENDER = r"\pM\x{200c}\x{200d}\x{ad}"
 _APOSTROPHE = "'’"
-_EAST_ASIAN = r"\p{Han}\p{Hiragana}\p{Katakana}"
+_EAST_ASIAN = r"\p{Han}\p{Hiragana}\p{Katakana}ーｰ"
 _SIGN = rf"(?:[^\pL\pN{_EXTENDER}{_APOSTROPHE}{_SPACE}]|[{_EAST_ASIAN}])[{_EXTENDER}]*"
 
 # What a space stands before and after in print, and what it stands neither before nor after.
 _CLOSING = r"\.,;:!\?%\)\]\}»”’…、。，！？；：）」』"
 _OPENING = r"\(\[\{«“‘¿¡（「『"
-_CLOSE = rf"[{_CLOSING}]"
 _UNSPACED = rf"[{_EAST_ASIAN}、。，！？；：（）「」『』]"
 
 _BETWEEN_WORDS = re.compile(r"(?<=[ \t\n\v\f\r])|(?=[ぁ-ゖァ-ヺ一-鿿])")
@@ -40,7 +39,8 @@ class WordTokenizer(Tokenizer):
     - White space separates tokens and is none.
 
     `detokenize` puts a space between tokens where print has one: not before `,` or `)`, not
-    after `(`, not between Chinese characters. Its text has the same tokens again.
+    after `(`, not between Chinese characters, and straight double quotes are taken in pairs. Its
+    text has the same tokens again.
 
     Args:
         normalization: `none`, `nfkc` or `letters`; see `tfseq.text.normalize`.
@@ -72,10 +72,11 @@ class WordTokenizer(Tokenizer):
 
     def detokenize(self, tokens: tf.Tensor | tf.RaggedTensor) -> tf.Tensor:
         text = tf.strings.reduce_join(tokens, axis=-1, separator=" ")
-        text = tf.strings.regex_replace(text, rf" ({_CLOSE})", r"\1")
-        text = tf.strings.regex_replace(text, rf"([{_OPENING}]) ([^{_EXTENDER}])", r"\1\2")
+        text = tf.strings.regex_replace(text, rf'" ([^"{_EXTENDER}][^"]*) "', r'"\1"')
+        text = tf.strings.regex_replace(text, rf" ([{_CLOSING}])", r"\1")
         # Twice, since a match consumes the character that begins the next one.
         for _ in range(2):
+            text = tf.strings.regex_replace(text, rf"([{_OPENING}]) ([^{_EXTENDER}])", r"\1\2")
             text = tf.strings.regex_replace(text, rf"({_UNSPACED}) ({_UNSPACED})", r"\1\2")
         return text
 
