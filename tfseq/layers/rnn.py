@@ -102,6 +102,21 @@ class RNN(keras.layers.RNN):
             return output
         return output, *tree.map_structure(keep, states, list(initial_state))
 
+    def inner_loop(self, sequences, initial_state, mask, training=False):
+        if not (self.unroll and self.go_backwards and mask is not None):
+            return super().inner_loop(sequences, initial_state, mask, training)
+        # In this one case Keras 3.15 zeroes the outputs of the wrong steps: by a mask that it
+        # has not reversed. Read forward, the reversed sequence gives what was asked for.
+        forward = keras.layers.RNN(
+            self.cell,
+            return_sequences=self.return_sequences,
+            stateful=self.stateful,
+            unroll=True,
+            zero_output_for_mask=self.zero_output_for_mask,
+        )
+        sequences, mask = ops.flip(sequences, axis=1), ops.flip(mask, axis=1)
+        return forward.inner_loop(sequences, initial_state, mask, training)
+
 
 def _append_steps(tensor, num_steps):
     """`tensor` [batch, time, …] with `num_steps` steps of zeros (or False) at its end."""
