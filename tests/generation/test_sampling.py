@@ -80,7 +80,7 @@ def test_frequencies_are_the_tempered_softmax():
 
 
 @given(st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_row_does_not_depend_on_its_neighbours(data):
     rows = data.draw(st.integers(1, 6))
     num_symbols = data.draw(st.integers(1, 9))

@@ -40,6 +40,7 @@ def sample(
         array([0, 1, 0, 0], dtype=int32)
     """
     logits = tf.cast(logits, tf.float64)
+    uniforms = tf.cast(uniforms, tf.float64)
     temperature = tf.cast(temperature, tf.float64)
     top_k = tf.cast(top_k, tf.int32)
     top_p = tf.cast(top_p, tf.float64)

@@ -1,0 +1,71 @@
+"""One loader process for all tests, and exports of small models with lively weights."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+import tfseq
+from tfseq.generation import TextGenerator
+from tfseq.serving import ServingSettings, export_language_model
+
+from .c_loader_client import CLoader
+
+CHARACTERS = [*"abcde想要有直升机.", "\n", " ", "\\", "\t"]
+WORDS = ["the", "time", "machine", "想", "，", ".", "went", "on", "it's"]
+SETTINGS = ServingSettings(
+    max_new_tokens=32, max_prompt_bytes=64, max_score_bytes=256, default_max_new_tokens=20
+)
+
+
+class Exported(NamedTuple):
+    """A version directory, loaded by the C API, and the same model in Python."""
+
+    path: str
+    signatures: dict
+    generator: TextGenerator
+    loader: CLoader
+
+    def run(self, signature, **inputs):
+        return self.loader.run(self.path, signature, **inputs)
+
+
+@pytest.fixture(scope="session")
+def loader():
+    loader = CLoader()
+    yield loader
+    loader.close()
+
+
+@pytest.fixture(scope="session")
+def make_language():
+    """`make_language(cell, layers, kind)` -> model, tokenizer, vocabulary."""
+
+    def make(cell="gru", layers=1, kind="char", **options):
+        tokenizer = tfseq.WordTokenizer() if kind == "word" else tfseq.CharTokenizer()
+        vocabulary = tfseq.Vocabulary(WORDS if kind == "word" else CHARACTERS)
+        model = tfseq.LanguageModel(
+            len(vocabulary), cell=cell, units=12, num_layers=layers, **options
+        )
+        rng = np.random.default_rng(len(cell) + 10 * layers)
+        for weight in model.weights:
+            weight.assign(rng.normal(scale=0.8, size=weight.shape))
+        return model, tokenizer, vocabulary
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def exported(loader, make_language, tmp_path_factory):
+    """`exported(cell, layers, kind)` -> an `Exported`, made once."""
+    cache = {}
+
+    def get(*language):
+        if language not in cache:
+            parts = make_language(*language)
+            base = tmp_path_factory.mktemp("exported") / "-".join(map(str, language))
+            path = export_language_model(*parts, base, settings=SETTINGS)
+            cache[language] = Exported(path, loader.load(path), TextGenerator(*parts), loader)
+        return cache[language]
+
+    return get

@@ -1,0 +1,164 @@
+"""What an export writes, when it refuses, and that it appears whole or not at all."""
+
+import hashlib
+import json
+import os
+import re
+import threading
+
+import pytest
+import tensorflow as tf
+
+import tfseq
+from tfseq.serving import ServingSettings, export_language_model
+from tfseq.serving import export as export_module
+from tfseq.serving.model_card import MODEL_CARD
+from tfseq.serving.operations import read_operations
+
+
+@pytest.fixture(scope="module")
+def language(make_language):
+    return make_language("gru", 1, "char", dropout=0.5)
+
+
+@pytest.fixture
+def stub_save(monkeypatch):
+    """A quick stand-in for tracing and saving, for tests of what is around it."""
+
+    def save(module, path, **options):
+        os.makedirs(path)
+        with open(os.path.join(path, "saved_model.pb"), "wb"):
+            pass
+
+    monkeypatch.setattr(tf.saved_model, "save", save)
+
+
+def test_the_model_card_tells_all(language, tmp_path):
+    model, tokenizer, vocabulary = language
+    path = export_language_model(*language, tmp_path / "name", metadata={"perplexity": 3.5})
+    assert path == tmp_path / "name" / "1"
+    assert os.listdir(path.parent) == ["1"]
+    card = json.loads((path / MODEL_CARD).read_text(encoding="utf-8"))
+    assert card["metadata"] == {"perplexity": 3.5}
+    assert card["settings"]["max_new_tokens"] == 1024
+    assert card["settings"]["default_max_new_tokens"] == 100
+    assert tfseq.LanguageModel.from_config(card["model"]).count_params() == model.count_params()
+    assert card["tokenizer"] == tokenizer.get_config()
+    assert card["vocabulary"] == {"size": len(vocabulary), "sha256": vocabulary.fingerprint}
+    assert card["signatures"]["score"]["outputs"]["token_log_probabilities"] == {
+        "dtype": "float32",
+        "shape": [None, None],
+    }
+    assert card["versions"]["tensorflow"] == tf.__version__
+    files = {p.relative_to(path).as_posix() for p in path.rglob("*") if p.is_file()}
+    assert set(card["sha256"]) == files - {MODEL_CARD.as_posix()}
+    for name, digest in card["sha256"].items():
+        assert hashlib.sha256((path / name).read_bytes()).hexdigest() == digest
+    assert card["sha256"]["assets/vocabulary.txt"] == vocabulary.fingerprint
+    operations = card["operations"]
+    assert operations == sorted(operations)
+    # In function bodies only: the walk goes inside.
+    assert {"MatMul", "StatelessRandomUniformV2", "InitializeTableFromTextFileV2"} <= set(
+        operations
+    )
+    # Nothing may fail for what a row holds, train, or leave the process.
+    assert not {"Assert", "Bitcast", "RandomUniform", "PyFunc", "EagerPyFunc"} & set(operations)
+    assert not [name for name in operations if re.search("Xla|Cudnn|Grad$|Print|ReadFile", name)]
+    # Readable for the server, which may run as another user.
+    assert os.stat(path).st_mode & 0o055 == 0o055
+
+
+def test_versions_count_up_and_none_is_touched(language, tmp_path, stub_save):
+    assert export_language_model(*language, tmp_path).name == "1"
+    assert export_language_model(*language, tmp_path).name == "2"
+    assert export_language_model(*language, tmp_path, version=7).name == "7"
+    assert export_language_model(*language, tmp_path).name == "8"
+    (tmp_path / "5").mkdir()
+    for taken in (5, 7):
+        with pytest.raises(tfseq.InputError, match=f"Received: {taken}. The next free one is 9."):
+            export_language_model(*language, tmp_path, version=taken)
+    assert os.listdir(tmp_path / "5") == []
+    assert sorted(os.listdir(tmp_path)) == ["1", "2", "5", "7", "8"]
+
+
+def test_exports_at_the_same_time_get_different_versions(language, tmp_path, stub_save):
+    def export():
+        for _ in range(5):
+            export_language_model(*language, tmp_path)
+
+    threads = [threading.Thread(target=export) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(map(int, os.listdir(tmp_path))) == list(range(1, 21))
+
+
+@pytest.mark.parametrize("fails_at", ["save", "write_model_card"])
+def test_a_failed_export_leaves_nothing(language, tmp_path, monkeypatch, stub_save, fails_at):
+    def fail(*args, **kwargs):
+        raise OSError("no space left on device")
+
+    home = tf.saved_model if fails_at == "save" else export_module
+    monkeypatch.setattr(home, fails_at, fail)
+    with pytest.raises(OSError, match="no space"):
+        export_language_model(*language, tmp_path)
+    assert os.listdir(tmp_path) == []
+
+
+def test_refused_before_anything_is_written(language, tmp_path):
+    model, tokenizer, _ = language
+    directory = tmp_path / "name"
+    with pytest.raises(ValueError, match="`vocabulary` must have as many tokens"):
+        export_language_model(model, tokenizer, tfseq.Vocabulary(["a"]), directory)
+    for version in (0, -1, True, "1"):
+        with pytest.raises(ValueError, match="`version` must be a positive integer"):
+            export_language_model(*language, directory, version=version)
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        export_language_model(*language, directory, metadata={"loss": float("nan")})
+    assert not directory.exists()
+    directory.write_text("a file")
+    with pytest.raises(tfseq.InputError, match=r"^Cannot write to .*: File exists\.$"):
+        export_language_model(*language, directory)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"max_new_tokens": 0}, "`max_new_tokens` must be an integer from 1 to 1048576."),
+        ({"max_prompt_bytes": 3}, "`max_prompt_bytes` must be an integer from 4"),
+        ({"max_score_bytes": 1e4}, "`max_score_bytes` must be an integer"),
+        ({"default_max_new_tokens": 1025}, "`default_max_new_tokens` must be an integer from 0 to"),
+        ({"default_temperature": float("nan")}, "`default_temperature` must be a number from 0"),
+        ({"default_temperature": 101}, "`default_temperature` must be a number from 0 to 100."),
+        ({"default_top_k": -1}, "`default_top_k` must be an integer from 0"),
+        ({"default_top_p": 1.1}, "`default_top_p` must be a number from 0 to 1. Received: 1.1."),
+        ({"default_seed": 2**63}, "`default_seed` must be an integer"),
+    ],
+)
+def test_settings_out_of_range(wrong, message):
+    with pytest.raises(tfseq.InputError, match=f"^{message}"):
+        ServingSettings(**wrong)
+
+
+def save_function(function, path):
+    module = tf.Module()
+    module.function = tf.function(function, input_signature=[tf.TensorSpec([None], name="x")])
+    tf.saved_model.save(module, str(path), signatures={"serving_default": module.function})
+
+
+def test_a_graph_that_only_xla_could_run_is_refused(tmp_path):
+    compiled = tf.function(lambda x: x * 2, jit_compile=True)
+    save_function(lambda x: {"y": compiled(x)}, tmp_path)
+    with pytest.raises(ValueError, match="must be compiled by XLA, which is switched off"):
+        read_operations(tmp_path)
+
+
+def test_python_hidden_in_a_branch_is_refused(tmp_path):
+    def function(x):
+        hidden = lambda: tf.ensure_shape(tf.numpy_function(lambda v: v, [x], tf.float32), [None])  # noqa: E731
+        return {"y": tf.cond(tf.reduce_any(x > 0), hidden, lambda: x)}
+
+    save_function(function, tmp_path)
+    with pytest.raises(ValueError, match=r"EagerPyFunc|PyFunc.*the server has no Python"):
+        read_operations(tmp_path)
