@@ -1,6 +1,5 @@
 """Batches cut from arrays: gathered in NumPy many at a time, handed out one by one in C++."""
 
-import mmap
 from collections.abc import Callable
 
 import numpy as np
@@ -50,17 +49,3 @@ def batches_from_blocks(
     dataset = tf.data.Dataset.range(start, stop, batches_per_block)
     dataset = dataset.map(block).prefetch(1).unbatch()
     return dataset.apply(tf.data.experimental.assert_cardinality(stop - start))
-
-
-def release_pages(array: np.ndarray) -> None:
-    """Let the system take back the memory through which a memory-mapped array was read.
-
-    Pages of a file that were touched count as this process's memory until they are given back.
-    What they hold stays in the system's file cache, so reading them again is cheap. Arrays that
-    are not views of a memory-mapped file are left alone, and so are copy-on-write ones, whose
-    changed pages would be lost.
-    """
-    while isinstance(array.base, np.ndarray):
-        array = array.base
-    if isinstance(array, np.memmap) and array.mode != "c" and hasattr(mmap, "MADV_DONTNEED"):
-        array.base.madvise(mmap.MADV_DONTNEED)

@@ -17,7 +17,6 @@ from tfseq.data.numbering import number_tokens
 from tfseq.errors import InputError
 from tfseq.text import Corpus, Tokenizer, Vocabulary, cache_directory
 
-
 # Characters tokenised at a time: few enough that the pieces being worked on take little memory.
 _CHUNK_CHARS = 1 << 18
 

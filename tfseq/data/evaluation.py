@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from tfseq.data.blocks import batches_from_blocks, release_pages
+from tfseq.data.blocks import batches_from_blocks
+from tfseq.data.mapped import release_pages
 from tfseq.data.windows import as_token_ids, check_at_least
 from tfseq.errors import InputError
 
@@ -58,20 +59,28 @@ def evaluation_windows(
             f"tokens. Received: {len(ids)} tokens."
         )
     row_length = -(-num_targets // batch_size)
-    row_starts = np.arange(batch_size)[:, np.newaxis] * row_length
-    steps = np.arange(num_steps)
 
     def gather(first: int, last: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        in_row = np.arange(first, last)[:, np.newaxis, np.newaxis] * num_steps + steps
-        number = row_starts + in_row
-        real = (in_row < row_length) & (number < num_targets)
-        places = np.where(real, number + first_target, 0)
-        targets = np.where(real, ids[places], 0).astype(np.int32)
-        inputs = np.where(real, ids[places - 1], 0).astype(np.int32)
-        if context is not None:
-            inputs[real & (places == 0)] = context
-        release_pages(ids)
-        return inputs, targets, real.astype(np.float32)
+        width = (last - first) * num_steps
+        inputs = np.zeros([batch_size, width], np.int32)
+        targets = np.zeros_like(inputs)
+        weights = np.zeros_like(inputs, np.float32)
+        for row in range(batch_size):
+            begin = row * row_length + first * num_steps
+            end = min(begin + width, (row + 1) * row_length, num_targets)
+            if end <= begin:
+                break
+            stretch = ids[begin + first_target : end + first_target]
+            before = begin + first_target - 1
+            inputs[row, 0] = context if before < 0 else ids[before]
+            inputs[row, 1 : len(stretch)] = stretch[:-1]
+            targets[row, : len(stretch)] = stretch
+            weights[row, : len(stretch)] = 1
+            release_pages(ids)
+        return tuple(
+            rows.reshape(batch_size, last - first, num_steps).swapaxes(0, 1)
+            for rows in (inputs, targets, weights)
+        )
 
     shape = [batch_size, num_steps]
     spec = (

@@ -6,12 +6,9 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from tfseq.data.blocks import batches_from_blocks, release_pages
+from tfseq.data.blocks import batches_from_blocks
+from tfseq.data.mapped import read_windows
 from tfseq.errors import InputError
-
-# The system maps up to 64 KiB round each page that is read. So this many windows of a
-# memory-mapped array, read at random places, hold at most about 32 MiB of it.
-_ROWS_PER_RELEASE = 512
 
 
 def num_batches(num_tokens: int, batch_size: int, num_steps: int, offset: int = 0) -> int:
@@ -190,20 +187,11 @@ def _windows(ids, starts, batch_size, num_steps, start_batch, stop) -> tf.data.D
             f"`start_batch` must be at most {stop}, the number of batches in this epoch. "
             f"Received: {start_batch}."
         )
-    rows = np.lib.stride_tricks.sliding_window_view(ids, num_steps + 1)
 
     def gather(first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
-        places = starts(first, last)
-        inputs = np.empty([len(places), num_steps], np.int32)
-        targets = np.empty_like(inputs)
-        for begin in range(0, len(places), _ROWS_PER_RELEASE):
-            part = slice(begin, begin + _ROWS_PER_RELEASE)
-            windows = rows[places[part]]
-            inputs[part] = windows[:, :-1]
-            targets[part] = windows[:, 1:]
-            release_pages(ids)
-        shape = (last - first, batch_size, num_steps)
-        return inputs.reshape(shape), targets.reshape(shape)
+        rows = read_windows(ids, starts(first, last), num_steps + 1)
+        rows = rows.reshape(last - first, batch_size, num_steps + 1).astype(np.int32)
+        return rows[..., :-1], rows[..., 1:]
 
     spec = tf.TensorSpec([batch_size, num_steps], tf.int32)
     return batches_from_blocks(gather, start_batch, stop, (spec, spec))
