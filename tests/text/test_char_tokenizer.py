@@ -22,6 +22,15 @@ def test_detokenize_undoes_tokenize(texts):
     assert [text.decode() for text in joined] == texts
 
 
+@given(st.text(st.sampled_from("abé\n中 ﬁ")), st.sampled_from(["none", "nfkc", "letters"]))
+def test_distinct_tokens_are_those_of_unique(text, normalization):
+    tokenizer = CharTokenizer(normalization)
+    distinct, index = tokenizer.tokenize_distinct(text)
+    expected, places = tf.unique(tokenizer.tokenize(text))
+    assert distinct.numpy().tolist() == expected.numpy().tolist()
+    assert index.numpy().tolist() == places.numpy().tolist()
+
+
 def test_every_code_point():
     text = "".join(map(chr, [*range(0xD800), *range(0xE000, 0x110000)]))
     tokens = CharTokenizer().tokenize(text).numpy()

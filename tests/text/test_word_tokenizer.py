@@ -112,6 +112,12 @@ def test_case_folding():
     assert tokens_of("Die STRASSE", WordTokenizer(case_fold=True)) == ["die", "strasse"]
 
 
+def test_distinct_tokens():
+    distinct, index = WordTokenizer().tokenize_distinct("to be, to do")
+    assert distinct.numpy().tolist() == [b"to", b"be", b",", b"do"]
+    assert index.numpy().tolist() == [0, 1, 2, 0, 3]
+
+
 def test_shapes():
     tokenizer = WordTokenizer()
     assert tokenizer.tokenize("a b").shape == [2]

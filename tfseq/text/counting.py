@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from os import cpu_count
 
+import numpy as np
 import tensorflow as tf
 
 from tfseq.text.tokenizer import Tokenizer
@@ -58,11 +59,10 @@ def count_tokens(texts: Iterable[str], tokenizer: Tokenizer) -> TokenCounts:
 
 
 def _count(text: str, tokenizer: Tokenizer) -> TokenCounts:
-    tokens = tokenizer.tokenize(tf.constant(text))
-    different, _, counts = tf.unique_with_counts(tokens)
-    names = [token.decode() for token in different.numpy()]
-    pairs = zip(names, counts.numpy().tolist(), strict=True)
-    return TokenCounts(int(tf.size(tokens)), Counter(dict(pairs)))
+    distinct, index = tokenizer.tokenize_distinct(tf.constant(text))
+    numbers = np.bincount(index.numpy(), minlength=len(distinct)).tolist()
+    tokens = [token.decode() for token in distinct.numpy()]
+    return TokenCounts(len(index), Counter(dict(zip(tokens, numbers, strict=True))))
 
 
 def _parallel_map(function, items: Iterable) -> Iterator:
