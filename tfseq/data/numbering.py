@@ -83,12 +83,9 @@ def number_tokens(
         except (InputError, OSError) as error:
             failures.append(error)
 
-    def distinct_and_numbers(text: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return tuple(tf.unique(tokenizer.tokenize(text)))
-
     dataset = tf.data.Dataset.from_generator(
         readable, output_signature=tf.TensorSpec([], tf.string)
-    ).map(distinct_and_numbers, num_parallel_calls=cpu_count() or 1, deterministic=True)
+    ).map(tokenizer.tokenize_distinct, num_parallel_calls=cpu_count() or 1, deterministic=True)
 
     number_of: dict[bytes, int] = {}
     pieces = []
