@@ -15,8 +15,8 @@ class LanguageModel(keras.Model):
     O_t = H_t W_hq + b_q;  P(x_{t+1} = k | x_1, ..., x_t) = softmax(O_t)_k.
 
     With `dropout`, every connection that does not go through time is dropped with that
-    probability while training: between the layers of the stack and before the output layer
-    (Zaremba et al., 2014, https://arxiv.org/abs/1409.2329).
+    probability while training: into the stack, between its layers, and out of it (Zaremba et
+    al., 2014, https://arxiv.org/abs/1409.2329). A one-hot input is dropped whole.
 
     Args:
         vocabulary_size: positive integer, V.
@@ -100,6 +100,9 @@ class LanguageModel(keras.Model):
         self.stack = RecurrentStack(
             cell, units, num_layers, dropout=dropout, dtype=self.dtype_policy, name="stack"
         )
+        self.input_dropout = keras.layers.Dropout(
+            dropout, dtype=self.dtype_policy, name="input_dropout"
+        )
         self.output_dropout = keras.layers.Dropout(
             dropout, dtype=self.dtype_policy, name="output_dropout"
         )
@@ -137,9 +140,8 @@ class LanguageModel(keras.Model):
 
     def hidden(self, ids, states=None, mask=None, training=None):
         """Run the stack: ids int `[B, T]` -> (H float `[B, T, D]`, states)."""
-        outputs, states = self.stack(
-            self._embed(ids), initial_state=states, mask=mask, training=training
-        )
+        inputs = self.input_dropout(self._embed(ids), training=training)
+        outputs, states = self.stack(inputs, initial_state=states, mask=mask, training=training)
         return self.output_dropout(outputs, training=training), states
 
     def logits(self, hidden):

@@ -54,7 +54,7 @@ class TrainingOptions:
     num_layers: PositiveInt = 1
     """Layers in the stack."""
     dropout: Probability = 0.0
-    """Between layers and before the output layer."""
+    """Into, between and out of the layers."""
     embedding_size: PositiveInt | None = None
     """Columns of the embedding table; left out, tokens are one-hot."""
     tie_embeddings: bool = False
