@@ -70,7 +70,6 @@ def parse_options(
         args=arguments,
         default=defaults,
         description=options_type.__doc__,
-        config=(tyro.conf.FlagCreatePairsOff,),
     )
     check_options(options)
     return options
