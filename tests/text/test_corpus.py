@@ -36,6 +36,7 @@ def tokens_of(texts, tokenizer):
 @example([["the ", "Time"], ["Machine"]], 1)
 @example([["a 'b' don't ''"]], 1)
 @example([["e", "\u0301", "e\u0301"]], 1)
+@example([["か\u3099か\u3099中\u200d中"]], 1)
 def test_chunks_have_the_tokens_of_the_whole(tokenizer, documents, chunk_chars):
     corpus = corpus_of(*documents)
     whole = "".join(corpus.chunks(tokenizer, 1 << 20))

@@ -88,6 +88,11 @@ def test_names(library, spec, name):
     assert open_corpus(f"{library}/{spec}").name == name
 
 
+def test_a_link_has_its_own_name(library):
+    (library / "link.txt").symlink_to(library / "b.txt")
+    assert open_corpus(str(library / "link.txt")).name == "link"
+
+
 def test_a_name_is_usable_for_a_directory(tmp_path):
     path = tmp_path / "..My novel: 1?.txt"
     path.write_text("text", encoding="utf-8")

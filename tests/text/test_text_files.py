@@ -88,6 +88,8 @@ def test_what_is_no_gzip_at_all(write):
         (b'{"text": 1}', r"rows\.jsonl:2: field 'text' must be a string\. Received: int"),
         (b'{"text": "\\ud83d"}', r"rows\.jsonl:2: invalid Unicode: half of a surrogate pair"),
         (b'{"text": "\xff"}', r"rows\.jsonl is not valid UTF-8: .* at byte 26 "),
+        (b'{"id": ' + b"1" * 5000 + b"}", r"rows\.jsonl:2: not JSON: Exceeds the limit"),
+        (b"{}", r"rows\.jsonl:2: no field 'text'\. Received: none"),
         (b"[" * 100_000, r"rows\.jsonl:2: JSON nested too deeply"),
     ],
 )

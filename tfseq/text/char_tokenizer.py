@@ -4,11 +4,9 @@ import re
 
 import tensorflow as tf
 
-from tfseq.text.tokenizer import Tokenizer
+from tfseq.text.tokenizer import AFTER_LETTERS, Tokenizer
 
 _ANYWHERE = re.compile("")
-# The end of a run of letters: what follows it is normalized on its own.
-_AFTER_LETTERS = re.compile(r"(?<=[A-Za-z])(?![A-Za-z])")
 # NFKC and case folding work across neighbouring characters, but these (ASCII, kana, ideographs,
 # Hangul syllables) never change or join what precedes them.
 _BEFORE_INERT_CHARACTER = re.compile(r"(?=[\x00-\x7fぁ-ゖァ-ヺ一-鿿가-힣])")
@@ -40,7 +38,7 @@ class CharTokenizer(Tokenizer):
     @property
     def chunk_boundary(self) -> re.Pattern[str]:
         if self.normalization == "letters":
-            return _AFTER_LETTERS
+            return AFTER_LETTERS
         if self.normalization == "nfkc" or self.case_fold:
             return _BEFORE_INERT_CHARACTER
         return _ANYWHERE

@@ -30,18 +30,18 @@ class Corpus:
         self._documents = documents
 
     def fingerprint(self) -> str:
-        """Returns the SHA-256 digest, in hexadecimal, of the text in UTF-8."""
+        """Return the SHA-256 digest, in hexadecimal, of the text in UTF-8."""
         digest = hashlib.sha256()
         for piece in self._text():
             digest.update(piece.encode())
         return digest.hexdigest()
 
     def is_empty(self) -> bool:
-        """Returns whether there is not one character."""
+        """Return whether there is not one character."""
         return next(self._text(), None) is None
 
     def chunks(self, tokenizer: Tokenizer, chunk_chars: int = 1 << 20) -> Iterator[str]:
-        """Yields the text in pieces whose tokens, one after the other, are those of the whole.
+        """Yield the text in pieces whose tokens, one after the other, are those of the whole.
 
         The text is framed by `tokenizer.document_edge`. Memory stays constant, however large
         the corpus and however long its lines.
@@ -99,7 +99,7 @@ def _framed(pieces: Iterator[str], edge: str) -> Iterator[str]:
 
 
 def _gathered(pieces: Iterable[str], num_chars: int) -> Iterator[str]:
-    """Joins pieces until each is at least so long: to add them one by one would take long."""
+    """Join pieces until each is at least so long: to add them one by one would take long."""
     waiting, length = [], 0
     for piece in pieces:
         waiting.append(piece)

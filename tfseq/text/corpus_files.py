@@ -13,7 +13,7 @@ _ENDINGS_READ = (*_ENDINGS, *(f"{ending}.gz" for ending in _ENDINGS))
 
 
 def find_files(spec: str, names: Iterable[str] = ()) -> list[Path]:
-    """Returns the files that a path, a directory or a glob pattern stands for, sorted.
+    """Return the files that a path, a directory or a glob pattern stands for, sorted.
 
     A directory stands for the text files in it and below it, by their endings: .txt, .text,
     .md, .rst and .jsonl, each also with .gz. Hidden files and directories are left out.

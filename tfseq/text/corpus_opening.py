@@ -2,7 +2,6 @@
 
 import os
 import re
-from pathlib import Path
 
 from tfseq.errors import InputError
 from tfseq.text.corpus import Corpus
@@ -14,7 +13,7 @@ ENCODING_ERRORS = ("strict", "replace")
 
 
 def open_corpus(spec: str, encoding_errors: str = "strict", text_field: str = "text") -> Corpus:
-    """Opens a corpus by name or path.
+    """Open a corpus by name or path.
 
     Args:
         spec: one of
@@ -65,8 +64,7 @@ def open_corpus(spec: str, encoding_errors: str = "strict", text_field: str = "t
 
 
 def _name(spec: str) -> str:
-    """Returns a short name for a path: its last part without endings or odd characters."""
-    stem = re.sub(
-        r"(\.(txt|text|md|rst|jsonl))?(\.gz)?$", "", Path(os.path.expanduser(spec)).resolve().name
-    )
+    """Return a short name for a path: its last part without endings or odd characters."""
+    name = os.path.basename(os.path.abspath(os.path.expanduser(spec)))
+    stem = re.sub(r"(\.(txt|text|md|rst|jsonl))?(\.gz)?$", "", name)
     return re.sub(r"[^\w.-]+", "_", stem).strip("._-") or "corpus"

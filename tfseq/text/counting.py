@@ -18,7 +18,7 @@ class TokenCounts:
 
     Attributes:
         num_tokens: the number of tokens.
-        counts: how often each different token occurs.
+        counts: how often each distinct token occurs.
 
     >>> a, b = TokenCounts(3, Counter("aab")), TokenCounts(1, Counter("a"))
     >>> a + b
@@ -35,12 +35,16 @@ class TokenCounts:
 
     def __sub__(self, other: "TokenCounts") -> "TokenCounts":
         if not other.counts <= self.counts:
-            raise ValueError("What is subtracted must be part of the counts.")
+            missing = next(iter(other.counts - self.counts))
+            raise ValueError(
+                "What is subtracted must be part of the counts. "
+                f"Received: {missing!r} {other.counts[missing]} times of {self.counts[missing]}."
+            )
         return TokenCounts(self.num_tokens - other.num_tokens, self.counts - other.counts)
 
 
 def count_tokens(texts: Iterable[str], tokenizer: Tokenizer) -> TokenCounts:
-    """Counts the tokens of a stream of texts, in constant memory and on every core.
+    """Count the tokens of a stream of texts, in constant memory and on every core.
 
     Args:
         texts: pieces of text, such as `Corpus.chunks(tokenizer)`. About a million characters

@@ -14,7 +14,7 @@ _TIMEOUT_SECONDS = 30
 
 
 def cache_directory() -> Path:
-    """Returns where downloads and encoded corpora are kept; it need not exist.
+    """Return where downloads and encoded corpora are kept; it need not exist.
 
     That is `$TFSEQ_CACHE`, or `$XDG_CACHE_HOME/tfseq`, or `~/.cache/tfseq`.
     """
@@ -26,7 +26,7 @@ def cache_directory() -> Path:
 
 
 def download(url: str, sha256: str, path: str | os.PathLike) -> Path:
-    """Returns a file that has the given digest, downloading it unless it is there.
+    """Return a file that has the given digest, downloading it unless it is there.
 
     It is written aside and renamed: `path` is the whole, right file or is not there.
 

@@ -9,6 +9,8 @@ from tfseq.text.downloads import cache_directory, download
 
 
 class Source(NamedTuple):
+    """Where a corpus is downloaded from, its digest, and its name in the cache."""
+
     url: str
     sha256: str
     file_name: str
@@ -30,7 +32,7 @@ CORPUS_NAMES = ("python_docs", *DOWNLOADS)
 
 
 def python_docs() -> Iterator[str]:
-    """Yields the text of the Python language reference, from this interpreter's own help.
+    """Yield the text of the Python language reference, from this interpreter's own help.
 
     These are the topics of `pydoc_data`, in sorted order, a newline between them. The text
     differs between versions of Python.
@@ -46,7 +48,7 @@ def python_docs() -> Iterator[str]:
 
 
 def corpus_file(name: str) -> Path:
-    """Returns the file of a corpus that is downloaded, and downloads it unless it is there.
+    """Return the file of a corpus that is downloaded, and downloads it unless it is there.
 
     Raises:
         InputError: if the download fails.

@@ -9,7 +9,7 @@ NORMALIZATIONS = ("none", "nfkc", "letters")
 def normalize(
     strings: tf.Tensor, normalization: str = "none", case_fold: bool = False
 ) -> tf.Tensor:
-    r"""Normalizes UTF-8 strings. Invalid bytes first become U+FFFD, whatever is asked for.
+    r"""Normalize UTF-8 strings. Invalid bytes first become U+FFFD, whatever is asked for.
 
     - `none` leaves the text as it is.
     - `nfkc` is Unicode's normal form KC: compatibility characters become plain ones (`ﬁ` → `fi`,
@@ -53,7 +53,7 @@ def normalize(
 
 
 def check_normalization(normalization: str) -> None:
-    """Raises ValueError if there is no normalization of that name."""
+    """Raise ValueError if there is no normalization of that name."""
     if normalization not in NORMALIZATIONS:
         raise ValueError(
             f"`normalization` must be one of {', '.join(NORMALIZATIONS)}. "

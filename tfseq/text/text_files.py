@@ -15,7 +15,7 @@ _BYTE_ORDER_MARK = "\ufeff"
 
 
 def read_documents(path: Path, encoding_errors: str, text_field: str) -> Iterator[Iterator[str]]:
-    """Yields the documents of a file, each as pieces of text.
+    """Yield the documents of a file, each as pieces of text.
 
     A `.jsonl` file has one document a line, any other file is one document. Either may be
     compressed (`.gz`). Line ends are kept as they are; a byte order mark at the start is
@@ -66,12 +66,16 @@ def _parse(line: str, text_field: str, place: str) -> str:
         record = json.loads(line)
     except json.JSONDecodeError as error:
         raise InputError(f"{place}: not JSON: {error.msg} at column {error.colno}.") from None
+    except ValueError as error:  # A number of thousands of digits.
+        raise InputError(f"{place}: not JSON: {error}.") from None
     except RecursionError:
         raise InputError(f"{place}: JSON nested too deeply.") from None
     if not isinstance(record, dict):
         raise InputError(f"{place}: must be a JSON object. Received: {type(record).__name__}.")
     if text_field not in record:
-        raise InputError(f"{place}: no field {text_field!r}. Received: {', '.join(record)}.")
+        raise InputError(
+            f"{place}: no field {text_field!r}. Received: {', '.join(record) or 'none'}."
+        )
     if not isinstance(record[text_field], str):
         raise InputError(
             f"{place}: field {text_field!r} must be a string. "

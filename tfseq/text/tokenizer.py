@@ -8,6 +8,10 @@ import tensorflow as tf
 
 from tfseq.text.normalization import check_normalization, normalize
 
+# The `chunk_boundary` of normalization `letters`: the end of a run of letters. What follows it
+# is normalized on its own.
+AFTER_LETTERS = re.compile(r"(?<=[A-Za-z])(?![A-Za-z])")
+
 
 class Tokenizer(ABC):
     """Splits text into tokens and joins tokens to text, in graph.
@@ -30,7 +34,7 @@ class Tokenizer(ABC):
         self.case_fold = bool(case_fold)
 
     def get_config(self) -> dict[str, Any]:
-        """Returns what `make_tokenizer` needs to build this tokenizer again."""
+        """Return what `make_tokenizer` needs to build this tokenizer again."""
         return {
             "kind": self.kind,
             "normalization": self.normalization,
@@ -39,12 +43,12 @@ class Tokenizer(ABC):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """Builds a tokenizer from what `get_config` returned."""
+        """Build a tokenizer from what `get_config` returned."""
         return cls(**{name: value for name, value in config.items() if name != "kind"})
 
     @property
     def document_edge(self) -> str:
-        """What frames each document of a corpus, so that its outer lines are stripped too."""
+        """What frames the text of a corpus, so that its outer lines are stripped too."""
         return "\n" if self.normalization == "letters" else ""
 
     @property
@@ -57,7 +61,7 @@ class Tokenizer(ABC):
 
     @abstractmethod
     def tokenize(self, strings: tf.Tensor) -> tf.Tensor | tf.RaggedTensor:
-        """Returns the tokens of each string.
+        """Return the tokens of each string.
 
         Args:
             strings: string tensor of any shape, or what converts to one. Invalid UTF-8 becomes
@@ -68,7 +72,7 @@ class Tokenizer(ABC):
         """
 
     def tokenize_distinct(self, string: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns the distinct tokens of one string and each token's place among them.
+        """Return the distinct tokens of one string and each token's place among them.
 
         That is `tf.unique(tokenize(string))`, faster where there is a faster way.
 
@@ -84,11 +88,11 @@ class Tokenizer(ABC):
 
     @abstractmethod
     def detokenize(self, tokens: tf.Tensor | tf.RaggedTensor) -> tf.Tensor:
-        """Returns the text of each row of tokens: the last dimension is joined."""
+        """Return the text of each row of tokens: the last dimension is joined."""
 
     @abstractmethod
     def join(self, prompt: tf.Tensor, completion: tf.Tensor) -> tf.Tensor:
-        """Returns each prompt followed by its completion, both already text."""
+        """Return each prompt followed by its completion, both already text."""
 
     def __repr__(self) -> str:
         return (

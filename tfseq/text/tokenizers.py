@@ -10,7 +10,7 @@ _KINDS = {tokenizer.kind: tokenizer for tokenizer in (CharTokenizer, WordTokeniz
 
 
 def make_tokenizer(config: dict[str, Any]) -> Tokenizer:
-    """Builds the tokenizer whose `get_config()` gave `config`.
+    """Build the tokenizer whose `get_config()` gave `config`.
 
     Args:
         config: `kind` (`char` or `word`), and optionally `normalization` and `case_fold`.

@@ -50,7 +50,7 @@ class Vocabulary:
         max_size: int | None = None,
         reserved_tokens: Iterable[str] = (),
     ) -> "Vocabulary":
-        """Makes a vocabulary from token counts.
+        """Make a vocabulary from token counts.
 
         The order is `<unk>`, the reserved tokens, then falling frequency, ties in code-point
         order; it depends on the counts alone.
@@ -98,15 +98,15 @@ class Vocabulary:
         return f"Vocabulary({len(self)} tokens, {self.fingerprint[:8]})"
 
     def token_to_id(self, tokens: tf.Tensor | tf.RaggedTensor) -> tf.Tensor | tf.RaggedTensor:
-        """Returns the int32 ids of tokens, in graph; `<unk>`'s for those that are not known."""
+        """Return the int32 ids of tokens, in graph; `<unk>`'s for those that are not known."""
         return self._embedded_tables.token_to_id(tokens)
 
     def id_to_token(self, ids: tf.Tensor | tf.RaggedTensor) -> tf.Tensor | tf.RaggedTensor:
-        """Returns the tokens of integer ids, in graph; `<unk>` for ids that there are not."""
+        """Return the tokens of integer ids, in graph; `<unk>` for ids that there are not."""
         return self._embedded_tables.id_to_token(ids)
 
     def tables(self, asset_path: str | os.PathLike | None = None) -> VocabularyTables:
-        """Returns new lookup tables of this vocabulary, to be tracked by what is saved.
+        """Return new lookup tables of this vocabulary, to be tracked by what is saved.
 
         Both kinds give the same ids and tokens for every input.
 
@@ -137,7 +137,7 @@ class Vocabulary:
             return self.tables()
 
     def save(self, path: str | os.PathLike) -> None:
-        r"""Writes the vocabulary as UTF-8 text, one token a line, whole or not at all.
+        r"""Write the vocabulary as UTF-8 text, one token a line, whole or not at all.
 
         Newline, carriage return, tab, space and backslash within a token are written as
         `\n`, `\r`, `\t`, `\s` and `\\`.
@@ -152,7 +152,7 @@ class Vocabulary:
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "Vocabulary":
-        """Reads a vocabulary that `save` wrote.
+        """Read a vocabulary that `save` wrote.
 
         Raises:
             InputError: if the file cannot be read or is no vocabulary; it names the line.
@@ -188,7 +188,7 @@ class Vocabulary:
 
 
 def escape(token: str) -> str:
-    r"""Writes a token without whitespace or ambiguity.
+    r"""Write a token without whitespace or ambiguity.
 
     >>> print(escape("a b\n"))
     a\sb\n
@@ -197,12 +197,12 @@ def escape(token: str) -> str:
 
 
 def unescape(line: str) -> str:
-    """Undoes `escape`."""
+    """Undo `escape`."""
     return re.sub(r"\\.", lambda match: _UNESCAPES[match[0]], line)
 
 
 def is_escaped(line: str) -> bool:
-    """Returns whether `escape` writes such a line for some token."""
+    """Return whether `escape` writes such a line for some token."""
     return re.fullmatch(r"(?:[^\\\n\r\t ]|\\[\\nrts])+", line) is not None
 
 

@@ -17,11 +17,11 @@ class VocabularyTables(tf.Module):
     """
 
     def token_to_id(self, tokens: tf.Tensor | tf.RaggedTensor) -> tf.Tensor | tf.RaggedTensor:
-        """Returns the int32 ids of tokens; 0 for those that are not in the vocabulary."""
+        """Return the int32 ids of tokens; 0 for those that are not in the vocabulary."""
         return tf.ragged.map_flat_values(self._lookup_tokens, _convert(tokens))
 
     def id_to_token(self, ids: tf.Tensor | tf.RaggedTensor) -> tf.Tensor | tf.RaggedTensor:
-        """Returns the tokens of integer ids; the unknown token for ids that there are not."""
+        """Return the tokens of integer ids; the unknown token for ids that there are not."""
         return tf.ragged.map_flat_values(self._lookup_ids, tf.cast(_convert(ids), tf.int64))
 
     def _lookup_tokens(self, tokens: tf.Tensor) -> tf.Tensor:

@@ -4,7 +4,7 @@ import re
 
 import tensorflow as tf
 
-from tfseq.text.tokenizer import Tokenizer
+from tfseq.text.tokenizer import AFTER_LETTERS, Tokenizer
 
 # Classes of characters, in RE2's notation, to be put between brackets.
 _SPACE = r"\t-\r \x{85}\p{Z}"
@@ -23,8 +23,9 @@ _CLOSING = r"\.,;:!\?%\)\]\}»”’…、。，！？；：）」』"
 _OPENING = r"\(\[\{«“‘¿¡（「『"
 _UNSPACED = rf"[{_EAST_ASIAN}、。，！？；：（）「」『』]"
 
+# After ASCII white space, or before a character that always begins a token. No normalization
+# reaches across either place.
 _BETWEEN_WORDS = re.compile(r"(?<=[ \t\n\v\f\r])|(?=[ぁ-ゖァ-ヺ一-鿿])")
-_AFTER_LETTERS = re.compile(r"(?<=[A-Za-z])(?![A-Za-z])")
 
 
 class WordTokenizer(Tokenizer):
@@ -39,8 +40,8 @@ class WordTokenizer(Tokenizer):
     - White space separates tokens and is none.
 
     `detokenize` puts a space between tokens where print has one: not before `,` or `)`, not
-    after `(`, not between Chinese characters, and straight double quotes are taken in pairs. Its
-    text has the same tokens again.
+    after `(`, not between Chinese characters, and straight double quotes are taken in pairs.
+    Line breaks are lost, but the text has the same tokens again.
 
     Args:
         normalization: `none`, `nfkc` or `letters`; see `tfseq.text.normalize`.
@@ -61,7 +62,7 @@ class WordTokenizer(Tokenizer):
 
     @property
     def chunk_boundary(self) -> re.Pattern[str]:
-        return _AFTER_LETTERS if self.normalization == "letters" else _BETWEEN_WORDS
+        return AFTER_LETTERS if self.normalization == "letters" else _BETWEEN_WORDS
 
     def tokenize(self, strings: tf.Tensor) -> tf.Tensor | tf.RaggedTensor:
         strings = self._normalize(strings)
@@ -96,7 +97,7 @@ class WordTokenizer(Tokenizer):
 
 
 def _separate_outer_apostrophes(strings: tf.Tensor) -> tf.Tensor:
-    """Puts a space between a word and an apostrophe that is not inside it."""
+    """Put a space between a word and an apostrophe that is not inside it."""
     # Runs of apostrophes first; twice, since `'''` holds two overlapping pairs.
     for _ in range(2):
         strings = tf.strings.regex_replace(
