@@ -57,15 +57,16 @@ def make_language():
 
 @pytest.fixture(scope="session")
 def exported(loader, make_language, tmp_path_factory):
-    """`exported(cell, layers, kind)` -> an `Exported`, made once."""
+    """`exported(cell, layers, kind, **options of the model)` -> an `Exported`, made once."""
     cache = {}
 
-    def get(*language):
-        if language not in cache:
-            parts = make_language(*language)
+    def get(*language, **options):
+        key = (language, tuple(options.items()))
+        if key not in cache:
+            parts = make_language(*language, **options)
             base = tmp_path_factory.mktemp("exported") / "-".join(map(str, language))
             path = export_language_model(*parts, base, settings=SETTINGS)
-            cache[language] = Exported(path, loader.load(path), TextGenerator(*parts), loader)
-        return cache[language]
+            cache[key] = Exported(path, loader.load(path), TextGenerator(*parts), loader)
+        return cache[key]
 
     return get

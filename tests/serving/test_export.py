@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import re
-import threading
 
 import pytest
 import tensorflow as tf
@@ -19,18 +18,6 @@ from tfseq.serving.operations import read_operations
 @pytest.fixture(scope="module")
 def language(make_language):
     return make_language("gru", 1, "char", dropout=0.5)
-
-
-@pytest.fixture
-def stub_save(monkeypatch):
-    """A quick stand-in for tracing and saving, for tests of what is around it."""
-
-    def save(module, path, **options):
-        os.makedirs(path)
-        with open(os.path.join(path, "saved_model.pb"), "wb"):
-            pass
-
-    monkeypatch.setattr(tf.saved_model, "save", save)
 
 
 def test_the_model_card_tells_all(language, tmp_path):
@@ -68,39 +55,11 @@ def test_the_model_card_tells_all(language, tmp_path):
     assert os.stat(path).st_mode & 0o055 == 0o055
 
 
-def test_versions_count_up_and_none_is_touched(language, tmp_path, stub_save):
-    assert export_language_model(*language, tmp_path).name == "1"
-    assert export_language_model(*language, tmp_path).name == "2"
-    assert export_language_model(*language, tmp_path, version=7).name == "7"
-    assert export_language_model(*language, tmp_path).name == "8"
-    (tmp_path / "5").mkdir()
-    for taken in (5, 7):
-        with pytest.raises(tfseq.InputError, match=f"Received: {taken}. The next free one is 9."):
-            export_language_model(*language, tmp_path, version=taken)
-    assert os.listdir(tmp_path / "5") == []
-    assert sorted(os.listdir(tmp_path)) == ["1", "2", "5", "7", "8"]
-
-
-def test_exports_at_the_same_time_get_different_versions(language, tmp_path, stub_save):
-    def export():
-        for _ in range(5):
-            export_language_model(*language, tmp_path)
-
-    threads = [threading.Thread(target=export) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(map(int, os.listdir(tmp_path))) == list(range(1, 21))
-
-
-@pytest.mark.parametrize("fails_at", ["save", "write_model_card"])
-def test_a_failed_export_leaves_nothing(language, tmp_path, monkeypatch, stub_save, fails_at):
+def test_a_failed_export_leaves_nothing(language, tmp_path, monkeypatch):
     def fail(*args, **kwargs):
         raise OSError("no space left on device")
 
-    home = tf.saved_model if fails_at == "save" else export_module
-    monkeypatch.setattr(home, fails_at, fail)
+    monkeypatch.setattr(export_module, "write_model_card", fail)
     with pytest.raises(OSError, match="no space"):
         export_language_model(*language, tmp_path)
     assert os.listdir(tmp_path) == []
@@ -114,6 +73,10 @@ def test_refused_before_anything_is_written(language, tmp_path):
     for version in (0, -1, True, "1"):
         with pytest.raises(ValueError, match="`version` must be a positive integer"):
             export_language_model(*language, directory, version=version)
+    (tmp_path / "other" / "3").mkdir(parents=True)
+    with pytest.raises(tfseq.InputError, match="does not hold; an export is never overwritten"):
+        export_language_model(*language, tmp_path / "other", version=3)
+    assert os.listdir(tmp_path / "other") == ["3"]
     with pytest.raises(ValueError, match="not JSON compliant"):
         export_language_model(*language, directory, metadata={"loss": float("nan")})
     assert not directory.exists()

@@ -133,6 +133,26 @@ def test_score_equals_python(language, count):
         assert not outputs["token_log_probabilities"][r, score.num_tokens :].any()
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"embedding_size": 12, "tie_embeddings": True},
+        {"embedding_size": 5, "dropout": 0.5},
+        {"dtype": "mixed_bfloat16"},
+    ],
+    ids=["tied", "embedded", "bfloat16"],
+)
+def test_every_kind_of_model_is_served(exported, options):
+    language = exported("lstm", 2, "char", **options)
+    inputs = columns(7)
+    outputs = language.run("generate", prompt=PROMPTS, **inputs)
+    expected = language.generator.generate(PROMPTS, **inputs)
+    assert outputs["text"].tolist() == [e.text.encode() for e in expected]
+    scores = language.run("score", text=PROMPTS)
+    expected = [score.perplexity for score in language.generator.score(PROMPTS)]
+    np.testing.assert_allclose(scores["perplexity"], expected, rtol=1e-4)
+
+
 def test_special_tokens_survive_the_asset_file(exported):
     language = exported("gru", 2, "char")
     completions = language.run(

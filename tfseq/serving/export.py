@@ -1,21 +1,18 @@
 """A trained language model written as a SavedModel for TensorFlow Serving."""
 
-import contextlib
 import json
 import os
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import tensorflow as tf
 
-from tfseq.errors import InputError
 from tfseq.generation.text_graph import check_vocabulary
 from tfseq.models import LanguageModel
 from tfseq.serving.model_card import describe_signature, write_model_card
 from tfseq.serving.settings import ServingSettings
 from tfseq.serving.signatures import LanguageModelSignatures
+from tfseq.serving.versions import check_version, publish, staging_directory
 from tfseq.text import Tokenizer, Vocabulary
 
 
@@ -56,12 +53,11 @@ def export_language_model(
     check_vocabulary(model, vocabulary)
     settings = settings or ServingSettings()
     metadata = json.loads(json.dumps(dict(metadata or {}), allow_nan=False))
-    directory = Path(directory)
     if version is not None:
-        _check_version(directory, version)
-    with _directory_aside(directory) as aside:
-        saved = aside / "saved_model"
-        vocabulary_file = aside / "vocabulary.txt"
+        check_version(directory, version)
+    with staging_directory(directory) as staging:
+        saved = staging / "saved_model"
+        vocabulary_file = staging / "vocabulary.txt"
         vocabulary.save(vocabulary_file)
         module = LanguageModelSignatures(
             model, tokenizer, vocabulary.tables(vocabulary_file), settings
@@ -81,58 +77,4 @@ def export_language_model(
             {name: describe_signature(function) for name, function in signatures.items()},
             metadata,
         )
-        return _publish(saved, directory, version)
-
-
-def next_version(directory: str | os.PathLike) -> int:
-    """The version after the highest in a base path; 1 if there is none.
-
-    Example:
-        >>> next_version("no/such/directory")
-        1
-    """
-    try:
-        names = os.listdir(directory)
-    except FileNotFoundError:
-        names = []
-    return max((int(name) for name in names if name.isdecimal()), default=0) + 1
-
-
-def _check_version(directory: Path, version: int) -> None:
-    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
-        raise ValueError(f"`version` must be a positive integer. Received: {version!r}.")
-    if os.path.lexists(directory / str(version)):
-        raise InputError(
-            f"`version` must be one that {directory} does not hold; an export is never "
-            f"overwritten. Received: {version}. The next free one is {next_version(directory)}."
-        )
-
-
-@contextlib.contextmanager
-def _directory_aside(directory: Path) -> Iterator[Path]:
-    """A folder beside the versions, which the server does not look at; removed at the end."""
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        aside = Path(tempfile.mkdtemp(dir=directory, prefix=".export-"))
-    except OSError as error:
-        raise InputError(f"Cannot write to {directory}: {error.strerror}.") from error
-    try:
-        yield aside
-    finally:
-        shutil.rmtree(aside)
-
-
-def _publish(saved: Path, directory: Path, version: int | None) -> Path:
-    """Rename a complete version directory into place."""
-    while True:
-        number = next_version(directory) if version is None else version
-        target = directory / str(number)
-        try:
-            # Fails if another export has put a version there in the meantime.
-            os.rename(saved, target)
-            return target
-        except OSError:
-            if not target.exists():
-                raise
-            if version is not None:
-                _check_version(directory, version)
+        return publish(saved, directory, version)

@@ -1,0 +1,91 @@
+"""Version directories that appear whole, by rename, or not at all."""
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from tfseq.errors import InputError
+
+
+def next_version(directory: str | os.PathLike) -> int:
+    """The version after the highest in a base path; 1 if there is none.
+
+    Example:
+        >>> next_version("no/such/directory")
+        1
+    """
+    try:
+        names = os.listdir(directory)
+    except FileNotFoundError:
+        names = []
+    return max((int(name) for name in names if name.isdecimal()), default=0) + 1
+
+
+def check_version(directory: str | os.PathLike, version: int) -> None:
+    """Check that a base path has room for a version.
+
+    Raises:
+        ValueError: if `version` is not a positive integer.
+        InputError: if the version is there.
+    """
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        raise ValueError(f"`version` must be a positive integer. Received: {version!r}.")
+    if os.path.lexists(Path(directory, str(version))):
+        raise InputError(
+            f"`version` must be one that {directory} does not hold; an export is never "
+            f"overwritten. Received: {version}. The next free one is {next_version(directory)}."
+        )
+
+
+@contextlib.contextmanager
+def staging_directory(directory: str | os.PathLike) -> Iterator[Path]:
+    """A directory beside the versions, on the same disk, that a server passes over.
+
+    It is removed at the end with all that is still in it.
+
+    Raises:
+        InputError: if the base path cannot be made or written.
+    """
+    try:
+        Path(directory).mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(dir=directory, prefix=".export-"))
+    except OSError as error:
+        raise InputError(f"Cannot write to {directory}: {error.strerror}.") from error
+    try:
+        yield staging
+    finally:
+        shutil.rmtree(staging)
+
+
+def publish(
+    complete: str | os.PathLike, directory: str | os.PathLike, version: int | None = None
+) -> Path:
+    """Rename a complete version directory into place.
+
+    Args:
+        complete: the directory, on the disk of `directory`.
+        directory: the base path that the server watches.
+        version: a positive integer; None takes the one after the highest that is there, also
+            when another export takes one at the same time.
+
+    Returns:
+        The path of the version directory.
+
+    Raises:
+        InputError: if the version is there.
+    """
+    while True:
+        number = next_version(directory) if version is None else version
+        target = Path(directory, str(number))
+        try:
+            # A directory that holds something is never replaced.
+            os.rename(complete, target)
+            return target
+        except OSError:
+            if not os.path.lexists(target):
+                raise
+            if version is not None:
+                check_version(directory, version)
