@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from step_loop import UNITS, loop, sequences
 
 from tfseq.cells import GRUCell, LSTMCell, SimpleRNNCell
 from tfseq.layers import RNN
@@ -20,32 +21,12 @@ CELLS = {
     "lstm": LSTMCell,
     "keras_gru": keras.layers.GRUCell,
 }
-UNITS = 4
-
-
-def sequences(batch=3, steps=5, features=2, seed=0):
-    return np.random.default_rng(seed).normal(size=(batch, steps, features)).astype("float32")
 
 
 def states_like(cell, batch=3, seed=1):
     rng = np.random.default_rng(seed)
     count = len(tf.nest.flatten(cell.state_size))
     return [rng.normal(size=(batch, UNITS)).astype("float32") for _ in range(count)]
-
-
-def loop(cell, x, states, mask=None, go_backwards=False, zero_output_for_mask=False):
-    """The layer, one step and one call of the cell at a time."""
-    order = range(x.shape[1])[:: -1 if go_backwards else 1]
-    mask = np.ones(x.shape[:2], bool) if mask is None else mask
-    before, outputs = np.zeros((len(x), UNITS), "float32"), []
-    for t in order:
-        output, new_states = cell(x[:, t], states)
-        real = mask[:, t, None]
-        states = [np.where(real, new, old) for new, old in zip(new_states, states, strict=True)]
-        output = np.where(real, output, 0 if zero_output_for_mask else before)
-        before = output
-        outputs.append(output)
-    return np.stack(outputs, axis=1), states
 
 
 @pytest.mark.parametrize("unroll", [False, True])
@@ -200,168 +181,3 @@ def test_padding_under_the_mask_changes_nothing(lengths, name):
         _, *alone = run(x[row : row + 1, :length], np.ones((1, length), bool))
         for a, b in zip(together, alone, strict=True):
             np.testing.assert_allclose(a[row], b[0], rtol=1e-5, atol=1e-6)
-
-
-@pytest.mark.parametrize("name", ["gru", "lstm"])
-def test_stateful_layer_goes_on_where_it_stopped(name):
-    x = sequences(steps=6)
-    layer = RNN(CELLS[name](UNITS), return_sequences=True, stateful=True)
-    whole = layer(x)
-    layer.reset_state()
-    parts = [layer(x[:, :2]), layer(x[:, 2:2]), layer(x[:, 2:])]
-    np.testing.assert_allclose(np.concatenate(parts, axis=1), whole, rtol=1e-5, atol=1e-6)
-    again = layer(x)
-    assert not np.allclose(again, whole)
-
-    dynamic = tf.function(layer, input_signature=[tf.TensorSpec([3, None, 2])])
-    layer.reset_state()
-    parts = [dynamic(x[:, :2]), dynamic(x[:, 2:2]), dynamic(x[:, 2:])]
-    np.testing.assert_allclose(np.concatenate(parts, axis=1), whole, rtol=1e-5, atol=1e-6)
-
-    with pytest.raises(ValueError, match="batch size"):
-        layer(x[:2])
-
-
-def test_the_number_of_parameters_does_not_depend_on_the_number_of_steps():
-    counts = set()
-    for steps in (1, 7, 50):
-        layer = RNN(GRUCell(UNITS))
-        layer(sequences(steps=steps))
-        counts.add(layer.count_params())
-    assert counts == {2 * 12 + 4 * 12 + 2 * 12}
-
-
-@pytest.mark.parametrize("name", ["rnn", "gru", "lstm"])
-@pytest.mark.parametrize("layer_class", [RNN, keras.layers.RNN])
-def test_inside_bidirectional(name, layer_class):
-    layer = layer_class(CELLS[name](UNITS), return_sequences=True, return_state=True)
-    both = keras.layers.Bidirectional(layer)
-    x = sequences()
-    mask = np.arange(5) < np.array([[2], [5], [1]])
-    outputs, *states = both(x, mask=mask)
-    forward, *f = loop(both.forward_layer.cell, x, zeros(layer), mask, zero_output_for_mask=True)
-    backward, *b = loop(
-        both.backward_layer.cell,
-        x,
-        zeros(layer),
-        mask,
-        go_backwards=True,
-        zero_output_for_mask=True,
-    )
-    expected = np.concatenate([forward, backward[:, ::-1]], axis=-1)
-    np.testing.assert_allclose(outputs, expected, rtol=1e-5, atol=1e-6)
-    for ours, theirs in zip(states, [*f[0], *b[0]], strict=True):
-        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
-
-
-def zeros(layer):
-    return [np.zeros((3, UNITS), "float32") for _ in layer.state_size]
-
-
-@pytest.mark.parametrize("layer_class", [RNN, keras.layers.RNN])
-def test_inside_stacked_cells(layer_class):
-    cells = [SimpleRNNCell(UNITS), LSTMCell(UNITS), keras.layers.GRUCell(UNITS)]
-    layer = layer_class(keras.layers.StackedRNNCells(cells), True)
-    x = expected = sequences()
-    outputs = layer(x)
-    for cell in cells:
-        states = [np.zeros((3, UNITS), "float32")] * len(tf.nest.flatten(cell.state_size))
-        expected, _ = loop(cell, expected, states)
-    np.testing.assert_allclose(outputs, expected, rtol=1e-5, atol=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("name", "jit_compile"),
-    [
-        ("rnn", False),
-        ("gru", False),
-        ("gru", True),
-        ("gru_textbook", False),
-        ("lstm", False),
-        ("lstm", True),
-    ],
-)
-def test_training_equals_that_of_keras_cells_and_survives_saving(name, jit_compile, tmp_path):
-    """Same weights, same data, same optimizer: the same losses; then a .keras round trip."""
-    keras_cells = {
-        "rnn": keras.layers.SimpleRNNCell,
-        "gru": keras.layers.GRUCell,
-        "gru_textbook": lambda units: keras.layers.GRUCell(units, reset_after=False),
-        "lstm": keras.layers.LSTMCell,
-    }
-    x, y = sequences(16), sequences(16, features=1, seed=3)
-
-    def model_of(layer, jit_compile):
-        model = keras.Sequential(
-            [keras.Input((None, 2)), keras.layers.Masking(), layer, keras.layers.Dense(1)]
-        )
-        model.compile(keras.optimizers.SGD(0.05), "mse", jit_compile=jit_compile)
-        return model
-
-    ours = model_of(RNN(CELLS[name](UNITS), return_sequences=True), jit_compile)
-    theirs = model_of(keras.layers.RNN(keras_cells[name](UNITS), return_sequences=True), False)
-    theirs.set_weights(ours.get_weights())
-    options = {"epochs": 3, "batch_size": 8, "shuffle": False, "verbose": 0}
-    losses = ours.fit(x, y, **options).history["loss"]
-    np.testing.assert_allclose(losses, theirs.fit(x, y, **options).history["loss"], rtol=1e-5)
-    assert losses[-1] < losses[0]
-
-    ours.save(tmp_path / "model.keras")
-    loaded = keras.models.load_model(tmp_path / "model.keras")
-    assert type(loaded.layers[1]) is RNN
-    np.testing.assert_array_equal(loaded.predict(x, verbose=0), ours.predict(x, verbose=0))
-
-
-def test_mask_of_an_embedding_is_used():
-    ids = np.array([[3, 1, 0, 0], [2, 2, 1, 3]])
-    embedding = keras.layers.Embedding(4, 2, mask_zero=True)
-    inputs = keras.Input((None,), dtype="int32")
-    model = keras.Model(inputs, RNN(GRUCell(UNITS))(embedding(inputs)))
-    full, short = model.predict(ids, verbose=0), model.predict(ids[:1, :2], verbose=0)
-    np.testing.assert_allclose(full[0], short[0], rtol=1e-5, atol=1e-7)
-
-
-class NoStateSize(keras.layers.Layer):
-    def call(self, inputs, states):
-        return inputs, states
-
-
-def test_a_cell_without_state_size():
-    with pytest.raises(ValueError, match=r"`state_size`.*Received: cell=.*NoStateSize"):
-        RNN(NoStateSize())
-    with pytest.raises(ValueError, match=r"`cell` should have a `call`.*Received: cell=12"):
-        RNN(12)
-
-
-@pytest.mark.parametrize("built", [False, True])
-@pytest.mark.parametrize("shape", [(3, 2), (3,)])
-def test_wrong_rank(shape, built):
-    layer = RNN(GRUCell(UNITS))
-    if built:
-        layer(sequences())
-    message = r"`sequences` must have the shape \[batch, time, features\]\. Received: shape="
-    with pytest.raises(ValueError, match=message):
-        layer(np.ones(shape, "float32"))
-
-
-def test_wrong_features():
-    layer = RNN(GRUCell(UNITS))
-    layer(sequences())
-    with pytest.raises(ValueError, match=r"\[batch, 2\].*Received: shape=\(3, 7\)"):
-        layer(sequences(features=7))
-
-
-@pytest.mark.parametrize(
-    ("shapes", "message"),
-    [
-        ([(3, 4)], r"`initial_state` must hold 2 tensor\(s\).*Received: 1"),
-        ([(3, 4)] * 3, r"`initial_state` must hold 2 tensor\(s\).*Received: 3"),
-        ([(3, 4), (3, 5)], r"`initial_state` must have the shape \[3, 4\].*shape=\(3, 5\)"),
-        ([(3, 4), (2, 4)], r"`initial_state` must have the shape \[3, 4\].*shape=\(2, 4\)"),
-        ([(3, 4), (4,)], r"`initial_state` must have the shape \[3, 4\].*shape=\(4,\)"),
-    ],
-)
-def test_wrong_states(shapes, message):
-    states = [np.ones(shape, "float32") for shape in shapes]
-    with pytest.raises(ValueError, match=message):
-        RNN(LSTMCell(UNITS))(sequences(), initial_state=states)

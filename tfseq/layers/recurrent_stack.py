@@ -79,7 +79,7 @@ class RecurrentStack(keras.layers.Layer):
         stateful: bool = False,
         **kwargs,
     ):
-        if not callable(cell_type) and cell_type not in CELL_TYPES:
+        if not callable(cell_type) and cell_type not in tuple(CELL_TYPES):
             raise ValueError(
                 "`cell_type` must be 'rnn', 'gru', 'lstm' or a function `units -> cell`. "
                 f"Received: cell_type={cell_type!r}."
@@ -146,11 +146,7 @@ class RecurrentStack(keras.layers.Layer):
         _check_rank(inputs.shape)
         if initial_state is None:
             initial_state = [None] * len(self.rnns)
-        elif not isinstance(initial_state, list | tuple) or len(initial_state) != len(self.rnns):
-            raise ValueError(
-                f"`initial_state` must be a list of {len(self.rnns)} entries, one for each layer "
-                f"and direction. Received: {_describe(initial_state)}."
-            )
+        self._check_entries("initial_state", initial_state)
         outputs = inputs
         if self.go_backwards:
             outputs = ops.flip(outputs, axis=1)
@@ -181,16 +177,19 @@ class RecurrentStack(keras.layers.Layer):
             The output `[batch, units]` and the new states.
 
         Raises:
-            ValueError: if the stack is bidirectional: it needs the whole sequence.
+            ValueError: if the stack is bidirectional, or `states` do not fit it.
         """
         if self.bidirectional:
-            raise ValueError("`step` needs a stack with `bidirectional=False`.")
-        after = []
-        for rnn, state in zip(self.rnns, states, strict=True):
-            single = not isinstance(state, list | tuple)
-            inputs, state = rnn.cell(inputs, [state] if single else list(state), training=False)
-            after.append(state[0] if single else list(state))
-        return inputs, after
+            raise ValueError(
+                "`bidirectional` must be False for single steps: the backward direction begins "
+                "at the end of the sequence. Received: bidirectional=True."
+            )
+        self._check_entries("states", states)
+        new_states = []
+        for rnn, before in zip(self.rnns, states, strict=True):
+            inputs, after = rnn.cell(inputs, [before] if rnn.single_state else before)
+            new_states.append(after[0] if rnn.single_state else list(after))
+        return inputs, new_states
 
     def get_initial_state(self, batch_size: int) -> list:
         """The states a sequence begins with, in the form in which `call` takes them."""
@@ -208,6 +207,17 @@ class RecurrentStack(keras.layers.Layer):
         if previous_mask is not None and self.go_backwards:
             return ops.flip(previous_mask, axis=1)
         return previous_mask
+
+    def _check_entries(self, argument, states):
+        if isinstance(states, list | tuple) and len(states) == len(self.rnns):
+            return
+        received = f"{len(states)} entries" if isinstance(states, list | tuple) else repr(states)
+        if hasattr(states, "shape"):
+            received = f"shape={tuple(states.shape)}"
+        raise ValueError(
+            f"`{argument}` must be a list of {len(self.rnns)} entries, one for each layer and "
+            f"direction. Received: {received}."
+        )
 
     def _by_layer(self, entries):
         n = 2 if self.bidirectional else 1
@@ -256,9 +266,3 @@ def _check_rank(shape):
         raise ValueError(
             f"`inputs` must have the shape [batch, time, features]. Received: shape={tuple(shape)}."
         )
-
-
-def _describe(states):
-    if isinstance(states, list | tuple):
-        return f"{len(states)} entries"
-    return f"shape={tuple(states.shape)}" if hasattr(states, "shape") else repr(states)

@@ -13,6 +13,7 @@ class RNN(keras.layers.RNN):
     It takes any Keras cell: those of `tfseq.cells`, those of Keras, your own, or a list of
     cells, which are stacked. Beyond `keras.layers.RNN`, the time axis may be empty (the outputs
     are empty, the states are the initial ones), and wrong shapes are named in one sentence.
+    Before a saved model is loaded, `import tfseq.layers` has to have registered the class.
 
     Args:
         cell: one step: `cell(inputs, states) -> (output, new_states)`, with `state_size`.
@@ -63,9 +64,10 @@ class RNN(keras.layers.RNN):
             states = initial_state if tree.is_nested(initial_state) else [initial_state]
             _check_states(states, self.state_size, sequences.shape[0])
         num_steps = ops.shape(sequences)[1]
-        if isinstance(num_steps, int) and num_steps > 0:
-            return super().call(sequences, initial_state, mask, training)
-        return self._call_perhaps_empty(sequences, initial_state, mask, training, num_steps)
+        # A tensor only in a TensorFlow graph; JAX has an object for a length not known, no int.
+        if ops.is_tensor(num_steps) or (isinstance(num_steps, int) and num_steps == 0):
+            return self._call_perhaps_empty(sequences, initial_state, mask, training, num_steps)
+        return super().call(sequences, initial_state, mask, training)
 
     def _call_perhaps_empty(self, sequences, initial_state, mask, training, num_steps):
         """`call` where the time axis is empty, or of a length known only in the running graph.
