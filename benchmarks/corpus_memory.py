@@ -21,6 +21,13 @@ LINES = "lines"
 ONE_LINE = "one line"
 
 
+def make_tokenizer(kind: str):
+    """Return the tokenizer of a kind."""
+    import tfseq.text
+
+    return tfseq.text.make_tokenizer({"kind": kind, "normalization": "none", "case_fold": False})
+
+
 def write_text(path: Path, megabytes: int, form: str) -> None:
     """Write the language reference over and over until the file has its size."""
     from tfseq.text import open_corpus
@@ -33,13 +40,6 @@ def write_text(path: Path, megabytes: int, form: str) -> None:
     with path.open("wb") as file:
         while left > 0:
             left -= file.write(content[:left])
-
-
-def make_tokenizer(kind: str):
-    """Return the tokenizer of a kind."""
-    import tfseq.text
-
-    return tfseq.text.make_tokenizer({"kind": kind, "normalization": "none", "case_fold": False})
 
 
 def measure(path: Path, tokenizer: str, cache_dir: str) -> dict[str, float]:
@@ -69,8 +69,8 @@ def measure(path: Path, tokenizer: str, cache_dir: str) -> dict[str, float]:
         encoded = encode_corpus(corpus, splitter, max_size=20_000, cache_dir=cache_dir)
     for windows in (random_windows, sequential_windows):
         with stage(windows.__name__):
-            for _ in windows(encoded.train, batch_size=32, num_steps=35):
-                pass
+            dataset = windows(encoded.train, batch_size=32, num_steps=35)
+            dataset.reduce(0, lambda number, _: number + 1)
     return result
 
 

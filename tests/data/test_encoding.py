@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tfseq.data import encode_corpus, encoding
 from tfseq.errors import InputError
-from tfseq.text import CharTokenizer, Corpus, Vocabulary
+from tfseq.text import CharTokenizer, Corpus, Vocabulary, WordTokenizer
 
 TEXT = "the time traveller for so it will be convenient to speak of him " * 20
 
@@ -33,7 +33,7 @@ def entries(directory) -> list[str]:
 characters = st.text(st.sampled_from("aabbbc \n直🙂\x00\r\\é") | st.characters(codec="utf-8"))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     text=characters.filter(bool),
     fraction=st.sampled_from([0, 0.1, 0.25, 0.5, 0.99]),
@@ -56,6 +56,21 @@ def test_ids_and_vocabulary_are_those_of_plain_python(text, fraction, max_tokens
         assert encoded.num_train == len(tokens) - num_validation
         assert encoded.train.tolist() + encoded.validation.tolist() == ids
         assert len(encoded.validation) == num_validation
+
+
+@pytest.mark.parametrize("normalization", ["none", "nfkc", "letters"])
+@pytest.mark.parametrize("tokenizer_class", [CharTokenizer, WordTokenizer])
+def test_ids_stand_for_the_tokens_of_the_whole_text(
+    tokenizer_class, normalization, tmp_path, monkeypatch
+):
+    """However the text is cut into chunks."""
+    monkeypatch.setattr(encoding, "_CHUNK_CHARS", 10)
+    text = "I didn't see it,\nnor did he.  \r\n\n想要有直升机 ﬁne!\n" * 3
+    tokenizer = tokenizer_class(normalization)
+    encoded = encode(text, tmp_path, tokenizer, validation_fraction=0)
+    tokens = encoded.vocabulary.id_to_token(encoded.ids.astype(np.int32)).numpy().tolist()
+    framed = tokenizer.document_edge + text + tokenizer.document_edge
+    assert tokens == tokenizer.tokenize(framed).numpy().tolist()
 
 
 def test_the_validation_part_has_no_say_in_the_vocabulary(tmp_path):
