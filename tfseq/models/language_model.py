@@ -3,7 +3,9 @@
 import keras
 from keras import ops
 
+from tfseq.cells.arguments import positive_integer
 from tfseq.layers import RecurrentStack
+from tfseq.layers.recurrent_stack import CELL_TYPES
 
 
 @keras.saving.register_keras_serializable(package="tfseq")
@@ -75,9 +77,15 @@ class LanguageModel(keras.Model):
                 "future that it is to predict. Received: bidirectional=True. Use "
                 "`tfseq.RecurrentStack(..., bidirectional=True)` for labels and tags."
             )
-        _check_positive_integer("vocabulary_size", vocabulary_size)
+        vocabulary_size = positive_integer("vocabulary_size", vocabulary_size)
+        units = positive_integer("units", units)
+        if not callable(cell) and cell not in tuple(CELL_TYPES):
+            raise ValueError(
+                "`cell` must be 'rnn', 'gru', 'lstm' or a function `units -> cell`. "
+                f"Received: cell={cell!r}."
+            )
         if embedding_size is not None:
-            _check_positive_integer("embedding_size", embedding_size)
+            embedding_size = positive_integer("embedding_size", embedding_size)
         if tie_embeddings and embedding_size != units:
             raise ValueError(
                 "`tie_embeddings` uses the embedding table as the output layer and needs "
@@ -91,6 +99,7 @@ class LanguageModel(keras.Model):
         self.dropout = dropout
         self.embedding_size = embedding_size
         self.tie_embeddings = tie_embeddings
+        self.supports_masking = True
 
         self.embedding = None
         if embedding_size is not None:
@@ -191,8 +200,3 @@ class LanguageModel(keras.Model):
         if isinstance(config["cell"], dict):
             config["cell"] = keras.saving.deserialize_keras_object(config["cell"])
         return cls(**config)
-
-
-def _check_positive_integer(name: str, value: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"`{name}` must be a positive integer. Received: {value!r}.")
