@@ -37,7 +37,7 @@ def evaluation_windows(
         float32. Its cardinality is known.
 
     Raises:
-        InputError: there is no token to predict.
+        InputError: There is no token to predict.
         TypeError, ValueError: An argument is of the wrong type or out of range.
 
     Example:

@@ -72,7 +72,7 @@ def number_tokens(
         max_tokens: How many tokens to take; by default all.
 
     Raises:
-        InputError, OSError: what reading the texts raises.
+        InputError, OSError: What reading the texts raises.
     """
     failures = []
 

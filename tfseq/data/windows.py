@@ -1,7 +1,7 @@
 """Windows of token ids for training: random, or sequential so that the state carries over."""
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -179,8 +179,18 @@ def _begin_epoch(
     return rng, drawn if offset is None else offset
 
 
-def _windows(ids, starts, batch_size, num_steps, start_batch, stop) -> tf.data.Dataset:
-    """Return batches `start_batch` to `stop - 1`; `starts` gives where their windows begin."""
+def _windows(
+    ids: np.ndarray,
+    starts: Callable[[int, int], np.ndarray],
+    batch_size: int,
+    num_steps: int,
+    start_batch: int,
+    stop: int,
+) -> tf.data.Dataset:
+    """Return batches `start_batch` to `stop - 1`.
+
+    `starts(first, last)` gives the places at which the windows of some batches begin.
+    """
     check_at_least("start_batch", start_batch, 0)
     if start_batch > stop:
         raise ValueError(
