@@ -26,7 +26,7 @@ def cache_directory() -> Path:
 
 
 def download(url: str, sha256: str, path: str | os.PathLike) -> Path:
-    """Return a file that has the given digest, downloading it unless it is there.
+    """Return a file that has the given digest; download it unless it is there.
 
     It is written aside and renamed: `path` is the whole, right file or is not there.
 

@@ -48,7 +48,7 @@ def python_docs() -> Iterator[str]:
 
 
 def corpus_file(name: str) -> Path:
-    """Return the file of a corpus that is downloaded, and downloads it unless it is there.
+    """Return the file of a corpus that is downloaded; download it unless it is there.
 
     Raises:
         InputError: if the download fails.
