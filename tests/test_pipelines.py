@@ -1,0 +1,248 @@
+"""Every script, end to end, as a person runs it."""
+
+import csv
+import gzip
+import json
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PIPELINES = Path(__file__).parents[1] / "pipelines"
+SMALL = "--batch-size=4 --num-steps=16 --units=24 --learning-rate=0.02 --sample-epochs=1".split()
+
+
+def script(name: str, *arguments, cwd: Path, expected: int = 0) -> subprocess.CompletedProcess:
+    done = subprocess.run(
+        [sys.executable, str(PIPELINES / f"{name}.py"), *map(str, arguments)],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == expected, done.stdout + done.stderr
+    return done
+
+
+def snapshot(directory: Path) -> dict[str, bytes | None]:
+    return {
+        str(p.relative_to(directory)): p.read_bytes() if p.is_file() else None
+        for p in sorted(directory.rglob("*"))
+    }
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Path:
+    """A directory with a text in it, and a run trained on it."""
+    place = tmp_path_factory.mktemp("place")
+    chance = random.Random(3)
+    words = "the time machine of light and year in dark".split()
+    text = " ".join(chance.choice(words) for _ in range(900)) + "\n"
+    (place / "text.txt").write_text(text)
+    with gzip.open(place / "text.jsonl.gz", "wt") as file:
+        for start in range(0, len(text), 500):
+            file.write(json.dumps({"body": text[start : start + 500]}) + "\n")
+    done = script("train_language_model", "--corpus=text.txt", "--epochs=4", *SMALL, cwd=place)
+    (place / "output.txt").write_text(done.stdout)
+    assert done.stderr == ""
+    return place
+
+
+def test_training_leaves_a_complete_run(place):
+    run_dir = place / "runs" / "text_gru"
+    names = {p.name for p in run_dir.iterdir()}
+    assert names >= {
+        "config.json",
+        "vocabulary.txt",
+        "checkpoints",
+        "model.weights.h5",
+        "history.csv",
+        "metrics.json",
+        "samples.txt",
+        "perplexity.png",
+        "tensorboard",
+    }
+    assert not list(place.rglob("*.partial*"))
+    metrics = json.loads((run_dir / "metrics.json").read_text())
+    text = (place / "text.txt").read_text()
+    size = len(text)
+    assert metrics["corpus_tokens"] == size
+    assert metrics["validation_tokens"] == size // 10
+    assert metrics["train_tokens"] == size - size // 10
+    # The newline stands at the very end: symbols are counted in the training part alone.
+    assert metrics["vocabulary_size"] == len(set(text[: size - size // 10])) + 1 == len(set(text))
+    assert metrics["tokens_per_second"] > 0
+    # Nine words and a space: far below the alphabet's 18, and above the words' own entropy.
+    assert 1.3 < metrics["validation_perplexity"] < 2.6
+    with open(run_dir / "history.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["epoch"] for row in rows] == ["1", "2", "3", "4"]
+    perplexities = [float(row["validation_perplexity"]) for row in rows]
+    assert min(perplexities) == pytest.approx(metrics["validation_perplexity"])
+    assert perplexities[-1] < perplexities[0]
+    assert (run_dir / "perplexity.png").read_bytes().startswith(b"\x89PNG")
+    assert (place / "exported" / "text_gru" / "1" / "saved_model.pb").is_file()
+    output = (place / "output.txt").read_text()
+    assert f"validation perplexity {metrics['validation_perplexity']:.3f}" in output
+
+
+def test_evaluation_agrees_with_training(place):
+    metrics = json.loads((place / "runs" / "text_gru" / "metrics.json").read_text())
+    done = script("evaluate_language_model", "--run-dir=runs/text_gru", cwd=place)
+    assert f"perplexity  {metrics['validation_perplexity']:.4f} per character" in done.stdout
+    assert f"{metrics['validation_tokens']:,} characters predicted" in done.stdout
+
+
+def test_generation_is_seeded_and_begins_with_the_prompt(place):
+    arguments = ["--run-dir=runs/text_gru", "--prompt=the 時 ", "--max-new-tokens=40"]
+    texts = [
+        script("generate_text", *arguments, f"--seed={seed}", cwd=place).stdout
+        for seed in (1, 1, 2)
+    ]
+    assert texts[0] == texts[1] != texts[2]
+    assert all(text.startswith("the 時 ") for text in texts)
+    assert len(texts[0]) == len("the 時 ") + 40 + len("\n")
+
+
+def test_export_takes_the_next_version_and_touches_none(place):
+    before = snapshot(place / "exported" / "text_gru" / "1")
+    done = script("export_language_model", "--run-dir=runs/text_gru", cwd=place)
+    assert str(Path("exported", "text_gru", "2")) in done.stdout
+    assert snapshot(place / "exported" / "text_gru" / "1") == before
+    again = script(
+        "export_language_model", "--run-dir=runs/text_gru", "--version=2", cwd=place, expected=2
+    )
+    assert "2" in again.stderr
+    assert sorted(p.name for p in (place / "exported" / "text_gru").iterdir()) == ["1", "2"]
+
+
+def test_configuration_file_words_and_jsonl(place):
+    (place / "config.json").write_text(
+        json.dumps(
+            {
+                "corpus": "text.jsonl.gz",
+                "text_field": "body",
+                "tokenizer": "word",
+                "cell": "lstm",
+                "units": 5,
+                "batch_size": 4,
+                "num_steps": 8,
+                "epochs": 1,
+                "run_dir": "words",
+                "export": False,
+            }
+        )
+    )
+    script("train_language_model", "--config=config.json", "--units=6", cwd=place)
+    saved = json.loads((place / "words" / "config.json").read_text())
+    assert (saved["units"], saved["cell"], saved["dropout"]) == (6, "lstm", 0.0)
+    assert not (place / "exported" / "words").exists()
+
+
+def test_chinese_is_written_and_scored_in_whole_characters(tmp_path):
+    from tfseq.generation import TextGenerator
+    from tfseq.training import load_run
+
+    sentences = [
+        "想要有直升机。",
+        "想要和你飞到宇宙去。",
+        "想要和你融化在一起。",
+        "我每天每天都在想想想。",
+    ]
+    chance = random.Random(0)
+    (tmp_path / "中文.txt").write_text("".join(chance.choice(sentences) for _ in range(250)))
+    script(
+        "train_language_model",
+        "--corpus=中文.txt",
+        "--run-dir=chinese",
+        "--epochs=12",
+        *SMALL,
+        cwd=tmp_path,
+    )
+    trained = load_run(tmp_path / "chinese")
+    generator = TextGenerator(trained.model, trained.tokenizer, trained.vocabulary)
+    written = generator.generate("想要", 60, temperature=0.5, seed=4)
+    assert len(written.completion) == written.num_tokens == 60
+    assert set(written.completion) <= set("".join(sentences))
+    assert sum(s in written.text for s in sentences) >= 2
+    right, wrong = generator.score(["想要有直升机。", "机升直有要想。"])
+    assert right.num_tokens == wrong.num_tokens == 6
+    assert right.perplexity < wrong.perplexity / 3
+
+
+BAD = {
+    "missing file": (["--corpus=nowhere.txt"], "nowhere.txt"),
+    "empty file": (["--corpus=empty.txt"], "empty.txt is empty"),
+    "directory without text": (["--corpus=empty"], "no text in the directory empty"),
+    "invalid UTF-8": (["--corpus=latin.txt"], "latin.txt is not valid UTF-8"),
+    "too short": (["--corpus=short.txt"], "needs at least 2,049 tokens. Received: 10 tokens"),
+    "unknown cell": (["--cell=transformer"], "transformer"),
+    "negative units": (["--units=-3"], "`--units` must be a positive integer. Received: -3"),
+    "dropout": (["--dropout=1.7"], "`--dropout` must be at least 0 and less than 1"),
+    "run directory": (["--corpus=text.txt", "--run-dir=empty.txt/run"], "is not a directory"),
+    "export directory": (["--corpus=text.txt", "--export-dir=empty.txt"], "not a directory"),
+    "unknown key": (["--config=key.json"], "unknown key 'unit'. Did you mean 'units'?"),
+    "wrong type": (["--config=type.json"], "'units' must be a positive integer. Received: '8'"),
+    "resume of nothing": (["--resume", "--run-dir=nowhere"], "nowhere is not a run"),
+}
+
+
+@pytest.fixture(scope="module")
+def bad_place(tmp_path_factory) -> Path:
+    place = tmp_path_factory.mktemp("bad")
+    (place / "empty").mkdir()
+    (place / "empty.txt").touch()
+    (place / "short.txt").write_text("eleven char")
+    (place / "text.txt").write_text("long enough. " * 400)
+    (place / "latin.txt").write_bytes("Zürich".encode("latin-1"))
+    (place / "key.json").write_text('{"unit": 8}')
+    (place / "type.json").write_text('{"units": "8"}')
+    return place
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_one_clear_error_and_leaves_nothing(case, bad_place):
+    arguments, words = BAD[case]
+    before = snapshot(bad_place)
+    done = script("train_language_model", *arguments, cwd=bad_place, expected=2)
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.splitlines()) <= 8
+    assert snapshot(bad_place) == before
+
+
+def test_export_of_a_run_without_weights(place):
+    bare = place / "runs" / "bare"
+    bare.mkdir()
+    for name in ("config.json", "vocabulary.txt"):
+        (bare / name).write_bytes((place / "runs" / "text_gru" / name).read_bytes())
+    done = script("export_language_model", "--run-dir=runs/bare", cwd=place, expected=2)
+    assert "has no weights yet" in done.stderr
+    assert not (place / "exported" / "bare").exists()
+
+
+def test_divergence_names_step_norm_and_checkpoint(place):
+    done = script(
+        "train_language_model",
+        "--corpus=text.txt",
+        "--run-dir=diverging",
+        "--cell=rnn",
+        "--optimizer=sgd",
+        "--learning-rate=1e38",
+        "--clip-norm=1e30",
+        "--checkpoint-seconds=0",
+        *[o for o in SMALL if "learning" not in o],
+        cwd=place,
+        expected=2,
+    )
+    assert "diverged at step" in done.stderr
+    assert "gradient norm" in done.stderr
+    assert "Last good checkpoint" in done.stderr
+    assert not (place / "diverging" / "metrics.json").exists()
+
+
+@pytest.mark.parametrize("path", sorted(PIPELINES.glob("*.py")), ids=lambda path: path.stem)
+def test_help(path, tmp_path):
+    assert "--help" in script(path.stem, "--help", cwd=tmp_path).stdout
