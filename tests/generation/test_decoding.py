@@ -6,8 +6,10 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfseq.generation import decode, read_prompt, sample, uniform_draws
 from tfseq.generation import decoding as decoding_module
+from tfseq.generation import sample
+from tfseq.generation.decoding import decode, read_prompt
+from tfseq.generation.random_numbers import uniform_draws
 
 SYMBOLS = 11
 CELLS = [(cell, layers) for cell in ("rnn", "gru", "lstm") for layers in (1, 2)]

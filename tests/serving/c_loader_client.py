@@ -22,14 +22,14 @@ class CLoader:
     """A child process that loads SavedModels by the C API and runs their signatures."""
 
     def __init__(self):
-        script = Path(__file__).with_name("c_loader.py")
+        package = Path(__file__).parent
         environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": ""}
         self._child = subprocess.Popen(
-            [sys.executable, "-P", str(script)],
+            [sys.executable, "-m", f"{package.name}.c_loader"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=environment,
-            cwd=script.anchor,
+            cwd=package.parent,
             text=True,
         )
 

@@ -1,5 +1,6 @@
 """The decoding loop: prompts of token ids in, continuations of token ids out, in one graph."""
 
+import numpy as np
 import tensorflow as tf
 
 from tfseq.generation.random_numbers import uniform_draws
@@ -88,9 +89,9 @@ def decode(
     width = tf.maximum(tf.reduce_max(max_new_tokens), 0)
     num_steps = tf.maximum(width, 1)  # An array without entries could not be stacked.
     uniforms = uniform_draws(seed, num_steps)
-    forbidden = [] if allow_unknown else [0]
-    penalty = tf.reduce_sum(tf.one_hot(forbidden, model.vocabulary_size), axis=0)
-    penalty = tf.where(penalty > 0, -float("inf"), 0.0)
+    penalty = np.zeros(model.vocabulary_size, "float32")
+    if not allow_unknown:
+        penalty[0] = -np.inf
     logits, initial = read_prompt(model, ids, lengths)
     invariants = [tf.TensorShape([None, s.shape[-1]]) for s in tf.nest.flatten(initial)]
 

@@ -2,13 +2,13 @@
 
 import tensorflow as tf
 
-_BLOCK = 64
+_BLOCK = 256
 
 
 def uniform_draws(seeds: tf.Tensor, num_steps: tf.Tensor) -> tf.Tensor:
     """Uniform random numbers in [0, 1): row r's number at step t depends on (seeds[r], t) alone.
 
-    They come in blocks of 64 from the Philox counter-based generator (Salmon et al., 2011), keyed
+    They come in blocks of 256 from the Philox counter-based generator (Salmon et al., 2011), keyed
     by the row's seed and the block's index. Neither the other rows nor `num_steps` changes a
     number, so a row draws the same ones alone, in any batch, and in a longer run.
 

@@ -89,11 +89,27 @@ class TextGenerator:
         self._graph = TextGraph(model, tokenizer, vocabulary.tables())
 
     @overload
-    def generate(self, prompts: str | bytes, max_new_tokens: int, **settings) -> Generation: ...
+    def generate(
+        self,
+        prompts: str | bytes,
+        max_new_tokens: int,
+        temperature: float = 1.0,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        seed: int = 0,
+        allow_unknown: bool = False,
+    ) -> Generation: ...
 
     @overload
     def generate(
-        self, prompts: Sequence[str | bytes], max_new_tokens: int | Sequence[int], **settings
+        self,
+        prompts: Sequence[str | bytes],
+        max_new_tokens: int | Sequence[int],
+        temperature: float | Sequence[float] = 1.0,
+        top_k: int | Sequence[int] = 0,
+        top_p: float | Sequence[float] = 1.0,
+        seed: int | Sequence[int] = 0,
+        allow_unknown: bool = False,
     ) -> list[Generation]: ...
 
     def generate(
@@ -177,10 +193,10 @@ class TextGenerator:
 
     @functools.cached_property
     def _complete(self) -> dict[bool, Callable]:
+        """By `allow_unknown`: prompts and settings -> texts, completions, log probabilities."""
+
         def complete(allow_unknown, prompt, *settings):
-            completion, log_probability = self._graph.complete(
-                prompt, *settings, allow_unknown=allow_unknown
-            )
+            completion, log_probability = self._graph.complete(prompt, *settings, allow_unknown)
             return self._graph.join(prompt, completion), completion, log_probability
 
         return {

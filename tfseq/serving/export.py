@@ -49,6 +49,15 @@ def export_language_model(
         InputError: if the directory cannot be written or the version is there already.
         ValueError: if model and vocabulary differ in size, `version` is not positive,
             `metadata` is not JSON, or the graph could not run on a server.
+
+    Example:
+        >>> import tempfile, tfseq
+        >>> vocabulary = tfseq.Vocabulary(["a", "b"])
+        >>> model = tfseq.LanguageModel(len(vocabulary), units=4)
+        >>> with tempfile.TemporaryDirectory() as directory:
+        ...     path = export_language_model(model, tfseq.CharTokenizer(), vocabulary, directory)
+        ...     print(path.name, sorted(child.name for child in path.iterdir()))
+        1 ['assets', 'assets.extra', 'fingerprint.pb', 'saved_model.pb', 'variables']
     """
     check_vocabulary(model, vocabulary)
     settings = settings or ServingSettings()
