@@ -32,18 +32,25 @@ def padded(prompts):
     return ids, np.array([len(p) for p in prompts], "int32")
 
 
-def next_logits(model, tokens):
-    """Logits after `tokens`, from a whole pass over them; the zero state if there are none."""
-    if not tokens:
-        return model.logits(tf.zeros([1, model.hidden_size])).numpy()[0]
-    return model(np.int32([tokens])).numpy()[0, -1]
+def next_token_function(model):
+    """Tokens -> logits after them, from a whole pass; from the zero state if there are none."""
+    whole_pass = tf.function(model.__call__, autograph=False)
+    spec = tf.TensorSpec([None, None], tf.int32)
+    whole_pass = whole_pass.get_concrete_function(spec)
+
+    def next_logits(tokens):
+        if not tokens:
+            return model.logits(tf.zeros([1, model.hidden_size])).numpy()[0]
+        return whole_pass(tf.constant([tokens])).numpy()[0, -1]
+
+    return next_logits
 
 
-def decode_by_definition(model, prompt, count, temperature, top_k, top_p, seed):
+def decode_by_definition(next_logits, prompt, count, temperature, top_k, top_p, seed):
     tokens, log_probability = list(prompt), 0.0
     uniforms = uniform_draws(tf.constant([seed], tf.int64), count).numpy()[:, 0]
     for u in uniforms:
-        logits = next_logits(model, tokens)
+        logits = next_logits(tokens)
         allowed = np.where(np.arange(SYMBOLS) == 0, -np.inf, logits)
         token = sample(allowed[np.newaxis], [u], [temperature], [top_k], [top_p]).numpy()[0]
         log_probability += tf.nn.log_softmax(logits).numpy()[token]
@@ -89,9 +96,10 @@ def test_equals_a_full_pass_for_every_token(compiled, cell, layers):
     seed = np.int64([1, 2, 3, -4, 2**62, 6])
     new_ids, log_probability = function(*padded(prompts), counts, temperature, top_k, top_p, seed)
     assert new_ids.shape == (6, 9)
+    next_logits = next_token_function(model)
     for r, prompt in enumerate(prompts):
         expected, expected_log_probability = decode_by_definition(
-            model, prompt, counts[r], temperature[r], top_k[r], top_p[r], seed[r]
+            next_logits, prompt, counts[r], temperature[r], top_k[r], top_p[r], seed[r]
         )
         assert new_ids[r, : counts[r]].numpy().tolist() == expected
         assert not new_ids[r, counts[r] :].numpy().any()
@@ -103,8 +111,9 @@ def test_the_state_is_the_one_after_the_last_real_token(compiled, cell, layers):
     model, _ = compiled(cell, layers)
     prompts = [[3, 1, 4, 1, 5, 9, 2, 6, 5], [], [2], [7, 1, 8, 2]]
     logits, states = read_prompt(model, *map(tf.constant, padded(prompts)))
+    next_logits = next_token_function(model)
     for r, prompt in enumerate(prompts):
-        np.testing.assert_allclose(logits[r], next_logits(model, prompt), atol=1e-5)
+        np.testing.assert_allclose(logits[r], next_logits(prompt), atol=1e-5)
         expected = model.initial_states(1)
         if prompt:
             _, expected = model(np.int32([prompt]), return_states=True)

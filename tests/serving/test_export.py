@@ -5,6 +5,7 @@ import json
 import os
 import re
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -13,6 +14,8 @@ from tfseq.serving import ServingSettings, export_language_model
 from tfseq.serving import export as export_module
 from tfseq.serving.model_card import MODEL_CARD
 from tfseq.serving.operations import read_operations
+
+from .c_loader_client import LoaderError
 
 
 @pytest.fixture(scope="module")
@@ -110,11 +113,15 @@ def save_function(function, path):
     tf.saved_model.save(module, str(path), signatures={"serving_default": module.function})
 
 
-def test_a_graph_that_only_xla_could_run_is_refused(tmp_path):
+def test_a_graph_that_only_xla_could_run_is_refused(tmp_path, loader):
     compiled = tf.function(lambda x: x * 2, jit_compile=True)
     save_function(lambda x: {"y": compiled(x)}, tmp_path)
     with pytest.raises(ValueError, match="must be compiled by XLA, which is switched off"):
         read_operations(tmp_path)
+    # And rightly so: it loads, then fails at the first request.
+    loader.load(tmp_path)
+    with pytest.raises(LoaderError, match=r"(?i)xla"):
+        loader.run(tmp_path, "serving_default", x=np.float32([1]))
 
 
 def test_python_hidden_in_a_branch_is_refused(tmp_path):
