@@ -62,7 +62,7 @@ def save_checkpoint(directory: str | os.PathLike, checkpoint: Checkpoint, keep: 
     for leftover in directory.glob(".step-*.partial"):
         leftover.unlink(missing_ok=True)
     buffer = io.BytesIO()
-    text = json.dumps(checkpoint.metadata, allow_nan=False).encode("utf-8")
+    text = json.dumps(checkpoint.metadata).encode("utf-8")
     np.savez(buffer, **{_METADATA: np.frombuffer(text, "uint8")}, **checkpoint.arrays)
     path = directory / f"step-{checkpoint.step:09d}.npz"
     content = buffer.getvalue()

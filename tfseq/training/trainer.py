@@ -137,11 +137,29 @@ class Trainer:
         self._close_epoch()
 
     def checkpoint(self) -> Checkpoint:
-        """Everything that the steps to come depend on."""
-        arrays = {f"model/{i}": v.numpy() for i, v in enumerate(self._model_variables())}
-        arrays |= {f"optimizer/{i}": v.numpy() for i, v in enumerate(self.optimizer.variables)}
-        arrays |= {f"state/{i}": s.numpy() for i, s in enumerate(tf.nest.flatten(self.states))}
-        arrays |= {f"best/{i}": w for i, w in enumerate(self.best_weights or [])}
+        """Everything that the steps to come depend on.
+
+        Raises:
+            DivergenceError: the last update left weights that are not finite. The steps to come
+                could only fail.
+        """
+        parts = {
+            "model": self._model_variables(),
+            "optimizer": self.optimizer.variables,
+            "state": tf.nest.flatten(self.states),
+            "best": self.best_weights or [],
+        }
+        arrays = {
+            f"{part}/{i}": _storable(value)
+            for part, values in parts.items()
+            for i, value in enumerate(values)
+        }
+        if not all(np.isfinite(a).all() for name, a in arrays.items() if name.startswith("model/")):
+            raise DivergenceError(
+                f"training diverged at step {self.progress.step} (epoch "
+                f"{self.progress.epoch + 1}): weights that are not finite. Lower "
+                "`--learning-rate` or `--clip-norm`."
+            )
         return Checkpoint(self.progress.step, arrays, dataclasses.asdict(self.progress))
 
     def restore(self, checkpoint: Checkpoint) -> None:
@@ -152,7 +170,7 @@ class Trainer:
         for i, variable in enumerate(self.optimizer.variables):
             variable.assign(arrays[f"optimizer/{i}"])
         flat = tf.nest.flatten(self.states)
-        flat = [tf.constant(arrays[f"state/{i}"], s.dtype) for i, s in enumerate(flat)]
+        flat = [tf.cast(arrays[f"state/{i}"], s.dtype) for i, s in enumerate(flat)]
         self.states = tf.nest.pack_sequence_as(self.states, flat)
         best = [arrays[f"best/{i}"] for i in range(len(self.model.weights)) if "best/0" in arrays]
         self.best_weights = best or None
@@ -171,7 +189,7 @@ class Trainer:
             )
             loss = tf.reduce_mean(losses)
         variables = self.model.trainable_variables
-        gradients = tape.gradient(loss, variables)
+        gradients = [_rows_summed(g) for g in tape.gradient(loss, variables)]
         norm = tf.linalg.global_norm(gradients)
         if self.options.clip_norm is not None:
             gradients, _ = tf.clip_by_global_norm(gradients, self.options.clip_norm, use_norm=norm)
@@ -193,6 +211,12 @@ class Trainer:
         }
         if len(self.validation_ids):
             validation = self._evaluate(self.validation_ids, context=int(self.train_ids[-1]))
+            if not math.isfinite(validation.mean_cross_entropy):
+                raise DivergenceError(
+                    f"training diverged at step {progress.step} (epoch {progress.epoch + 1}): "
+                    f"validation loss {validation.mean_cross_entropy}. Lower `--learning-rate` or "
+                    "`--clip-norm`."
+                )
             row |= {
                 "validation_loss": validation.mean_cross_entropy,
                 "validation_perplexity": validation.perplexity,
@@ -240,3 +264,21 @@ def make_optimizer(options: TrainingOptions, steps_per_epoch: int) -> keras.opti
     if options.optimizer == "adam":
         return keras.optimizers.Adam(rate)
     return keras.optimizers.AdamW(rate, weight_decay=options.weight_decay)
+
+
+def _rows_summed(gradient: tf.Tensor | tf.IndexedSlices) -> tf.Tensor | tf.IndexedSlices:
+    """An embedding's gradient with the rows of a token added up.
+
+    TensorFlow keeps one row for each time a token was read. Their norm is not the gradient's.
+    """
+    if not isinstance(gradient, tf.IndexedSlices):
+        return gradient
+    indices, place = tf.unique(gradient.indices)
+    rows = tf.math.unsorted_segment_sum(gradient.values, place, tf.size(indices))
+    return tf.IndexedSlices(rows, indices, gradient.dense_shape)
+
+
+def _storable(value) -> np.ndarray:
+    """As an array of one of NumPy's own types: files know no bfloat16, which float32 holds."""
+    array = np.asarray(value)
+    return array.astype("float32") if array.dtype.name == "bfloat16" else array
