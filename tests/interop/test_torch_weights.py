@@ -180,6 +180,9 @@ def test_other_mismatches():
     uneven.build((None, None, 3))
     with pytest.raises(ValueError, match=r"the same `units` in all cells.*\[4, 5\]"):
         torch_state_dict(uneven)
+    mixed = [RNN(GRUCell(4)), keras.layers.Bidirectional(RNN(GRUCell(4)))]
+    with pytest.raises(ValueError, match=r"as many directions in every layer.*\[1, 2\]"):
+        load_torch_weights(mixed, state_dict())
     failed = RecurrentStack("gru", 4, 2)
     with pytest.raises(ValueError, match=r"weight_hh_l1"):
         load_torch_weights(failed, state_dict(layers=2) | {"weight_hh_l1": np.ones((1, 1))})

@@ -9,12 +9,14 @@ from pathlib import Path
 import foreign_project
 import keras
 import numpy as np
+import pytest
 
 import tfseq
 
 SCRIPT = Path(foreign_project.__file__)
 
 
+@pytest.mark.slow
 def test_trains_and_loads_in_a_new_process(tmp_path):
     losses, predictions = foreign_project.train(tmp_path / "model.keras")
     assert losses[-1] < 0.8 * losses[0]

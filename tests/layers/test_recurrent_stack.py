@@ -174,6 +174,24 @@ def test_functional_model_round_trip(cell_type, tmp_path):
         np.testing.assert_array_equal(a, b)
 
 
+def test_symbolic_states_and_the_mask_of_an_embedding(tmp_path):
+    ids = keras.Input((None,), dtype="int32")
+    given = [[keras.Input((UNITS,)), keras.Input((UNITS,))] for _ in range(2)]
+    embedding = keras.layers.Embedding(5, 2, mask_zero=True)
+    stack = RecurrentStack("lstm", UNITS, 2)
+    model = keras.Model([ids, given], stack(embedding(ids), initial_state=given))
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    batch, states = np.array([[3, 1, 0], [2, 4, 1]]), [[np.full((2, UNITS), 0.5)] * 2] * 2
+    outputs, final = loaded([batch, states])
+    expected, expected_final = stack(
+        embedding(batch), initial_state=states, mask=np.array([[1, 1, 0], [1, 1, 1]], bool)
+    )
+    np.testing.assert_array_equal(outputs, expected)
+    np.testing.assert_array_equal(outputs[0, 2], np.zeros(UNITS))
+    assert_states_equal(final, expected_final, atol=0)
+
+
 def test_unregistered_cell_type_cannot_be_saved():
     stack = RecurrentStack(lambda units: GRUCell(units), UNITS)
     with pytest.raises(ValueError, match=r"`cell_type` must be registered .*Received: cell_type="):

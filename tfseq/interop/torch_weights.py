@@ -19,7 +19,8 @@ def load_torch_weights(layer: keras.Layer, state_dict: Mapping) -> None:
 
     PyTorch keeps `weight_ih [blocks * units, features]`, `weight_hh [blocks * units, units]` and
     two biases. The weights are transposed, a GRU's blocks r, z, n become z, r, h, and the two
-    biases of an RNN or LSTM are added. A network without biases leaves zeros.
+    biases of an RNN or LSTM are added. A network without biases leaves zeros. Whether an
+    `nn.RNN` applies tanh or relu is not in its state dict: give the cell the same `activation`.
 
     Args:
         layer: a `tfseq.RNN`, a `RecurrentStack`, or a cell. It is built if need be.
@@ -173,26 +174,28 @@ def _check_names(arrays, suffixes):
 
 
 def _check_representable(layers):
-    for cell in (cell for cells in layers for cell in cells):
+    if len({len(cells) for cells in layers}) > 1:
+        raise ValueError(
+            "`layer` must have as many directions in every layer, as a PyTorch network has. "
+            f"Received: directions by layer {[len(cells) for cells in layers]}."
+        )
+    for cell in chain.from_iterable(layers):
         if kind(cell) == "gru" and not cell.reset_after:
             raise ValueError(
                 "A GRUCell in `layer` must have `reset_after=True`: PyTorch's GRU applies the "
                 "reset gate after the recurrent product, and no weights make the other form of "
                 "it. Received: reset_after=False."
             )
+        used = [cell.activation]
         if kind(cell) == "rnn":
             possible = cell.activation in (activations.tanh, activations.relu)
             rule = "`activation` 'tanh' or 'relu'"
         else:
-            possible = cell.activation is activations.tanh
-            possible = possible and cell.recurrent_activation is activations.sigmoid
+            used.append(cell.recurrent_activation)
+            possible = used == [activations.tanh, activations.sigmoid]
             rule = "`activation` 'tanh' and `recurrent_activation` 'sigmoid'"
         if not possible:
-            received = {"activation": activations.serialize(cell.activation)}
-            if kind(cell) != "rnn":
-                recurrent = activations.serialize(cell.recurrent_activation)
-                received["recurrent_activation"] = recurrent
             raise ValueError(
-                f"A {type(cell).__name__} in `layer` must have {rule}, the only ones that "
-                f"PyTorch's network has. Received: {received}."
+                f"A {type(cell).__name__} in `layer` must have {rule}, as PyTorch's network has. "
+                f"Received: {[getattr(function, '__name__', function) for function in used]}."
             )

@@ -47,6 +47,8 @@ class RecurrentStack(keras.layers.Layer):
             those after its last real step, in the backward direction after its first: what
             packed sequences give in PyTorch.
         training: whether dropout acts.
+        inputs_mask: filled in by Keras, which hands over the mask that `inputs` carry (of an
+            Embedding, say) under this name where `initial_state` is given too.
 
     Returns:
         `(outputs, states)`. The outputs are `[batch, time, directions * units]`. The states
@@ -142,7 +144,8 @@ class RecurrentStack(keras.layers.Layer):
                     rnn.built = True
             size = self._output_size(layer)
 
-    def call(self, inputs, initial_state=None, mask=None, training=None):
+    def call(self, inputs, initial_state=None, mask=None, training=None, inputs_mask=None):
+        mask = inputs_mask if mask is None else mask
         _check_rank(inputs.shape)
         if initial_state is None:
             initial_state = [None] * len(self.rnns)

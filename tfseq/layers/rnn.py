@@ -34,6 +34,8 @@ class RNN(keras.layers.RNN):
             zeros by default.
         mask: boolean, `[batch, time]`; a step where it is False leaves the state as it was.
         training: handed to the cell.
+        sequences_mask: filled in by Keras, which hands over the mask that `sequences` carry (of
+            an Embedding, say) under this name where `initial_state` is given too.
 
     Returns:
         `[batch, time, size]` with `return_sequences`, else `[batch, size]`; with
@@ -58,7 +60,8 @@ class RNN(keras.layers.RNN):
         _check_rank(sequences_shape)
         super().build(sequences_shape, initial_state_shape)
 
-    def call(self, sequences, initial_state=None, mask=None, training=None):
+    def call(self, sequences, initial_state=None, mask=None, training=None, sequences_mask=None):
+        mask = sequences_mask if mask is None else mask
         _check_rank(sequences.shape)
         if initial_state is not None:
             states = initial_state if tree.is_nested(initial_state) else [initial_state]
