@@ -103,8 +103,15 @@ class LanguageModel(keras.Model):
 
         self.embedding = None
         if embedding_size is not None:
+            # As torch.nn.Embedding begins; smaller where the table is the output layer too, so
+            # that the first logits are near zero.
+            scale = embedding_size**-0.5 if tie_embeddings else 1.0
             self.embedding = keras.layers.Embedding(
-                vocabulary_size, embedding_size, dtype=self.dtype_policy, name="embedding"
+                vocabulary_size,
+                embedding_size,
+                embeddings_initializer=keras.initializers.RandomNormal(stddev=scale),
+                dtype=self.dtype_policy,
+                name="embedding",
             )
         self.stack = RecurrentStack(
             cell, units, num_layers, dropout=dropout, dtype=self.dtype_policy, name="stack"

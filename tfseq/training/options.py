@@ -53,28 +53,28 @@ class TrainingOptions:
     """Size of the hidden state of a layer."""
     num_layers: PositiveInt = 1
     """Layers in the stack."""
-    dropout: Probability = 0.0
-    """Into, between and out of the layers."""
-    embedding_size: PositiveInt | None = None
-    """Columns of the embedding table; left out, tokens are one-hot."""
+    dropout: Probability | None = None
+    """Into, between and out of the layers; left out, 0.2, or 0 with sgd."""
+    embedding_size: CountOrZero | None = None
+    """Columns of the embedding table, or 0 for one-hot tokens; left out, 64, or 0 with sgd."""
     tie_embeddings: bool = False
-    """Use the embedding table as the output layer too."""
+    """Use the embedding table as the output layer too; its size is then that of the units."""
 
     sampling: Literal["random", "sequential"] = "sequential"
     """Windows in random order with a zero state, or in the text's order with the state carried."""
     batch_size: PositiveInt = 32
     """Windows in a batch."""
-    num_steps: PositiveInt = 64
+    num_steps: PositiveInt = 35
     """Tokens in a window: how far gradients reach back."""
-    epochs: PositiveInt = 12
+    epochs: PositiveInt = 18
     """Passes over the training part."""
     optimizer: Literal["sgd", "adam", "adamw"] = "adam"
     """The optimizer, as Keras has it."""
     learning_rate: PositiveFloat | None = None
-    """At the start; left out, 0.004 for adam and adamw, 1 for sgd."""
+    """At the start; left out, 0.003, or 1 with sgd."""
     learning_rate_decay: Fraction | None = None
     """The learning rate is multiplied by this once an epoch, a little at each step; left out,
-    0.85 for adam and adamw, 1 for sgd."""
+    0.87, or 1 with sgd."""
     weight_decay: NonNegativeFloat = 0.01
     """Of adamw."""
     clip_norm: PositiveFloat | None = 1.0
@@ -104,17 +104,40 @@ class TrainingOptions:
     """A JSON file of options by name (num_steps, ...); options given here win over it."""
 
     def with_defaults_filled(self) -> "TrainingOptions":
-        """Options that were left out, and whose default depends on another, given their value."""
-        by_sgd = self.optimizer == "sgd"
-        rate, decay = (1.0, 1.0) if by_sgd else (0.004, 0.85)
-        return dataclasses.replace(
-            self,
-            learning_rate=rate if self.learning_rate is None else self.learning_rate,
-            learning_rate_decay=(
-                decay if self.learning_rate_decay is None else self.learning_rate_decay
-            ),
-        )
+        """Options that were left out, and whose default depends on others, filled in.
 
+        Raises:
+            InputError: options that do not go together.
+
+        >>> TrainingOptions(optimizer="sgd").with_defaults_filled().learning_rate
+        1.0
+        """
+        usual = dict(TEXTBOOK_DEFAULTS if self.optimizer == "sgd" else ADAPTIVE_DEFAULTS)
+        if self.tie_embeddings:
+            usual["embedding_size"] = self.units
+        missing = {name: value for name, value in usual.items() if getattr(self, name) is None}
+        filled = dataclasses.replace(self, **missing)
+        if filled.tie_embeddings and filled.embedding_size != filled.units:
+            raise InputError(
+                "`--tie-embeddings` needs `--embedding-size` equal to `--units`. Received: "
+                f"--embedding-size {filled.embedding_size}, --units {filled.units}."
+            )
+        return filled
+
+
+# Plain gradient descent is the textbook's recipe, and goes with the rest of it.
+TEXTBOOK_DEFAULTS = {
+    "dropout": 0.0,
+    "embedding_size": 0,
+    "learning_rate": 1.0,
+    "learning_rate_decay": 1.0,
+}
+ADAPTIVE_DEFAULTS = {
+    "dropout": 0.2,
+    "embedding_size": 64,
+    "learning_rate": 0.003,
+    "learning_rate_decay": 0.87,
+}
 
 # These do not touch the weights that a run ends with, or may grow, as `epochs`.
 FREE_ON_RESUME = frozenset(

@@ -243,7 +243,7 @@ def build_model(options: TrainingOptions, vocabulary_size: int) -> LanguageModel
         units=options.units,
         num_layers=options.num_layers,
         dropout=options.dropout,
-        embedding_size=options.embedding_size,
+        embedding_size=options.embedding_size or None,
         tie_embeddings=options.tie_embeddings,
     )
 
