@@ -1,5 +1,6 @@
 """The training curve as a picture."""
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ def save_perplexity_curve(
 
     Args:
         history: rows with `epoch`, `train_perplexity` and, where there was validation,
-            `validation_perplexity`.
+            `validation_perplexity`. Infinite figures are left out.
         path: the picture's file; written aside and renamed.
         title: what is written above it.
     """
@@ -29,7 +30,11 @@ def save_perplexity_curve(
         ("train_perplexity", "training", "#1f6fb2"),
         ("validation_perplexity", "validation", "#d1495b"),
     ):
-        points = [(row["epoch"], row[key]) for row in history if row.get(key) is not None]
+        points = [
+            (row["epoch"], row[key])
+            for row in history
+            if row.get(key) is not None and math.isfinite(row[key])
+        ]
         if not points:
             continue
         epochs, values = zip(*points, strict=True)
@@ -53,7 +58,8 @@ def save_perplexity_curve(
     axes.set_ylabel("perplexity per token")
     axes.grid(True, which="both", alpha=0.25, linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False)
+    if axes.lines:
+        axes.legend(frameon=False)
     axes.set_title(title, fontsize=10)
     path = Path(path)
     aside = path.with_name(f".{path.name}.{os.getpid()}.partial")

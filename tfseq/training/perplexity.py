@@ -38,7 +38,8 @@ class Perplexity(keras.metrics.Metric):
     Call arguments:
         y_true: int `[...]`, the tokens.
         y_pred: float `[..., V]`.
-        sample_weight: float, broadcastable to `y_true`; 0 leaves a token out.
+        sample_weight: float, of the shape of `y_true` or of its leading axes, as `[B]`, a
+            weight for each row; 0 leaves a token out.
 
     Example: a model that gives all of 4 tokens the same chance has perplexity 4.
 
@@ -58,16 +59,22 @@ class Perplexity(keras.metrics.Metric):
         self.count = self.add_variable((), "zeros", dtype="float64", name="count")
 
     def update_state(self, y_true, y_pred, sample_weight=None):
+        y_true = ops.convert_to_tensor(y_true)
+        y_pred = ops.cast(ops.convert_to_tensor(y_pred), "float32")
         losses = ops.cast(
             keras.losses.sparse_categorical_crossentropy(
-                y_true, ops.cast(y_pred, "float32"), from_logits=self.from_logits
+                y_true, y_pred, from_logits=self.from_logits
             ),
             "float64",
         )
         if sample_weight is None:
             weights = ops.ones_like(losses)
         else:
-            weights = ops.broadcast_to(ops.cast(sample_weight, "float64"), ops.shape(losses))
+            weights = ops.cast(sample_weight, "float64")
+            for _ in range(len(losses.shape) - len(weights.shape)):
+                weights = ops.expand_dims(weights, -1)
+            weights = ops.broadcast_to(weights, ops.shape(losses))
+            losses = ops.where(weights == 0, 0.0, losses)
         self.total.assign_add(ops.sum(losses * weights))
         self.count.assign_add(ops.sum(weights))
 
