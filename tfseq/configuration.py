@@ -76,21 +76,22 @@ def parse_options(
 
 
 def find_option(arguments: Sequence[str], name: str) -> str | None:
-    """The value of `--name VALUE` or `--name=VALUE` in a command line, or None.
+    """The value of the last `--name VALUE` or `--name=VALUE` in a command line, or None.
 
     >>> find_option(["--units", "8", "--run-dir=runs/a"], "run_dir")
     'runs/a'
     """
     flag = "--" + name.replace("_", "-")
+    found = None
     for position, word in enumerate(arguments):
         head, equals, value = word.partition("=")
         if head.replace("_", "-") != flag:
             continue
         if equals:
-            return value
-        if position + 1 < len(arguments):
-            return arguments[position + 1]
-    return None
+            found = value
+        elif position + 1 < len(arguments):
+            found = arguments[position + 1]
+    return found
 
 
 def read_options(options_type: type, path: str | os.PathLike) -> dict[str, Any]:
