@@ -5,6 +5,7 @@ import dataclasses
 import fcntl
 import io
 import json
+import math
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -128,8 +129,9 @@ class RunDirectory:
         write_atomically(self.path / "samples.txt", text.encode())
 
     def write_metrics(self, metrics: Mapping[str, Any]) -> None:
-        """Write `metrics.json`."""
-        write_atomically(self.metrics, _json(metrics))
+        """Write `metrics.json`; null stands for an infinite figure, for which JSON has no word."""
+        finite = {k: None if v in (math.inf, -math.inf) else v for k, v in metrics.items()}
+        write_atomically(self.metrics, _json(finite))
 
     def write_weights(self, model: LanguageModel) -> None:
         """Write `model.weights.h5`, aside first."""
