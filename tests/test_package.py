@@ -1,0 +1,106 @@
+"""The package as a whole: its names, and what importing it costs."""
+
+import importlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import tfseq
+
+ROOT = Path(__file__).parents[1]
+SCRIPTS = sorted((ROOT / "pipelines").glob("*.py"))
+
+HEAVY = ("tensorflow", "keras", "tensorflow_text", "numpy", "matplotlib")
+REPORT = f"import json, sys; print(json.dumps([m for m in {HEAVY!r} if m in sys.modules]))"
+
+
+def heavy_modules_after(code):
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\n{REPORT}"], capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize("name", tfseq.__all__)
+def test_every_public_name_is_what_it_says(name):
+    value = getattr(tfseq, name)
+    assert value.__doc__
+    assert value.__name__ in (name, f"tfseq.{name}")
+    assert name in dir(tfseq)
+
+
+def test_names_of_the_contract():
+    """Those that are promised to users of the library."""
+    promised = (
+        "SimpleRNNCell GRUCell LSTMCell RNN RecurrentStack CharTokenizer WordTokenizer Vocabulary "
+        "random_windows sequential_windows LanguageModel interop"
+    )
+    assert set(promised.split()) <= set(tfseq.__all__)
+    assert callable(tfseq.interop.load_torch_weights)
+    assert callable(tfseq.interop.torch_state_dict)
+    assert callable(tfseq.interop.load_keras_weights)
+
+
+@pytest.mark.parametrize(
+    "package", "cells data generation interop layers models serving text training".split()
+)
+def test_what_packages_hand_on(package):
+    module = importlib.import_module(f"tfseq.{package}")
+    assert len(set(module.__all__)) == len(module.__all__)
+    for name in module.__all__:
+        assert getattr(module, name) is not None
+
+
+@pytest.mark.parametrize("module", [tfseq, tfseq.training], ids=lambda module: module.__name__)
+def test_a_name_that_is_not_there(module):
+    with pytest.raises(AttributeError, match=f"module '{module.__name__}' has no attribute 'Egg'"):
+        module.Egg  # noqa: B018
+    assert not hasattr(module, "__egg__")
+
+
+def test_typed_and_versioned():
+    assert (Path(tfseq.__file__).parent / "py.typed").is_file()
+    assert tfseq.__version__.count(".") == 2
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import tfseq",
+        "import tfseq.training; tfseq.training.parse_training_options",
+        "import tfseq.configuration, tfseq.command_line, tfseq.errors",
+    ],
+)
+def test_importing_costs_nothing(code):
+    assert heavy_modules_after(code) == []
+
+
+def test_star_import():
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", "from tfseq import *; print(GRUCell(3).units)"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.stdout == "3\n", done.stderr
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+def test_help_loads_nothing_heavy(script):
+    code = (
+        "import contextlib, runpy, sys\n"
+        f"sys.argv = [{str(script)!r}, '--help']\n"
+        "with contextlib.suppress(SystemExit):\n"
+        f"    runpy.run_path({str(script)!r}, run_name='__main__')"
+    )
+    assert heavy_modules_after(code) == []
+    done = subprocess.run(
+        [sys.executable, str(script), "--help"], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0
+    assert not done.stderr
+    assert "usage:" in done.stdout

@@ -1,0 +1,166 @@
+"""The options of a training run, and which of them a resumed run may change."""
+
+import dataclasses
+import json
+import re
+
+import pytest
+
+from tfseq.configuration import check_options, to_json
+from tfseq.errors import InputError
+from tfseq.training.options import (
+    FREE_ON_RESUME,
+    TrainingOptions,
+    check_same_run,
+    parse_training_options,
+    read_saved_options,
+)
+
+
+@pytest.fixture
+def run_dir(tmp_path):
+    """A run as it is saved: every option with its value."""
+    options = TrainingOptions(units=7, cell="lstm", dropout=0.25, epochs=2, optimizer="sgd")
+    (tmp_path / "config.json").write_text(json.dumps(to_json(options.with_defaults_filled())))
+    return tmp_path
+
+
+def test_defaults_keep_their_own_rules():
+    check_options(TrainingOptions())
+    check_options(TrainingOptions().with_defaults_filled())
+
+
+def test_defaults_that_depend_on_the_optimizer(capsys):
+    """Adam's are what `--help` says they are, whatever that is; SGD's are the textbook's."""
+
+    def filled(**given):
+        options = TrainingOptions(**given).with_defaults_filled()
+        assert options.with_defaults_filled() == options
+        return options.learning_rate, options.learning_rate_decay
+
+    assert filled(optimizer="sgd") == (1.0, 1.0)
+    assert filled(optimizer="sgd", learning_rate=0.1) == (0.1, 1.0)
+    rate, decay = filled(optimizer="adam")
+    assert filled(optimizer="adamw") == filled() == (rate, decay)
+    assert filled(learning_rate_decay=0.5) == (rate, 0.5)
+    with pytest.raises(SystemExit):
+        parse_training_options(["--help"])
+    text = " ".join(re.sub("[^ -~]", " ", capsys.readouterr().out).split())
+    for default in (rate, decay):
+        assert f"left out, {default:g} for adam and adamw, 1 for sgd" in text
+
+
+def test_from_the_command_line():
+    words = (
+        "--corpus time_machine --normalization letters --validation-fraction 0 --max-tokens 10000 "
+        "--batch-size 32 --num-steps 35 --units 256 --optimizer sgd --learning-rate 1 "
+        "--clip-norm 1 --epochs 500 --sampling sequential --min-frequency 2 --tokenizer word "
+        "--num-layers 2 --dropout 0.5 --seed 3 --run-dir a --export-dir b --cell rnn"
+    )
+    assert parse_training_options(words.split()) == TrainingOptions(
+        corpus="time_machine",
+        normalization="letters",
+        validation_fraction=0,
+        max_tokens=10000,
+        batch_size=32,
+        num_steps=35,
+        units=256,
+        optimizer="sgd",
+        learning_rate=1.0,
+        clip_norm=1.0,
+        epochs=500,
+        sampling="sequential",
+        min_frequency=2,
+        tokenizer="word",
+        num_layers=2,
+        dropout=0.5,
+        seed=3,
+        run_dir="a",
+        export_dir="b",
+        cell="rnn",
+    )
+
+
+def test_wrong_values_all_at_once():
+    with pytest.raises(InputError) as caught:
+        parse_training_options(["--units=-3", "--dropout=1.7", "--clip-norm=0", "--seed=-1"])
+    assert str(caught.value).splitlines() == [
+        "`--units` must be a positive integer. Received: -3.",
+        "`--dropout` must be at least 0 and less than 1. Received: 1.7.",
+        "`--clip-norm` must be a positive finite number. Received: 0.0.",
+        "`--seed` must be an integer from 0 to 2**31 - 1. Received: -1.",
+    ]
+
+
+def test_clipping_can_be_switched_off():
+    assert parse_training_options(["--clip-norm", "None"]).clip_norm is None
+
+
+def test_saved_options(run_dir):
+    saved = read_saved_options(run_dir)
+    assert (saved.units, saved.cell, saved.learning_rate) == (7, "lstm", 1.0)
+
+
+@pytest.mark.parametrize("flag", ["--run-dir {}", "--run-dir={}", "--config {}/config.json"])
+def test_resume_takes_what_is_left_out_from_the_run(run_dir, flag):
+    more = ["--run-dir", str(run_dir)] if "config" in flag else []
+    words = [*flag.format(run_dir).split(), *more, "--resume", "--epochs=9"]
+    options = parse_training_options(words)
+    assert (options.units, options.cell, options.dropout) == (7, "lstm", 0.25)
+    assert (options.epochs, options.resume, options.run_dir) == (9, True, str(run_dir))
+    check_same_run(read_saved_options(run_dir), options)
+
+
+def test_resume_with_a_file_that_names_the_run(run_dir, tmp_path):
+    path = tmp_path / "options.json"
+    path.write_text(json.dumps({"run_dir": str(run_dir), "epochs": 4}))
+    options = parse_training_options(["--config", str(path), "--resume"])
+    assert (options.units, options.epochs, options.resume) == (7, 4, True)
+
+
+def test_resume_without_a_run(tmp_path):
+    with pytest.raises(InputError, match="`--resume` needs `--run-dir`"):
+        parse_training_options(["--resume"])
+    with pytest.raises(InputError, match=r"is not a run: it has no config\.json"):
+        parse_training_options(["--resume", "--run-dir", str(tmp_path / "nowhere")])
+
+
+def test_help_is_given_even_with_resume(capsys):
+    with pytest.raises(SystemExit) as leaving:
+        parse_training_options(["--resume", "--help"])
+    assert leaving.value.code == 0
+    assert "--learning-rate-decay" in capsys.readouterr().out
+
+
+def another(value):
+    """A value of the same field that differs."""
+    if isinstance(value, bool):
+        return not value
+    return "another" if value is None or isinstance(value, str) else value + 1
+
+
+@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(TrainingOptions)])
+def test_what_a_resumed_run_may_change(name):
+    saved = TrainingOptions()
+    before = getattr(saved, name)
+    options = dataclasses.replace(saved, **{name: another(before)})
+    if name in FREE_ON_RESUME:
+        check_same_run(saved, options)
+        return
+    with pytest.raises(InputError) as caught:
+        check_same_run(saved, options)
+    flag = "--" + name.replace("_", "-")
+    assert f"{flag} was {before!r} and is now {another(before)!r}" in str(caught.value)
+
+
+def test_free_options_are_options():
+    assert {field.name for field in dataclasses.fields(TrainingOptions)} >= FREE_ON_RESUME
+
+
+def test_all_that_differs_is_named():
+    with pytest.raises(InputError) as caught:
+        check_same_run(TrainingOptions(), TrainingOptions(units=8, cell="rnn", epochs=99))
+    message = str(caught.value)
+    assert "--units was 256 and is now 8" in message
+    assert "--cell was 'gru' and is now 'rnn'" in message
+    assert "epochs" not in message
