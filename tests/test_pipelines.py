@@ -137,7 +137,7 @@ def test_configuration_file_words_and_jsonl(place):
     )
     script("train_language_model", "--config=config.json", "--units=6", cwd=place)
     saved = json.loads((place / "words" / "config.json").read_text())
-    assert (saved["units"], saved["cell"], saved["dropout"]) == (6, "lstm", 0.0)
+    assert (saved["units"], saved["cell"], saved["num_steps"]) == (6, "lstm", 8)
     assert not (place / "exported" / "words").exists()
 
 
@@ -177,7 +177,7 @@ BAD = {
     "empty file": (["--corpus=empty.txt"], "empty.txt is empty"),
     "directory without text": (["--corpus=empty"], "no text in the directory empty"),
     "invalid UTF-8": (["--corpus=latin.txt"], "latin.txt is not valid UTF-8"),
-    "too short": (["--corpus=short.txt"], "needs at least 2,049 tokens. Received: 10 tokens"),
+    "too short": (["--corpus=short.txt"], "needs at least 1,121 tokens. Received: 10 tokens"),
     "unknown cell": (["--cell=transformer"], "transformer"),
     "negative units": (["--units=-3"], "`--units` must be a positive integer. Received: -3"),
     "dropout": (["--dropout=1.7"], "`--dropout` must be at least 0 and less than 1"),

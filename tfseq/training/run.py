@@ -3,7 +3,7 @@
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,14 @@ from tfseq.text import open_corpus
 from tfseq.training.checkpoint import load_latest_checkpoint, save_checkpoint
 from tfseq.training.curve import save_perplexity_curve
 from tfseq.training.event_log import EventLog
+from tfseq.training.messages import (
+    describe_epoch,
+    describe_model,
+    describe_result,
+    describe_run,
+    indented,
+    progress_bar,
+)
 from tfseq.training.options import TrainingOptions, check_same_run, read_saved_options
 from tfseq.training.run_directory import (
     RunDirectory,
@@ -77,34 +85,19 @@ class Run:
         self.trainer = Trainer(self.model, options, self.corpus.train, self.corpus.validation)
 
     def summary(self) -> str:
-        """The text, the model and the place of the run, in a few lines."""
-        options, corpus = self.options, self.corpus
-        unit = "character" if options.tokenizer == "char" else "word"
-        layers = f", {options.num_layers} layers" if options.num_layers > 1 else ""
-        return (
-            f"text   {options.corpus}: {len(corpus.train):,} {unit}s to train on, "
-            f"{len(corpus.validation):,} to validate, {len(self.vocabulary):,} symbols\n"
-            f"model  {_cell_name(options.cell)}, {options.units} units{layers}: "
-            f"{self.model.count_params():,} parameters\n"
-            f"run    {self.directory.path}"
+        """The text, the model and the place of the run, in three lines."""
+        return describe_run(
+            self.options,
+            num_train=len(self.corpus.train),
+            num_validation=len(self.corpus.validation),
+            vocabulary_size=len(self.vocabulary),
+            num_parameters=self.model.count_params(),
+            place=self.directory.path,
         )
 
     def result(self, metrics: dict[str, Any]) -> str:
         """The figures a person asks for first, in a line or two."""
-        unit = "character" if self.options.tokenizer == "char" else "word"
-        lines = []
-        if metrics["validation_perplexity"] is not None:
-            lines.append(
-                f"validation perplexity {metrics['validation_perplexity']:.3f} per {unit} "
-                f"({metrics['validation_bits_per_token']:.3f} bits), best after epoch "
-                f"{metrics['best_epoch']} of {metrics['epochs']}"
-            )
-        lines.append(
-            f"training perplexity {metrics['train_perplexity']:.3f}; "
-            f"{metrics['training_seconds']:,.0f} s of training, "
-            f"{metrics['tokens_per_second']:,} {unit}s/s"
-        )
-        return "\n".join(lines)
+        return describe_result(self.options, metrics)
 
     def fit(self, sample: Callable[[], str] | None = None) -> dict[str, Any]:
         """Train to the end, leave the best weights in the model, and return the metrics.
@@ -216,41 +209,26 @@ class Run:
         self.directory.write_samples(self.trainer.progress.samples)
 
     def _report(self, row: dict[str, Any]) -> None:
-        self.directory.write_history(self.trainer.progress.history)
-        self.directory.write_samples(self.trainer.progress.samples)
+        progress = self.trainer.progress
+        self.directory.write_history(progress.history)
+        self.directory.write_samples(progress.samples)
         if self.options.verbose == "quiet":
             return
-        text = f"epoch {row['epoch']:>3}/{self.options.epochs}  train {row['train_perplexity']:.4g}"
-        if "validation_perplexity" in row:
-            text += f"  validation {row['validation_perplexity']:.4g}"
-        text += f"  learning rate {row['learning_rate']:.2g}"
-        text += f"  {row['tokens'] / row['seconds']:,.0f} tokens/s"
-        if self.trainer.progress.stopped_early:
-            text += "  (no longer better: stopped)"
-        self.log(text)
-        samples = self.trainer.progress.samples
-        if samples and samples[-1]["epoch"] == row["epoch"]:
-            self.log(_indented(samples[-1]["text"]))
+        self.log(describe_epoch(row, self.options.epochs, progress.stopped_early))
+        if progress.samples and progress.samples[-1]["epoch"] == row["epoch"]:
+            self.log(indented(progress.samples[-1]["text"]))
 
-    @contextlib.contextmanager
-    def _bar(self) -> Iterator[Callable[[dict[str, float]], None]]:
-        """A Keras progress bar for the epoch where one is wanted; it takes each step's figures."""
+    def _bar(self) -> contextlib.AbstractContextManager[Callable[[dict[str, float]], None]]:
         progress, verbose = self.trainer.progress, self.options.verbose
-        if not (verbose == "bar" or (verbose == "auto" and sys.stdout.isatty())):
-            yield lambda figures: None
-            return
-        bar = keras.utils.Progbar(
-            self.trainer.steps_in_epoch(progress.epoch),
-            stateful_metrics=["loss", "gradient_norm", "perplexity"],
-        )
-        yield lambda figures: bar.update(progress.batch, list(figures.items()))
+        shown = verbose == "bar" or (verbose == "auto" and sys.stdout.isatty())
+        steps = self.trainer.steps_in_epoch(progress.epoch) if shown else 0
+        return progress_bar(steps, lambda: progress.batch)
 
     def _draw(self) -> None:
         save_perplexity_curve(
             self.trainer.progress.history,
             self.directory.curve,
-            title=f"{self.directory.name}: {_cell_name(self.options.cell)}, "
-            f"{self.options.units} units",
+            title=f"{self.directory.name}: {describe_model(self.options)}",
         )
 
 
@@ -269,10 +247,6 @@ class _Clock:
         return True
 
 
-def _cell_name(cell: str) -> str:
-    return {"rnn": "simple RNN", "gru": "GRU", "lstm": "LSTM"}[cell]
-
-
 def _free_path(name: str) -> Path:
     """`runs/name`, or the first of `runs/name-2`, `runs/name-3`, ... that is not there."""
     path, number = Path("runs", name), 1
@@ -280,7 +254,3 @@ def _free_path(name: str) -> Path:
         number += 1
         path = Path("runs", f"{name}-{number}")
     return path
-
-
-def _indented(text: str) -> str:
-    return "\n".join("    " + line for line in text.split("\n"))
