@@ -31,23 +31,32 @@ def test_defaults_keep_their_own_rules():
 
 
 def test_defaults_that_depend_on_the_optimizer(capsys):
-    """Adam's are what `--help` says they are, whatever that is; SGD's are the textbook's."""
+    """They are what `--help` says they are; SGD's are the textbook's."""
+    names = ("dropout", "embedding_size", "learning_rate", "learning_rate_decay")
 
     def filled(**given):
         options = TrainingOptions(**given).with_defaults_filled()
         assert options.with_defaults_filled() == options
-        return options.learning_rate, options.learning_rate_decay
+        check_options(options)
+        return [getattr(options, name) for name in names]
 
-    assert filled(optimizer="sgd") == (1.0, 1.0)
-    assert filled(optimizer="sgd", learning_rate=0.1) == (0.1, 1.0)
-    rate, decay = filled(optimizer="adam")
-    assert filled(optimizer="adamw") == filled() == (rate, decay)
-    assert filled(learning_rate_decay=0.5) == (rate, 0.5)
+    assert filled(optimizer="sgd") == [0, 0, 1, 1]
+    assert filled(optimizer="sgd", learning_rate=0.1) == [0, 0, 0.1, 1]
+    usual = filled(optimizer="adam")
+    assert filled(optimizer="adamw") == filled() == usual
+    assert filled(dropout=0.0, embedding_size=0) == [0, 0, *usual[2:]]
     with pytest.raises(SystemExit):
         parse_training_options(["--help"])
     text = " ".join(re.sub("[^ -~]", " ", capsys.readouterr().out).split())
-    for default in (rate, decay):
-        assert f"left out, {default:g} for adam and adamw, 1 for sgd" in text
+    for value, with_sgd in zip(usual, [0, 0, 1, 1], strict=True):
+        assert f"left out, {value:g}, or {with_sgd} with sgd" in text
+
+
+def test_a_tied_table_is_as_wide_as_the_units():
+    options = TrainingOptions(tie_embeddings=True, units=48).with_defaults_filled()
+    assert options.embedding_size == 48
+    with pytest.raises(InputError, match=r"Received: --embedding-size 0, --units 48\."):
+        TrainingOptions(tie_embeddings=True, units=48, embedding_size=0).with_defaults_filled()
 
 
 def test_from_the_command_line():
@@ -141,7 +150,7 @@ def another(value):
 
 @pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(TrainingOptions)])
 def test_what_a_resumed_run_may_change(name):
-    saved = TrainingOptions()
+    saved = TrainingOptions().with_defaults_filled()
     before = getattr(saved, name)
     options = dataclasses.replace(saved, **{name: another(before)})
     if name in FREE_ON_RESUME:

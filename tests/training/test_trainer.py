@@ -24,7 +24,8 @@ def make_trainer(
     train=IDS[:125], validation=IDS[125:], *, weights_seed=0, model_options=None, **options
 ):
     """A small trainer: 125 tokens in batches of 3 x 5 are 8 steps an epoch."""
-    options = TrainingOptions(**{"batch_size": 3, "num_steps": 5, "units": 4, **options})
+    small = {"batch_size": 3, "num_steps": 5, "units": 4, "dropout": 0.0, "embedding_size": 0}
+    options = TrainingOptions(**{**small, **options})
     options = options.with_defaults_filled()
     keras.utils.set_random_seed(weights_seed)
     model = LanguageModel(
@@ -33,7 +34,7 @@ def make_trainer(
         units=options.units,
         num_layers=options.num_layers,
         dropout=options.dropout,
-        embedding_size=options.embedding_size,
+        embedding_size=options.embedding_size or None,
         tie_embeddings=options.tie_embeddings,
         **(model_options or {}),
     )
