@@ -117,5 +117,5 @@ def _invalid_bytes_named(path: Path, start: int) -> Iterator[None]:
         raise InputError(
             f"{path} is not valid UTF-8: {error.reason} at byte {start + error.start}{within} "
             f"(0x{error.object[error.start]:02x}). "
-            f"With encoding errors `replace` such bytes become U+FFFD."
+            "With `--encoding-errors replace` such bytes are read as U+FFFD."
         ) from None
