@@ -54,7 +54,7 @@ class TrainingOptions:
     num_layers: PositiveInt = 1
     """Layers in the stack."""
     dropout: Probability | None = None
-    """Into, between and out of the layers; left out, 0.2, or 0 with sgd."""
+    """Into, between and out of the layers; left out, 0.15, or 0 with sgd."""
     embedding_size: CountOrZero | None = None
     """Columns of the embedding table, or 0 for one-hot tokens; left out, 64, or 0 with sgd."""
     tie_embeddings: bool = False
@@ -66,15 +66,15 @@ class TrainingOptions:
     """Windows in a batch."""
     num_steps: PositiveInt = 35
     """Tokens in a window: how far gradients reach back."""
-    epochs: PositiveInt = 18
+    epochs: PositiveInt = 16
     """Passes over the training part."""
     optimizer: Literal["sgd", "adam", "adamw"] = "adam"
     """The optimizer, as Keras has it."""
     learning_rate: PositiveFloat | None = None
-    """At the start; left out, 0.003, or 1 with sgd."""
+    """At the start; left out, 0.004, or 1 with sgd."""
     learning_rate_decay: Fraction | None = None
     """The learning rate is multiplied by this once an epoch, a little at each step; left out,
-    0.87, or 1 with sgd."""
+    0.83, or 1 with sgd."""
     weight_decay: NonNegativeFloat = 0.01
     """Of adamw."""
     clip_norm: PositiveFloat | None = 1.0
@@ -133,10 +133,10 @@ TEXTBOOK_DEFAULTS = {
     "learning_rate_decay": 1.0,
 }
 ADAPTIVE_DEFAULTS = {
-    "dropout": 0.2,
+    "dropout": 0.15,
     "embedding_size": 64,
-    "learning_rate": 0.003,
-    "learning_rate_decay": 0.87,
+    "learning_rate": 0.004,
+    "learning_rate_decay": 0.83,
 }
 
 # These do not touch the weights that a run ends with, or may grow, as `epochs`.
