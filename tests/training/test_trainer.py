@@ -65,7 +65,7 @@ def clipped(gradients, clip_norm):
 
 def assert_weights(model, expected, rtol=1e-5):
     for weight, value in zip(model.get_weights(), expected, strict=True):
-        np.testing.assert_allclose(weight, value, rtol=rtol, atol=1e-6)
+        np.testing.assert_allclose(weight, value, rtol=rtol, atol=1e-6 if rtol else 0)
 
 
 def spread(model):
@@ -387,6 +387,27 @@ def test_taken_up_at_every_step(cell, sampling, num_layers, tmp_path):
         assert bits_of(other.checkpoint()) == expected
     other.use_best_weights()
     assert_weights(other.model, best, rtol=0)
+
+
+def test_the_best_weights_are_in_the_checkpoint(tmp_path):
+    first = make_trainer(epochs=2)
+    seen = script_validation(first, [1.0, 2.0])
+    while not first.finished:
+        list(first.train_epoch())
+    save_checkpoint(tmp_path, first.checkpoint())
+    second = make_trainer(epochs=2, weights_seed=5)
+    second.restore(load_latest_checkpoint(tmp_path)[0])
+    assert_weights(second.model, seen[1], rtol=0)
+    second.use_best_weights()
+    assert_weights(second.model, seen[0], rtol=0)
+
+
+def test_dropout_acts_in_a_step():
+    trainer = make_trainer(dropout=0.5, optimizer="sgd")
+    spread(trainer.model)
+    inputs, targets = next(iter(sequential_windows(IDS[:125], 3, 5)))
+    without, _, _ = loss_and_gradients(trainer.model, inputs, targets)
+    assert abs(next(trainer.train_epoch())["loss"] - without) > 1e-3
 
 
 def test_epochs_may_grow():
