@@ -25,8 +25,12 @@ class ExportOptions:
     """The most tokens a request may ask for."""
     max_prompt_bytes: PositiveInt = 16384
     """Of a longer prompt the end is read."""
-    max_score_bytes: PositiveInt = 65536
+    max_score_bytes: PositiveInt = 16384
     """Of a longer text the beginning is scored."""
+    beam_size: PositiveInt = 4
+    """Continuations that beam_search keeps and returns."""
+    num_next_tokens: PositiveInt = 10
+    """Tokens that next_token returns."""
     default_max_new_tokens: CountOrZero = 100
     """Tokens that serving_default adds."""
     default_temperature: NonNegativeFloat = 0.8
@@ -43,6 +47,8 @@ def main(options: ExportOptions) -> None:
         max_new_tokens=options.max_new_tokens,
         max_prompt_bytes=options.max_prompt_bytes,
         max_score_bytes=options.max_score_bytes,
+        beam_size=options.beam_size,
+        num_next_tokens=options.num_next_tokens,
         default_max_new_tokens=min(options.default_max_new_tokens, options.max_new_tokens),
         default_temperature=options.default_temperature,
     )

@@ -33,6 +33,8 @@ class GenerationOptions:
     """Choose from the k most probable tokens; 0 is off."""
     top_p: Annotated[float, Rule("above 0 and at most 1", lambda v: 0 < v <= 1)] = 1.0
     """Choose from the fewest tokens that together have this probability; 1 is off."""
+    beam_size: CountOrZero = 0
+    """Seek the BEAM_SIZE most probable texts instead of drawing one; 0 is off."""
     num_samples: PositiveInt = 1
     """Texts to write, with the seeds SEED, SEED + 1, ..."""
     seed: Seed = 0
@@ -47,6 +49,14 @@ def main(options: GenerationOptions) -> None:
 
     trained = load_run(options.run_dir)
     generator = TextGenerator(trained.model, trained.tokenizer, trained.vocabulary)
+    if options.beam_size:
+        beams = generator.beam_search(
+            options.prompt, options.max_new_tokens, options.beam_size, options.allow_unknown
+        )
+        for number, beam in enumerate(beams):
+            print(f"{'' if number == 0 else chr(10)}--- log P {beam.log_probability:.2f} ---")
+            print(beam.text)
+        return
     texts = generator.generate(
         [options.prompt] * options.num_samples,
         options.max_new_tokens,

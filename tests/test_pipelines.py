@@ -106,6 +106,16 @@ def test_generation_is_seeded_and_begins_with_the_prompt(place):
     assert len(texts[0]) == len("the 時 ") + 40 + len("\n")
 
 
+def test_beam_search_gives_the_most_probable_first(place):
+    arguments = ["--run-dir=runs/text_gru", "--prompt=the ", "--max-new-tokens=20"]
+    done = script("generate_text", *arguments, "--beam-size=3", cwd=place)
+    heads = [line for line in done.stdout.splitlines() if line.startswith("--- log P ")]
+    scores = [float(head.split()[3]) for head in heads]
+    assert len(scores) == 3
+    assert scores == sorted(scores, reverse=True)
+    assert done.stdout.count("the ") >= 3
+
+
 def test_export_takes_the_next_version_and_touches_none(place):
     before = snapshot(place / "exported" / "text_gru" / "1")
     done = script("export_language_model", "--run-dir=runs/text_gru", cwd=place)

@@ -14,7 +14,12 @@ from .c_loader_client import CLoader
 CHARACTERS = [*"abcde想要有直升机.", "\n", " ", "\\", "\t"]
 WORDS = ["the", "time", "machine", "想", "，", ".", "went", "on", "it's"]
 SETTINGS = ServingSettings(
-    max_new_tokens=32, max_prompt_bytes=64, max_score_bytes=256, default_max_new_tokens=20
+    max_new_tokens=32,
+    max_prompt_bytes=64,
+    max_score_bytes=256,
+    default_max_new_tokens=20,
+    beam_size=3,
+    num_next_tokens=5,
 )
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from .conftest import SETTINGS
+from .conftest import CHARACTERS, SETTINGS
 
 # Each cell with both tokenizers, each depth with both.
 LANGUAGES = [
@@ -63,6 +63,41 @@ def test_signatures_are_those_of_the_contract(exported):
                 "warning": ("string", row),
                 "num_tokens": ("int32", row),
                 "log_probability": ("float32", row),
+            },
+        },
+        "beam_search": {
+            "inputs": {"prompt": ("string", row), "max_new_tokens": ("int32", row)},
+            "outputs": {
+                "texts": ("string", [None, 3]),
+                "log_probabilities": ("float32", [None, 3]),
+                "warning": ("string", row),
+            },
+        },
+        "next_token": {
+            "inputs": {"prompt": ("string", row)},
+            "outputs": {
+                "tokens": ("string", [None, 5]),
+                "probabilities": ("float32", [None, 5]),
+            },
+        },
+        "encode": {
+            "inputs": {"text": ("string", row)},
+            "outputs": {"token_ids": ("int32", [None, None]), "num_tokens": ("int32", row)},
+        },
+        "decode": {
+            "inputs": {"token_ids": ("int32", [None, None]), "num_tokens": ("int32", row)},
+            "outputs": {"text": ("string", row)},
+        },
+        "step": {
+            "inputs": {
+                "token_ids": ("int32", row),
+                "state_0": ("float32", [None, 12]),
+                "state_1": ("float32", [None, 12]),
+            },
+            "outputs": {
+                "logits": ("float32", [None, len(CHARACTERS) + 1]),
+                "state_0": ("float32", [None, 12]),
+                "state_1": ("float32", [None, 12]),
             },
         },
         "score": {

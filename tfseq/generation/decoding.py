@@ -89,9 +89,7 @@ def decode(
     width = tf.maximum(tf.reduce_max(max_new_tokens), 0)
     num_steps = tf.maximum(width, 1)  # An array without entries could not be stacked.
     uniforms = uniform_draws(seed, num_steps)
-    penalty = np.zeros(model.vocabulary_size, "float32")
-    if not allow_unknown:
-        penalty[0] = -np.inf
+    penalty = unknown_penalty(model.vocabulary_size, allow_unknown)
     logits, initial = read_prompt(model, ids, lengths)
     invariants = [tf.TensorShape([None, s.shape[-1]]) for s in tf.nest.flatten(initial)]
 
@@ -124,3 +122,11 @@ def decode(
         ),
     )
     return tf.transpose(new_ids.stack()[:width]), log_probability
+
+
+def unknown_penalty(num_symbols: int, allow_unknown: bool) -> np.ndarray:
+    """What is added to the logits, float32 [V]: minus infinity for `<unk>`, unless allowed."""
+    penalty = np.zeros(num_symbols, "float32")
+    if not allow_unknown:
+        penalty[0] = -np.inf
+    return penalty

@@ -10,6 +10,7 @@ import tensorflow as tf
 from tfseq.generation.text_graph import (
     COMPLETE_INPUTS,
     SCORE_INPUTS,
+    SEARCH_INPUTS,
     TextGraph,
     check_vocabulary,
 )
@@ -21,6 +22,7 @@ _RULES = {
     "temperature": (np.float32, 0, np.finfo(np.float32).max, "a finite number from 0"),
     "top_k": (np.int32, 0, 2**31 - 1, "an integer from 0"),
     "top_p": (np.float32, 0, 1, "a number from 0 to 1"),
+    "beam_size": (np.int32, 1, 2**31 - 1, "a positive integer"),
     "seed": (np.int64, -(2**63), 2**63 - 1, "a 64-bit integer"),
 }
 
@@ -87,6 +89,7 @@ class TextGenerator:
     def __init__(self, model: LanguageModel, tokenizer: Tokenizer, vocabulary: Vocabulary):
         check_vocabulary(model, vocabulary)
         self._graph = TextGraph(model, tokenizer, vocabulary.tables())
+        self._searches = {}
 
     @overload
     def generate(
@@ -168,6 +171,41 @@ class TextGenerator:
         ]
         return generations[0] if single else generations
 
+    def beam_search(
+        self,
+        prompts: str | bytes | Sequence[str | bytes],
+        max_new_tokens: int | Sequence[int],
+        beam_size: int = 4,
+        allow_unknown: bool = False,
+    ) -> list[Generation] | list[list[Generation]]:
+        """Seek the most probable continuations of one prompt or several.
+
+        Args:
+            prompts: text of any length, also empty.
+            max_new_tokens: how many tokens to add, not negative; one number, or one for each.
+            beam_size: continuations kept at every step, positive.
+            allow_unknown: whether `<unk>` may be produced.
+
+        Returns:
+            The `beam_size` continuations found, the most probable first; for several prompts, a
+            list of such lists. See `tfseq.generation.beam_search` for prompts with fewer.
+
+        Raises:
+            ValueError: if a setting is out of its range or has another length than `prompts`.
+        """
+        single = isinstance(prompts, str | bytes)
+        rows = [prompts] if single else list(prompts)
+        lengths = _column("max_new_tokens", max_new_tokens, len(rows))
+        beam_size = int(_column("beam_size", beam_size, 1)[0])
+        columns = self._search(beam_size, bool(allow_unknown))(_as_strings(rows), lengths)
+        beams = [
+            [Generation(t.decode(), c.decode(), n, p) for t, c, p in zip(*row, strict=True)]
+            for n, *row in zip(
+                lengths.tolist(), *(c.numpy().tolist() for c in columns), strict=True
+            )
+        ]
+        return beams[0] if single else beams
+
     @overload
     def score(self, texts: str | bytes) -> Score: ...
 
@@ -207,6 +245,21 @@ class TextGenerator:
             )
             for allow_unknown in (False, True)
         }
+
+    def _search(self, beam_size: int, allow_unknown: bool) -> Callable:
+        """Prompts and lengths -> texts, completions and log probabilities, each [B, K]."""
+
+        def search(prompt, max_new_tokens):
+            completions, scores = self._graph.search(
+                prompt, max_new_tokens, beam_size, allow_unknown
+            )
+            return self._graph.join(prompt, completions), completions, scores
+
+        if (beam_size, allow_unknown) not in self._searches:
+            self._searches[beam_size, allow_unknown] = tf.function(
+                search, input_signature=SEARCH_INPUTS, autograph=False
+            )
+        return self._searches[beam_size, allow_unknown]
 
     @functools.cached_property
     def _score(self) -> Callable:

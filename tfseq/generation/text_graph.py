@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from tfseq.generation.beam_search import beam_search
 from tfseq.generation.decoding import decode
 from tfseq.generation.scoring import token_log_probabilities
 from tfseq.models import LanguageModel
@@ -19,6 +20,8 @@ COMPLETE_INPUTS = (
     tf.TensorSpec([None], tf.float32, "top_p"),
     tf.TensorSpec([None], tf.int64, "seed"),
 )
+#: What `TextGraph.search` takes besides the size of the beam.
+SEARCH_INPUTS = COMPLETE_INPUTS[:2]
 #: What `TextGraph.score` takes.
 SCORE_INPUTS = (tf.TensorSpec([None], tf.string, "text"),)
 
@@ -81,13 +84,43 @@ class TextGraph:
             seed,
             allow_unknown,
         )
-        new_ids = tf.RaggedTensor.from_tensor(new_ids, lengths=max_new_tokens)
-        return self.tokenizer.detokenize(self.tables.id_to_token(new_ids)), log_probability
+        return self.decode(new_ids, max_new_tokens), log_probability
+
+    def search(
+        self,
+        prompt: tf.Tensor,
+        max_new_tokens: tf.Tensor,
+        beam_size: int,
+        allow_unknown: bool = False,
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """The most probable completions string [B, K], and log probabilities float32 [B, K]."""
+        ids, lengths = self.encode(prompt)
+        new_ids, log_probabilities = beam_search(
+            self.model, ids, lengths, max_new_tokens, beam_size, allow_unknown
+        )
+        rows = tf.size(prompt) * beam_size
+        completions = self.decode(
+            tf.reshape(new_ids, tf.stack([rows, tf.shape(new_ids)[2]])),
+            tf.repeat(max_new_tokens, beam_size),
+        )
+        return tf.reshape(completions, [-1, beam_size]), log_probabilities
+
+    def decode(self, ids: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
+        """Ids int32 [B, T], each row up to its length, to text [B]; unknown ids give `<unk>`."""
+        ids = tf.RaggedTensor.from_tensor(ids, lengths=lengths)
+        return self.tokenizer.detokenize(self.tables.id_to_token(ids))
 
     def join(self, prompt: tf.Tensor, completion: tf.Tensor) -> tf.Tensor:
-        """The prompts, their invalid bytes replaced by U+FFFD, followed by the completions."""
+        """The prompts [B], their invalid bytes replaced by U+FFFD, and their completions.
+
+        Completions are [B], or [B, K] for K of each prompt; so is the result.
+        """
         prompt = tf.strings.unicode_transcode(prompt, "UTF-8", "UTF-8", errors="replace")
-        return self.tokenizer.join(prompt, completion)
+        if completion.shape.rank == 1:
+            return self.tokenizer.join(prompt, completion)
+        prompts = tf.repeat(prompt, tf.shape(completion)[1])
+        texts = self.tokenizer.join(prompts, tf.reshape(completion, [-1]))
+        return tf.reshape(texts, tf.shape(completion))
 
     def score(self, text: tf.Tensor) -> Scores:
         """Condition on each text's first token and score the others."""

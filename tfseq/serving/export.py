@@ -28,9 +28,10 @@ def export_language_model(
 ) -> Path:
     """Write `<directory>/<version>/`, a SavedModel that takes strings and returns strings.
 
-    Its signatures are `serving_default`, `generate` and `score`; tokenizer and vocabulary are in
-    the graph, the vocabulary's file among the assets, and a model card in `assets.extra/`. It
-    needs no Python, no tfseq and no XLA where it runs. The version directory appears whole, by
+    Its signatures are `serving_default`, `generate`, `beam_search`, `score`, `next_token`,
+    `encode`, `decode` and `step`; tokenizer and vocabulary are in the graph, the vocabulary's
+    file among the assets, and a model card in `assets.extra/`. It needs no Python, no tfseq and
+    no XLA where it runs. The version directory appears whole, by
     rename, or not at all, so that a running server may watch `directory`.
 
     Args:

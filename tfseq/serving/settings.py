@@ -18,7 +18,11 @@ class ServingSettings:
     Attributes:
         max_new_tokens: the most tokens that a request may ask for.
         max_prompt_bytes: the model reads this much of the end of a longer prompt.
-        max_score_bytes: this much of the beginning of a longer text is scored.
+        max_score_bytes: this much of the beginning of a longer text is scored or encoded. The
+            usual 16384 keep the largest batch's answer, 32 rows of a number for each token, below
+            the 4 MiB that a gRPC client takes, and the time below REST's 30 s.
+        beam_size: K of `beam_search`, the continuations kept and returned.
+        num_next_tokens: K of `next_token`; at most the vocabulary's size without `<unk>`.
         default_max_new_tokens: tokens that `serving_default` adds; None stands for 100, or
             `max_new_tokens` where that is less.
         default_temperature: its temperature, from 0 (greedy) to 100.
@@ -36,7 +40,9 @@ class ServingSettings:
 
     max_new_tokens: int = 1024
     max_prompt_bytes: int = 16384
-    max_score_bytes: int = 65536
+    max_score_bytes: int = 16384
+    beam_size: int = 4
+    num_next_tokens: int = 10
     default_max_new_tokens: int | None = None
     default_temperature: float = 0.8
     default_top_k: int = 0
@@ -48,6 +54,8 @@ class ServingSettings:
         # A cap has room for the longest UTF-8 character, four bytes.
         _check_integer("max_prompt_bytes", self.max_prompt_bytes, 4, 2**24)
         _check_integer("max_score_bytes", self.max_score_bytes, 4, 2**24)
+        _check_integer("beam_size", self.beam_size, 1, 1024)
+        _check_integer("num_next_tokens", self.num_next_tokens, 1, 2**31 - 1)
         if self.default_max_new_tokens is None:
             usual = min(_USUAL_NEW_TOKENS, self.max_new_tokens)
             object.__setattr__(self, "default_max_new_tokens", usual)
