@@ -20,8 +20,11 @@ def main(options: TrainingOptions) -> None:
 
     def sample(max_new_tokens: int = 200) -> str:
         return generator.generate(
-            options.sample_prompt, max_new_tokens, temperature=0.8, seed=options.seed
-        ).text
+            job.options.sample_prompt,
+            max_new_tokens,
+            temperature=job.options.sample_temperature,
+            seed=job.options.seed,
+        ).text.strip("\n")
 
     metrics = job.fit(sample)
     print(f"\n{job.result(metrics)}\n\n{sample(400)}\n")

@@ -92,8 +92,10 @@ class TrainingOptions:
     """Training time between checkpoints; 0 writes one after every step."""
     sample_epochs: CountOrZero = 3
     """Epochs between samples of text; 0 never samples."""
-    sample_prompt: str = ""
-    """What the samples begin with."""
+    sample_prompt: str | None = None
+    """What the samples begin with; left out, a line break, so that a new line begins."""
+    sample_temperature: NonNegativeFloat = 0.6
+    """Of the samples; see generate_text.py."""
     export_dir: str = "exported"
     """The SavedModel goes to EXPORT_DIR/NAME/VERSION, NAME being the run directory's."""
     export: bool = True
@@ -113,6 +115,7 @@ class TrainingOptions:
         1.0
         """
         usual = dict(TEXTBOOK_DEFAULTS if self.optimizer == "sgd" else ADAPTIVE_DEFAULTS)
+        usual["sample_prompt"] = "\n"
         if self.tie_embeddings:
             usual["embedding_size"] = self.units
         missing = {name: value for name, value in usual.items() if getattr(self, name) is None}
@@ -148,6 +151,7 @@ FREE_ON_RESUME = frozenset(
         "checkpoint_seconds",
         "sample_epochs",
         "sample_prompt",
+        "sample_temperature",
         "export_dir",
         "export",
         "verbose",
