@@ -21,6 +21,8 @@ class ExportOptions:
     """NAME; left out, the run directory's."""
     version: PositiveInt | None = None
     """VERSION; left out, the next that is free. One that is there is never touched."""
+    keep_versions: PositiveInt | None = None
+    """Remove the lowest versions until as many are left; left out, none is removed."""
     max_new_tokens: PositiveInt = 1024
     """The most tokens a request may ask for."""
     max_prompt_bytes: PositiveInt = 16384
@@ -61,6 +63,7 @@ def main(options: ExportOptions) -> None:
         version=options.version,
         settings=settings,
         metadata=trained.metadata(),
+        keep_versions=options.keep_versions,
     )
     print(f"exported    {path}")
 

@@ -4,6 +4,7 @@ import csv
 import gzip
 import json
 import random
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -126,6 +127,17 @@ def test_export_takes_the_next_version_and_touches_none(place):
     )
     assert "2" in again.stderr
     assert sorted(p.name for p in (place / "exported" / "text_gru").iterdir()) == ["1", "2"]
+
+
+def test_inspection_passes_an_export_and_refuses_a_changed_one(place):
+    version = place / "exported" / "text_gru" / "1"
+    done = script("inspect_export", version, cwd=place)
+    assert "No problem found." in done.stdout
+    assert "warm-up requests  16" in done.stdout
+    changed = shutil.copytree(version, place / "changed" / "1")
+    (changed / "assets" / "vocabulary.txt").write_text("<unk>\n")
+    done = script("inspect_export", changed, cwd=place, expected=2)
+    assert "assets/vocabulary.txt has another digest" in done.stderr
 
 
 def test_configuration_file_words_and_jsonl(place):

@@ -1,5 +1,6 @@
 """One loader process for all tests, and exports of small models with lively weights."""
 
+import contextlib
 from typing import NamedTuple
 
 import numpy as np
@@ -8,8 +9,8 @@ import pytest
 import tfseq
 from tfseq.generation import TextGenerator
 from tfseq.serving import ServingSettings, export_language_model
-
-from .c_loader_client import CLoader
+from tfseq.serving import export as export_module
+from tfseq.serving.loader_process import LoaderProcess
 
 CHARACTERS = [*"abcde想要有直升机.", "\n", " ", "\\", "\t"]
 WORDS = ["the", "time", "machine", "想", "，", ".", "went", "on", "it's"]
@@ -18,6 +19,7 @@ SETTINGS = ServingSettings(
     max_prompt_bytes=64,
     max_score_bytes=256,
     default_max_new_tokens=20,
+    max_batch_size=7,
     beam_size=3,
     num_next_tokens=5,
 )
@@ -29,7 +31,7 @@ class Exported(NamedTuple):
     path: str
     signatures: dict
     generator: TextGenerator
-    loader: CLoader
+    loader: LoaderProcess
 
     def run(self, signature, **inputs):
         return self.loader.run(self.path, signature, **inputs)
@@ -37,7 +39,7 @@ class Exported(NamedTuple):
 
 @pytest.fixture(scope="session")
 def loader():
-    loader = CLoader()
+    loader = LoaderProcess()
     yield loader
     loader.close()
 
@@ -70,7 +72,12 @@ def exported(loader, make_language, tmp_path_factory):
         if key not in cache:
             parts = make_language(*language, **options)
             base = tmp_path_factory.mktemp("exported") / "-".join(map(str, language))
-            path = export_language_model(*parts, base, settings=SETTINGS)
+            # The warm-up runs in the tests' own process: a new one for each takes seconds.
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(
+                    export_module, "LoaderProcess", lambda: contextlib.nullcontext(loader)
+                )
+                path = export_language_model(*parts, base, settings=SETTINGS)
             cache[key] = Exported(path, loader.load(path), TextGenerator(*parts), loader)
         return cache[key]
 

@@ -12,10 +12,9 @@ import tensorflow as tf
 import tfseq
 from tfseq.serving import ServingSettings, export_language_model
 from tfseq.serving import export as export_module
+from tfseq.serving.loader_process import LoaderError
 from tfseq.serving.model_card import MODEL_CARD
 from tfseq.serving.operations import read_operations
-
-from .c_loader_client import LoaderError
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from .c_loader_client import LoaderError
+from tfseq.serving.loader_process import LoaderError
+
 from .conftest import SETTINGS
 
 HOSTILE = [

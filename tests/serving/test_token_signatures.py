@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from tfseq.serving.loader_process import LoaderError
 from tfseq.training import Evaluator
 
-from .c_loader_client import LoaderError
 from .test_signatures import LANGUAGES, PROMPTS
 
 

@@ -6,7 +6,13 @@ import threading
 import pytest
 
 import tfseq
-from tfseq.serving.versions import check_version, next_version, publish, staging_directory
+from tfseq.serving.versions import (
+    check_version,
+    next_version,
+    publish,
+    remove_old_versions,
+    staging_directory,
+)
 
 
 def export(directory, version=None, content="new"):
@@ -60,3 +66,18 @@ def test_what_is_not_published_is_removed(tmp_path):
 def test_errors_of_the_disk_are_not_swallowed(tmp_path):
     with pytest.raises(FileNotFoundError):
         publish(tmp_path / "missing", tmp_path)
+
+
+def test_the_lowest_versions_are_removed(tmp_path):
+    for version in (1, 2, 3, 7, 10):
+        export(tmp_path, version)
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "4").write_text("a file is no version")
+    assert remove_old_versions(tmp_path / "10", 9) == []
+    assert remove_old_versions(tmp_path / "10", 3) == [tmp_path / "1", tmp_path / "2"]
+    # A version put in below others goes not, nor do those above it.
+    assert remove_old_versions(tmp_path / "7", 1) == [tmp_path / "3"]
+    assert sorted(os.listdir(tmp_path)) == ["10", "4", "7", "notes"]
+    for wrong in (0, -1, True, 1.5):
+        with pytest.raises(ValueError, match="`keep_versions` must be a positive integer"):
+            remove_old_versions(tmp_path / "10", wrong)

@@ -9,10 +9,18 @@ import tensorflow as tf
 
 from tfseq.generation.text_graph import check_vocabulary
 from tfseq.models import LanguageModel
+from tfseq.serving.loader_process import LoaderProcess
 from tfseq.serving.model_card import describe_signature, write_model_card
 from tfseq.serving.settings import ServingSettings
 from tfseq.serving.signatures import LanguageModelSignatures
-from tfseq.serving.versions import check_version, publish, staging_directory
+from tfseq.serving.versions import (
+    check_keep_versions,
+    check_version,
+    publish,
+    remove_old_versions,
+    staging_directory,
+)
+from tfseq.serving.warm_up import WARM_UP_FILE, replay, warm_up_requests, write_records
 from tfseq.text import Tokenizer, Vocabulary
 
 
@@ -25,13 +33,16 @@ def export_language_model(
     version: int | None = None,
     settings: ServingSettings | None = None,
     metadata: Mapping | None = None,
+    keep_versions: int | None = None,
 ) -> Path:
     """Write `<directory>/<version>/`, a SavedModel that takes strings and returns strings.
 
     Its signatures are `serving_default`, `generate`, `beam_search`, `score`, `next_token`,
     `encode`, `decode` and `step`; tokenizer and vocabulary are in the graph, the vocabulary's
     file among the assets, and a model card in `assets.extra/`. It needs no Python, no tfseq and
-    no XLA where it runs. The version directory appears whole, by
+    no XLA where it runs. Warm-up requests for every signature at batch sizes 1 and the largest
+    are put in, and replayed through TensorFlow's C API, XLA off, in a process of their own before
+    anything is published. The version directory appears whole, by
     rename, or not at all, so that a running server may watch `directory`.
 
     Args:
@@ -42,14 +53,17 @@ def export_language_model(
         version: positive integer; None takes the one after the highest that is there.
         settings: caps and the settings of `serving_default`; None takes the usual ones.
         metadata: goes into the model card; values that JSON can hold.
+        keep_versions: positive integer; lower versions are removed until as many are left. None
+            removes nothing.
 
     Returns:
         The path of the version directory.
 
     Raises:
         InputError: if the directory cannot be written or the version is there already.
-        ValueError: if model and vocabulary differ in size, `version` is not positive,
-            `metadata` is not JSON, or the graph could not run on a server.
+        ValueError: if model and vocabulary differ in size, `version` or `keep_versions` is not
+            positive, `metadata` is not JSON, or the graph could not run on a server.
+        LoaderError: if the C API cannot load the model or run a warm-up request.
 
     Example:
         >>> import tempfile, tfseq
@@ -65,6 +79,8 @@ def export_language_model(
     metadata = json.loads(json.dumps(dict(metadata or {}), allow_nan=False))
     if version is not None:
         check_version(directory, version)
+    if keep_versions is not None:
+        check_keep_versions(keep_versions)
     with staging_directory(directory) as staging:
         saved = staging / "saved_model"
         vocabulary_file = staging / "vocabulary.txt"
@@ -78,13 +94,15 @@ def export_language_model(
         # Gradients are of no use to a server, and their functions may hold other operations.
         options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
         tf.saved_model.save(module, str(saved), signatures=signatures, options=options)
-        write_model_card(
-            saved,
-            model,
-            tokenizer,
-            vocabulary,
-            settings,
-            {name: describe_signature(function) for name, function in signatures.items()},
-            metadata,
+        described = {name: describe_signature(function) for name, function in signatures.items()}
+        requests = warm_up_requests(
+            described, vocabulary.tokens[1:5], sorted({1, settings.max_batch_size})
         )
-        return publish(saved, directory, version)
+        write_records(saved / WARM_UP_FILE, Path(directory).name, requests)
+        write_model_card(saved, model, tokenizer, vocabulary, settings, described, metadata)
+        with LoaderProcess() as loader:
+            replay(saved, loader)
+        path = publish(saved, directory, version)
+    if keep_versions is not None:
+        remove_old_versions(path, keep_versions)
+    return path

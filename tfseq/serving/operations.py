@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from tensorflow.core.protobuf.meta_graph_pb2 import MetaGraphDef
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 # Each with what becomes of it on a server.
@@ -30,21 +31,25 @@ def read_operations(directory: str | Path) -> list[str]:
     """
     saved_model = SavedModel.FromString(Path(directory, "saved_model.pb").read_bytes())
     operations = set()
-    for place, nodes, attributes in _graphs(saved_model):
-        _check(place, "the function", attributes)
-        for node in nodes:
-            _check(place, f"{node.op} ({node.name})", node.attr, _FORBIDDEN.get(node.op))
-            operations.add(node.op)
+    for meta_graph in saved_model.meta_graphs:
+        for place, nodes, attributes in _bodies(meta_graph):
+            _check(place, "the function", attributes)
+            for node in nodes:
+                _check(place, f"{node.op} ({node.name})", node.attr, _FORBIDDEN.get(node.op))
+        operations |= graph_operations(meta_graph)
     return sorted(operations)
 
 
-def _graphs(saved_model: SavedModel) -> Iterator[tuple]:
+def graph_operations(meta_graph: MetaGraphDef) -> set[str]:
+    """The names of a MetaGraph's operations, function bodies included."""
+    return {node.op for _, nodes, _ in _bodies(meta_graph) for node in nodes}
+
+
+def _bodies(meta_graph: MetaGraphDef) -> Iterator[tuple]:
     """Name, nodes and attributes of the main graph and of every function's body."""
-    for meta_graph in saved_model.meta_graphs:
-        graph = meta_graph.graph_def
-        yield "the main graph", graph.node, {}
-        for function in graph.library.function:
-            yield f"function {function.signature.name}", function.node_def, function.attr
+    yield "the main graph", meta_graph.graph_def.node, {}
+    for function in meta_graph.graph_def.library.function:
+        yield f"function {function.signature.name}", function.node_def, function.attr
 
 
 def _check(place: str, what: str, attributes: Mapping, reason: str | None = None) -> None:

@@ -23,6 +23,8 @@ class ServingSettings:
             the 4 MiB that a gRPC client takes, and the time below REST's 30 s.
         beam_size: K of `beam_search`, the continuations kept and returned.
         num_next_tokens: K of `next_token`; at most the vocabulary's size without `<unk>`.
+        max_batch_size: rows of the largest warm-up request; the server's own limit is in its
+            `batching_parameters.txt`.
         default_max_new_tokens: tokens that `serving_default` adds; None stands for 100, or
             `max_new_tokens` where that is less.
         default_temperature: its temperature, from 0 (greedy) to 100.
@@ -43,6 +45,7 @@ class ServingSettings:
     max_score_bytes: int = 16384
     beam_size: int = 4
     num_next_tokens: int = 10
+    max_batch_size: int = 32
     default_max_new_tokens: int | None = None
     default_temperature: float = 0.8
     default_top_k: int = 0
@@ -56,6 +59,7 @@ class ServingSettings:
         _check_integer("max_score_bytes", self.max_score_bytes, 4, 2**24)
         _check_integer("beam_size", self.beam_size, 1, 1024)
         _check_integer("num_next_tokens", self.num_next_tokens, 1, 2**31 - 1)
+        _check_integer("max_batch_size", self.max_batch_size, 1, 1024)
         if self.default_max_new_tokens is None:
             usual = min(_USUAL_NEW_TOKENS, self.max_new_tokens)
             object.__setattr__(self, "default_max_new_tokens", usual)

@@ -89,3 +89,38 @@ def publish(
                 raise
             if version is not None:
                 check_version(directory, version)
+
+
+def check_keep_versions(keep_versions: int) -> None:
+    """Raises ValueError unless `keep_versions` is a positive integer."""
+    if not isinstance(keep_versions, int) or isinstance(keep_versions, bool) or keep_versions < 1:
+        raise ValueError(
+            f"`keep_versions` must be a positive integer. Received: {keep_versions!r}."
+        )
+
+
+def remove_old_versions(newest: str | os.PathLike, keep_versions: int) -> list[Path]:
+    """Remove the lowest versions beside one until `keep_versions` are left.
+
+    Higher versions than `newest` stay, and count. Each is renamed before it is removed, so that
+    a server sees a version whole or not at all.
+
+    Args:
+        newest: the path of a version directory; it stays.
+        keep_versions: a positive integer.
+
+    Returns:
+        The paths that are gone.
+    """
+    check_keep_versions(keep_versions)
+    newest = Path(newest)
+    versions = sorted(
+        (p for p in newest.parent.iterdir() if p.name.isdecimal() and p.is_dir()),
+        key=lambda p: int(p.name),
+    )
+    old = versions[: max(len(versions) - keep_versions, 0)]
+    old = [p for p in old if int(p.name) < int(newest.name)]
+    for path in old:
+        with staging_directory(path.parent) as staging:
+            os.rename(path, staging / path.name)
+    return old

@@ -1,21 +1,11 @@
-"""Runs SavedModels through TensorFlow's C API alone, as TensorFlow Serving does.
-
-A child process: JSON lines in, JSON lines out. It imports neither tfseq nor TensorFlow's Python
-package; it opens the wheel's shared libraries, switches XLA compilation off (the server's
-default), loads TensorFlow Text's op libraries (they are linked into the server) and calls
-`TF_LoadSessionFromSavedModel` and `TF_SessionRun`.
-
-Requests: {"load": directory} -> {"signatures": {name: {"inputs": ..., "outputs": ...}}};
-{"model": directory, "signature": name, "inputs": {name: tensor}} -> {"outputs": {name: tensor}}
-or {"error": message, "code": number}. A tensor is {"dtype", "shape", "values"}, strings in base64.
-"""
+"""SavedModels loaded and run through TensorFlow's C API, without its Python package."""
 
 import base64
 import ctypes
 import importlib.util
-import json
 import os
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -55,8 +45,11 @@ class CApi:
 
     def __init__(self):
         tensorflow = _package("tensorflow")
-        framework = ctypes.CDLL(str(tensorflow / "libtensorflow_framework.so.2"), os.RTLD_GLOBAL)
-        library = ctypes.CDLL(str(tensorflow / "libtensorflow_cc.so.2"), os.RTLD_GLOBAL)
+        ending = "2.dylib" if sys.platform == "darwin" else "so.2"
+        framework, library = (
+            ctypes.CDLL(str(tensorflow / f"lib{name}.{ending}"), os.RTLD_GLOBAL)
+            for name in ("tensorflow_framework", "tensorflow_cc")
+        )
         pointer, size, integer, text = (
             ctypes.c_void_p,
             ctypes.c_size_t,
@@ -190,8 +183,12 @@ class SavedModel:
         meta_graph = ctypes.string_at(buffer.contents.data, buffer.contents.length)
         self.signatures = read_signatures(meta_graph)
 
-    def run(self, signature: str, inputs: dict) -> dict:
-        """Feed all inputs, fetch all outputs of one signature."""
+    def run(self, signature: str, inputs: dict, repeat: int = 1) -> tuple[dict, list[float]]:
+        """Feed all inputs, fetch all outputs of one signature, `repeat` times.
+
+        Returns:
+            The outputs of the last run, and the seconds that each run took in the C API.
+        """
         known = self.signatures[signature]
         api = self.api
         if set(inputs) != set(known["inputs"]):
@@ -201,22 +198,31 @@ class SavedModel:
         fetched = [self._output(known["outputs"][name]["tensor"]) for name in names]
         tensors = [api.to_tensor(value) for value in inputs.values()]
         results = (ctypes.c_void_p * len(names))()
+        seconds = []
         try:
-            api.checked(
-                api.SessionRun,
-                self.session,
-                None,
-                (_Output * len(fed))(*fed),
-                (ctypes.c_void_p * len(fed))(*tensors),
-                len(fed),
-                (_Output * len(names))(*fetched),
-                results,
-                len(names),
-                None,
-                0,
-                None,
-            )
-            return {name: api.from_tensor(t) for name, t in zip(names, results, strict=True)}
+            for _ in range(repeat):
+                for place, tensor in enumerate(results):
+                    if tensor:
+                        results[place] = None
+                        api.delete(tensor)
+                start = time.perf_counter()
+                api.checked(
+                    api.SessionRun,
+                    self.session,
+                    None,
+                    (_Output * len(fed))(*fed),
+                    (ctypes.c_void_p * len(fed))(*tensors),
+                    len(fed),
+                    (_Output * len(names))(*fetched),
+                    results,
+                    len(names),
+                    None,
+                    0,
+                    None,
+                )
+                seconds.append(time.perf_counter() - start)
+            outputs = {name: api.from_tensor(t) for name, t in zip(names, results, strict=True)}
+            return outputs, seconds
         finally:
             for tensor in [*tensors, *filter(None, results)]:
                 api.delete(tensor)
@@ -226,28 +232,3 @@ class SavedModel:
         return _Output(
             self.api.GraphOperationByName(self.graph, operation.encode()), int(index or 0)
         )
-
-
-def main() -> None:
-    api = CApi()
-    models = {}
-    for line in sys.stdin:
-        request = json.loads(line)
-        try:
-            if "load" in request:
-                directory = request["load"]
-                models[directory] = SavedModel(api, directory)
-                answer = {"signatures": models[directory].signatures}
-            else:
-                model = models[request["model"]]
-                answer = {"outputs": model.run(request["signature"], request["inputs"])}
-        except StatusError as error:
-            answer = {"error": str(error), "code": error.code}
-        print(json.dumps(answer), flush=True)
-    forbidden = [name for name in sys.modules if name.split(".")[0] in ("tensorflow", "tfseq")]
-    if forbidden:
-        raise SystemExit(f"the loader process imported {forbidden}")
-
-
-if __name__ == "__main__":
-    main()

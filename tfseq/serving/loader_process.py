@@ -1,10 +1,11 @@
-"""The test's end of the pipe to `c_loader.py`."""
+"""SavedModels run in a child process that holds what a server holds, and no Python graph code."""
 
 import base64
 import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -18,23 +19,40 @@ class LoaderError(Exception):
         self.code = code
 
 
-class CLoader:
-    """A child process that loads SavedModels by the C API and runs their signatures."""
+class LoaderProcess:
+    """A child process that loads SavedModels by the C API and runs their signatures.
+
+    XLA is off in it, as in the server, and TF-Text's operations are loaded. Use it in a `with`
+    statement, or call `close`.
+
+    Example:
+        >>> with LoaderProcess() as loader:
+        ...     loader.load("nowhere")
+        Traceback (most recent call last):
+        tfseq.serving.loader_process.LoaderError: Could not find SavedModel .pb or .pbtxt at ...
+    """
 
     def __init__(self):
-        package = Path(__file__).parent
-        environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": ""}
+        environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
+        self._chatter = tempfile.TemporaryFile()  # noqa: SIM115
         self._child = subprocess.Popen(
-            [sys.executable, "-m", f"{package.name}.c_loader"],
+            [sys.executable, str(Path(__file__).with_name("c_loader"))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            stderr=self._chatter,
             env=environment,
-            cwd=package.parent,
             text=True,
         )
 
+    def __enter__(self) -> "LoaderProcess":
+        return self
+
+    def __exit__(self, *exception) -> None:
+        self.close()
+
     @property
     def pid(self) -> int:
+        """The process's number."""
         return self._child.pid
 
     def load(self, directory) -> dict:
@@ -47,22 +65,36 @@ class CLoader:
         answer = self._ask({"model": str(directory), "signature": signature, "inputs": tensors})
         return {name: _from_json(value) for name, value in answer["outputs"].items()}
 
+    def time(self, directory, signature: str, repeat: int, **inputs: np.ndarray) -> list[float]:
+        """Seconds of each of `repeat` equal requests, spent in the C API."""
+        tensors = {name: _to_json(np.asarray(value)) for name, value in inputs.items()}
+        request = {"model": str(directory), "signature": signature, "inputs": tensors}
+        return self._ask({**request, "repeat": repeat})["seconds"]
+
     def close(self) -> None:
+        """End the process. Raises RuntimeError if it ended badly."""
         self._child.stdin.close()
-        if self._child.wait(timeout=60):
-            raise RuntimeError(f"the loader process left with {self._child.returncode}")
         self._child.stdout.close()
+        if self._child.wait(timeout=60):
+            raise RuntimeError(self._last_words())
+        self._chatter.close()
 
     def _ask(self, request: dict) -> dict:
         self._child.stdin.write(json.dumps(request) + "\n")
         self._child.stdin.flush()
         line = self._child.stdout.readline()
         if not line:
-            raise RuntimeError(f"the loader process died with {self._child.wait()}")
+            raise RuntimeError(self._last_words())
         answer = json.loads(line)
         if "error" in answer:
             raise LoaderError(answer["error"], answer["code"])
         return answer
+
+    def _last_words(self) -> str:
+        code = self._child.wait()
+        self._chatter.seek(0)
+        words = self._chatter.read().decode("utf-8", "replace")
+        return f"The loader process ended with {code}.\n{words}"
 
 
 def _to_json(array: np.ndarray) -> dict:

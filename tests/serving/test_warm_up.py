@@ -1,0 +1,87 @@
+"""Warm-up requests: what a server would read, and that a model that fails them is not published."""
+
+import os
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfseq
+from tfseq.serving import ServingSettings, export_language_model
+from tfseq.serving import export as export_module
+from tfseq.serving.loader_process import LoaderError
+from tfseq.serving.warm_up import WARM_UP_FILE, count_records, read_records, write_records
+
+
+@pytest.fixture(scope="module")
+def path(make_language, tmp_path_factory):
+    return export_language_model(
+        *make_language("lstm", 2, "word"),
+        tmp_path_factory.mktemp("warm") / "name",
+        settings=ServingSettings(max_batch_size=5),
+    )
+
+
+def test_every_signature_at_both_batch_sizes(path, loader):
+    signatures = loader.load(path)
+    requests = list(read_records(path / WARM_UP_FILE))
+    sizes = [(name, {len(value) for value in inputs.values()}) for name, inputs in requests]
+    assert sorted(sizes, key=str) == sorted(
+        [(name, {size}) for name in signatures for size in (1, 5)], key=str
+    )
+    for name, inputs in requests:
+        known = signatures[name]["inputs"]
+        assert set(inputs) == set(known)
+        assert all(np.isfinite(v).all() for v in inputs.values() if v.dtype != object)
+        outputs = loader.run(path, name, **inputs)
+        assert not any(w for w in outputs.get("warning", []))
+    assert count_records(path / WARM_UP_FILE) == 2 * len(signatures)
+
+
+def test_the_servers_own_messages_read_them(path):
+    messages = pytest.importorskip(
+        "tensorflow_serving.apis.prediction_log_pb2",
+        reason="tensorflow-serving-api is not installed (extra `serving`)",
+    )
+    data = tf.data.TFRecordDataset(str(path / WARM_UP_FILE)).as_numpy_iterator()
+    for record, (name, inputs) in zip(data, read_records(path / WARM_UP_FILE), strict=True):
+        log = messages.PredictionLog.FromString(record)
+        assert log.WhichOneof("log_type") == "predict_log"
+        request = log.predict_log.request
+        assert request.model_spec.name == "name"
+        assert request.model_spec.signature_name == name
+        assert set(request.inputs) == set(inputs)
+        for key, value in request.inputs.items():
+            np.testing.assert_array_equal(tf.make_ndarray(value), inputs[key])
+        # Nothing that these messages do not know.
+        assert log.SerializeToString(deterministic=True) == (
+            messages.PredictionLog.FromString(log.SerializeToString()).SerializeToString(
+                deterministic=True
+            )
+        )
+
+
+def test_a_model_that_fails_its_warm_up_is_not_published(make_language, tmp_path, monkeypatch):
+    def wrong(signatures, tokens, batch_sizes):
+        return [("step", {"token_ids": np.zeros([2], "int32"), "state_0": np.zeros([3, 12], "f")})]
+
+    monkeypatch.setattr(export_module, "warm_up_requests", wrong)
+    with pytest.raises(LoaderError):
+        export_language_model(*make_language("gru", 1, "char"), tmp_path / "name")
+    assert os.listdir(tmp_path / "name") == []
+
+
+def test_more_requests_than_a_server_takes(tmp_path):
+    with pytest.raises(ValueError, match=r"a server refuses a model with more. Received: 1001"):
+        write_records(tmp_path / "records", "name", [("step", {})] * 1001)
+    assert os.listdir(tmp_path) == []
+
+
+def test_damaged_files(tmp_path):
+    (tmp_path / "records").write_bytes(b"\xff" * 100)
+    with pytest.raises(tfseq.InputError, match="is damaged"):
+        count_records(tmp_path / "records")
+    with tf.io.TFRecordWriter(str(tmp_path / "other")) as writer:
+        writer.write(b"\xff\xff no message")
+    with pytest.raises(tfseq.InputError, match="is damaged"):
+        count_records(tmp_path / "other")

@@ -1,0 +1,1 @@
+"""A program that runs SavedModels as TensorFlow Serving does; see `__main__.py`."""

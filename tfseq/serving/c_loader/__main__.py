@@ -1,0 +1,58 @@
+"""Runs SavedModels through TensorFlow's C API alone, as TensorFlow Serving does.
+
+    python tfseq/serving/c_loader
+
+A child process: JSON lines in, JSON lines out. It imports neither tfseq nor TensorFlow's Python
+package; it opens the wheel's shared libraries, switches XLA compilation off (the server's
+default), loads TensorFlow Text's op libraries (they are linked into the server) and calls
+`TF_LoadSessionFromSavedModel` and `TF_SessionRun`.
+
+Requests: {"load": directory} -> {"signatures": {name: {"inputs": ..., "outputs": ...}}};
+{"model": directory, "signature": name, "inputs": {name: tensor}, "repeat": number} ->
+{"outputs": {name: tensor}, "seconds": [...]} or {"error": message, "code": number}.
+A tensor is {"dtype", "shape", "values"}, strings in base64.
+"""
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+
+def _import_siblings():
+    """The package beside this file under a name of its own, without its parents."""
+    directory = Path(__file__).parent
+    spec = importlib.util.spec_from_file_location(
+        "c_loader", directory / "__init__.py", submodule_search_locations=[str(directory)]
+    )
+    sys.modules["c_loader"] = importlib.util.module_from_spec(spec)
+    return importlib.import_module("c_loader.c_api")
+
+
+def main() -> None:
+    c_api = _import_siblings()
+    api = c_api.CApi()
+    models = {}
+    for line in sys.stdin:
+        request = json.loads(line)
+        try:
+            if "load" in request:
+                directory = request["load"]
+                models[directory] = c_api.SavedModel(api, directory)
+                answer = {"signatures": models[directory].signatures}
+            else:
+                model = models[request["model"]]
+                outputs, seconds = model.run(
+                    request["signature"], request["inputs"], request.get("repeat", 1)
+                )
+                answer = {"outputs": outputs, "seconds": seconds}
+        except c_api.StatusError as error:
+            answer = {"error": str(error), "code": error.code}
+        print(json.dumps(answer), flush=True)
+    forbidden = [name for name in sys.modules if name.split(".")[0] in ("tensorflow", "tfseq")]
+    if forbidden:
+        raise SystemExit(f"the loader process imported {forbidden}")
+
+
+if __name__ == "__main__":
+    main()
