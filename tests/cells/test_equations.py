@@ -182,12 +182,34 @@ def test_unknown_activations(value):
         ((2, 3), [(2, 4)] * 3, r"`states` of LSTMCell must hold 2 tensor\(s\)\. Received: 3"),
         ((2, 3), [(2, 4), (2, 5)], r"`states` of LSTMCell .*\[batch, 4\].*shape=\(2, 5\)"),
         ((2, 3), [(2, 4), (4,)], r"`states` of LSTMCell .*\[batch, 4\].*shape=\(4,\)"),
+        ((2, 3), [(2, 4), (3, 4)], r"as many rows as `inputs`, 2\. Received: shape=\(3, 4\)"),
+        # These would broadcast, and mix up rows in silence.
+        ((2, 3), [(1, 4), (2, 4)], r"as many rows as `inputs`, 2\. Received: shape=\(1, 4\)"),
+        ((1, 3), [(2, 4), (2, 4)], r"as many rows as `inputs`, 1\. Received: shape=\(2, 4\)"),
     ],
 )
 def test_wrong_shapes_of_a_step(x_shape, state_shapes, message):
     cell, *_ = make("lstm")
     with pytest.raises(ValueError, match=message):
         cell(np.ones(x_shape, "float32"), [np.ones(s, "float32") for s in state_shapes])
+
+
+@pytest.mark.parametrize("states", [None, [None]])
+def test_states_that_are_no_tensors(states):
+    cell, _, x, _ = make("gru_textbook")
+    with pytest.raises(ValueError, match=r"`states` of GRUCell .*\[batch, 4\]\. Received: None"):
+        cell(x, states)
+
+
+def test_initial_states_have_the_sizes_a_subclass_says():
+    class Counting(GRUCell):
+        def __init__(self, units):
+            super().__init__(units)
+            self.state_size = [units, 7]
+
+    h, counter = Counting(4).get_initial_state(batch_size=2)
+    np.testing.assert_array_equal(h, np.zeros((2, 4)))
+    np.testing.assert_array_equal(counter, np.zeros((2, 7)))
 
 
 @pytest.mark.parametrize("shape", [(None,), (None, 5, 3), (None, None)])

@@ -92,16 +92,17 @@ class RecurrentCell(keras.layers.Layer):
             )
 
     def get_initial_state(self, batch_size=None) -> list:
-        """A list of zeros, one tensor `[batch_size, units]` per state."""
-        shape = (batch_size, self.units)
-        return [ops.zeros(shape, dtype=self.compute_dtype) for _ in range(self.num_states)]
+        """A list of zeros, one tensor `[batch_size, size]` for each of `state_size`."""
+        sizes = [self.state_size] if isinstance(self.state_size, int) else self.state_size
+        return [ops.zeros((batch_size, size), dtype=self.compute_dtype) for size in sizes]
 
     def previous_states(self, inputs, states) -> list:
         """The states of the step before, as a list, once they and `inputs` have been checked.
 
         Raises:
             ValueError: if `inputs` is not `[batch, features]`, with the number of features the
-                cell was built for, or `states` are not `num_states` tensors `[batch, units]`.
+                cell was built for, or `states` are not `num_states` tensors `[batch, units]`
+                of the same batch.
         """
         states = list(states) if isinstance(states, list | tuple) else [states]
         if len(states) != self.num_states:
@@ -112,13 +113,20 @@ class RecurrentCell(keras.layers.Layer):
         self._check_shape("inputs", inputs, self.kernel.shape[0])
         for state in states:
             self._check_shape("states", state, self.units)
+            if None not in (batch := (inputs.shape[0], state.shape[0])) and batch[0] != batch[1]:
+                raise ValueError(
+                    f"`states` of {type(self).__name__} must have as many rows as `inputs`, "
+                    f"{batch[0]}. Received: shape={tuple(state.shape)}."
+                )
         return states
 
     def _check_shape(self, argument, tensor, columns):
-        if len(tensor.shape) != 2 or tensor.shape[1] not in (columns, None):
+        shape = getattr(tensor, "shape", None)
+        if shape is None or len(shape) != 2 or shape[1] not in (columns, None):
+            received = repr(tensor) if shape is None else f"shape={tuple(shape)}"
             raise ValueError(
                 f"`{argument}` of {type(self).__name__} must have the shape [batch, {columns}]. "
-                f"Received: shape={tuple(tensor.shape)}."
+                f"Received: {received}."
             )
 
     def get_config(self):
