@@ -60,6 +60,31 @@ def test_wrong_states_of_a_layer(shapes, message):
         RNN(LSTMCell(UNITS))(sequences(), initial_state=states)
 
 
+def test_states_that_are_no_tensors():
+    with pytest.raises(ValueError, match=r"must have the shape \[3, 4\]\. Received: 0\.0"):
+        RNN(GRUCell(UNITS))(sequences(), initial_state=[0.0])
+
+
+def test_wrong_states_of_stacked_cells():
+    layer = RNN([LSTMCell(UNITS), GRUCell(UNITS)])
+    h = np.ones((3, UNITS), "float32")
+    with pytest.raises(ValueError, match=r"must hold 2 tensor\(s\).*Received: 1"):
+        layer(sequences(), initial_state=[h, h])
+    with pytest.raises(ValueError, match=r"\[3, 4\].*shape=\(3, 5\)"):
+        layer(sequences(), initial_state=[[h, np.ones((3, 5), "float32")], [h]])
+
+
+@pytest.mark.parametrize("shape", [(3, 4), (3, 6), (2, 5), (1, 5), (5,), None])
+@pytest.mark.parametrize(
+    "make", [lambda: RNN(GRUCell(UNITS)), lambda: RecurrentStack("gru", UNITS)]
+)
+def test_wrong_masks(make, shape):
+    mask = np.ones(shape, bool) if shape else [[True] * 5] * 3
+    message = r"`mask` must be a boolean tensor of the shape \[3, 5\]\. Received: "
+    with pytest.raises(ValueError, match=message):
+        make()(sequences(), mask=mask)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

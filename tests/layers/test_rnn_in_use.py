@@ -75,6 +75,27 @@ def test_inside_stacked_cells(layer_class):
     np.testing.assert_allclose(outputs, expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("nested", [list, tuple])
+def test_states_of_stacked_cells_carry_a_sequence_over_a_cut(nested):
+    layer = RNN([LSTMCell(UNITS), GRUCell(3)], return_sequences=True, return_state=True)
+    x = sequences(steps=6)
+    whole, *final = layer(x)
+    first, *between = layer(x[:, :2], initial_state=layer.get_initial_state(3))
+    between = nested(nested(states) for states in between)
+    second, *after = layer(x[:, 2:], initial_state=between)
+    np.testing.assert_allclose(tf.concat([first, second], 1), whole, rtol=1e-5, atol=1e-6)
+    for ours, theirs in zip(tf.nest.flatten(after), tf.nest.flatten(final), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
+
+
+def test_states_of_stateful_stacked_cells_are_set_to_zero():
+    layer = RNN([LSTMCell(UNITS), GRUCell(3)], stateful=True)
+    first = np.asarray(layer(sequences()))
+    assert not np.allclose(layer(sequences()), first)
+    layer.reset_state()
+    np.testing.assert_array_equal(layer(sequences()), first)
+
+
 @pytest.mark.parametrize(
     ("name", "jit_compile"),
     [

@@ -63,9 +63,10 @@ class RNN(keras.layers.RNN):
     def call(self, sequences, initial_state=None, mask=None, training=None, sequences_mask=None):
         mask = sequences_mask if mask is None else mask
         _check_rank(sequences.shape)
+        if mask is not None:
+            _check_mask(mask, sequences.shape)
         if initial_state is not None:
-            states = initial_state if tree.is_nested(initial_state) else [initial_state]
-            _check_states(states, self.state_size, sequences.shape[0])
+            _check_states(_as_list(initial_state), self.state_size, sequences.shape[0])
         num_steps = ops.shape(sequences)[1]
         # A tensor only in a TensorFlow graph; JAX has an object for a length not known, no int.
         if ops.is_tensor(num_steps) or (isinstance(num_steps, int) and num_steps == 0):
@@ -107,6 +108,11 @@ class RNN(keras.layers.RNN):
             return output
         return output, *tree.map_structure(keep, states, list(initial_state))
 
+    def reset_state(self) -> None:
+        """Sets the states of a stateful layer to zero; those of stacked cells, too."""
+        for state in tree.flatten(self.states or []):
+            state.assign(ops.zeros_like(state.value))
+
     def inner_loop(self, sequences, initial_state, mask, training=False):
         if not (self.unroll and self.go_backwards and mask is not None):
             return super().inner_loop(sequences, initial_state, mask, training)
@@ -138,6 +144,20 @@ def _check_rank(shape):
         )
 
 
+def _check_mask(mask, sequences_shape):
+    shape = getattr(mask, "shape", None)
+    fits = shape is not None and len(shape) >= 2
+    if fits:
+        pairs = zip(shape[:2], sequences_shape[:2], strict=True)
+        fits = all(None in pair or pair[0] == pair[1] for pair in pairs)
+    if not fits:
+        batch, time = ("batch", "time") if None in sequences_shape[:2] else sequences_shape[:2]
+        received = repr(mask) if shape is None else f"shape={tuple(shape)}"
+        raise ValueError(
+            f"`mask` must be a boolean tensor of the shape [{batch}, {time}]. Received: {received}."
+        )
+
+
 def _check_states(states, sizes, batch_size):
     if len(states) != len(sizes):
         raise ValueError(
@@ -145,18 +165,23 @@ def _check_states(states, sizes, batch_size):
             f"Received: {len(states)}."
         )
     for state, size in zip(states, sizes, strict=True):
-        if isinstance(size, list | tuple) and isinstance(state, list | tuple):
-            _check_states(state, size, batch_size)
-        elif isinstance(size, int):
+        # Stacked cells have a list of states for each cell, even of one.
+        if isinstance(size, list | tuple) or isinstance(state, list | tuple):
+            _check_states(_as_list(state), _as_list(size), batch_size)
+        else:
             _check_state(state, size, batch_size)
 
 
+def _as_list(entry):
+    return entry if isinstance(entry, list | tuple) else [entry]
+
+
 def _check_state(state, size, batch_size):
-    shape = tuple(state.shape)
-    fits = len(shape) == 2 and shape[1] in (size, None)
+    shape = getattr(state, "shape", None)
+    fits = shape is not None and len(shape) == 2 and shape[1] in (size, None)
     if not fits or (None not in (shape[0], batch_size) and shape[0] != batch_size):
         batch = "batch" if batch_size is None else batch_size
+        received = repr(state) if shape is None else f"shape={tuple(shape)}"
         raise ValueError(
-            f"Each of `initial_state` must have the shape [{batch}, {size}]. "
-            f"Received: shape={shape}."
+            f"Each of `initial_state` must have the shape [{batch}, {size}]. Received: {received}."
         )
