@@ -234,10 +234,45 @@ def test_inside_bidirectional_of_keras():
     np.testing.assert_allclose(outputs, expected, rtol=1e-5, atol=1e-6)
 
 
+def test_inside_bidirectional_of_keras_in_a_functional_model(tmp_path):
+    """With the states, which is the default, with given ones, and after a round trip."""
+    inputs = keras.Input((None, 2))
+    both = keras.layers.Bidirectional(RecurrentStack("lstm", UNITS, 2))
+    outputs, forward, backward = both(inputs)
+    assert outputs.shape == (None, None, 2 * UNITS)
+    assert [[s.shape for s in pair] for pair in backward] == [[(None, UNITS)] * 2] * 2
+    model = keras.Model(inputs, [outputs, forward, backward])
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+
+    x = sequences()
+    y, f = both.forward_layer(x)
+    y_back, b = both.backward_layer(x)
+    expected = [np.concatenate([y, y_back[:, ::-1]], axis=-1), f, b]
+    for found in (
+        model(x),
+        loaded(x),
+        both(x, initial_state=both.forward_layer.get_initial_state(3) * 2),
+    ):
+        for ours, theirs in zip(tf.nest.flatten(found), tf.nest.flatten(expected), strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("cell_type", ["gru", "lstm", wide_cell])
+@pytest.mark.parametrize("return_state", [True, False])
+def test_output_shape_is_that_of_the_outputs(cell_type, return_state):
+    stack = RecurrentStack(cell_type, UNITS, 2, bidirectional=True, return_state=return_state)
+    shapes = stack.compute_output_shape((3, 5, 2))
+    found = tf.nest.map_structure(lambda t: t.shape, stack(sequences()))
+    assert str(tf.nest.map_structure(tuple, found)) == str(shapes)
+
+
 def test_stateful_stack_goes_on_where_it_stopped():
     stack = RecurrentStack("lstm", UNITS, 2, stateful=True, return_state=False)
+    assert stack.states is None
     x = sequences(steps=6)
     whole = stack(x)
+    assert [[s.shape for s in pair] for pair in stack.states] == [[(3, UNITS)] * 2] * 2
     stack.reset_state()
     parts = [stack(x[:, :2]), stack(x[:, 2:])]
     np.testing.assert_allclose(np.concatenate(parts, axis=1), whole, rtol=1e-5, atol=1e-6)

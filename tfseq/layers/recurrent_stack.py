@@ -199,10 +199,27 @@ class RecurrentStack(keras.layers.Layer):
         states = [rnn.get_initial_state(batch_size) for rnn in self.rnns]
         return [s[0] if rnn.single_state else s for rnn, s in zip(self.rnns, states, strict=True)]
 
+    @property
+    def states(self) -> list | None:
+        """What a stateful stack keeps, in the form of the states; else, or before `build`, None."""
+        if any(rnn.states is None for rnn in self.rnns):
+            return None
+        return [rnn.states[0] if rnn.single_state else rnn.states for rnn in self.rnns]
+
     def reset_state(self) -> None:
         """Sets the states of a stateful stack to zero."""
         for rnn in self.rnns:
             rnn.reset_state()
+
+    def compute_output_shape(self, inputs_shape, initial_state_shape=None):
+        _check_rank(inputs_shape)
+        batch, time, _ = inputs_shape
+        states = []
+        for rnn in self.rnns:
+            _, *shapes = rnn.compute_output_shape((batch, time, None))
+            states.append(shapes[0] if rnn.single_state else shapes)
+        size = self._output_size(self._by_layer(self.rnns)[-1])
+        return ((batch, time, size), states) if self.return_state else (batch, time, size)
 
     def compute_mask(self, inputs, previous_mask=None):
         if isinstance(previous_mask, list | tuple):
