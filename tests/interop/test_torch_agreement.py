@@ -130,6 +130,19 @@ def test_state_dicts_of_modules_both_ways():
         assert relative_error(ours(x.numpy())[0], module(x)[0].detach()) < TOLERANCE
 
 
+@needs_torch
+def test_parameters_are_taken_and_dtypes_numpy_lacks_are_named():
+    import torch
+
+    theirs = torch.nn.GRU(3, 4, batch_first=True)
+    layer = RNN(GRUCell(4), return_sequences=True)
+    load_torch_weights(layer, dict(theirs.named_parameters()))
+    x = torch.randn(2, 5, 3)
+    assert relative_error(layer(x.numpy()), theirs(x)[0].detach()) < TOLERANCE
+    with pytest.raises(ValueError, match=r"`state_dict\['weight_ih_l0'\]` .*BFloat16"):
+        load_torch_weights(layer, theirs.bfloat16().state_dict())
+
+
 def test_bidirectional_example():
     theirs = golden("example_bidirectional")
     stack = RecurrentStack("rnn", 3, bidirectional=True)

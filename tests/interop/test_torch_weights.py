@@ -163,6 +163,21 @@ def test_state_dicts_that_do_not_fit(change, message):
         np.testing.assert_array_equal(ours, expected)
 
 
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (np.ones((12, 3)) * 1j, r"real numbers\. Received: dtype=complex128"),
+        ([["a"] * 3] * 12, r"real numbers\. Received: dtype=<U1"),
+        ([[1.0], [2.0, 3.0]], r"real numbers, .*Received: list"),
+    ],
+)
+def test_what_is_no_array_of_numbers(value, message):
+    with pytest.raises(ValueError, match=r"`state_dict\['weight_ih_l0'\]` must be .*" + message):
+        load_torch_weights(RNN(GRUCell(4)), state_dict() | {"weight_ih_l0": value})
+    with pytest.raises(ValueError, match=r"`state_dict` must map names .*Received: list"):
+        load_torch_weights(RNN(GRUCell(4)), [value])
+
+
 def test_other_mismatches():
     with pytest.raises(ValueError, match=r"Missing: \['weight_ih_l0_reverse'"):
         load_torch_weights(RecurrentStack("gru", 4, 1, bidirectional=True), state_dict())

@@ -45,7 +45,12 @@ def load_torch_weights(layer: keras.Layer, state_dict: Mapping) -> None:
     """
     layers = cells_by_layer("layer", layer)
     _check_representable(layers)
-    arrays = {name: np.asarray(array) for name, array in state_dict.items()}
+    if not isinstance(state_dict, Mapping):
+        raise ValueError(
+            "`state_dict` must map names to arrays, as `module.state_dict()` does. "
+            f"Received: {type(state_dict).__name__}."
+        )
+    arrays = {name: _as_array(name, value) for name, value in state_dict.items()}
     suffixes = _suffixes(layers, plain="weight_ih" in arrays)
     _check_names(arrays, suffixes)
 
@@ -106,6 +111,23 @@ def torch_state_dict(layer: keras.Layer) -> dict[str, np.ndarray]:
             two = bias[0] if kind(cell) == "gru" else (bias[0], np.zeros_like(bias[0]))
             arrays["bias_ih" + suffix], arrays["bias_hh" + suffix] = two
     return {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+
+
+def _as_array(name, value):
+    """`value`, an array or a tensor of PyTorch (a parameter, too), as a NumPy array of numbers."""
+    try:
+        array = np.asarray(value.detach() if hasattr(value, "detach") else value)
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"`state_dict[{name!r}]` must be an array of real numbers, or a CPU tensor of a dtype "
+            f"that NumPy has. Received: {type(value).__name__}, which it cannot take: {error}"
+        ) from error
+    if array.dtype.kind in "cOSU":
+        raise ValueError(
+            f"`state_dict[{name!r}]` must be an array of real numbers. "
+            f"Received: dtype={array.dtype}."
+        )
+    return array
 
 
 def _reorder(order, array):
