@@ -1,14 +1,19 @@
-"""Language models as SavedModels for TensorFlow Serving."""
+"""Language models as SavedModels for TensorFlow Serving, and clients of them.
 
-from tfseq.serving.export import export_language_model
-from tfseq.serving.inspection import Inspection, inspect_export
-from tfseq.serving.settings import ServingSettings
-from tfseq.serving.versions import next_version
+Names are loaded on first use: a client that speaks REST loads no TensorFlow.
+"""
 
-__all__ = [
-    "Inspection",
-    "ServingSettings",
-    "export_language_model",
-    "inspect_export",
-    "next_version",
-]
+from tfseq._lazy import attach
+
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "Client": "tfseq.serving.client",
+        "Inspection": "tfseq.serving.inspection",
+        "ServingError": "tfseq.serving.transport",
+        "ServingSettings": "tfseq.serving.settings",
+        "export_language_model": "tfseq.serving.export",
+        "inspect_export": "tfseq.serving.inspection",
+        "next_version": "tfseq.serving.versions",
+    },
+)

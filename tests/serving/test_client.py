@@ -1,0 +1,143 @@
+"""What a client does when the server does not answer, or answers with an error."""
+
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+
+import tfseq
+from tfseq.serving import Client, ServingError
+from tfseq.serving import transport as transport_module
+
+from .fake_server import Backend, GrpcServer, RestServer
+
+
+@pytest.fixture(params=["grpc", "rest"])
+def served(request, exported):
+    """The backend of a loopback server, and how to make a client of it."""
+    if request.param == "grpc":
+        pytest.importorskip(
+            "tensorflow_serving.apis",
+            reason="tensorflow-serving-api is not installed (extra `serving`)",
+        )
+    backend = Backend(exported("gru", 2, "char"))
+    server = {"grpc": GrpcServer, "rest": RestServer}[request.param](backend)
+
+    def connect(name="language", **options):
+        return Client(server.address, name, protocol=request.param, **options)
+
+    yield backend, connect
+    server.close()
+
+
+@pytest.fixture
+def waits(monkeypatch):
+    """The waits that a client would have made."""
+    waits = []
+    monkeypatch.setattr(transport_module.time, "sleep", waits.append)
+    monkeypatch.setattr(transport_module.random, "uniform", lambda low, high: high)
+    return waits
+
+
+def test_unavailable_is_tried_again_with_growing_waits(served, waits):
+    backend, connect = served
+    backend.failures[:] = ["UNAVAILABLE"] * 3
+    with connect(retry_wait=0.5) as client:
+        assert client.score("abc")["num_tokens"].tolist() == [2]
+    assert waits == [0.5, 1, 2]
+    assert len(backend.requests) == 4
+
+
+def test_a_server_that_stays_unavailable_is_given_up(served, waits):
+    backend, connect = served
+    backend.failures[:] = ["UNAVAILABLE"] * 10
+    with (
+        connect(max_retries=2) as client,
+        pytest.raises(ServingError, match="UNAVAILABLE") as error,
+    ):
+        client.score("abc")
+    assert error.value.code == "UNAVAILABLE"
+    assert len(waits) == 2
+    assert len(backend.requests) == 3
+
+
+@pytest.mark.parametrize("code", ["INVALID_ARGUMENT", "NOT_FOUND", "DEADLINE_EXCEEDED", "INTERNAL"])
+def test_no_other_error_is_tried_again(served, waits, code):
+    backend, connect = served
+    backend.failures[:] = [code]
+    with connect() as client, pytest.raises(ServingError) as error:
+        client.score("abc")
+    assert error.value.code == code
+    assert waits == []
+    assert len(backend.requests) == 1
+
+
+def test_versions_and_labels(served):
+    backend, connect = served
+    for options in ({"version": 1}, {"version_label": "stable"}, {}):
+        with connect(**options) as client:
+            client.encode("a")
+    assert backend.requests == [
+        ("encode", 1, None),
+        ("encode", None, "stable"),
+        ("encode", None, None),
+    ]
+    for options in ({"version": 2}, {"version_label": "canary"}, {"name": "other"}):
+        with connect(**options) as client, pytest.raises(ServingError, match="NOT_FOUND"):
+            client.encode("a")
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "rest"])
+def test_nobody_listens(protocol, waits):
+    if protocol == "grpc":
+        pytest.importorskip("tensorflow_serving.apis", reason="extra `serving` is not installed")
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{unused.getsockname()[1]}"
+    with (
+        Client(address, "language", protocol=protocol, max_retries=1, timeout=5) as client,
+        pytest.raises(ServingError, match="UNAVAILABLE"),
+    ):
+        client.encode("a")
+    assert len(waits) == 1
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "rest"])
+def test_a_server_that_is_silent(protocol):
+    if protocol == "grpc":
+        pytest.importorskip("tensorflow_serving.apis", reason="extra `serving` is not installed")
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        start = time.monotonic()
+        with (
+            Client(address, "language", protocol=protocol, timeout=0.3, max_retries=0) as client,
+            pytest.raises(ServingError, match="DEADLINE_EXCEEDED"),
+        ):
+            client.encode("a")
+        assert time.monotonic() - start < 5
+
+
+def test_arguments():
+    for address in ("localhost", "localhost:", "localhost:99999", "http://localhost:8501", ":8501"):
+        with pytest.raises(tfseq.InputError, match="`address` must be HOST:PORT"):
+            Client(address, "language", protocol="rest")
+    for address in ("localhost:8501", "[::1]:8501", "tf-serving.example:1"):
+        Client(address, "language", protocol="rest").close()
+    with pytest.raises(ValueError, match="`protocol` must be 'grpc' or 'rest'"):
+        Client("localhost:1", "language", protocol="http")
+    with pytest.raises(ValueError, match="exclude each other"):
+        Client("localhost:1", "language", protocol="rest", version=1, version_label="stable")
+    with pytest.raises(ValueError, match="`timeout` must be positive"):
+        Client("localhost:1", "language", protocol="rest", timeout=0)
+
+
+def test_a_rest_client_loads_no_tensorflow():
+    code = (
+        "import sys; from tfseq.serving import Client; Client('localhost:1', 'm', protocol='rest');"
+        "assert 'tensorflow' not in sys.modules and 'keras' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,60 @@
+"""The script that writes text, asking a server."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .fake_server import Backend, GrpcServer, RestServer
+
+SCRIPT = Path(__file__).parents[2] / "pipelines" / "generate_text.py"
+
+
+def script(*arguments, expected=0):
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT), *arguments], capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == expected, done.stdout + done.stderr
+    return done
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "rest"])
+def test_texts_of_a_server_are_those_of_the_model(exported, protocol):
+    if protocol == "grpc":
+        pytest.importorskip("tensorflow_serving.apis", reason="extra `serving` is not installed")
+    language = exported("gru", 2, "char")
+    server = {"grpc": GrpcServer, "rest": RestServer}[protocol](Backend(language))
+    to = [f"--server={server.address}", "--model-name=language", f"--protocol={protocol}"]
+    expected = language.generator.generate(["ab"] * 2, 32, temperature=0.5, seed=[3, 4])
+    done = script(
+        *to,
+        "--prompt=ab",
+        "--max-new-tokens=99",
+        "--temperature=0.5",
+        "--num-samples=2",
+        "--seed=3",
+    )
+    assert done.stdout == (
+        f"--- seed 3 ---\n{expected[0].text}\n\n--- seed 4 ---\n{expected[1].text}\n"
+    )
+    assert done.stderr == (
+        "warning: `max_new_tokens` must be from 0 to 32. Received: 99; used: 32.\n"
+    )
+    beams = language.generator.beam_search("ab", 8, beam_size=3)
+    done = script(*to, "--prompt=ab", "--max-new-tokens=8", "--beam-size=2")
+    assert done.stdout == "\n".join(
+        f"--- log P {beam.log_probability:.2f} ---\n{beam.text}\n" for beam in beams[:2]
+    )
+    done = script(*to[:1], "--model-name=other", f"--protocol={protocol}", expected=2)
+    assert done.stderr.startswith("error: The server's answer is NOT_FOUND: ")
+    server.close()
+
+
+def test_wrong_options():
+    assert "Give one of `--run-dir` and `--server`" in script(expected=2).stderr
+    both = script("--run-dir=a", "--server=localhost:1", expected=2)
+    assert "Give one of" in both.stderr
+    assert "HOST:PORT" in script("--server=localhost", expected=2).stderr
+    done = script("--server=localhost:1", "--allow-unknown", expected=2)
+    assert "an export never writes <unk>" in done.stderr
