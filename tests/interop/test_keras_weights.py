@@ -89,6 +89,26 @@ def test_no_bias_becomes_a_bias_of_zero():
     assert_equal(ours(X), theirs(X))
 
 
+def test_layers_that_read_from_the_end():
+    options = {"return_sequences": True, "go_backwards": True}
+    theirs = built(layers.GRU(4, **options))
+    ours = RNN(GRUCell(4), **options)
+    load_keras_weights(ours, theirs)
+    assert_equal(ours(X), theirs(X))
+    load_keras_weights(GRUCell(4), theirs)
+    with pytest.raises(ValueError, match=r"the same end.*\[True\] and \[False\]"):
+        load_keras_weights(RNN(GRUCell(4)), theirs)
+
+    # The first layer turns the sequence round, so the second one is not to do it again.
+    lower_and_upper = [theirs, layers.GRU(4, return_sequences=True)]
+    expected = keras.Sequential(lower_and_upper)(X)
+    stack = RecurrentStack("gru", 4, 2, go_backwards=True)
+    load_keras_weights(stack, lower_and_upper)
+    assert_equal(stack(X)[0], expected)
+    with pytest.raises(ValueError, match=r"the same end.*\[True, False\] and \[True, True\]"):
+        load_keras_weights(stack, [theirs, layers.GRU(4, **options)])
+
+
 def built(layer):
     layer.build(X.shape)
     randomise(layer)

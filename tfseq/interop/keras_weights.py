@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import keras
 
-from tfseq.interop.cells import assign_weights, cells_by_layer, feature_sizes, kind
+from tfseq.interop.cells import KINDS, assign_weights, cells_by_layer, feature_sizes, kind
 
 
 def load_keras_weights(layer: keras.Layer, keras_layer: keras.Layer | Sequence) -> None:
@@ -17,9 +17,9 @@ def load_keras_weights(layer: keras.Layer, keras_layer: keras.Layer | Sequence) 
             a list of them, the lowest first. Dropout of Keras' cells is not carried over.
 
     Raises:
-        ValueError: if the two differ in depth, directions, kind of cell, sizes, activations or
-            the form of the GRU, if `keras_layer` is not built, or has a bias and `layer` none.
-            `layer` is then as it was.
+        ValueError: if the two differ in depth, directions, the end from which they read, kind of
+            cell, sizes, activations or the form of the GRU, if `keras_layer` is not built, or has
+            a bias and `layer` none. `layer` is then as it was.
 
     Example:
 
@@ -70,6 +70,14 @@ def _copy(source_name, source, target_name, target):
             f"directions. Received: directions by layer {[len(cells) for cells in sources]} and "
             f"{[len(cells) for cells in targets]}."
         )
+    if not (type(source) in KINDS or type(target) in KINDS):  # A cell alone reads no sequence.
+        orders = _read_backwards(source), _read_backwards(target)
+        if orders[0] != orders[1]:
+            raise ValueError(
+                f"`{source_name}` and `{target_name}` must read the sequence from the same end "
+                f"(`go_backwards`) in every layer. Received: backwards by layer {orders[0]} and "
+                f"{orders[1]}."
+            )
     if not all(cell.built for cells in sources for cell in cells):
         raise ValueError(f"`{source_name}` must be built: call it, or its `build`, first.")
     sizes = feature_sizes(targets, sources[0][0].kernel.shape[0])
@@ -95,6 +103,21 @@ def _copy(source_name, source, target_name, target):
     for source_cell, target_cell, _ in pairs:
         kernel, recurrent_kernel, *bias = source_cell.get_weights()
         assign_weights(target_cell, kernel, recurrent_kernel, bias[0] if bias else None)
+
+
+def _read_backwards(layer, backwards=False) -> list[bool]:
+    """For each layer of depth, whether it, or its forward cell, reads the inputs from their end.
+
+    The outputs of a layer that does so are in the order in which it made them: for the layers
+    above it, the sequence is turned round.
+    """
+    if isinstance(layer, list | tuple):
+        orders = []
+        for each in layer:
+            orders += _read_backwards(each, backwards)
+            backwards ^= getattr(each, "go_backwards", False)
+        return orders
+    return [backwards ^ getattr(layer, "go_backwards", False)] * len(cells_by_layer("", layer))
 
 
 def _properties(cell):

@@ -21,6 +21,7 @@ def load_torch_weights(layer: keras.Layer, state_dict: Mapping) -> None:
     two biases. The weights are transposed, a GRU's blocks r, z, n become z, r, h, and the two
     biases of an RNN or LSTM are added. A network without biases leaves zeros. Whether an
     `nn.RNN` applies tanh or relu is not in its state dict: give the cell the same `activation`.
+    A layer with `go_backwards` gives what the network gives on the reversed sequence.
 
     Args:
         layer: a `tfseq.RNN`, a `RecurrentStack`, or a cell. It is built if need be.
