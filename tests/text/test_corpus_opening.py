@@ -24,7 +24,7 @@ def library(tmp_path):
         "a/z.md": b"z",
         "a/y.rst": b"y\n",
         "c.text": b"c\n",
-        "d.txt.gz": gzip.compress(b"d\n"),
+        "d.txt.gz": gzip.compress(b"d\n", mtime=0),
         "e.jsonl": json_line(text="e1", body="x").encode() + json_line(text="e2").encode(),
         "f.jsonl.gz": gzip.compress(json_line(text="f\n").encode()),
         "picture.png": b"\xff",
@@ -141,7 +141,7 @@ def test_a_directory_without_text(tmp_path):
     [
         ("text.txt", b""),
         ("text.txt", b"\xef\xbb\xbf"),
-        ("text.txt.gz", gzip.compress(b"")),
+        ("text.txt.gz", gzip.compress(b"", mtime=0)),
         ("rows.jsonl", b"\n\n"),
         ("rows.jsonl", b'{"text": ""}\n'),
     ],

@@ -123,6 +123,8 @@ class LanguageModel(keras.Model):
             dropout, dtype=self.dtype_policy, name="output_dropout"
         )
         self.build((None, None))
+        if self.embedding is None:
+            self._scale_one_hot_kernels()
 
     def build(self, input_shape):
         """Create all weights; the constructor has called this already."""
@@ -143,6 +145,16 @@ class LanguageModel(keras.Model):
             shape=(self.vocabulary_size,), initializer="zeros", name="output_bias"
         )
         self.built = True
+
+    def _scale_one_hot_kernels(self) -> None:
+        """Make up for the small variance of one-hot inputs.
+
+        An initializer such as Glorot's presumes components of variance 1. Those of a one-hot
+        vector have a mean square of 1 / V, so the kernel that reads it is multiplied by √V.
+        """
+        kernel = getattr(self.stack.rnns[0].cell, "kernel", None)
+        if kernel is not None:
+            kernel.assign(kernel * self.vocabulary_size**0.5)
 
     @property
     def hidden_size(self) -> int:
