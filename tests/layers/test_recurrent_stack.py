@@ -4,55 +4,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from stack_helpers import UNITS, assert_states_equal, by_hand, relu_cell, sequences, wide_cell
 
-from tfseq.cells import GRUCell, LSTMCell, SimpleRNNCell
+from tfseq.cells import LSTMCell
 from tfseq.layers import RNN, RecurrentStack
-
-UNITS = 4
-
-
-@keras.saving.register_keras_serializable(package="tests")
-def relu_cell(units):
-    return SimpleRNNCell(units, activation="relu")
-
-
-@keras.saving.register_keras_serializable(package="tests")
-def wide_cell(units):
-    """A cell whose output is not as wide as `units`."""
-    return GRUCell(3 * units, reset_after=False)
-
-
-def sequences(batch=3, steps=5, features=2, seed=0):
-    return np.random.default_rng(seed).normal(size=(batch, steps, features)).astype("float32")
-
-
-def by_hand(stack, x, mask=None):
-    """The same network of keras.layers.RNN, around the cells of the stack."""
-    directions = 2 if stack.bidirectional else 1
-    states = []
-    for i in range(stack.num_layers):
-        outputs = []
-        for rnn in stack.rnns[directions * i : directions * (i + 1)]:
-            layer = keras.layers.RNN(
-                rnn.cell,
-                return_sequences=True,
-                return_state=True,
-                go_backwards=rnn.go_backwards,
-                zero_output_for_mask=True,
-            )
-            y, *state = layer(x, mask=mask)
-            outputs.append(y[:, ::-1] if rnn.go_backwards else y)
-            states.append(state)
-        x = np.concatenate(outputs, axis=-1)
-    return x, states
-
-
-def assert_states_equal(ours, theirs, atol=1e-6):
-    assert len(ours) == len(theirs)
-    for a, b in zip(ours, theirs, strict=True):
-        a = a if isinstance(a, list) else [a]
-        for one, other in zip(a, b, strict=True):
-            np.testing.assert_allclose(one, other, rtol=1e-5, atol=atol)
 
 
 @pytest.mark.parametrize("masked", [False, True])
@@ -138,66 +93,6 @@ def test_dropout_lies_between_layers_and_not_after_the_last():
     np.testing.assert_array_equal(plain, outputs)
 
 
-def test_sequential_model_trains_with_masks():
-    x = sequences(8)
-    x[0, 3:] = 0
-    model = keras.Sequential(
-        [
-            keras.Input((None, 2)),
-            keras.layers.Masking(),
-            RecurrentStack("gru", UNITS, 2, bidirectional=True, dropout=0.2, return_state=False),
-            keras.layers.Dense(1),
-        ]
-    )
-    model.compile(keras.optimizers.Adam(0.05), "mse", jit_compile=False)
-    losses = model.fit(x, x[:, :, :1], epochs=5, verbose=0).history["loss"]
-    assert losses[-1] < losses[0]
-    # The padded end of row 0 is masked: without it, the real steps come out the same.
-    short, whole = model(x[:1, :3]), model(x)
-    np.testing.assert_allclose(whole[0, :3], short[0], rtol=1e-4, atol=1e-6)
-
-
-@pytest.mark.parametrize("cell_type", ["lstm", relu_cell, wide_cell])
-def test_functional_model_round_trip(cell_type, tmp_path):
-    inputs = keras.Input((None, 2))
-    stack = RecurrentStack(cell_type, UNITS, 2, bidirectional=True, dropout=0.1)
-    outputs, states = stack(inputs)
-    model = keras.Model(inputs, [outputs, states])
-    assert model.output[0].shape == (None, None, 24 if cell_type is wide_cell else 8)
-    model.save(tmp_path / "model.keras")
-    loaded = keras.models.load_model(tmp_path / "model.keras")
-    copy = loaded.layers[1]
-    assert copy.get_config() == stack.get_config()
-    assert copy.cell_type == cell_type
-    x = sequences()
-    for a, b in zip(tf.nest.flatten(loaded(x)), tf.nest.flatten(model(x)), strict=True):
-        np.testing.assert_array_equal(a, b)
-
-
-def test_symbolic_states_and_the_mask_of_an_embedding(tmp_path):
-    ids = keras.Input((None,), dtype="int32")
-    given = [[keras.Input((UNITS,)), keras.Input((UNITS,))] for _ in range(2)]
-    embedding = keras.layers.Embedding(5, 2, mask_zero=True)
-    stack = RecurrentStack("lstm", UNITS, 2)
-    model = keras.Model([ids, given], stack(embedding(ids), initial_state=given))
-    model.save(tmp_path / "model.keras")
-    loaded = keras.models.load_model(tmp_path / "model.keras")
-    batch, states = np.array([[3, 1, 0], [2, 4, 1]]), [[np.full((2, UNITS), 0.5)] * 2] * 2
-    outputs, final = loaded([batch, states])
-    expected, expected_final = stack(
-        embedding(batch), initial_state=states, mask=np.array([[1, 1, 0], [1, 1, 1]], bool)
-    )
-    np.testing.assert_array_equal(outputs, expected)
-    np.testing.assert_array_equal(outputs[0, 2], np.zeros(UNITS))
-    assert_states_equal(final, expected_final, atol=0)
-
-
-def test_unregistered_cell_type_cannot_be_saved():
-    stack = RecurrentStack(lambda units: GRUCell(units), UNITS)
-    with pytest.raises(ValueError, match=r"`cell_type` must be registered .*Received: cell_type="):
-        stack.get_config()
-
-
 def test_mixed_precision():
     x = sequences()
     full = RecurrentStack("lstm", UNITS, 2, bidirectional=True)
@@ -224,40 +119,6 @@ def test_backwards_stack_reads_the_reversed_sequence():
     np.testing.assert_array_equal(backward.compute_mask(x, tf.constant(mask)), mask[:, ::-1])
 
 
-def test_inside_bidirectional_of_keras():
-    both = keras.layers.Bidirectional(RecurrentStack("gru", UNITS, 2, return_state=False))
-    x = sequences()
-    outputs = both(x)
-    forward, _ = by_hand(both.forward_layer, x)
-    backward, _ = by_hand(both.backward_layer, x[:, ::-1])
-    expected = np.concatenate([forward, backward[:, ::-1]], axis=-1)
-    np.testing.assert_allclose(outputs, expected, rtol=1e-5, atol=1e-6)
-
-
-def test_inside_bidirectional_of_keras_in_a_functional_model(tmp_path):
-    """With the states, which is the default, with given ones, and after a round trip."""
-    inputs = keras.Input((None, 2))
-    both = keras.layers.Bidirectional(RecurrentStack("lstm", UNITS, 2))
-    outputs, forward, backward = both(inputs)
-    assert outputs.shape == (None, None, 2 * UNITS)
-    assert [[s.shape for s in pair] for pair in backward] == [[(None, UNITS)] * 2] * 2
-    model = keras.Model(inputs, [outputs, forward, backward])
-    model.save(tmp_path / "model.keras")
-    loaded = keras.models.load_model(tmp_path / "model.keras")
-
-    x = sequences()
-    y, f = both.forward_layer(x)
-    y_back, b = both.backward_layer(x)
-    expected = [np.concatenate([y, y_back[:, ::-1]], axis=-1), f, b]
-    for found in (
-        model(x),
-        loaded(x),
-        both(x, initial_state=both.forward_layer.get_initial_state(3) * 2),
-    ):
-        for ours, theirs in zip(tf.nest.flatten(found), tf.nest.flatten(expected), strict=True):
-            np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
-
-
 @pytest.mark.parametrize("cell_type", ["gru", "lstm", wide_cell])
 @pytest.mark.parametrize("return_state", [True, False])
 def test_output_shape_is_that_of_the_outputs(cell_type, return_state):
@@ -265,36 +126,6 @@ def test_output_shape_is_that_of_the_outputs(cell_type, return_state):
     shapes = stack.compute_output_shape((3, 5, 2))
     found = tf.nest.map_structure(lambda t: t.shape, stack(sequences()))
     assert str(tf.nest.map_structure(tuple, found)) == str(shapes)
-
-
-def test_stateful_stack_goes_on_where_it_stopped():
-    stack = RecurrentStack("lstm", UNITS, 2, stateful=True, return_state=False)
-    assert stack.states is None
-    x = sequences(steps=6)
-    whole = stack(x)
-    assert [[s.shape for s in pair] for pair in stack.states] == [[(3, UNITS)] * 2] * 2
-    stack.reset_state()
-    parts = [stack(x[:, :2]), stack(x[:, 2:])]
-    np.testing.assert_allclose(np.concatenate(parts, axis=1), whole, rtol=1e-5, atol=1e-6)
-
-
-def test_training_compiled_equals_training_that_is_not():
-    x, losses, weights = sequences(8), [], None
-    for jit_compile in (False, True):
-        model = keras.Sequential(
-            [
-                keras.Input((5, 2)),
-                RecurrentStack("lstm", UNITS, 2, return_state=False),
-                keras.layers.Dense(1),
-            ]
-        )
-        weights = weights or model.get_weights()
-        model.set_weights(weights)
-        model.compile(keras.optimizers.SGD(0.1), "mse", jit_compile=jit_compile)
-        history = model.fit(x, x[:, :, :1], epochs=3, shuffle=False, verbose=0).history
-        losses.append(history["loss"])
-    assert losses[0][0] > losses[0][1] > losses[0][2]
-    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-5)
 
 
 @pytest.mark.parametrize("cell_type", ["rnn", "gru", "lstm", wide_cell])
