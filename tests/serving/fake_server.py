@@ -99,9 +99,14 @@ def _check(backend, place, signature):
 
 
 def _rest_predict(backend, place, data):
+    _check(backend, place, json.loads(data).get("signature_name", "serving_default"))
+    return rest_predict(backend, data)
+
+
+def rest_predict(backend, data):
+    """The body of the answer to the body of a request."""
     body = json.loads(data)
     signature = body.get("signature_name", "serving_default")
-    _check(backend, place, signature)
     known = backend.exported.signatures[signature]["inputs"]
     if set(body["inputs"]) != set(known):
         raise RefusalError("INVALID_ARGUMENT", f"inputs must be {sorted(known)}")
