@@ -71,6 +71,22 @@ class LoaderProcess:
         request = {"model": str(directory), "signature": signature, "inputs": tensors}
         return self._ask({**request, "repeat": repeat})["seconds"]
 
+    def soak(self, directory, requests, num_threads: int, seconds: float) -> dict:
+        """Run requests, pairs of signature and inputs, in many sessions at once.
+
+        Returns:
+            `count` of answers, `errors`, and `resident`: megabytes at every second.
+        """
+        requests = [
+            {
+                "signature": signature,
+                "inputs": {name: _to_json(np.asarray(value)) for name, value in inputs.items()},
+            }
+            for signature, inputs in requests
+        ]
+        order = {"requests": requests, "num_threads": num_threads, "seconds": seconds}
+        return self._ask({"model": str(directory), "soak": order})
+
     def close(self) -> None:
         """End the process. Raises RuntimeError if it ended badly."""
         self._child.stdin.close()

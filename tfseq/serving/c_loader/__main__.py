@@ -10,6 +10,8 @@ default), loads TensorFlow Text's op libraries (they are linked into the server)
 Requests: {"load": directory} -> {"signatures": {name: {"inputs": ..., "outputs": ...}}};
 {"model": directory, "signature": name, "inputs": {name: tensor}, "repeat": number} ->
 {"outputs": {name: tensor}, "seconds": [...]} or {"error": message, "code": number}.
+{"model": directory, "soak": {"requests": [...], "num_threads": number, "seconds": number}} ->
+{"count": number, "errors": [...], "resident": [...]}; see `soak.py`.
 A tensor is {"dtype", "shape", "values"}, strings in base64.
 """
 
@@ -26,11 +28,11 @@ def _import_siblings():
         "c_loader", directory / "__init__.py", submodule_search_locations=[str(directory)]
     )
     sys.modules["c_loader"] = importlib.util.module_from_spec(spec)
-    return importlib.import_module("c_loader.c_api")
+    return importlib.import_module("c_loader.c_api"), importlib.import_module("c_loader.soak")
 
 
 def main() -> None:
-    c_api = _import_siblings()
+    c_api, soak = _import_siblings()
     api = c_api.CApi()
     models = {}
     for line in sys.stdin:
@@ -40,6 +42,8 @@ def main() -> None:
                 directory = request["load"]
                 models[directory] = c_api.SavedModel(api, directory)
                 answer = {"signatures": models[directory].signatures}
+            elif "soak" in request:
+                answer = soak.soak(models[request["model"]], **request["soak"])
             else:
                 model = models[request["model"]]
                 outputs, seconds = model.run(
