@@ -180,3 +180,35 @@ def test_states_that_do_not_fit():
 
 def test_public_name():
     assert tfseq.LanguageModel is LanguageModel
+
+
+@keras.saving.register_keras_serializable("tests")
+class DoubledCell(tfseq.SimpleRNNCell):
+    """Puts out its state twice over."""
+
+    def __init__(self, units, **kwargs):
+        super().__init__(units, **kwargs)
+        self.output_size = 2 * units
+
+    def call(self, inputs, states, training=None):
+        output, states = super().call(inputs, states, training=training)
+        return keras.ops.concatenate([output, output], axis=-1), states
+
+
+def test_a_cell_whose_output_is_wider_than_its_state():
+    model = tfseq.LanguageModel(5, cell=DoubledCell, units=3)
+    assert model.hidden_size == 6
+    assert model(np.zeros([2, 4], "int32")).shape == (2, 4, 5)
+    with pytest.raises(ValueError, match="Received: output size 6, embedding_size=3"):
+        tfseq.LanguageModel(5, cell=DoubledCell, units=3, embedding_size=3, tie_embeddings=True)
+
+
+def test_ids_of_another_rank_are_named():
+    with pytest.raises(ValueError, match=r"`ids` must have the shape \[B, T\]"):
+        tfseq.LanguageModel(5, units=3)(np.zeros([4], "int32"))
+
+
+def test_one_hot_inputs_give_projections_of_the_variance_that_glorot_presumes():
+    kernel = tfseq.LanguageModel(50, cell="lstm", units=100).stack.rnns[0].cell.kernel.numpy()
+    # Glorot: Var(w) = 2 / (fan_in + fan_out); x W has fan_in terms of unit variance.
+    assert np.var(kernel) == pytest.approx(50 * 2 / (50 + 400), rel=0.05)

@@ -95,8 +95,6 @@ class LanguageModel(keras.Model):
         self.vocabulary_size = vocabulary_size
         self.cell = cell
         self.units = units
-        self.num_layers = num_layers
-        self.dropout = dropout
         self.embedding_size = embedding_size
         self.tie_embeddings = tie_embeddings
         self.supports_masking = True
@@ -116,6 +114,8 @@ class LanguageModel(keras.Model):
         self.stack = RecurrentStack(
             cell, units, num_layers, dropout=dropout, dtype=self.dtype_policy, name="stack"
         )
+        self.num_layers = self.stack.num_layers
+        self.dropout = self.stack.dropout
         self.input_dropout = keras.layers.Dropout(
             dropout, dtype=self.dtype_policy, name="input_dropout"
         )
@@ -135,6 +135,11 @@ class LanguageModel(keras.Model):
             self.embedding.build(input_shape)
             features = self.embedding_size
         self.stack.build((None, None, features))
+        if self.tie_embeddings and self.hidden_size != self.embedding_size:
+            raise ValueError(
+                "`tie_embeddings` needs cells whose output is as wide as the embedding table. "
+                f"Received: output size {self.hidden_size}, embedding_size={self.embedding_size}."
+            )
         if not self.tie_embeddings:
             self.output_kernel = self.add_weight(
                 shape=(self.hidden_size, self.vocabulary_size),
@@ -158,8 +163,8 @@ class LanguageModel(keras.Model):
 
     @property
     def hidden_size(self) -> int:
-        """Size D of the vectors that the output layer reads."""
-        return self.units
+        """Size D of the vectors that the output layer reads; `units` for tfseq's own cells."""
+        return self.stack.rnns[-1].cell.output_size
 
     def call(self, ids, states=None, return_states=False, mask=None, training=None):
         hidden, states = self.hidden(ids, states, mask=mask, training=training)
@@ -168,6 +173,8 @@ class LanguageModel(keras.Model):
 
     def hidden(self, ids, states=None, mask=None, training=None):
         """Run the stack: ids int `[B, T]` -> (H float `[B, T, D]`, states)."""
+        if len(ids.shape) != 2:
+            raise ValueError(f"`ids` must have the shape [B, T]. Received: {tuple(ids.shape)}.")
         inputs = self.input_dropout(self._embed(ids), training=training)
         outputs, states = self.stack(inputs, initial_state=states, mask=mask, training=training)
         return self.output_dropout(outputs, training=training), states
