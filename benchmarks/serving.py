@@ -1,0 +1,223 @@
+"""An export's requests through TensorFlow's C API, beside loops of calls from Python.
+
+    python benchmarks/serving.py
+    python benchmarks/serving.py --export exported/python_docs_gru/1 --soak-seconds 60
+
+Latency of `next_token` and `score` (64 characters in) and of `generate` (100 characters out), batch
+1, 8 and 32, with no Python inside a request. The same model, `generate`'s work, as (a) TensorFlow's
+text-generation tutorial does it, one call of a `tf.function` for each character, and (b) PyTorch,
+one call of `torch.nn.GRU` for each character, if PyTorch is there. The ways take turns in one run;
+look at the ratios. Then eight sessions at once, and the process's memory as they go on.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+import tensorflow as tf
+
+import tfseq
+from tfseq.serving import export_language_model
+from tfseq.serving.loader_process import LoaderProcess
+from tfseq.serving.warm_up import replay
+
+NEW_CHARACTERS = 100
+PROMPT = "The value of the object is a sequence of characters that begins "  # 64 characters
+
+
+def generate_inputs(batch_size: int) -> dict:
+    """Inputs of `generate`: the tutorial's way of sampling, at temperature 1."""
+    columns = {"temperature": np.float32(1), "top_k": np.int32(0), "top_p": np.float32(1)}
+    return {
+        "prompt": [PROMPT[:3]] * batch_size,
+        "max_new_tokens": np.full(batch_size, NEW_CHARACTERS, "int32"),
+        **{name: np.full(batch_size, value) for name, value in columns.items()},
+        "seed": np.arange(batch_size),
+    }
+
+
+def tutorial_loop(model, vocabulary):
+    """As in https://www.tensorflow.org/text/tutorials/text_generation: a call for a character."""
+    ids_from_chars = tf.keras.layers.StringLookup(vocabulary=list(vocabulary.tokens[1:]))
+    chars_from_ids = tf.keras.layers.StringLookup(
+        vocabulary=ids_from_chars.get_vocabulary(), invert=True
+    )
+    mask = tf.sparse.to_dense(
+        tf.SparseTensor([[0]], [-float("inf")], [len(ids_from_chars.get_vocabulary())])
+    )
+
+    @tf.function
+    def one_step(inputs, states=None):
+        characters = tf.strings.unicode_split(inputs, "UTF-8")
+        ids = tf.cast(ids_from_chars(characters).to_tensor(), tf.int32)
+        logits, states = model(ids, states, return_states=True)
+        logits = logits[:, -1, :] / 1.0 + mask
+        ids = tf.squeeze(tf.random.categorical(logits, num_samples=1), axis=-1)
+        return chars_from_ids(ids), states
+
+    def generate(batch_size):
+        states, following = None, tf.constant([PROMPT[:3]] * batch_size)
+        result = [following]
+        for _ in range(NEW_CHARACTERS):
+            following, states = one_step(following, states)
+            result.append(following)
+        return tf.strings.join(result).numpy()
+
+    return generate
+
+
+def torch_loop(model, vocabulary):
+    """`torch.nn` with the same weights and a Python loop; None without PyTorch."""
+    try:
+        import torch
+    except ImportError:
+        return None
+    torch.set_num_threads(os.cpu_count())
+    size, units = len(vocabulary), model.units
+    gru = torch.nn.GRU(size, units, batch_first=True)
+    output = torch.nn.Linear(units, size)
+    stack_weights = tfseq.interop.torch_state_dict(model.stack)
+    gru.load_state_dict({k: torch.tensor(np.asarray(v)) for k, v in stack_weights.items()})
+    with torch.no_grad():
+        output.weight.copy_(torch.tensor(np.asarray(model.output_kernel.value).T))
+        output.bias.copy_(torch.tensor(np.asarray(model.output_bias.value)))
+    ids = {token: number for number, token in enumerate(vocabulary.tokens)}
+    prompt = torch.tensor([[ids[c] for c in PROMPT[:3]]])
+
+    @torch.inference_mode()
+    def generate(batch_size):
+        following, state, rows = prompt.repeat(batch_size, 1), None, []
+        for _ in range(NEW_CHARACTERS):
+            one_hot = torch.nn.functional.one_hot(following, size).float()
+            hidden, state = gru(one_hot, state)
+            logits = output(hidden[:, -1])
+            logits[:, 0] = -float("inf")
+            following = torch.multinomial(torch.softmax(logits, dim=-1), 1)
+            rows.append(following)
+        picked = torch.cat(rows, dim=1).tolist()
+        return ["".join(vocabulary.tokens[i] for i in row) for row in picked]
+
+    return generate
+
+
+def percentiles(seconds: list[float]) -> str:
+    p50, p99 = np.percentile(seconds, [50, 99]) * 1000
+    return f"{p50:8.1f} {p99:8.1f}"
+
+
+def load_export(path: Path):
+    """The model of an export, from the weights in it, and its vocabulary."""
+    card = json.loads((path / "assets.extra" / "model_card.json").read_text())
+    config = card["model"]
+    if config["cell"] != "gru" or config["num_layers"] != 1 or config["embedding_size"]:
+        raise SystemExit(f"{path} is not a GRU of one layer on one-hot characters.")
+    model = tfseq.LanguageModel.from_config(config)
+    weights = tf.saved_model.load(str(path)).weights
+    for variable, value in zip(model.weights, weights, strict=True):
+        variable.assign(value)
+    return model, tfseq.Vocabulary.load(path / "assets" / "vocabulary.txt")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--export", type=Path, help="a GRU of one layer; left out: untrained")
+    parser.add_argument("--units", type=int, default=256, help="of the untrained one")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--requests", type=int, default=100, help="for each latency")
+    parser.add_argument("--soak-seconds", type=float, default=60)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as directory, LoaderProcess() as loader:
+        if options.export:
+            path = options.export
+            model, vocabulary = load_export(path)
+        else:
+            vocabulary = tfseq.Vocabulary([chr(code) for code in range(32, 127)] + ["\n"])
+            model = tfseq.LanguageModel(len(vocabulary), units=options.units)
+            path = export_language_model(model, tfseq.CharTokenizer(), vocabulary, directory)
+        print(f"{model.units} units, {len(vocabulary)} symbols, {os.cpu_count()} cores\n")
+        start = time.perf_counter()
+        count = replay(path, loader)
+        print(f"load and {count} warm-up requests  {time.perf_counter() - start:.2f} s\n")
+        latencies(loader, path, options.requests)
+        ways = {"(a) tutorial": tutorial_loop(model, vocabulary)}
+        torch = torch_loop(model, vocabulary)
+        if torch:
+            ways["(b) torch"] = torch
+        throughput(loader, path, ways, options.rounds)
+        soak(loader, path, options.soak_seconds)
+
+
+def latencies(loader: LoaderProcess, path: Path, requests: int) -> None:
+    """Print p50 and p99 of single requests."""
+    print("milliseconds          batch      p50      p99")
+    for batch_size in (1, 8, 32):
+        calls = {
+            "next_token": {"prompt": [PROMPT] * batch_size},
+            "score": {"text": [PROMPT] * batch_size},
+            "generate": generate_inputs(batch_size),
+        }
+        for name, inputs in calls.items():
+            loader.time(path, name, 5, **inputs)
+            seconds = loader.time(path, name, requests, **inputs)
+            print(f"{name:20} {batch_size:6} {percentiles(seconds)}")
+    print()
+
+
+def throughput(loader: LoaderProcess, path: Path, ways: dict, rounds: int) -> None:
+    """Print characters per second of `generate` and of the loops, taking turns."""
+    print("generate, characters per second (median of rounds), and how many times each loop")
+    for batch_size in (1, 32):
+        inputs = generate_inputs(batch_size)
+        seconds = {"C API": [], **{name: [] for name in ways}}
+        for way in ways.values():
+            way(batch_size)
+        for _ in range(rounds):
+            seconds["C API"] += loader.time(path, "generate", 1, **inputs)
+            for name, way in ways.items():
+                start = time.perf_counter()
+                way(batch_size)
+                seconds[name].append(time.perf_counter() - start)
+        medians = {name: statistics.median(values) for name, values in seconds.items()}
+        for name, median in medians.items():
+            rate = batch_size * NEW_CHARACTERS / median
+            ratio = f"{median / medians['C API']:6.1f}x" if name != "C API" else ""
+            print(f"  batch {batch_size:3}  {name:14} {rate:10,.0f} {ratio}")
+    print()
+
+
+def soak(loader: LoaderProcess, path: Path, seconds: float) -> None:
+    """Print what eight sessions at once do for some time."""
+    work = []
+    for batch_size in (1, 4):
+        work += [
+            ("generate", generate_inputs(batch_size)),
+            ("score", {"text": [PROMPT * 4] * batch_size}),
+            ("next_token", {"prompt": [PROMPT] * batch_size}),
+            (
+                "beam_search",
+                {
+                    "prompt": [PROMPT] * batch_size,
+                    "max_new_tokens": np.full(batch_size, 30, "int32"),
+                },
+            ),
+            ("encode", {"text": [PROMPT * 9] * batch_size}),
+        ]
+    loader.soak(path, work, num_threads=8, seconds=min(seconds, 10))
+    outcome = loader.soak(path, work, num_threads=8, seconds=seconds)
+    first, last = outcome["resident"][0], outcome["resident"][-1]
+    print(f"8 sessions for {seconds:.0f} s: {outcome['count']:,} answers, ", end="")
+    print(f"{len(outcome['errors'])} errors; ", end="")
+    print(f"resident {first:.0f} MB after warm-up, {last:.0f} MB at the end ({last / first:.3f})")
+    for error in outcome["errors"]:
+        print(error)
+
+
+if __name__ == "__main__":
+    main()
