@@ -7,6 +7,9 @@ from tfseq.generation.random_numbers import uniform_draws
 from tfseq.generation.sampling import sample
 from tfseq.models import LanguageModel
 
+# Steps that one turn of the decoding loop takes. A turn costs as much as half a step of a small
+# model, for the loop alone.
+_STEPS_A_TURN = 4
 # Steps of a prompt that are in memory at once: [B, 128, units] and the layers' temporaries.
 _BLOCK_STEPS = 128
 
@@ -87,31 +90,29 @@ def decode(
         own log probability of them (natural, at temperature 1, over all symbols), float32 [B].
     """
     width = tf.maximum(tf.reduce_max(max_new_tokens), 0)
-    num_steps = tf.maximum(width, 1)  # An array without entries could not be stacked.
+    num_turns = tf.maximum(-(-width // _STEPS_A_TURN), 1)
+    num_steps = num_turns * _STEPS_A_TURN
     uniforms = uniform_draws(seed, num_steps)
     penalty = unknown_penalty(model.vocabulary_size, allow_unknown)
     logits, initial = read_prompt(model, ids, lengths)
     invariants = [tf.TensorShape([None, s.shape[-1]]) for s in tf.nest.flatten(initial)]
 
-    def step(t, logits, states, new_ids, log_probability):
-        chosen = sample(logits + penalty, uniforms[t], temperature, top_k, top_p)
-        active = t < max_new_tokens
-        chosen_log_probability = -tf.nn.sparse_softmax_cross_entropy_with_logits(chosen, logits)
-        log_probability += tf.where(active, chosen_log_probability, 0.0)
-        new_ids = new_ids.write(t, tf.where(active, chosen, 0))
-        logits, states = model.step(chosen, tf.nest.pack_sequence_as(initial, states))
-        return (
-            t + 1,
-            tf.cast(logits, tf.float32),
-            tf.nest.flatten(states),
-            new_ids,
-            log_probability,
-        )
+    def turn(t, logits, states, new_ids, log_probability):
+        for _ in range(_STEPS_A_TURN):
+            chosen = sample(logits + penalty, uniforms[t], temperature, top_k, top_p)
+            active = t < max_new_tokens
+            chosen_log_probability = -tf.nn.sparse_softmax_cross_entropy_with_logits(chosen, logits)
+            log_probability += tf.where(active, chosen_log_probability, 0.0)
+            new_ids = new_ids.write(t, tf.where(active, chosen, 0))
+            logits, states = model.step(chosen, tf.nest.pack_sequence_as(initial, states))
+            logits, states = tf.cast(logits, tf.float32), tf.nest.flatten(states)
+            t += 1
+        return t, logits, states, new_ids, log_probability
 
     new_ids = tf.TensorArray(tf.int32, size=num_steps, element_shape=[None])
     _, _, _, new_ids, log_probability = tf.while_loop(
         lambda t, *_: t < num_steps,
-        step,
+        turn,
         (0, logits, tf.nest.flatten(initial), new_ids, tf.zeros_like(logits[:, 0])),
         shape_invariants=(
             tf.TensorShape([]),
