@@ -135,6 +135,14 @@ def test_arguments():
         Client("localhost:1", "language", protocol="rest", timeout=0)
 
 
+def test_numbers_that_no_request_can_hold():
+    with (
+        Client("localhost:1", "language", protocol="rest") as client,
+        pytest.raises(tfseq.InputError, match="Numbers must fit in int32"),
+    ):
+        client.generate("a", 9999999999)
+
+
 def test_a_rest_client_loads_no_tensorflow():
     code = (
         "import sys; from tfseq.serving import Client; Client('localhost:1', 'm', protocol='rest');"

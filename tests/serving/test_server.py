@@ -2,7 +2,7 @@
 
 The real server's address is in TFSEQ_SERVING_ADDRESS (HOST:PORT of gRPC), REST's in
 TFSEQ_SERVING_REST_ADDRESS (left out: port 8501 of that host), the model's name in
-TFSEQ_SERVING_MODEL (left out: python_docs_gru).
+TFSEQ_SERVING_MODEL (left out: python_docs_gru). These alone: `pytest -m server -n 0`.
 """
 
 import itertools
@@ -30,8 +30,9 @@ HOSTILE = [
 @pytest.fixture(
     scope="module",
     params=[
-        *["grpc-loopback-char", "grpc-loopback-word", "grpc-real"],
-        *["rest-loopback-char", "rest-loopback-word", "rest-real"],
+        *["grpc-loopback-char", "grpc-loopback-word", "rest-loopback-char", "rest-loopback-word"],
+        pytest.param("grpc-real", marks=pytest.mark.server),
+        pytest.param("rest-real", marks=pytest.mark.server),
     ],
 )
 def client(request, exported):

@@ -203,7 +203,10 @@ def _strings(texts: Texts) -> np.ndarray:
 
 
 def _numbers(value, dtype: str, rows: np.ndarray) -> np.ndarray:
-    values = np.asarray(value, dtype)
+    try:
+        values = np.asarray(value, dtype)
+    except OverflowError as error:
+        raise InputError(f"Numbers must fit in {dtype}. Received: {value!r}.") from error
     return np.full(len(rows), values) if values.ndim == 0 else values
 
 
