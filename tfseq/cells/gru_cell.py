@@ -89,7 +89,7 @@ class GRUCell(RecurrentCell):
         (h,) = self.previous_states(inputs, states)
         σ, φ = self.recurrent_activation, self.activation
 
-        x = ops.matmul(inputs, self.kernel)
+        x = self.project(inputs)
         if self.use_bias:
             x = x + (self.bias[0] if self.reset_after else self.bias)
         x_z, x_r, x_h = ops.split(x, 3, axis=-1)

@@ -91,7 +91,7 @@ class LSTMCell(RecurrentCell):
         h, c = self.previous_states(inputs, states)
         σ, φ = self.recurrent_activation, self.activation
 
-        a = ops.matmul(inputs, self.kernel) + ops.matmul(h, self.recurrent_kernel)
+        a = self.project(inputs) + ops.matmul(h, self.recurrent_kernel)
         if self.use_bias:
             a = a + self.bias
         i, f, candidate, o = ops.split(a, 4, axis=-1)

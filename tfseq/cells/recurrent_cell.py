@@ -96,6 +96,12 @@ class RecurrentCell(keras.layers.Layer):
         sizes = [self.state_size] if isinstance(self.state_size, int) else self.state_size
         return [ops.zeros((batch_size, size), dtype=self.compute_dtype) for size in sizes]
 
+    def project(self, inputs):
+        """X_t W_x. Integers `[batch]` stand for one-hot rows: their products are rows of W_x."""
+        if len(inputs.shape) == 1:
+            return ops.take(self.kernel, inputs, axis=0)
+        return ops.matmul(inputs, self.kernel)
+
     def previous_states(self, inputs, states) -> list:
         """The states of the step before, as a list, once they and `inputs` have been checked.
 
@@ -110,7 +116,8 @@ class RecurrentCell(keras.layers.Layer):
                 f"`states` of {type(self).__name__} must hold {self.num_states} tensor(s). "
                 f"Received: {len(states)}."
             )
-        self._check_shape("inputs", inputs, self.kernel.shape[0])
+        if not self._are_indices(inputs):
+            self._check_shape("inputs", inputs, self.kernel.shape[0])
         for state in states:
             self._check_shape("states", state, self.units)
             if None not in (batch := (inputs.shape[0], state.shape[0])) and batch[0] != batch[1]:
@@ -119,6 +126,10 @@ class RecurrentCell(keras.layers.Layer):
                     f"{batch[0]}. Received: shape={tuple(state.shape)}."
                 )
         return states
+
+    @staticmethod
+    def _are_indices(inputs) -> bool:
+        return len(getattr(inputs, "shape", ())) == 1 and "int" in str(inputs.dtype)
 
     def _check_shape(self, argument, tensor, columns):
         shape = getattr(tensor, "shape", None)

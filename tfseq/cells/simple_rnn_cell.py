@@ -45,7 +45,7 @@ class SimpleRNNCell(RecurrentCell):
 
     def call(self, inputs, states, training=None):
         (h,) = self.previous_states(inputs, states)
-        z = ops.matmul(inputs, self.kernel) + ops.matmul(h, self.recurrent_kernel)
+        z = self.project(inputs) + ops.matmul(h, self.recurrent_kernel)
         if self.use_bias:
             z = z + self.bias
         h = self.activation(z)

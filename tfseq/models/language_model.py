@@ -191,7 +191,10 @@ class LanguageModel(keras.Model):
 
     def step(self, ids, states):
         """One step without a loop: ids int `[B]`, states -> (logits `[B, V]`, states)."""
-        outputs, states = self.stack.step(self._embed(ids), states)
+        # A row of the kernel for an id is what the product with its one-hot vector comes to.
+        looked_up = self.embedding is None and self.cell in tuple(CELL_TYPES)
+        inputs = ids if looked_up else self._embed(ids)
+        outputs, states = self.stack.step(inputs, states)
         return self.logits(outputs), states
 
     def initial_states(self, batch_size):
