@@ -29,7 +29,7 @@ def main(options: TrainingOptions) -> None:
     metrics = job.fit(sample)
     print(f"\n{job.result(metrics)}\n\n{sample(400)}\n")
     print(f"run       {job.directory.path}")
-    if options.export:
+    if options.export and job.new_steps:
         trained = job.trained()
         path = export_language_model(
             trained.model,

@@ -157,7 +157,10 @@ def test_configuration_file_words_and_jsonl(place):
             }
         )
     )
-    script("train_language_model", "--config=config.json", "--units=6", cwd=place)
+    done = script(
+        "train_language_model", "--config=config.json", "--units=6", "--verbose=bar", cwd=place
+    )
+    assert "gradient_norm" in done.stdout  # the progress bar
     saved = json.loads((place / "words" / "config.json").read_text())
     assert (saved["units"], saved["cell"], saved["num_steps"]) == (6, "lstm", 8)
     assert not (place / "exported" / "words").exists()
@@ -201,12 +204,21 @@ BAD = {
     "invalid UTF-8": (["--corpus=latin.txt"], "latin.txt is not valid UTF-8"),
     "too short": (["--corpus=short.txt"], "needs at least 1,121 tokens. Received: 10 tokens"),
     "unknown cell": (["--cell=transformer"], "transformer"),
-    "negative units": (["--units=-3"], "`--units` must be a positive integer. Received: -3"),
+    "negative units": (
+        ["--units=-3"],
+        "`--units` must be a positive integer, at most 65536. Received: -3",
+    ),
     "dropout": (["--dropout=1.7"], "`--dropout` must be at least 0 and less than 1"),
     "run directory": (["--corpus=text.txt", "--run-dir=empty.txt/run"], "is not a directory"),
     "export directory": (["--corpus=text.txt", "--export-dir=empty.txt"], "not a directory"),
     "unknown key": (["--config=key.json"], "unknown key 'unit'. Did you mean 'units'?"),
-    "wrong type": (["--config=type.json"], "'units' must be a positive integer. Received: '8'"),
+    "wrong type": (
+        ["--config=type.json"],
+        "'units' must be a positive integer, at most 65536. Received: '8'",
+    ),
+    "only unknown symbols": (["--corpus=text.txt", "--max-vocabulary=1"], "<unk> alone"),
+    "too large": (["--units=100000000000"], "at most 65536"),
+    "long name": (["--corpus=text.txt", "--run-dir=" + "x" * 300], "name"),
     "resume of nothing": (["--resume", "--run-dir=nowhere"], "nowhere is not a run"),
 }
 
@@ -233,6 +245,31 @@ def test_bad_input_is_one_clear_error_and_leaves_nothing(case, bad_place):
     assert "Traceback" not in done.stderr
     assert len(done.stderr.splitlines()) <= 8
     assert snapshot(bad_place) == before
+
+
+def test_odd_names_of_runs_and_texts(place):
+    (place / "中文 $x^$.txt").write_bytes((place / "text.txt").read_bytes())
+    done = script("train_language_model", "--corpus=中文 $x^$.txt", "--epochs=1", *SMALL, cwd=place)
+    assert done.stderr == ""
+    again = script(
+        "train_language_model",
+        "--resume",
+        "--run-dir",
+        next((place / "runs").glob("中文*")),
+        cwd=place,
+    )
+    assert "the run is finished" in again.stdout
+    assert "exported" not in again.stdout
+
+
+def test_a_text_that_changed_is_not_measured_as_the_run_s_own(place):
+    text = place / "changing.txt"
+    text.write_bytes((place / "text.txt").read_bytes())
+    options = ["--corpus=changing.txt", "--run-dir=changing", "--epochs=1", "--no-export", *SMALL]
+    script("train_language_model", *options, cwd=place)
+    text.write_text(text.read_text().replace("light", "night"))
+    done = script("evaluate_language_model", "--run-dir=changing", cwd=place, expected=2)
+    assert "the text is not the one that the run" in done.stderr
 
 
 def test_export_of_a_run_without_weights(place):

@@ -1,5 +1,6 @@
 """What every script in `pipelines/` does around its job."""
 
+import io
 import os
 import sys
 import tempfile
@@ -23,10 +24,16 @@ def run(parse: Callable[[], Options], main: Callable[[Options], None]) -> None:
             wrong options are answered at once.
         main: the job.
     """
+    # A line is seen when it is printed, also in a pipe or a file, and a terminal that cannot
+    # show a character shows a question mark.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(line_buffering=True, errors="replace")
     try:
         options = parse()
         import_tensorflow()
         main(options)
+        sys.stdout.flush()
     except InputError as error:
         for line in str(error).splitlines():
             print(f"error: {line}", file=sys.stderr)

@@ -29,11 +29,18 @@ class Rule:
     holds: Callable[[Any], bool]
 
 
-PositiveInt = Annotated[int, Rule("a positive integer", lambda v: v >= 1)]
-CountOrZero = Annotated[int, Rule("zero or a positive integer", lambda v: v >= 0)]
-PositiveFloat = Annotated[float, Rule("a positive finite number", lambda v: 0 < v < float("inf"))]
+# Finite means: in float32. Integers are int32.
+PositiveInt = Annotated[int, Rule("a positive integer", lambda v: 1 <= v < 2**31)]
+CountOrZero = Annotated[int, Rule("zero or a positive integer", lambda v: 0 <= v < 2**31)]
+Size = Annotated[int, Rule("a positive integer, at most 65536", lambda v: 1 <= v <= 2**16)]
+SizeOrZero = Annotated[int, Rule("an integer from 0 to 65536", lambda v: 0 <= v <= 2**16)]
+PositiveFloat = Annotated[float, Rule("a positive finite number", lambda v: 0 < v < 3e38)]
 NonNegativeFloat = Annotated[
-    float, Rule("zero or a positive finite number", lambda v: 0 <= v < float("inf"))
+    float, Rule("zero or a positive finite number", lambda v: 0 <= v < 3e38)
+]
+Temperature = Annotated[float, Rule("a number from 0 to 100", lambda v: 0 <= v <= 100)]
+PathText = Annotated[
+    str, Rule("a path: not empty, without NUL", lambda v: bool(v) and "\0" not in v)
 ]
 Probability = Annotated[float, Rule("at least 0 and less than 1", lambda v: 0 <= v < 1)]
 Fraction = Annotated[float, Rule("above 0 and at most 1", lambda v: 0 < v <= 1)]
@@ -94,26 +101,33 @@ def find_option(arguments: Sequence[str], name: str) -> str | None:
     return found
 
 
-def read_options(options_type: type, path: str | os.PathLike) -> dict[str, Any]:
-    """Values by field name from a JSON file, types checked, unknown keys refused."""
+def read_options(
+    options_type: type, path: str | os.PathLike, what: str = "`--config` file"
+) -> dict[str, Any]:
+    """Values by field name from a JSON file, types checked, unknown keys refused.
+
+    Args:
+        options_type: the dataclass whose fields they are.
+        path: the file.
+        what: how an error calls the file.
+    """
     try:
-        values = json.loads(Path(path).read_text(encoding="utf-8"))
+        values = json.loads(Path(path).read_text(encoding="utf-8-sig"))
     except OSError as error:
-        raise InputError(f"`--config` file {path} cannot be read: {error.strerror}.") from error
-    except ValueError as error:
-        raise InputError(f"`--config` file {path} is not JSON: {error}.") from error
+        raise InputError(f"{what} {path} cannot be read: {error.strerror}.") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{what} {path} is not JSON: {error}.") from error
     if not isinstance(values, dict):
-        raise InputError(f"`--config` file {path} must hold one JSON object.")
+        raise InputError(f"{what} {path} must hold one JSON object.")
     fields = _fields(options_type)
     for key, value in values.items():
         if key not in fields:
             near = difflib.get_close_matches(key, fields, n=1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
-            raise InputError(f"`--config` file {path} has an unknown key {key!r}.{hint}")
+            raise InputError(f"{what} {path} has an unknown key {key!r}.{hint}")
         if not _has_type(value, fields[key]):
             raise InputError(
-                f"`--config` file {path}: {key!r} must be {_words(fields[key])}. "
-                f"Received: {value!r}."
+                f"{what} {path}: {key!r} must be {_words(fields[key])}. Received: {value!r}."
             )
     return values
 

@@ -163,6 +163,30 @@ def test_damaged_checkpoint_and_more_epochs(corpus, tmp_path):
     assert_same_run(run_dir, tmp_path / "whole")
 
 
+@pytest.mark.slow
+def test_a_run_that_grew_and_was_killed_grows_on(corpus, tmp_path):
+    """Killed after `--epochs` grew, a plain `--resume` goes to the new end, not to the old."""
+    train(corpus, tmp_path / "whole", *OPTIONS)
+    run_dir = tmp_path / "grown"
+    train(corpus, run_dir, *OPTIONS, "--epochs=1")
+    grow = ["--resume", "--epochs=3"]
+    assert train_and_kill(corpus, run_dir, after_some_steps(5, 0), *grow)
+    train(corpus, run_dir, "--resume")
+    assert_same_run(run_dir, tmp_path / "whole")
+
+
+def test_resume_refuses_another_text(corpus, tmp_path):
+    run_dir = tmp_path / "run"
+    assert train_and_kill(corpus, run_dir, lambda run_dir: (run_dir / "config.json").is_file())
+    another = tmp_path / "another.txt"
+    another.write_text(corpus.read_text().replace("light", "night"))
+    done = subprocess.run(
+        command(another, run_dir, "--resume"), capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 2
+    assert "the text is not the one that the run" in done.stderr
+
+
 def test_resume_refuses_another_configuration(corpus, tmp_path):
     run_dir = tmp_path / "run"
     train(corpus, run_dir, *OPTIONS, "--epochs=1")

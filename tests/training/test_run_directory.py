@@ -16,10 +16,9 @@ from tfseq.training.options import TrainingOptions
 from tfseq.training.run_directory import (
     HISTORY_COLUMNS,
     RunDirectory,
-    build_model,
     check_writable,
-    load_run,
 )
+from tfseq.training.trained_run import build_model, load_run
 
 OPTIONS = TrainingOptions(units=4, cell="lstm", embedding_size=3).with_defaults_filled()
 VOCABULARY = Vocabulary(["a", "b", "\n", "猫", "\\"])
@@ -28,7 +27,7 @@ VOCABULARY = Vocabulary(["a", "b", "\n", "猫", "\\"])
 @pytest.fixture
 def directory(tmp_path):
     directory = RunDirectory(tmp_path / "runs" / "egg")
-    directory.create(OPTIONS, VOCABULARY)
+    directory.create(OPTIONS, VOCABULARY, "digest")
     return directory
 
 
@@ -44,7 +43,11 @@ def trained(directory):
 
 def test_created_whole(directory):
     assert directory.name == "egg"
-    assert sorted(os.listdir(directory.path)) == ["config.json", "vocabulary.txt"]
+    assert sorted(os.listdir(directory.path)) == [
+        "config.json",
+        "corpus.json",
+        "vocabulary.txt",
+    ]
     assert os.listdir(directory.path.parent) == ["egg"]
     assert TrainingOptions(**json.loads(directory.config.read_text())) == OPTIONS
     assert Vocabulary.load(directory.vocabulary) == VOCABULARY
@@ -52,7 +55,7 @@ def test_created_whole(directory):
 
 def test_a_run_that_exists_is_left_alone(directory):
     before = directory.config.read_bytes()
-    for attempt in (directory.check_free, lambda: directory.create(OPTIONS, VOCABULARY)):
+    for attempt in (directory.check_free, lambda: directory.create(OPTIONS, VOCABULARY, "digest")):
         with pytest.raises(InputError, match=r"`--run-dir` .*egg exists\. Add `--resume`"):
             attempt()
     assert directory.config.read_bytes() == before
@@ -62,7 +65,7 @@ def test_a_file_in_the_way(tmp_path):
     (tmp_path / "file").write_text("x")
     directory = RunDirectory(tmp_path / "file" / "runs" / "egg")
     with pytest.raises(InputError, match=r"cannot be made: .*file is not a directory"):
-        directory.create(OPTIONS, VOCABULARY)
+        directory.create(OPTIONS, VOCABULARY, "digest")
     with pytest.raises(InputError, match=r"`--export-dir` .* is not a directory"):
         check_writable(tmp_path / "file", "--export-dir")
     check_writable(tmp_path / "not" / "yet", "--export-dir")
@@ -73,7 +76,7 @@ def test_a_place_that_cannot_be_written_to(tmp_path, monkeypatch):
     """The system's answer is made up: root may write anywhere."""
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     with pytest.raises(InputError, match=f"`--run-dir` .*egg cannot be made: {tmp_path} is not w"):
-        RunDirectory(tmp_path / "runs" / "egg").create(OPTIONS, VOCABULARY)
+        RunDirectory(tmp_path / "runs" / "egg").create(OPTIONS, VOCABULARY, "digest")
     assert os.listdir(tmp_path) == []
 
 
@@ -83,7 +86,7 @@ def test_a_failure_leaves_nothing(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Vocabulary, "save", fail)
     with pytest.raises(InputError, match="cannot be written to: No space left on device"):
-        RunDirectory(tmp_path / "egg").create(OPTIONS, VOCABULARY)
+        RunDirectory(tmp_path / "egg").create(OPTIONS, VOCABULARY, "digest")
     assert os.listdir(tmp_path) == []
 
 
@@ -193,7 +196,9 @@ def test_a_run_that_cannot_be_read(trained, tmp_path):
     good = directory.weights.read_bytes()
     for damaged in (b"", b"no weights", good[: len(good) // 2]):
         directory.weights.write_bytes(damaged)
-        with pytest.raises(InputError, match=r"`--run-dir` .*egg cannot be read"):
+        with pytest.raises(
+            InputError, match=r"egg: its vocabulary or weights are damaged"
+        ):
             load_run(directory.path)
     directory.weights.unlink()
     with pytest.raises(InputError, match=r"has no weights yet"):
@@ -203,14 +208,16 @@ def test_a_run_that_cannot_be_read(trained, tmp_path):
 def test_weights_of_another_vocabulary(trained):
     directory, _ = trained
     Vocabulary(["a", "b"]).save(directory.vocabulary)
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="damaged, or do not fit"):
         load_run(directory.path)
 
 
 def test_without_a_vocabulary(trained):
     directory, _ = trained
     directory.vocabulary.unlink()
-    with pytest.raises(InputError, match=r"`--run-dir` .*egg cannot be read"):
+    with pytest.raises(
+        InputError, match=r"egg: its vocabulary or weights are damaged"
+    ):
         load_run(directory.path)
 
 
@@ -221,3 +228,25 @@ def test_text_as_ids_of_the_run(trained, tmp_path, monkeypatch):
     encoded = load_run(directory.path).encode(str(tmp_path / "text.txt"))
     assert list(encoded.ids) == [1, 2, 4, 0, 1, 5]
     assert len(encoded.validation) == 0
+
+
+def test_an_empty_directory_is_taken(tmp_path):
+    (tmp_path / "egg").mkdir()
+    RunDirectory(tmp_path / "egg").create(OPTIONS, VOCABULARY, "digest")
+    assert (tmp_path / "egg" / "config.json").is_file()
+
+
+def test_the_text_may_not_change(directory):
+    directory.check_corpus("digest")
+    with pytest.raises(InputError, match="the text is not the one that the run"):
+        directory.check_corpus("another digest")
+    directory.corpus.write_text("[]")
+    with pytest.raises(InputError, match=r"corpus\.json cannot be read"):
+        directory.check_corpus("digest")
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "x" * 250])
+def test_names_that_are_too_long(name, tmp_path):
+    with pytest.raises(InputError, match=r"`--run-dir` .* cannot be made: (its|File) name"):
+        RunDirectory(tmp_path / name).check_free()
+    assert not list(tmp_path.iterdir())

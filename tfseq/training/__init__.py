@@ -11,8 +11,8 @@ __getattr__, __dir__, __all__ = attach(
         "Run": "tfseq.training.run",
         "Trainer": "tfseq.training.trainer",
         "TrainingOptions": "tfseq.training.options",
-        "TrainedRun": "tfseq.training.run_directory",
-        "load_run": "tfseq.training.run_directory",
+        "TrainedRun": "tfseq.training.trained_run",
+        "load_run": "tfseq.training.trained_run",
         "parse_training_options": "tfseq.training.options",
     },
 )

@@ -2,6 +2,7 @@
 
 import math
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -60,11 +61,14 @@ def save_perplexity_curve(
     axes.spines[["top", "right"]].set_visible(False)
     if axes.lines:
         axes.legend(frameon=False)
-    axes.set_title(title, fontsize=10)
+    axes.set_title(title, fontsize=10, parse_math=False)
     path = Path(path)
     aside = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        figure.savefig(aside, format="png")
+        with warnings.catch_warnings():
+            # A title in a script that the font lacks is drawn as boxes, and that is all.
+            warnings.filterwarnings("ignore", message="Glyph")
+            figure.savefig(aside, format="png")
         os.replace(aside, path)
     finally:
         aside.unlink(missing_ok=True)

@@ -24,6 +24,7 @@ def describe_model(options: TrainingOptions) -> str:
 
 def describe_run(
     options: TrainingOptions,
+    corpus_name: str,
     num_train: int,
     num_validation: int,
     vocabulary_size: int,
@@ -32,7 +33,7 @@ def describe_run(
 ) -> str:
     """The text, the model and the place of a run, in three lines."""
     return (
-        f"text   {options.corpus}: {num_train:,} {_unit(options)}s to train on, "
+        f"text   {corpus_name}: {num_train:,} {_unit(options)}s to train on, "
         f"{num_validation:,} to validate, {vocabulary_size:,} symbols\n"
         f"model  {describe_model(options)}: {num_parameters:,} parameters\n"
         f"run    {place}\n"

@@ -10,10 +10,14 @@ from tfseq.configuration import (
     CountOrZero,
     Fraction,
     NonNegativeFloat,
+    PathText,
     PositiveFloat,
     PositiveInt,
     Probability,
     Seed,
+    Size,
+    SizeOrZero,
+    Temperature,
     find_option,
     parse_options,
     read_options,
@@ -25,7 +29,7 @@ from tfseq.errors import InputError
 class TrainingOptions:
     """Train a recurrent language model on a text; write its perplexity, samples and an export."""
 
-    corpus: str = "python_docs"
+    corpus: PathText = "python_docs"
     """The text: python_docs, time_machine, tiny_shakespeare, or a file, directory or glob
     (.gz and .jsonl too)."""
     text_field: str = "text"
@@ -49,22 +53,22 @@ class TrainingOptions:
 
     cell: Literal["rnn", "gru", "lstm"] = "gru"
     """The recurrent cell."""
-    units: PositiveInt = 256
+    units: Size = 256
     """Size of the hidden state of a layer."""
-    num_layers: PositiveInt = 1
+    num_layers: Size = 1
     """Layers in the stack."""
     dropout: Probability | None = None
     """Into, between and out of the layers; left out, 0.15, or 0 with sgd."""
-    embedding_size: CountOrZero | None = None
+    embedding_size: SizeOrZero | None = None
     """Columns of the embedding table, or 0 for one-hot tokens; left out, 64, or 0 with sgd."""
     tie_embeddings: bool = False
     """Use the embedding table as the output layer too; its size is then that of the units."""
 
     sampling: Literal["random", "sequential"] = "sequential"
     """Windows in random order with a zero state, or in the text's order with the state carried."""
-    batch_size: PositiveInt = 32
+    batch_size: Size = 32
     """Windows in a batch."""
-    num_steps: PositiveInt = 35
+    num_steps: Size = 35
     """Tokens in a window: how far gradients reach back."""
     epochs: PositiveInt = 16
     """Passes over the training part."""
@@ -84,7 +88,7 @@ class TrainingOptions:
     seed: Seed = 0
     """Determines initial weights, windows, dropout and samples."""
 
-    run_dir: str | None = None
+    run_dir: PathText | None = None
     """Where the run is kept; left out, runs/CORPUS_CELL, numbered if that is taken."""
     resume: bool = False
     """Go on with the run in --run-dir from its last checkpoint."""
@@ -94,15 +98,15 @@ class TrainingOptions:
     """Epochs between samples of text; 0 never samples."""
     sample_prompt: str | None = None
     """What the samples begin with; left out, a line break, so that a new line begins."""
-    sample_temperature: NonNegativeFloat = 0.6
+    sample_temperature: Temperature = 0.6
     """Of the samples; see generate_text.py."""
-    export_dir: str = "exported"
+    export_dir: PathText = "exported"
     """The SavedModel goes to EXPORT_DIR/NAME/VERSION, NAME being the run directory's."""
     export: bool = True
     """Export the model at the end."""
     verbose: Literal["auto", "bar", "epoch", "quiet"] = "auto"
     """Progress: a bar on a terminal, else a line an epoch."""
-    config: str | None = None
+    config: PathText | None = None
     """A JSON file of options by name (num_steps, ...); options given here win over it."""
 
     def with_defaults_filled(self) -> "TrainingOptions":
@@ -142,10 +146,15 @@ ADAPTIVE_DEFAULTS = {
     "learning_rate_decay": 0.83,
 }
 
-# These do not touch the weights that a run ends with, or may grow, as `epochs`.
+# These do not touch the weights, or say only how far to go. Which text it is, is not held to its
+# name: the run keeps a digest of it.
 FREE_ON_RESUME = frozenset(
     {
+        "corpus",
+        "text_field",
+        "encoding_errors",
         "epochs",
+        "patience",
         "run_dir",
         "resume",
         "checkpoint_seconds",
@@ -163,33 +172,42 @@ FREE_ON_RESUME = frozenset(
 def parse_training_options(arguments: Sequence[str] | None = None) -> TrainingOptions:
     """Read the options of a training run from the command line.
 
-    With `--resume`, what is left out is taken from the run that goes on, not from the defaults.
+    To resume, `--resume` or `"resume": true` in the configuration file, what is left out is
+    taken from the run that goes on, not from the defaults.
 
     Raises:
-        InputError: as `parse_options`; or `--resume` without a run to go on with.
+        InputError: as `parse_options`; or there is no run to go on with.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    if "--resume" not in arguments or "--help" in arguments or "-h" in arguments:
+    if "--help" in arguments or "-h" in arguments:
         return parse_options(TrainingOptions, arguments)
-    run_dir = find_option(arguments, "run_dir")
-    if run_dir is None and (file := find_option(arguments, "config")) is not None:
-        run_dir = read_options(TrainingOptions, file).get("run_dir")
-    if run_dir is None:
+    file = find_option(arguments, "config")
+    values = {} if file is None else read_options(TrainingOptions, file)
+    resume = "--resume" in arguments or (
+        values.get("resume", False) and "--no-resume" not in arguments
+    )
+    if not resume:
+        return parse_options(TrainingOptions, arguments)
+    run_dir = find_option(arguments, "run_dir") or values.get("run_dir")
+    if not run_dir:
         raise InputError("`--resume` needs `--run-dir`: the run to go on with.")
-    saved = read_saved_options(run_dir)
-    return parse_options(TrainingOptions, arguments, defaults=saved)
+    return parse_options(TrainingOptions, arguments, defaults=read_saved_options(run_dir))
 
 
 def read_saved_options(run_dir: str | Path) -> TrainingOptions:
-    """The options with which a run was started, from its `config.json`.
+    """The options of a run, from its `config.json`.
 
     Raises:
         InputError: the directory is no run.
     """
     path = Path(run_dir) / "config.json"
-    if not path.is_file():
+    try:
+        there = path.is_file()
+    except (OSError, ValueError):
+        there = False
+    if not there:
         raise InputError(f"`--run-dir` {run_dir} is not a run: it has no config.json.")
-    return TrainingOptions(**read_options(TrainingOptions, path))
+    return TrainingOptions(**read_options(TrainingOptions, path, what="the run's"))
 
 
 def check_same_run(saved: TrainingOptions, options: TrainingOptions) -> None:

@@ -1,6 +1,9 @@
 """A training run from options to a finished directory: checked, prepared, then fitted."""
 
 import contextlib
+import dataclasses
+import os
+import shlex
 import sys
 import time
 from collections.abc import Callable
@@ -12,7 +15,7 @@ import tensorflow as tf
 
 from tfseq.data import encode_corpus
 from tfseq.errors import InputError
-from tfseq.text import open_corpus
+from tfseq.text import CORPUS_NAMES, open_corpus
 from tfseq.training.checkpoint import load_latest_checkpoint, save_checkpoint
 from tfseq.training.curve import save_perplexity_curve
 from tfseq.training.event_log import EventLog
@@ -25,13 +28,8 @@ from tfseq.training.messages import (
     progress_bar,
 )
 from tfseq.training.options import TrainingOptions, check_same_run, read_saved_options
-from tfseq.training.run_directory import (
-    RunDirectory,
-    TrainedRun,
-    build_model,
-    build_tokenizer,
-    check_writable,
-)
+from tfseq.training.run_directory import RunDirectory, check_writable
+from tfseq.training.trained_run import TrainedRun, build_model, build_tokenizer
 from tfseq.training.trainer import DivergenceError, Trainer
 
 
@@ -44,6 +42,7 @@ class Run:
         tokenizer, vocabulary, model: what is trained, and the way from text to its ids.
         corpus: the `EncodedCorpus`.
         trainer: the `Trainer`.
+        new_steps: steps that `fit` has trained; 0 where a resumed run was finished before.
 
     Args:
         options: the options, checked (`tfseq.configuration.check_options`).
@@ -67,7 +66,10 @@ class Run:
             self.directory.check_free()
         if options.export:
             check_writable(options.export_dir, "--export-dir")
-        self.options = options
+        self.name = text.name
+        self.new_steps = 0
+        self._resume = options.resume
+        self.options = _as_saved(options, self.directory.path)
 
         tf.config.experimental.enable_op_determinism()
         keras.utils.set_random_seed(options.seed)
@@ -81,6 +83,13 @@ class Run:
             validation_fraction=options.validation_fraction,
         )
         self.vocabulary = self.corpus.vocabulary
+        if len(self.vocabulary) == 1:
+            raise InputError(
+                "The vocabulary holds <unk> alone: there is nothing to tell apart. Lower "
+                "`--min-frequency`, or raise `--max-vocabulary`."
+            )
+        if options.resume:
+            self.directory.check_corpus(self.corpus.fingerprint)
         self.model = build_model(options, len(self.vocabulary))
         self.trainer = Trainer(self.model, options, self.corpus.train, self.corpus.validation)
 
@@ -88,6 +97,7 @@ class Run:
         """The text, the model and the place of the run, in three lines."""
         return describe_run(
             self.options,
+            corpus_name=self.name,
             num_train=len(self.corpus.train),
             num_validation=len(self.corpus.validation),
             vocabulary_size=len(self.vocabulary),
@@ -110,17 +120,22 @@ class Run:
                 norm and the last good checkpoint.
             InputError: the run directory cannot be used.
         """
-        if not self.options.resume:
-            self.directory.create(self.options, self.vocabulary)
+        if not self._resume:
+            self.directory.create(self.options, self.vocabulary, self.corpus.fingerprint)
         with self.directory.locked():
-            if self.options.resume:
+            if self._resume:
                 self._restore()
+            first_step = self.trainer.progress.step
             try:
                 self._train(sample)
             except DivergenceError as error:
                 good, _ = load_latest_checkpoint(self.directory.checkpoints)
                 where = f"that of step {good.step}" if good else "none, it was too early"
                 raise DivergenceError(f"{error} Last good checkpoint: {where}.") from error
+            except KeyboardInterrupt:
+                self.log(f"go on with --resume --run-dir {shlex.quote(str(self.directory.path))}")
+                raise
+            self.new_steps = self.trainer.progress.step - first_step
             self.trainer.use_best_weights()
             self.directory.write_weights(self.model)
             metrics = self.metrics()
@@ -173,38 +188,45 @@ class Run:
                 row = progress.history[-1]
                 if sample and options.sample_epochs and row["epoch"] % options.sample_epochs == 0:
                     progress.samples.append({"epoch": row["epoch"], "text": sample()})
-                if row["epoch"] == progress.best_epoch:
-                    self.directory.write_weights(self.model)
                 events.write(row["epoch"], row)
                 self._report(row)
-                if trainer.finished or clock.due():
+                saving = trainer.finished or row["epoch"] == 1 or clock.due()
+                if row["epoch"] == progress.best_epoch or (saving and not self._validates):
+                    self.directory.write_weights(self.model)
+                if saving:
                     self._save()
                     self._draw()
 
+    @property
+    def _validates(self) -> bool:
+        return len(self.corpus.validation) > 0
+
     def _save(self) -> None:
-        checkpoint = self.trainer.checkpoint()
-        checkpoint.metadata["corpus_fingerprint"] = self.corpus.fingerprint
-        save_checkpoint(self.directory.checkpoints, checkpoint)
+        save_checkpoint(self.directory.checkpoints, self.trainer.checkpoint())
 
     def _restore(self) -> None:
         checkpoint, damaged = load_latest_checkpoint(self.directory.checkpoints)
         for path in damaged:
             self.log(f"warning: checkpoint {path.name} is damaged; it was passed over")
         if checkpoint is not None:
-            if checkpoint.metadata.pop("corpus_fingerprint") != self.corpus.fingerprint:
-                raise InputError(
-                    f"`--corpus` {self.options.corpus}: the text is not the one that the run "
-                    f"{self.directory.path} was trained on. Start a new run."
-                )
             self.trainer.restore(checkpoint)
             progress = self.trainer.progress
-            self.log(f"resumed at step {progress.step}, epoch {progress.epoch + 1}")
+            if self.options.epochs < progress.epoch:
+                raise InputError(
+                    f"`--epochs` must not be less than the {progress.epoch} that the run has "
+                    f"done. Received: {self.options.epochs}."
+                )
+            if self.trainer.finished:
+                self.log("the run is finished; nothing is left to train")
+            else:
+                self.log(f"resumed at step {progress.step}, epoch {progress.epoch + 1}")
         elif damaged:
             raise InputError(
                 f"`--run-dir` {self.directory.path}: no checkpoint is sound. Start a new run."
             )
         else:
             self.log("the run has no checkpoint yet; it starts from the beginning")
+        self.directory.write_options(self.options)
         self.directory.write_history(self.trainer.progress.history)
         self.directory.write_samples(self.trainer.progress.samples)
 
@@ -245,6 +267,14 @@ class _Clock:
             return False
         self._last = now
         return True
+
+
+def _as_saved(options: TrainingOptions, path: Path) -> TrainingOptions:
+    """The options as `config.json` keeps them: good from any directory, and for any start."""
+    corpus = options.corpus
+    if corpus not in CORPUS_NAMES:
+        corpus = os.path.abspath(corpus)
+    return dataclasses.replace(options, corpus=corpus, run_dir=str(path), resume=False, config=None)
 
 
 def _free_path(name: str) -> Path:

@@ -1,5 +1,6 @@
 """The directory of a run: what is in it, and how it is read back."""
 
+import contextlib
 import csv
 import dataclasses
 import fcntl
@@ -9,17 +10,15 @@ import math
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from tfseq.configuration import to_json
-from tfseq.data import EncodedCorpus, encode_corpus
 from tfseq.errors import InputError
 from tfseq.models import LanguageModel
-from tfseq.text import Vocabulary, make_tokenizer, open_corpus
+from tfseq.text import Vocabulary
 from tfseq.training.checkpoint import write_atomically
-from tfseq.training.options import TrainingOptions, read_saved_options
+from tfseq.training.options import TrainingOptions
 
 HISTORY_COLUMNS = (
     "epoch",
@@ -44,6 +43,7 @@ class RunDirectory:
     |---|---|
     | `config.json` | the options |
     | `vocabulary.txt` | one escaped token a line |
+    | `corpus.json` | the digest of the text, so that a run goes on with no other |
     | `checkpoints/` | the last two, for `--resume` |
     | `model.weights.h5` | the best weights so far by validation, else the last |
     | `history.csv` | a row an epoch |
@@ -68,6 +68,10 @@ class RunDirectory:
         return self.path / "vocabulary.txt"
 
     @property
+    def corpus(self) -> Path:
+        return self.path / "corpus.json"
+
+    @property
     def checkpoints(self) -> Path:
         return self.path / "checkpoints"
 
@@ -89,31 +93,59 @@ class RunDirectory:
 
     def check_free(self) -> None:
         """Raise InputError where the directory is taken, or could not be made."""
-        if self.path.exists():
+        check_writable(self.path, "--run-dir")
+        if self.path.is_dir() and any(self.path.iterdir()):
             raise InputError(
                 f"`--run-dir` {self.path} exists. Add `--resume` to go on with that run, or name "
                 "another directory."
             )
-        check_writable(self.path, "--run-dir")
 
-    def create(self, options: TrainingOptions, vocabulary: Vocabulary) -> None:
-        """Make the directory with its options and vocabulary, or leave nothing.
+    def create(self, options: TrainingOptions, vocabulary: Vocabulary, fingerprint: str) -> None:
+        """Make the directory with what a run begins with, or leave nothing.
+
+        Args:
+            options: the options.
+            vocabulary: the vocabulary.
+            fingerprint: digest of the ids that are trained on.
 
         Raises:
             InputError: something is there already, or the place cannot be written to.
         """
         self.check_free()
-        aside = self.path.with_name(f".{self.path.name}.{os.getpid()}.partial")
+        path = self.path.absolute()
+        aside = path.with_name(f".{path.name}.{os.getpid()}.partial")
+        made = [place for place in path.parents if not place.exists()]
         try:
             aside.mkdir(parents=True)
             vocabulary.save(aside / self.vocabulary.name)
+            (aside / self.corpus.name).write_bytes(_json({"fingerprint": fingerprint}))
             (aside / self.config.name).write_bytes(_json(to_json(options)))
-            aside.rename(self.path)
+            aside.rename(path)
         except OSError as error:
             shutil.rmtree(aside, ignore_errors=True)
+            for place in made:
+                with contextlib.suppress(OSError):
+                    place.rmdir()
             raise InputError(
                 f"`--run-dir` {self.path} cannot be written to: {error.strerror}."
             ) from error
+
+    def write_options(self, options: TrainingOptions) -> None:
+        """Make `config.json` hold these options, as when a resumed run is to go further."""
+        write_atomically(self.config, _json(to_json(options)))
+
+    def check_corpus(self, fingerprint: str) -> None:
+        """Raise InputError unless the text is the one that the run began with."""
+        try:
+            saved = json.loads(self.corpus.read_text(encoding="utf-8"))["fingerprint"]
+        except (OSError, ValueError, KeyError, TypeError):
+            raise InputError(
+                f"`--run-dir` {self.path} is damaged: its corpus.json cannot be read."
+            ) from None
+        if saved != fingerprint:
+            raise InputError(
+                f"`--corpus`: the text is not the one that the run {self.path} was trained on."
+            )
 
     def write_history(self, history: Sequence[Mapping[str, Any]]) -> None:
         """Make `history.csv` exactly these rows."""
@@ -142,112 +174,25 @@ class RunDirectory:
         finally:
             aside.unlink(missing_ok=True)
 
-    @contextmanager
+    @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the directory for one process. The system lets go when the process ends.
 
         Raises:
             InputError: another process is training in it.
         """
-        with open(self.path / ".lock", "w") as file:
+        try:
+            file = open(self.path / ".lock", "w")  # noqa: SIM115
+        except OSError as error:
+            raise InputError(
+                f"`--run-dir` {self.path} cannot be written to: {error.strerror}."
+            ) from error
+        with file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 raise InputError(f"`--run-dir` {self.path} is in use by another process.") from None
             yield
-
-
-@dataclasses.dataclass(frozen=True)
-class TrainedRun:
-    """A run read back for use: its model with the best weights, and what goes with it."""
-
-    directory: RunDirectory
-    options: TrainingOptions
-    tokenizer: Any
-    vocabulary: Vocabulary
-    model: LanguageModel
-
-    def metrics(self) -> dict[str, Any]:
-        """What `metrics.json` holds; empty before the run has finished."""
-        if not self.directory.metrics.is_file():
-            return {}
-        return json.loads(self.directory.metrics.read_text(encoding="utf-8"))
-
-    def metadata(self) -> dict[str, Any]:
-        """What an export should say of where it comes from: options and figures."""
-        return {
-            "run": self.directory.name,
-            "options": to_json(self.options),
-            "metrics": self.metrics(),
-        }
-
-    def encode(self, corpus: str | None = None) -> EncodedCorpus:
-        """A corpus as ids of this run's vocabulary.
-
-        Args:
-            corpus: a named corpus or a path, none of it set apart for validation; None takes the
-                run's own, split as it was.
-        """
-        options = self.options
-        own = corpus is None
-        text = open_corpus(
-            options.corpus if own else corpus, options.encoding_errors, options.text_field
-        )
-        return encode_corpus(
-            text,
-            self.tokenizer,
-            vocabulary=self.vocabulary,
-            max_tokens=options.max_tokens if own else None,
-            validation_fraction=options.validation_fraction if own else 0.0,
-        )
-
-
-def load_run(path: str | os.PathLike) -> TrainedRun:
-    """Read a run directory.
-
-    Raises:
-        InputError: it is no run directory, or has no weights yet, or they do not fit.
-    """
-    directory = RunDirectory(Path(path))
-    if not directory.path.is_dir():
-        raise InputError(f"`--run-dir` {path} is not a directory.")
-    options = read_saved_options(path)
-    if not directory.weights.is_file():
-        raise InputError(
-            f"`--run-dir` {path} has no weights yet (model.weights.h5 is written after the first "
-            "epoch). Train it first, or go on with `train_language_model.py --resume`."
-        )
-    try:
-        vocabulary = Vocabulary.load(directory.vocabulary)
-        model = build_model(options, len(vocabulary))
-        model.load_weights(directory.weights)
-    except (OSError, ValueError) as error:
-        raise InputError(f"`--run-dir` {path} cannot be read: {error}") from error
-    return TrainedRun(directory, options, build_tokenizer(options), vocabulary, model)
-
-
-def build_tokenizer(options: TrainingOptions) -> Any:
-    """The tokenizer that the options name."""
-    return make_tokenizer(
-        {
-            "kind": options.tokenizer,
-            "normalization": options.normalization,
-            "case_fold": options.case_fold,
-        }
-    )
-
-
-def build_model(options: TrainingOptions, vocabulary_size: int) -> LanguageModel:
-    """The model that the options describe, with fresh weights."""
-    return LanguageModel(
-        vocabulary_size,
-        cell=options.cell,
-        units=options.units,
-        num_layers=options.num_layers,
-        dropout=options.dropout,
-        embedding_size=options.embedding_size or None,
-        tie_embeddings=options.tie_embeddings,
-    )
 
 
 def check_writable(path: str | os.PathLike, flag: str) -> None:
@@ -258,14 +203,19 @@ def check_writable(path: str | os.PathLike, flag: str) -> None:
         flag: the option that names it, for the message.
     """
     path = Path(path)
-    for place in (path, *path.absolute().parents):
-        if not place.exists():
-            continue
+    try:
+        place = next(p for p in (path, *path.absolute().parents) if p.exists())
+        reason = None
         if not place.is_dir():
-            raise InputError(f"`{flag}` {path} cannot be made: {place} is not a directory.")
-        if not os.access(place, os.W_OK | os.X_OK):
-            raise InputError(f"`{flag}` {path} cannot be made: {place} is not writable.")
-        return
+            reason = f"{place} is not a directory"
+        elif not os.access(place, os.W_OK | os.X_OK):
+            reason = f"{place} is not writable"
+        elif len(os.fsencode(path.name)) > os.pathconf(place, "PC_NAME_MAX") - 40:
+            reason = "its name is too long"
+    except OSError as error:
+        reason = str(error.strerror)
+    if reason is not None:
+        raise InputError(f"`{flag}` {path} cannot be made: {reason}.")
 
 
 def _json(values: Mapping[str, Any]) -> bytes:

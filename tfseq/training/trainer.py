@@ -175,6 +175,8 @@ class Trainer:
         best = [arrays[f"best/{i}"] for i in range(len(self.model.weights)) if "best/0" in arrays]
         self.best_weights = best or None
         self.progress = Progress(**checkpoint.metadata)
+        # A run that has stopped goes on with more patience.
+        self.progress.stopped_early = self._out_of_patience()
 
     def use_best_weights(self) -> None:
         """Give the model the weights of the best epoch, where validation has chosen one."""
@@ -229,12 +231,15 @@ class Trainer:
                 self.best_weights = self.model.get_weights()
             else:
                 progress.epochs_without_improvement += 1
-                progress.stopped_early = 0 < options.patience <= progress.epochs_without_improvement
+                progress.stopped_early = self._out_of_patience()
         progress.history.append(row)
         progress.epoch += 1
         progress.batch = 0
         progress.loss_sum, progress.num_tokens = 0.0, 0
         self.states = self.model.initial_states(options.batch_size)
+
+    def _out_of_patience(self) -> bool:
+        return 0 < self.options.patience <= self.progress.epochs_without_improvement
 
     def _windows(self, epoch: int, start_batch: int = 0) -> tf.data.Dataset:
         options = self.options
