@@ -136,6 +136,15 @@ def test_all_warnings_of_a_row_are_given(exported):
 
 def test_a_wrong_shape_is_an_invalid_argument(exported):
     language = exported("gru", 2, "char")
+    for shape in ([], [0, 0, 1], [1, 1], [2, 0]):
+        prompt = np.full(shape, b"a", object)
+        for signature in ("serving_default", "next_token"):
+            with pytest.raises(LoaderError) as error:
+                language.run(signature, prompt=prompt)
+            assert error.value.code == 3
+        with pytest.raises(LoaderError) as error:
+            language.run("beam_search", prompt=prompt, max_new_tokens=np.int32([1]))
+        assert error.value.code == 3
     with pytest.raises(LoaderError) as error:
         language.run("score", text=np.array([[b"a"], [b"b"]], object))
     assert error.value.code == 3

@@ -1,6 +1,6 @@
 """The signatures of an exported language model: strings in, strings and numbers out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
@@ -69,7 +69,9 @@ class LanguageModelSignatures(tf.Module):
             "step": (tf.TensorSpec([None], tf.int32, "token_ids"), *state_specs(self._model)),
         }
         return {
-            name: tf.function(getattr(self, name), input_signature=specs, autograph=False)
+            name: tf.function(
+                _checked(getattr(self, name), specs), input_signature=specs, autograph=False
+            )
             for name, specs in inputs.items()
         }
 
@@ -210,6 +212,23 @@ def state_specs(model: LanguageModel) -> list[tf.TensorSpec]:
             for part, state in zip(parts, states, strict=True)
         ]
     return specs
+
+
+def _checked(signature: Callable, specs: Sequence[tf.TensorSpec]) -> Callable:
+    """The signature, for which inputs of other ranks are an invalid argument, and nothing else.
+
+    A server hands on whatever shape comes; operations differ in what they make of it.
+    """
+
+    def checked(*inputs):
+        return signature(
+            *(
+                tf.ensure_shape(tensor, spec.shape)
+                for tensor, spec in zip(inputs, specs, strict=True)
+            )
+        )
+
+    return checked
 
 
 def _sentences(warnings: list[tf.Tensor]) -> tf.Tensor:
