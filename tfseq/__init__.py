@@ -4,7 +4,17 @@ Public names are loaded on first use, so that importing `tfseq` costs nothing an
 and `tfseq.layers` need Keras alone, on any of its backends.
 """
 
+from typing import TYPE_CHECKING
+
 from tfseq._lazy import attach
+
+if TYPE_CHECKING:
+    from tfseq.cells import GRUCell, LSTMCell, SimpleRNNCell
+    from tfseq.data import random_windows, sequential_windows
+    from tfseq.errors import InputError
+    from tfseq.layers import RNN, RecurrentStack
+    from tfseq.models import LanguageModel
+    from tfseq.text import CharTokenizer, Vocabulary, WordTokenizer
 
 __version__ = "0.1.0"
 
