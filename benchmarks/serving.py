@@ -81,7 +81,10 @@ def torch_loop(model, vocabulary):
         return None
     torch.set_num_threads(os.cpu_count())
     size, units = len(vocabulary), model.units
-    gru = torch.nn.GRU(size, units, batch_first=True)
+    table = None
+    if model.embedding is not None:
+        table = torch.tensor(np.asarray(model.embedding.embeddings.value))
+    gru = torch.nn.GRU(size if table is None else table.shape[1], units, batch_first=True)
     output = torch.nn.Linear(units, size)
     stack_weights = tfseq.interop.torch_state_dict(model.stack)
     gru.load_state_dict({k: torch.tensor(np.asarray(v)) for k, v in stack_weights.items()})
@@ -95,8 +98,11 @@ def torch_loop(model, vocabulary):
     def generate(batch_size):
         following, state, rows = prompt.repeat(batch_size, 1), None, []
         for _ in range(NEW_CHARACTERS):
-            one_hot = torch.nn.functional.one_hot(following, size).float()
-            hidden, state = gru(one_hot, state)
+            if table is None:
+                inputs = torch.nn.functional.one_hot(following, size).float()
+            else:
+                inputs = torch.nn.functional.embedding(following, table)
+            hidden, state = gru(inputs, state)
             logits = output(hidden[:, -1])
             logits[:, 0] = -float("inf")
             following = torch.multinomial(torch.softmax(logits, dim=-1), 1)
@@ -116,8 +122,8 @@ def load_export(path: Path):
     """The model of an export, from the weights in it, and its vocabulary."""
     card = json.loads((path / "assets.extra" / "model_card.json").read_text())
     config = card["model"]
-    if config["cell"] != "gru" or config["num_layers"] != 1 or config["embedding_size"]:
-        raise SystemExit(f"{path} is not a GRU of one layer on one-hot characters.")
+    if config["cell"] != "gru" or config["num_layers"] != 1 or config["tie_embeddings"]:
+        raise SystemExit(f"{path} is not a GRU of one layer with an output layer of its own.")
     model = tfseq.LanguageModel.from_config(config)
     weights = tf.saved_model.load(str(path)).weights
     for variable, value in zip(model.weights, weights, strict=True):
