@@ -6,18 +6,25 @@ python pipelines/export_language_model.py --run-dir runs/python_docs_gru
 import dataclasses
 
 from tfseq.command_line import run
-from tfseq.configuration import CountOrZero, NonNegativeFloat, PositiveInt, parse_options
+from tfseq.configuration import (
+    CountOrZero,
+    DirectoryName,
+    NonNegativeFloat,
+    PathText,
+    PositiveInt,
+    parse_options,
+)
 
 
 @dataclasses.dataclass(frozen=True)
 class ExportOptions:
     """Export a language model: strings in, strings out, with nothing else needed to serve it."""
 
-    run_dir: str
+    run_dir: PathText
     """The training run."""
-    export_dir: str = "exported"
+    export_dir: PathText = "exported"
     """The SavedModel goes to EXPORT_DIR/NAME/VERSION."""
-    name: str | None = None
+    name: DirectoryName | None = None
     """NAME; left out, the run directory's."""
     version: PositiveInt | None = None
     """VERSION; left out, the next that is free. One that is there is never touched."""

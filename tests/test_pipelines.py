@@ -127,6 +127,10 @@ def test_export_takes_the_next_version_and_touches_none(place):
     )
     assert "2" in again.stderr
     assert sorted(p.name for p in (place / "exported" / "text_gru").iterdir()) == ["1", "2"]
+    outside = script(
+        "export_language_model", "--run-dir=runs/text_gru", "--name=../out", cwd=place, expected=2
+    )
+    assert "`--name` must be the name of one directory" in outside.stderr
 
 
 def test_inspection_passes_an_export_and_refuses_a_changed_one(place):

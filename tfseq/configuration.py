@@ -42,6 +42,13 @@ Temperature = Annotated[float, Rule("a number from 0 to 100", lambda v: 0 <= v <
 PathText = Annotated[
     str, Rule("a path: not empty, without NUL", lambda v: bool(v) and "\0" not in v)
 ]
+DirectoryName = Annotated[
+    str,
+    Rule(
+        "the name of one directory",
+        lambda v: v not in ("", ".", "..") and "/" not in v and "\0" not in v,
+    ),
+]
 Probability = Annotated[float, Rule("at least 0 and less than 1", lambda v: 0 <= v < 1)]
 Fraction = Annotated[float, Rule("above 0 and at most 1", lambda v: 0 < v <= 1)]
 Seed = Annotated[int, Rule("an integer from 0 to 2**31 - 1", lambda v: 0 <= v < 2**31)]
