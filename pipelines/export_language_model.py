@@ -14,6 +14,7 @@ from tfseq.configuration import (
     PositiveInt,
     parse_options,
 )
+from tfseq.serving import ServingSettings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,26 +31,26 @@ class ExportOptions:
     """VERSION; left out, the next that is free. One that is there is never touched."""
     keep_versions: PositiveInt | None = None
     """Remove the lowest versions until as many are left; left out, none is removed."""
-    max_new_tokens: PositiveInt = 1024
+    max_new_tokens: PositiveInt = ServingSettings.max_new_tokens
     """The most tokens a request may ask for."""
-    max_prompt_bytes: PositiveInt = 16384
+    max_prompt_bytes: PositiveInt = ServingSettings.max_prompt_bytes
     """Of a longer prompt the end is read."""
-    max_score_bytes: PositiveInt = 16384
+    max_score_bytes: PositiveInt = ServingSettings.max_score_bytes
     """Of a longer text the beginning is scored."""
-    beam_size: PositiveInt = 4
+    beam_size: PositiveInt = ServingSettings.beam_size
     """Continuations that beam_search keeps and returns."""
-    num_next_tokens: PositiveInt = 10
+    num_next_tokens: PositiveInt = ServingSettings.num_next_tokens
     """Tokens that next_token returns."""
     default_max_new_tokens: CountOrZero = 100
     """Tokens that serving_default adds."""
-    default_temperature: NonNegativeFloat = 0.8
+    default_temperature: NonNegativeFloat = ServingSettings.default_temperature
     """Temperature of serving_default."""
 
 
 def main(options: ExportOptions) -> None:
     from pathlib import Path
 
-    from tfseq.serving import ServingSettings, export_language_model
+    from tfseq.serving import export_language_model
     from tfseq.training import load_run
 
     settings = ServingSettings(
