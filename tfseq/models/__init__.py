@@ -1,5 +1,13 @@
-"""Models built from the layers."""
+"""Models of sequences: recurrent ones, built from the layers, and counts of n-grams.
 
-from tfseq.models.language_model import LanguageModel
+Names are loaded on first use: a count model needs NumPy alone.
+"""
 
-__all__ = ["LanguageModel"]
+from tfseq._lazy import attach
+
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "LanguageModel": "tfseq.models.language_model",
+    },
+)
