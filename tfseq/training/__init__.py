@@ -8,6 +8,7 @@ __getattr__, __dir__, __all__ = attach(
         "Evaluation": "tfseq.training.evaluation",
         "Evaluator": "tfseq.training.evaluation",
         "Perplexity": "tfseq.training.perplexity",
+        "Report": "tfseq.training.report",
         "Run": "tfseq.training.run",
         "Trainer": "tfseq.training.trainer",
         "TrainingOptions": "tfseq.training.options",

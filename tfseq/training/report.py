@@ -1,0 +1,286 @@
+"""A report: one HTML file with everything in it."""
+
+import base64
+import hashlib
+import io
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tfseq.training.checkpoint import write_atomically
+from tfseq.training.report_chart import Band, Points, line_chart
+from tfseq.training.report_format import escaped, is_number, shown, shown_alike
+from tfseq.training.report_heat_map import heat_map, level_class
+from tfseq.training.report_style import report_style
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+
+
+class Report:
+    """Sections of values, tables, charts and text, written as one HTML file.
+
+    The file needs nothing else: no script, no font, no picture from elsewhere. Its content
+    security policy forbids the browser to fetch anything or to run any script. All text is
+    escaped. It follows the reader's light or dark theme, fits a telephone, and prints.
+
+    Parts appear in the order in which they are added. Each method that adds one returns the
+    report. Values are shown with four digits (`tfseq.training.report_format.shown`); a string is
+    shown as it is.
+
+    Args:
+        title: the heading of the page.
+        subtitle: a line below it.
+
+    Example:
+
+    >>> report = Report("A tagger", "LSTM, both directions")
+    >>> _ = report.highlights({"accuracy": "97.1 %", "words": 12345})
+    >>> _ = report.section("Training").prose("Three epochs, one seed.")
+    >>> _ = report.values({"units": 64, "dropout": 0.5, "tied": False})
+    >>> _ = report.table(["epoch", "loss"], [[1, 0.51234], [2, 0.25]], caption="By epoch")
+    >>> curve = {"training": [(1, 0.5), (2, 0.25)], "validation": [(1, 0.6), (2, 0.4)]}
+    >>> _ = report.chart(curve, "epoch", "loss in nats", marks={"best": 2})
+    >>> _ = report.section("Words").text("the cat <sat>", caption="a sentence")
+    >>> _ = report.heat_map(["the", "cat"], [0.1, 2.5], unit="nats", words=True)
+    >>> _ = report.matrix(["DET", "NOUN"], ["DET", "NOUN"], [[9, 1], [0, 5]], caption="Counts")
+    >>> page = report.html()
+    >>> "the cat &lt;sat&gt;" in page, "0.5123" in page, "<script" in page
+    (True, True, False)
+    >>> import os, tempfile
+    >>> with tempfile.TemporaryDirectory() as directory:
+    ...     _ = report.write(os.path.join(directory, "report.html"))
+    ...     os.listdir(directory)
+    ['report.html']
+    """
+
+    def __init__(self, title: str, subtitle: str = ""):
+        self.title = title
+        self.subtitle = subtitle
+        self._sections: list[tuple[str, list[str]]] = []
+
+    def section(self, title: str) -> "Report":
+        """Begin a section. What is added before the first one stands in one without a title."""
+        self._sections.append((title, []))
+        return self
+
+    def prose(self, text: str) -> "Report":
+        """Add paragraphs; a blank line parts them."""
+        paragraphs = [p for p in text.split("\n\n") if p.strip()]
+        return self._add("\n".join(f'<p dir="auto">{escaped(p)}</p>' for p in paragraphs))
+
+    def highlights(self, values: Mapping[str, Any]) -> "Report":
+        """Add the few figures that are asked for first, in large type."""
+        return self._add(_described("highlights", values))
+
+    def values(self, values: Mapping[str, Any], caption: str = "") -> "Report":
+        """Add names with their values, as of a configuration."""
+        return self._add(_captioned(_described("values", values), caption))
+
+    def table(
+        self, columns: Sequence[str], rows: Sequence[Sequence[Any]], caption: str = ""
+    ) -> "Report":
+        """Add a table. A column of numbers is set to the right.
+
+        Args:
+            columns: their headings.
+            rows: as many values each as there are columns.
+            caption: what the table shows.
+
+        Raises:
+            ValueError: a row is too short or too long.
+        """
+        for row in rows:
+            if len(row) != len(columns):
+                raise ValueError(
+                    f"a row of `rows` must have {len(columns)} values. Received: {list(row)!r}."
+                )
+        right = [
+            any(map(is_number, column)) and all(v is None or is_number(v) for v in column)
+            for column in zip(*rows, strict=True)
+        ] or [False] * len(columns)
+        kinds = [' class="n"' if r else "" for r in right]
+        cells = zip(*[shown_alike(column) for column in zip(*rows, strict=True)], strict=True)
+        head = "".join(
+            f'<th scope="col"{kind}>{escaped(name)}</th>'
+            for kind, name in zip(kinds, columns, strict=True)
+        )
+        body = "\n".join(
+            "<tr>"
+            + "".join(
+                f"<td{kind}>{escaped(text)}</td>" for kind, text in zip(kinds, row, strict=True)
+            )
+            + "</tr>"
+            for row in cells
+        )
+        return self._add(_scrolled("", caption, head, body))
+
+    def matrix(
+        self,
+        row_names: Sequence[str],
+        column_names: Sequence[str],
+        values: Sequence[Sequence[float]],
+        caption: str = "",
+        corner: str = "",
+    ) -> "Report":
+        """Add a table of numbers whose backgrounds show them, as a confusion matrix.
+
+        The largest number of a row has the full colour.
+
+        Args:
+            row_names, column_names: the headings.
+            values: a row of numbers for each row name.
+            caption: what the matrix shows.
+            corner: what rows and columns are, as in "true \\ predicted".
+
+        Raises:
+            ValueError: the numbers are not of that shape.
+        """
+        if len(values) != len(row_names) or any(len(r) != len(column_names) for r in values):
+            raise ValueError(
+                f"`values` must be {len(row_names)} rows of {len(column_names)} numbers."
+            )
+        head = f'<th scope="col">{escaped(corner)}</th>' + "".join(
+            f'<th scope="col" class="n">{escaped(name)}</th>' for name in column_names
+        )
+        body = []
+        for name, row in zip(row_names, values, strict=True):
+            limit = max(map(abs, row), default=0) or 1
+            cells = "".join(
+                f'<td class="n {level_class(v, limit)}">{escaped(shown(v))}</td>' for v in row
+            )
+            body.append(f'<tr><th scope="row">{escaped(name)}</th>{cells}</tr>')
+        return self._add(_scrolled("matrix", caption, head, "\n".join(body)))
+
+    def chart(
+        self,
+        lines: Mapping[str, Points],
+        x_label: str,
+        y_label: str,
+        log_x: bool = False,
+        log_y: bool = False,
+        bands: Mapping[str, Band] | None = None,
+        marks: Mapping[str, float] | None = None,
+        caption: str = "",
+    ) -> "Report":
+        """Add a chart of lines; see `tfseq.training.report_chart.line_chart`."""
+        drawn = line_chart(lines, x_label, y_label, log_x, log_y, bands, marks)
+        return self._add(_captioned(drawn, caption))
+
+    def figure(self, picture: Any, description: str, caption: str = "") -> "Report":
+        """Add a picture on a white ground. A chart of lines looks better as `chart`.
+
+        Args:
+            picture: PNG or SVG as bytes, the path of such a file, or a Matplotlib figure.
+            description: what is to be seen, for those who do not see it.
+            caption: what stands above it.
+
+        Raises:
+            ValueError: it is neither PNG nor SVG.
+        """
+        content = _picture_bytes(picture)
+        kind = "png" if content.startswith(_PNG) else "svg+xml"
+        if kind != "png" and b"<svg" not in content:
+            raise ValueError(f"`picture` must be PNG or SVG. Received: {content[:16]!r}.")
+        # As a picture, and not as a part of the page, an SVG can neither run nor fetch a thing.
+        data = base64.b64encode(content).decode("ascii")
+        image = f'<img alt="{escaped(description)}" src="data:image/{kind};base64,{data}">'
+        return self._add(_captioned(f'<div class="picture">{image}</div>', caption))
+
+    def text(self, text: str, caption: str = "") -> "Report":
+        """Add text as it is, with its own lines and spaces."""
+        return self._add(_captioned(f'<pre dir="auto">{escaped(text)}</pre>', caption))
+
+    def heat_map(
+        self,
+        tokens: Sequence[str],
+        values: Sequence[float | None],
+        unit: str,
+        notes: Sequence[str] | None = None,
+        limit: float | None = None,
+        words: bool = False,
+        caption: str = "",
+    ) -> "Report":
+        """Add text whose background shows a value; see `tfseq.training.report_heat_map`."""
+        drawn = heat_map(tokens, values, unit, notes, limit, words)
+        return self._add(_captioned(drawn, caption))
+
+    def html(self) -> str:
+        """The whole page."""
+        style = report_style()
+        digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii")
+        policy = (
+            f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; "
+            "base-uri 'none'; form-action 'none'"
+        )
+        titled = [(f"s{n}", t) for n, (t, _) in enumerate(self._sections) if t]
+        links = "".join(f'<li><a href="#{i}">{escaped(t)}</a></li>' for i, t in titled)
+        parts = [
+            "<!DOCTYPE html>",
+            '<html lang="en">',
+            "<head>",
+            '<meta charset="utf-8">',
+            f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            '<meta name="referrer" content="no-referrer">',
+            '<link rel="icon" href="data:,">',
+            f"<title>{escaped(self.title)}</title>",
+            f"<style>{style}</style>",
+            "</head>",
+            "<body>",
+            f'<header><h1 dir="auto">{escaped(self.title)}</h1>',
+            f'<p class="subtitle" dir="auto">{escaped(self.subtitle)}</p>' if self.subtitle else "",
+            f"<nav><ul>{links}</ul></nav>" if len(titled) > 2 else "",
+            "</header>",
+            "<main>",
+        ]
+        for number, (title, blocks) in enumerate(self._sections):
+            heading = f"<h2>{escaped(title)}</h2>" if title else ""
+            parts += [f'<section id="s{number}">{heading}', *blocks, "</section>"]
+        parts += ["</main>", "</body>", "</html>"]
+        return "\n".join(part for part in parts if part) + "\n"
+
+    def write(self, path: str | os.PathLike) -> Path:
+        """Write the page aside and rename it into place; returns its path."""
+        write_atomically(path, self.html().encode("utf-8"))
+        return Path(path)
+
+    def _add(self, block: str) -> "Report":
+        if not self._sections:
+            self.section("")
+        self._sections[-1][1].append(block)
+        return self
+
+
+def _described(kind: str, values: Mapping[str, Any]) -> str:
+    pairs = "\n".join(
+        f"<div><dt>{escaped(name)}</dt><dd>{escaped(shown(value))}</dd></div>"
+        for name, value in values.items()
+    )
+    return f'<dl class="{kind}">\n{pairs}\n</dl>'
+
+
+def _captioned(block: str, caption: str) -> str:
+    told = f"<figcaption>{escaped(caption)}</figcaption>\n" if caption else ""
+    return f"<figure>{told}{block}</figure>"
+
+
+def _scrolled(kind: str, caption: str, head: str, body: str) -> str:
+    """A table that is moved aside within the page where it is too wide for it."""
+    told = f"<caption>{escaped(caption)}</caption>" if caption else ""
+    name = escaped(caption or "table")
+    return (
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{name}">'
+        f'<table class="{kind}">{told}<thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody>'
+        "</table></div>"
+    )
+
+
+def _picture_bytes(picture: Any) -> bytes:
+    if isinstance(picture, (bytes, bytearray)):
+        return bytes(picture)
+    if hasattr(picture, "savefig"):
+        buffer = io.BytesIO()
+        picture.savefig(buffer, format="svg", metadata={"Date": None})
+        return buffer.getvalue()
+    return Path(picture).read_bytes()
