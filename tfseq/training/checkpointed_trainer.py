@@ -104,14 +104,14 @@ class CheckpointedTrainer(ABC):
         """What a progress bar shows beside loss and gradient."""
         return {}
 
-    def _begin_epoch(self) -> None:
+    def _begin_epoch(self) -> None:  # noqa: B027
         """Set back what does not outlive an epoch."""
 
     def _more_arrays(self) -> dict[str, list]:
         """Arrays that a checkpoint holds besides those of model and optimizer."""
         return {}
 
-    def _restore_more(self, arrays: dict[str, np.ndarray]) -> None:
+    def _restore_more(self, arrays: dict[str, np.ndarray]) -> None:  # noqa: B027
         """Take `_more_arrays` back."""
 
     def train_epoch(self) -> Iterator[dict[str, float]]:

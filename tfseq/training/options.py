@@ -1,7 +1,6 @@
 """What a training run of a language model can be told."""
 
 import dataclasses
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -18,11 +17,9 @@ from tfseq.configuration import (
     Size,
     SizeOrZero,
     Temperature,
-    find_option,
-    parse_options,
-    read_options,
 )
 from tfseq.errors import InputError
+from tfseq.training.run_options import check_same_options, parse_run_options, read_run_options
 
 
 @dataclasses.dataclass(frozen=True)
@@ -170,44 +167,21 @@ FREE_ON_RESUME = frozenset(
 
 
 def parse_training_options(arguments: Sequence[str] | None = None) -> TrainingOptions:
-    """Read the options of a training run from the command line.
-
-    To resume, `--resume` or `"resume": true` in the configuration file, what is left out is
-    taken from the run that goes on, not from the defaults.
+    """Read the options of a language model's training run from the command line.
 
     Raises:
-        InputError: as `parse_options`; or there is no run to go on with.
+        InputError: as `parse_run_options`.
     """
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
-    if "--help" in arguments or "-h" in arguments:
-        return parse_options(TrainingOptions, arguments)
-    file = find_option(arguments, "config")
-    values = {} if file is None else read_options(TrainingOptions, file)
-    resume = "--resume" in arguments or (
-        values.get("resume", False) and "--no-resume" not in arguments
-    )
-    if not resume:
-        return parse_options(TrainingOptions, arguments)
-    run_dir = find_option(arguments, "run_dir") or values.get("run_dir")
-    if not run_dir:
-        raise InputError("`--resume` needs `--run-dir`: the run to go on with.")
-    return parse_options(TrainingOptions, arguments, defaults=read_saved_options(run_dir))
+    return parse_run_options(TrainingOptions, arguments)
 
 
 def read_saved_options(run_dir: str | Path) -> TrainingOptions:
-    """The options of a run, from its `config.json`.
+    """The options of a language model's run, from its `config.json`.
 
     Raises:
         InputError: the directory is no run.
     """
-    path = Path(run_dir) / "config.json"
-    try:
-        there = path.is_file()
-    except (OSError, ValueError):
-        there = False
-    if not there:
-        raise InputError(f"`--run-dir` {run_dir} is not a run: it has no config.json.")
-    return TrainingOptions(**read_options(TrainingOptions, path, what="the run's"))
+    return read_run_options(TrainingOptions, run_dir)
 
 
 def check_same_run(saved: TrainingOptions, options: TrainingOptions) -> None:
@@ -216,13 +190,4 @@ def check_same_run(saved: TrainingOptions, options: TrainingOptions) -> None:
     Raises:
         InputError: an option that the weights depend on differs; all such options are named.
     """
-    differing = [
-        f"--{name.replace('_', '-')} was {before!r} and is now {after!r}"
-        for name, before in dataclasses.asdict(saved).items()
-        if name not in FREE_ON_RESUME and before != (after := getattr(options, name))
-    ]
-    if differing:
-        raise InputError(
-            f"`--resume` cannot change the run: {'; '.join(differing)}. "
-            "Leave the option out, or start a new run in another `--run-dir`."
-        )
+    check_same_options(saved, options, FREE_ON_RESUME)

@@ -11,14 +11,15 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
+
+import keras
 
 from tfseq.configuration import to_json
 from tfseq.errors import InputError
-from tfseq.models import LanguageModel
 from tfseq.text import Vocabulary
 from tfseq.training.checkpoint import write_atomically
-from tfseq.training.options import TrainingOptions
 
 HISTORY_COLUMNS = (
     "epoch",
@@ -43,13 +44,13 @@ class RunDirectory:
     |---|---|
     | `config.json` | the options |
     | `vocabulary.txt` | one escaped token a line |
-    | `corpus.json` | the digest of the text, so that a run goes on with no other |
+    | `corpus.json` | the digest of the data, so that a run goes on with no other |
     | `checkpoints/` | the last two, for `--resume` |
     | `model.weights.h5` | the best weights so far by validation, else the last |
     | `history.csv` | a row an epoch |
-    | `samples.txt` | text the model wrote as it learned |
+    | `samples.txt` | text a language model wrote as it learned |
     | `metrics.json` | the figures of the finished run |
-    | `perplexity.png` | the curve |
+    | `perplexity.png`, `curve.png` | the curve of a language model, of another model |
     | `tensorboard/` | the same figures for TensorBoard |
     """
 
@@ -100,13 +101,20 @@ class RunDirectory:
                 "another directory."
             )
 
-    def create(self, options: TrainingOptions, vocabulary: Vocabulary, fingerprint: str) -> None:
+    def create(
+        self,
+        options: Any,
+        vocabulary: Vocabulary | None,
+        fingerprint: str,
+        files: Mapping[str, bytes] = MappingProxyType({}),
+    ) -> None:
         """Make the directory with what a run begins with, or leave nothing.
 
         Args:
-            options: the options.
-            vocabulary: the vocabulary.
-            fingerprint: digest of the ids that are trained on.
+            options: the options, a dataclass.
+            vocabulary: the vocabulary; None where there is none.
+            fingerprint: digest of what is trained on.
+            files: name -> content of other files.
 
         Raises:
             InputError: something is there already, or the place cannot be written to.
@@ -117,7 +125,10 @@ class RunDirectory:
         made = [place for place in path.parents if not place.exists()]
         try:
             aside.mkdir(parents=True)
-            vocabulary.save(aside / self.vocabulary.name)
+            if vocabulary is not None:
+                vocabulary.save(aside / self.vocabulary.name)
+            for name, content in files.items():
+                (aside / name).write_bytes(content)
             (aside / self.corpus.name).write_bytes(_json({"fingerprint": fingerprint}))
             (aside / self.config.name).write_bytes(_json(to_json(options)))
             aside.rename(path)
@@ -130,12 +141,17 @@ class RunDirectory:
                 f"`--run-dir` {self.path} cannot be written to: {error.strerror}."
             ) from error
 
-    def write_options(self, options: TrainingOptions) -> None:
+    def write_options(self, options: Any) -> None:
         """Make `config.json` hold these options, as when a resumed run is to go further."""
         write_atomically(self.config, _json(to_json(options)))
 
-    def check_corpus(self, fingerprint: str) -> None:
-        """Raise InputError unless the text is the one that the run began with."""
+    def check_corpus(self, fingerprint: str, what: str = "`--corpus`: the text") -> None:
+        """Raise InputError unless the data are those that the run began with.
+
+        Args:
+            fingerprint: their digest.
+            what: how an error calls them.
+        """
         try:
             saved = json.loads(self.corpus.read_text(encoding="utf-8"))["fingerprint"]
         except (OSError, ValueError, KeyError, TypeError):
@@ -143,14 +159,14 @@ class RunDirectory:
                 f"`--run-dir` {self.path} is damaged: its corpus.json cannot be read."
             ) from None
         if saved != fingerprint:
-            raise InputError(
-                f"`--corpus`: the text is not the one that the run {self.path} was trained on."
-            )
+            raise InputError(f"{what} is not the one that the run {self.path} was trained on.")
 
-    def write_history(self, history: Sequence[Mapping[str, Any]]) -> None:
+    def write_history(
+        self, history: Sequence[Mapping[str, Any]], columns: Sequence[str] = HISTORY_COLUMNS
+    ) -> None:
         """Make `history.csv` exactly these rows."""
         text = io.StringIO()
-        writer = csv.DictWriter(text, HISTORY_COLUMNS, lineterminator="\n")
+        writer = csv.DictWriter(text, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(history)
         write_atomically(self.path / "history.csv", text.getvalue().encode())
@@ -165,7 +181,7 @@ class RunDirectory:
         finite = {k: None if v in (math.inf, -math.inf) else v for k, v in metrics.items()}
         write_atomically(self.metrics, _json(finite))
 
-    def write_weights(self, model: LanguageModel) -> None:
+    def write_weights(self, model: keras.Model) -> None:
         """Write `model.weights.h5`, aside first."""
         aside = self.path / f".{os.getpid()}.partial.weights.h5"
         try:

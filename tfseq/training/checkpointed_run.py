@@ -1,0 +1,181 @@
+"""What all training runs share: a directory, a trainer, and the way from one to the other."""
+
+import contextlib
+import shlex
+import sys
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from tfseq.errors import InputError
+from tfseq.training.checkpoint import load_latest_checkpoint, save_checkpoint
+from tfseq.training.checkpointed_trainer import CheckpointedTrainer, DivergenceError
+from tfseq.training.event_log import EventLog
+from tfseq.training.messages import progress_bar
+from tfseq.training.run_directory import RunDirectory
+
+
+class CheckpointedRun(ABC):
+    """A run that is ready to train: all that can be wrong has been looked at.
+
+    A subclass sets the attributes below and gives `metrics` and the methods with an underscore
+    that have no body.
+
+    Attributes:
+        options: the options as `config.json` keeps them; at least `epochs`,
+            `checkpoint_seconds` and `verbose`.
+        directory: the `RunDirectory`.
+        model: what is trained.
+        trainer: its `CheckpointedTrainer`.
+        log: where messages go, one line each.
+        resumes: whether the run goes on from its last checkpoint.
+        new_steps: steps that `fit` has trained; 0 where a resumed run was finished before.
+    """
+
+    options: Any
+    directory: RunDirectory
+    model: keras.Model
+    trainer: CheckpointedTrainer
+    log: Callable[[str], None]
+    resumes: bool
+    new_steps: int = 0
+
+    @abstractmethod
+    def metrics(self) -> dict[str, Any]:
+        """The figures of the run so far, as `metrics.json` holds them."""
+
+    @abstractmethod
+    def _create(self) -> None:
+        """Make the run directory."""
+
+    @abstractmethod
+    def _describe_epoch(self, row: dict[str, Any]) -> str:
+        """What is said of an epoch."""
+
+    @abstractmethod
+    def _write_history(self) -> None:
+        """Make the files that grow with the epochs hold what the trainer holds."""
+
+    @abstractmethod
+    def _draw(self) -> None:
+        """Draw the curve."""
+
+    def _epoch_ended(self, row: dict[str, Any]) -> None:  # noqa: B027
+        """What else is done after an epoch, before it is reported."""
+
+    def fit(self) -> dict[str, Any]:
+        """Train to the end, leave the best weights in the model, and return the metrics.
+
+        Raises:
+            DivergenceError: the loss or the gradient norm is not finite; names the step, the
+                norm and the last good checkpoint.
+            InputError: the run directory cannot be used.
+        """
+        if not self.resumes:
+            self._create()
+        with self.directory.locked():
+            if self.resumes:
+                self._restore()
+            first_step = self.trainer.progress.step
+            try:
+                self._train()
+            except DivergenceError as error:
+                good, _ = load_latest_checkpoint(self.directory.checkpoints)
+                where = f"that of step {good.step}" if good else "none, it was too early"
+                raise DivergenceError(f"{error} Last good checkpoint: {where}.") from error
+            except KeyboardInterrupt:
+                self.log(f"go on with --resume --run-dir {shlex.quote(str(self.directory.path))}")
+                raise
+            self.new_steps = self.trainer.progress.step - first_step
+            self.trainer.use_best_weights()
+            self.directory.write_weights(self.model)
+            metrics = self.metrics()
+            self.directory.write_metrics(metrics)
+            self._draw()
+        return metrics
+
+    def _train(self) -> None:
+        trainer, progress = self.trainer, self.trainer.progress
+        clock = _Clock(self.options.checkpoint_seconds)
+        with EventLog(self.directory.tensorboard, first_step=progress.epoch + 1) as events:
+            while not trainer.finished:
+                with self._bar() as update:
+                    for figures in trainer.train_epoch():
+                        update(figures)
+                        if clock.due():
+                            self._save()
+                row = progress.history[-1]
+                self._epoch_ended(row)
+                events.write(row["epoch"], row)
+                self._write_history()
+                if self.options.verbose != "quiet":
+                    self.log(self._describe_epoch(row))
+                saving = trainer.finished or row["epoch"] == 1 or clock.due()
+                validates = progress.best_epoch is not None
+                if row["epoch"] == progress.best_epoch or (saving and not validates):
+                    self.directory.write_weights(self.model)
+                if saving:
+                    self._save()
+                    self._draw()
+
+    def _save(self) -> None:
+        save_checkpoint(self.directory.checkpoints, self.trainer.checkpoint())
+
+    def _restore(self) -> None:
+        checkpoint, damaged = load_latest_checkpoint(self.directory.checkpoints)
+        for path in damaged:
+            self.log(f"warning: checkpoint {path.name} is damaged; it was passed over")
+        if checkpoint is not None:
+            self.trainer.restore(checkpoint)
+            progress = self.trainer.progress
+            if self.options.epochs < progress.epoch:
+                raise InputError(
+                    f"`--epochs` must not be less than the {progress.epoch} that the run has "
+                    f"done. Received: {self.options.epochs}."
+                )
+            if self.trainer.finished:
+                self.log("the run is finished; nothing is left to train")
+            else:
+                self.log(f"resumed at step {progress.step}, epoch {progress.epoch + 1}")
+        elif damaged:
+            raise InputError(
+                f"`--run-dir` {self.directory.path}: no checkpoint is sound. Start a new run."
+            )
+        else:
+            self.log("the run has no checkpoint yet; it starts from the beginning")
+        self.directory.write_options(self.options)
+        self._write_history()
+
+    def _bar(self) -> contextlib.AbstractContextManager[Callable[[dict[str, float]], None]]:
+        progress, verbose = self.trainer.progress, self.options.verbose
+        shown = verbose == "bar" or (verbose == "auto" and sys.stdout.isatty())
+        steps = self.trainer.steps_in_epoch(progress.epoch) if shown else 0
+        return progress_bar(steps, lambda: progress.batch)
+
+
+class _Clock:
+    """Says that it is time, once every so many seconds."""
+
+    def __init__(self, seconds: float):
+        self._seconds = seconds
+        self._last = time.monotonic()
+
+    def due(self) -> bool:
+        now = time.monotonic()
+        if now - self._last < self._seconds:
+            return False
+        self._last = now
+        return True
+
+
+def free_path(name: str) -> Path:
+    """`runs/name`, or the first of `runs/name-2`, `runs/name-3`, ... that is not there."""
+    path, number = Path("runs", name), 1
+    while path.exists():
+        number += 1
+        path = Path("runs", f"{name}-{number}")
+    return path
