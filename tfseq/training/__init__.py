@@ -1,4 +1,4 @@
-"""Training, measuring and resuming language models."""
+"""Training, measuring and resuming models."""
 
 from tfseq._lazy import attach
 
@@ -10,10 +10,14 @@ __getattr__, __dir__, __all__ = attach(
         "Perplexity": "tfseq.training.perplexity",
         "Report": "tfseq.training.report",
         "Run": "tfseq.training.run",
+        "SupervisedOptions": "tfseq.training.supervised_options",
+        "SupervisedRun": "tfseq.training.supervised_run",
+        "SupervisedTask": "tfseq.training.supervised_trainer",
         "Trainer": "tfseq.training.trainer",
         "TrainingOptions": "tfseq.training.options",
         "TrainedRun": "tfseq.training.trained_run",
         "load_run": "tfseq.training.trained_run",
+        "parse_run_options": "tfseq.training.run_options",
         "parse_training_options": "tfseq.training.options",
     },
 )

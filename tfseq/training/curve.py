@@ -1,11 +1,42 @@
-"""The training curve as a picture."""
+"""The training curves as a picture."""
 
 import math
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One figure of training, and the same figure of validation, against epochs.
+
+    Attributes:
+        label: what the figure is.
+        train: its key in a row of history, or None.
+        validation: the key of the same figure of validation, or None.
+        logarithmic: whether the axis is.
+        best: `min` or `max`: which of the validation figures is written beside its point.
+        form: how it is written.
+    """
+
+    label: str
+    train: str | None
+    validation: str | None
+    logarithmic: bool = False
+    best: Callable[[Sequence[float]], float] = min
+    form: str = "{:.3f}"
+
+
+_PERPLEXITY = Panel(
+    "perplexity per token",
+    "train_perplexity",
+    "validation_perplexity",
+    logarithmic=True,
+    form="{:.2f}",
+)
 
 
 def save_perplexity_curve(
@@ -19,49 +50,41 @@ def save_perplexity_curve(
         path: the picture's file; written aside and renamed.
         title: what is written above it.
     """
+    save_curves(history, path, [_PERPLEXITY], title)
+
+
+def save_curves(
+    history: Sequence[Mapping[str, Any]],
+    path: str | os.PathLike,
+    panels: Sequence[Panel],
+    title: str = "",
+) -> None:
+    """Draw figures of history against epochs, a panel each, side by side, as PNG.
+
+    Args:
+        history: rows with `epoch` and the panels' keys. What is not there or infinite is left
+            out.
+        path: the picture's file; written aside and renamed.
+        panels: what is drawn.
+        title: what is written above it.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator, NullFormatter, ScalarFormatter
 
-    figure = Figure(figsize=(6.4, 4.0), dpi=120, layout="constrained")
+    width = 6.4 if len(panels) == 1 else 4.6 * len(panels)
+    figure = Figure(figsize=(width, 4.0), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    marker = "o" if len(history) <= 40 else ""
-    for key, label, colour in (
-        ("train_perplexity", "training", "#1f6fb2"),
-        ("validation_perplexity", "validation", "#d1495b"),
-    ):
-        points = [
-            (row["epoch"], row[key])
-            for row in history
-            if row.get(key) is not None and math.isfinite(row[key])
-        ]
-        if not points:
-            continue
-        epochs, values = zip(*points, strict=True)
-        axes.plot(epochs, values, label=label, color=colour, marker=marker, markersize=3.5)
-        best = min(values) if key == "validation_perplexity" else values[-1]
-        axes.annotate(
-            f"{best:.2f}",
-            (epochs[values.index(best)], best),
-            textcoords="offset points",
-            xytext=(0, -13),
-            ha="center",
-            fontsize=8,
-            color=colour,
-        )
-    axes.set_yscale("log")
-    axes.yaxis.set_major_formatter(ScalarFormatter())
-    axes.yaxis.set_minor_formatter(ScalarFormatter() if _narrow(axes) else NullFormatter())
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.margins(y=0.12)
-    axes.set_xlabel("epoch")
-    axes.set_ylabel("perplexity per token")
-    axes.grid(True, which="both", alpha=0.25, linewidth=0.6)
-    axes.spines[["top", "right"]].set_visible(False)
-    if axes.lines:
-        axes.legend(frameon=False)
-    axes.set_title(title, fontsize=10, parse_math=False)
+    for place, panel in enumerate(panels, start=1):
+        _draw(figure.add_subplot(1, len(panels), place), history, panel)
+    if len(panels) == 1:
+        figure.axes[0].set_title(title, fontsize=10, parse_math=False)
+    else:
+        figure.suptitle(title, fontsize=10, parse_math=False)
+    save_figure(figure, path)
+
+
+def save_figure(figure: Any, path: str | os.PathLike) -> None:
+    """Write a Matplotlib figure as PNG, aside, and rename it into place."""
     path = Path(path)
     aside = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
@@ -72,6 +95,47 @@ def save_perplexity_curve(
         os.replace(aside, path)
     finally:
         aside.unlink(missing_ok=True)
+
+
+def _draw(axes: Any, history: Sequence[Mapping[str, Any]], panel: Panel) -> None:
+    from matplotlib.ticker import MaxNLocator, NullFormatter, ScalarFormatter
+
+    marker = "o" if len(history) <= 40 else ""
+    for key, label, colour in (
+        (panel.train, "training", "#1f6fb2"),
+        (panel.validation, "validation", "#d1495b"),
+    ):
+        points = [
+            (row["epoch"], row[key])
+            for row in history
+            if row.get(key) is not None and math.isfinite(row[key])
+        ]
+        if not points:
+            continue
+        epochs, values = zip(*points, strict=True)
+        axes.plot(epochs, values, label=label, color=colour, marker=marker, markersize=3.5)
+        best = panel.best(values) if key == panel.validation else values[-1]
+        axes.annotate(
+            panel.form.format(best),
+            (epochs[values.index(best)], best),
+            textcoords="offset points",
+            xytext=(0, -13),
+            ha="center",
+            fontsize=8,
+            color=colour,
+        )
+    if panel.logarithmic:
+        axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(ScalarFormatter())
+        axes.yaxis.set_minor_formatter(ScalarFormatter() if _narrow(axes) else NullFormatter())
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.margins(y=0.12)
+    axes.set_xlabel("epoch")
+    axes.set_ylabel(panel.label)
+    axes.grid(True, which="both", alpha=0.25, linewidth=0.6)
+    axes.spines[["top", "right"]].set_visible(False)
+    if axes.lines:
+        axes.legend(frameon=False)
 
 
 def _narrow(axes) -> bool:

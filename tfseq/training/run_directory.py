@@ -50,7 +50,7 @@ class RunDirectory:
     | `history.csv` | a row an epoch |
     | `samples.txt` | text a language model wrote as it learned |
     | `metrics.json` | the figures of the finished run |
-    | `perplexity.png`, `curve.png` | the curve of a language model, of another model |
+    | `perplexity.png`, `curves.png` | the curve of a language model, the curves of another model |
     | `tensorboard/` | the same figures for TensorBoard |
     """
 
@@ -87,6 +87,10 @@ class RunDirectory:
     @property
     def curve(self) -> Path:
         return self.path / "perplexity.png"
+
+    @property
+    def curves(self) -> Path:
+        return self.path / "curves.png"
 
     @property
     def tensorboard(self) -> Path:
