@@ -7,6 +7,7 @@ __getattr__, __dir__, __all__ = attach(
     {
         "Evaluation": "tfseq.training.evaluation",
         "Evaluator": "tfseq.training.evaluation",
+        "GradientNorms": "tfseq.training.gradient_norms",
         "Perplexity": "tfseq.training.perplexity",
         "Report": "tfseq.training.report",
         "Run": "tfseq.training.run",
@@ -16,6 +17,7 @@ __getattr__, __dir__, __all__ = attach(
         "Trainer": "tfseq.training.trainer",
         "TrainingOptions": "tfseq.training.options",
         "TrainedRun": "tfseq.training.trained_run",
+        "gradient_norms_through_time": "tfseq.training.gradient_norms",
         "load_run": "tfseq.training.trained_run",
         "parse_run_options": "tfseq.training.run_options",
         "parse_training_options": "tfseq.training.options",
