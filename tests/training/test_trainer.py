@@ -141,10 +141,13 @@ def test_figures_of_an_epoch():
     trainer = make_trainer(epochs=2, dropout=0.2)
     for number in (1, 2):
         steps = trainer.steps_in_epoch(number - 1)
-        losses = [figures["loss"] for figures in trainer.train_epoch()]
+        figures = list(trainer.train_epoch())
+        losses, norms = ([f[name] for f in figures] for name in ("loss", "gradient_norm"))
         assert len(losses) == steps
         row = trainer.progress.history[-1]
         assert row["epoch"] == number
+        assert row["gradient_norm"] == pytest.approx(np.mean(norms))
+        assert row["gradient_norm_max"] == max(norms)
         assert row["tokens"] == steps * 15
         assert row["train_loss"] == pytest.approx(np.mean(losses))
         assert row["train_perplexity"] == pytest.approx(math.exp(np.mean(losses)))

@@ -24,7 +24,8 @@ class Progress:
     """Where a run stands, besides its arrays: all of it JSON, all of it in every checkpoint.
 
     `loss_sum` and `num_tokens` are of the epoch at hand: the sum of the losses, and the number of
-    targets that it is over.
+    targets that it is over. So are `norm_sum` and `norm_max`, of the gradients' norms before
+    clipping.
     """
 
     epoch: int = 0
@@ -32,6 +33,8 @@ class Progress:
     step: int = 0
     loss_sum: float = 0.0
     num_tokens: int = 0
+    norm_sum: float = 0.0
+    norm_max: float = 0.0
     seconds: float = 0.0
     best_loss: float | None = None
     best_epoch: int | None = None
@@ -135,6 +138,8 @@ class CheckpointedTrainer(ABC):
             progress.batch += 1
             progress.loss_sum += loss * num_targets
             progress.num_tokens += num_targets
+            progress.norm_sum += norm
+            progress.norm_max = max(progress.norm_max, norm)
             yield {"loss": loss, "gradient_norm": norm, **self._step_figures()}
             started = time.monotonic()
         self._close_epoch()
@@ -200,6 +205,8 @@ class CheckpointedTrainer(ABC):
             "seconds": round(progress.seconds - sum(r["seconds"] for r in progress.history), 3),
             "learning_rate": float(self.optimizer.learning_rate),
             **self._training_figures(progress.loss_sum / progress.num_tokens),
+            "gradient_norm": progress.norm_sum / progress.batch,
+            "gradient_norm_max": progress.norm_max,
         }
         validation = self._validate()
         if validation is not None:
@@ -219,6 +226,7 @@ class CheckpointedTrainer(ABC):
         progress.epoch += 1
         progress.batch = 0
         progress.loss_sum, progress.num_tokens = 0.0, 0
+        progress.norm_sum, progress.norm_max = 0.0, 0.0
         self._begin_epoch()
 
     def _out_of_patience(self) -> bool:

@@ -30,6 +30,8 @@ HISTORY_COLUMNS = (
     "train_loss",
     "train_perplexity",
     "train_bits_per_token",
+    "gradient_norm",
+    "gradient_norm_max",
     "validation_loss",
     "validation_perplexity",
     "validation_bits_per_token",
