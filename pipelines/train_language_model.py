@@ -27,8 +27,11 @@ def main(options: TrainingOptions) -> None:
         ).text.strip("\n")
 
     metrics = job.fit(sample)
-    print(f"\n{job.result(metrics)}\n\n{sample(400)}\n")
+    text = sample(400)
+    print(f"\n{job.result(metrics)}\n\n{text}\n")
     print(f"run       {job.directory.path}")
+    if options.report:
+        print(f"report    {job.write_report(metrics, text)}")
     if options.export and job.new_steps:
         trained = job.trained()
         path = export_language_model(

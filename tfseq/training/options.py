@@ -101,6 +101,8 @@ class TrainingOptions:
     """The SavedModel goes to EXPORT_DIR/NAME/VERSION, NAME being the run directory's."""
     export: bool = True
     """Export the model at the end."""
+    report: bool = False
+    """Write report.html into the run directory at the end: one file to read or to send."""
     verbose: Literal["auto", "bar", "epoch", "quiet"] = "auto"
     """Progress: a bar on a terminal, else a line an epoch."""
     config: PathText | None = None
@@ -160,6 +162,7 @@ FREE_ON_RESUME = frozenset(
         "sample_temperature",
         "export_dir",
         "export",
+        "report",
         "verbose",
         "config",
     }

@@ -267,13 +267,13 @@ def _captioned(block: str, caption: str) -> str:
 
 def _scrolled(kind: str, caption: str, head: str, body: str) -> str:
     """A table that is moved aside within the page where it is too wide for it."""
-    told = f"<caption>{escaped(caption)}</caption>" if caption else ""
     name = escaped(caption or "table")
-    return (
+    table = (
         f'<div class="scroll" tabindex="0" role="region" aria-label="{name}">'
-        f'<table class="{kind}">{told}<thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody>'
+        f'<table class="{kind}"><thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody>'
         "</table></div>"
     )
+    return _captioned(table, caption)
 
 
 def _picture_bytes(picture: Any) -> bytes:

@@ -6,6 +6,15 @@ from collections.abc import Sequence
 
 from tfseq.training.report_format import shown
 
+_DIVISIONS = (
+    (1, 1.2, 1.4, 1.6, 1.8, 2, 2.5, 3, 3.5, 4, 4.5, 5, 6, 7, 8, 9),
+    (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8),
+    (1, 1.5, 2, 3, 4, 5, 7),
+    (1, 2, 5),
+    (1, 3),
+    (1,),
+)
+
 
 class Axis:
     """The range of some values, linear or logarithmic.
@@ -25,6 +34,8 @@ class Axis:
     def __init__(self, values: Sequence[float], log: bool = False, margin: float = 0.0):
         self.log = log
         low, high = self._scaled(min(values)), self._scaled(max(values))
+        # Epochs and steps are not halved.
+        self._least_step = float(all(float(value).is_integer() for value in values))
         if low == high:
             reach = 0.5 if log else abs(low) / 2 or 0.5
             low, high = low - reach, high + reach
@@ -42,27 +53,32 @@ class Axis:
 
     def ticks(self, count: int) -> list[tuple[float, str]]:
         """Round values on the axis with their labels: about `count`, or fewer."""
-        values = self._log_ticks(count) if self.log else []
-        if len(values) < 3:
-            low, high = (10**self._low, 10**self._high) if self.log else (self._low, self._high)
-            values = _round_values(low, high, count)
+        if self.log:
+            values = self._log_ticks(count)
+            if len(values) >= 3:
+                return [(value, shown(value).removeprefix("1 × ")) for value in values]
+            values = _round_values(10**self._low, 10**self._high, count)
+        else:
+            values = _round_values(self._low, self._high, count, least=self._least_step)
         return [(value, _label(value, values)) for value in values]
 
     def _log_ticks(self, count: int) -> list[float]:
-        first, last = math.floor(self._low), math.ceil(self._high)
-        decades = self._high - self._low
-        factors = (1, 2, 5) if decades < count / 2.5 else (1, 3) if decades < count / 2 else (1,)
-        stride = max(1, math.ceil(decades / count))
-        values = [10.0**e * f for e in range(first, last + 1, stride) for f in factors]
-        return [v for v in values if self._low <= math.log10(v) <= self._high]
+        """Round values with the finest division of a decade that is not too crowded."""
+        decades = range(math.floor(self._low), math.ceil(self._high) + 1)
+        for factors in _DIVISIONS:
+            values = [float(f"{f}e{e}") for e in decades for f in factors]
+            values = [v for v in values if self._low <= math.log10(v) <= self._high]
+            if len(values) <= count + 1:
+                return values
+        return values[:: math.ceil(len(values) / count)]
 
     def _scaled(self, value: float) -> float:
         return math.log10(value) if self.log else float(value)
 
 
-def _round_values(low: float, high: float, count: int) -> list[float]:
-    """Multiples of 1, 2 or 5 times a power of ten."""
-    rough = (high - low) / count
+def _round_values(low: float, high: float, count: int, least: float = 0.0) -> list[float]:
+    """Multiples of 1, 2 or 5 times a power of ten, at least `least` apart."""
+    rough = max((high - low) / count, least)
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * 0.999)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)

@@ -45,9 +45,8 @@ p { margin: 0 0 0.9rem; max-width: 44rem; }
 section > :last-child, figure > :last-child { margin-bottom: 0; }
 footer { color: var(--soft); font-size: 0.85rem; padding-bottom: 3rem; }
 figure { margin: 0 0 1.5rem; }
-figcaption, caption { color: var(--soft); font-size: 0.9rem; text-align: left; }
+figcaption { color: var(--soft); font-size: 0.9rem; }
 figcaption { margin-bottom: 0.5rem; }
-caption { padding-bottom: 0.4rem; }
 .highlights {
   display: grid; grid-template-columns: repeat(auto-fit, minmax(10rem, 1fr));
   gap: 0.8rem; margin: 0 0 1.2rem; padding: 0;
@@ -63,8 +62,9 @@ caption { padding-bottom: 0.4rem; }
 .values dt { color: var(--soft); flex: 0 1 auto; min-width: 30%; }
 .values dd { margin: 0; text-align: right; font-variant-numeric: tabular-nums; }
 .scroll { overflow-x: auto; margin: 0 0 1.2rem; overflow-wrap: normal; }
-table { border-collapse: collapse; font-size: 0.93rem; min-width: min(100%, 20rem); }
-th, td { padding: 0.32rem 1.1rem 0.32rem 0; text-align: left; vertical-align: top; }
+table { border-collapse: collapse; font-size: 0.93rem; width: max-content; }
+th, td { padding: 0.32rem 1.1rem 0.32rem 0; text-align: left; vertical-align: top;
+  max-width: 26rem; }
 th { color: var(--soft); font-weight: 500; white-space: nowrap; }
 tbody tr, thead tr { border-bottom: 1px solid var(--rule); }
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
@@ -82,10 +82,10 @@ pre {
 .tokens.apart i { padding: 0.16em 0.22em; border-radius: 3px; }
 .tokens i:hover { outline: 1px solid var(--ink); }
 .sign { opacity: 0.45; }
-.scale { display: flex; flex-wrap: wrap; align-items: center; gap: 0.2rem 0.6rem;
-  margin: 0 0 0.7rem; font-size: 0.85rem; color: var(--soft); }
-.scale > span { display: inline-flex; }
-.scale i { display: block; width: 1.1rem; height: 0.9rem; }
+.scale { display: flex; align-items: center; gap: 0.6rem; margin: 0 0 0.7rem;
+  font-size: 0.85rem; color: var(--soft); }
+.scale > span { display: flex; flex: 0 1 14rem; min-width: 4rem; border: 1px solid var(--rule); }
+.scale i { flex: 1; height: 0.9rem; }
 .picture { background: #ffffff; border-radius: 8px; padding: 0.6rem; }
 .picture img { display: block; max-width: 100%; height: auto; margin: 0 auto; }
 .keys { display: flex; flex-wrap: wrap; gap: 0.1rem 1.3rem; margin: 0 0 0.2rem; padding: 0;
@@ -111,6 +111,7 @@ svg text { fill: var(--soft); font: 12px system-ui, "Liberation Sans", Arial, sa
   section { padding: 1rem 0.9rem 1.1rem; border-radius: 8px; }
   .highlights { grid-template-columns: repeat(auto-fit, minmax(8.4rem, 1fr)); gap: 0.6rem; }
   .highlights dd { font-size: 1.2rem; }
+  th, td { padding-right: 0.8rem; max-width: 16rem; }
   .wide { display: none; }
   .narrow { display: block; }
 }
@@ -132,7 +133,7 @@ svg text { fill: var(--soft); font: 12px system-ui, "Liberation Sans", Arial, sa
   main, header, footer { max-width: none; padding: 0; }
   nav { display: none; }
   section { border: 0; padding: 0; margin: 1.6rem 0; }
-  h2, figcaption, caption { break-after: avoid; }
+  h2, figcaption { break-after: avoid; }
   figure, tr, .highlights { break-inside: avoid; }
   .scroll { overflow: visible; }
   pre { border: 1px solid var(--rule); }

@@ -121,6 +121,24 @@ class Run(CheckpointedRun):
         """The run as `load_run` would read it back, after `fit`."""
         return TrainedRun(self.directory, self.options, self.tokenizer, self.vocabulary, self.model)
 
+    def write_report(self, metrics: dict[str, Any], sample: str = "") -> Path:
+        """Write `report.html`, after `fit`, and return its path.
+
+        Args:
+            metrics: what `fit` returned.
+            sample: a text that the finished model wrote.
+        """
+        from tfseq.training.report_language_model import language_model_report
+
+        progress = self.trainer.progress
+        samples = list(progress.samples)
+        if sample:
+            samples.append({"text": sample, "caption": "at the end, with the best weights"})
+        report = language_model_report(
+            self.trained(), self.corpus, progress.history, samples, metrics
+        )
+        return report.write(self.directory.report)
+
     def metrics(self) -> dict[str, Any]:
         """The figures of the run so far, as `metrics.json` holds them."""
         progress, corpus = self.trainer.progress, self.corpus

@@ -53,6 +53,7 @@ class RunDirectory:
     | `samples.txt` | text a language model wrote as it learned |
     | `metrics.json` | the figures of the finished run |
     | `perplexity.png`, `curves.png` | the curve of a language model, the curves of another model |
+    | `report.html` | all of it to read, where it was asked for |
     | `tensorboard/` | the same figures for TensorBoard |
     """
 
@@ -93,6 +94,10 @@ class RunDirectory:
     @property
     def curves(self) -> Path:
         return self.path / "curves.png"
+
+    @property
+    def report(self) -> Path:
+        return self.path / "report.html"
 
     @property
     def tensorboard(self) -> Path:
