@@ -1,0 +1,130 @@
+"""How often each n-gram of a row of token ids occurs, in sorted arrays."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class NGramCounts:
+    """Every n-gram of a text, of the lengths 1 to `order`.
+
+    An n-gram has a number among those of its length. A token's number is its id; the number of a
+    longer one is the place of its key, `number of all but its last token * base + last token`,
+    among the sorted keys. So the continuations of one context lie side by side, one binary search
+    finds an n-gram from the number of its context, and no n-gram is stored as a tuple.
+
+    The text begins with one token of its own, the id `vocabulary_size`. It is never asked for. It
+    makes the first tokens have a left neighbour like all others, as `<s>` does elsewhere.
+
+    Attributes:
+        vocabulary_size: ids are less than this.
+        keys: for each length from 2, the sorted keys, int64.
+        counts: for each length from 1, how often each n-gram occurs, int64.
+        suffixes: for each length from 2, the number of each n-gram without its first token.
+    """
+
+    vocabulary_size: int
+    keys: list[np.ndarray]
+    counts: list[np.ndarray]
+    suffixes: list[np.ndarray]
+
+    @property
+    def base(self) -> int:
+        """One more than the greatest id, that of the beginning included."""
+        return self.vocabulary_size + 1
+
+    @property
+    def order(self) -> int:
+        """The greatest length."""
+        return len(self.counts)
+
+    def contexts(self, length: int) -> np.ndarray:
+        """For each n-gram of a length from 2, the number of all but its last token."""
+        return self.keys[length - 2] // self.base
+
+    def tokens(self, length: int) -> np.ndarray:
+        """For each n-gram of a length from 2, its last token."""
+        return self.keys[length - 2] % self.base
+
+    def find(self, length: int, contexts: np.ndarray, tokens: np.ndarray) -> np.ndarray:
+        """The numbers of n-grams of a length from 2; -1 for those that do not occur.
+
+        Args:
+            length: the length, n.
+            contexts: the numbers of the first n - 1 tokens, or -1, int64.
+            tokens: the last tokens, int64.
+        """
+        keys = self.keys[length - 2]
+        wanted = contexts * self.base + tokens
+        if len(keys) == 0:
+            return np.full(wanted.shape, -1)
+        places = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+        return np.where(keys[places] == wanted, places, -1)
+
+    def continuation_counts(self) -> list[np.ndarray]:
+        """What Kneser-Ney smoothing counts: of the longest n-grams, how often each occurs; of a
+        shorter one, how many tokens differ that stand before it.
+
+        What begins the text has none before it and keeps its count.
+        """
+        adjusted = [*self.counts]
+        for place, suffixes in enumerate(self.suffixes):
+            before = np.bincount(suffixes, minlength=len(self.counts[place]))
+            adjusted[place] = np.where(before == 0, self.counts[place], before)
+        return adjusted
+
+
+def count_ngrams(ids: np.ndarray, order: int, vocabulary_size: int) -> NGramCounts:
+    """Count all n-grams of the lengths 1 to `order`.
+
+    Args:
+        ids: token ids, one-dimensional, each less than `vocabulary_size`.
+        order: the greatest length.
+        vocabulary_size: the number of ids there are.
+
+    >>> counts = count_ngrams(np.array([0, 1, 0, 1, 1]), order=2, vocabulary_size=2)
+    >>> list(zip(counts.contexts(2).tolist(), counts.tokens(2).tolist(), counts.counts[1].tolist()))
+    [(0, 1, 2), (1, 0, 1), (1, 1, 1), (2, 0, 1)]
+    """
+    base = vocabulary_size + 1
+    text = np.concatenate([[vocabulary_size], ids]).astype(np.int64)
+    single = np.bincount(text, minlength=base)
+    single[vocabulary_size] = 0
+    keys, counts, suffixes = [], [single], []
+    numbers = text
+    for length in range(2, order + 1):
+        occurring, first, inverse, count = np.unique(
+            numbers[:-1] * base + text[length - 1 :],
+            return_index=True,
+            return_inverse=True,
+            return_counts=True,
+        )
+        keys.append(occurring)
+        counts.append(count)
+        suffixes.append(numbers[1:][first])
+        numbers = inverse
+    return NGramCounts(vocabulary_size, keys, counts, suffixes)
+
+
+def as_ids(ids: np.ndarray | Sequence[int], vocabulary_size: int | None) -> np.ndarray:
+    """Token ids as an array, checked.
+
+    Raises:
+        TypeError, ValueError: they are not one row of integers from 0 to `vocabulary_size` - 1.
+    """
+    ids = np.asarray(ids)
+    if ids.size == 0:
+        ids = ids.astype(np.int64)
+    if ids.ndim != 1 or ids.dtype.kind not in "iu":
+        raise TypeError(
+            "Token ids must be a one-dimensional array of integers. "
+            f"Received: shape {ids.shape}, dtype {ids.dtype}."
+        )
+    limit = np.iinfo(np.int32).max if vocabulary_size is None else vocabulary_size
+    if ids.size and not (ids.min() >= 0 and ids.max() < limit):
+        raise ValueError(
+            f"Token ids must be from 0 to {limit - 1}. Received: {ids.min()} to {ids.max()}."
+        )
+    return ids
