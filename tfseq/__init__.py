@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tfseq.data import random_windows, sequential_windows
     from tfseq.errors import InputError
     from tfseq.layers import RNN, RecurrentStack
-    from tfseq.models import LanguageModel
+    from tfseq.models import LanguageModel, NGramModel
     from tfseq.text import CharTokenizer, Vocabulary, WordTokenizer
 
 __version__ = "0.1.0"
@@ -33,6 +33,7 @@ __getattr__, __dir__, __all__ = attach(
         "random_windows": "tfseq.data",
         "sequential_windows": "tfseq.data",
         "LanguageModel": "tfseq.models",
+        "NGramModel": "tfseq.models",
         "cells": "tfseq.cells",
         "data": "tfseq.data",
         "generation": "tfseq.generation",

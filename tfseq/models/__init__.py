@@ -9,5 +9,6 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "LanguageModel": "tfseq.models.language_model",
+        "NGramModel": "tfseq.models.ngram_model",
     },
 )
