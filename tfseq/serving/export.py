@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import tensorflow as tf
@@ -76,6 +77,57 @@ def export_language_model(
     """
     check_vocabulary(model, vocabulary)
     settings = settings or ServingSettings()
+
+    def build(staging: Path) -> LanguageModelSignatures:
+        vocabulary_file = staging / "vocabulary.txt"
+        vocabulary.save(vocabulary_file)
+        return LanguageModelSignatures(
+            model, tokenizer, vocabulary.tables(vocabulary_file), settings
+        )
+
+    def requests(signatures: Mapping[str, dict]) -> list:
+        batch_sizes = sorted({1, settings.max_batch_size})
+        return warm_up_requests(signatures, vocabulary.tokens[1:5], batch_sizes)
+
+    card = {
+        "settings": asdict(settings),
+        "model": model.get_config(),
+        "tokenizer": tokenizer.get_config(),
+        "vocabulary": {"size": len(vocabulary), "sha256": vocabulary.fingerprint},
+    }
+    return export_module(
+        build,
+        directory,
+        requests=requests,
+        card=card,
+        version=version,
+        metadata=metadata,
+        keep_versions=keep_versions,
+    )
+
+
+def export_module(
+    build: Callable[[Path], tf.Module],
+    directory: str | os.PathLike,
+    *,
+    requests: Callable[[Mapping[str, dict]], Sequence[tuple[str, Mapping]]],
+    card: Mapping,
+    version: int | None = None,
+    metadata: Mapping | None = None,
+    keep_versions: int | None = None,
+) -> Path:
+    """Write a module with signatures as `<directory>/<version>/`, what every export here does.
+
+    Args:
+        build: makes the module whose method `signatures()` gives name -> `tf.function`; it is
+            handed a directory for the files that are to be its assets.
+        directory, version, metadata, keep_versions: as for `export_language_model`.
+        requests: signatures, as in the model card -> warm-up requests, pairs of a signature's
+            name and its inputs.
+        card: what the model card says besides `metadata` and `signatures`.
+
+    Returns, raises: as `export_language_model`.
+    """
     metadata = json.loads(json.dumps(dict(metadata or {}), allow_nan=False))
     if version is not None:
         check_version(directory, version)
@@ -83,11 +135,7 @@ def export_language_model(
         check_keep_versions(keep_versions)
     with staging_directory(directory) as staging:
         saved = staging / "saved_model"
-        vocabulary_file = staging / "vocabulary.txt"
-        vocabulary.save(vocabulary_file)
-        module = LanguageModelSignatures(
-            model, tokenizer, vocabulary.tables(vocabulary_file), settings
-        )
+        module = build(staging)
         signatures = {
             name: function.get_concrete_function() for name, function in module.signatures().items()
         }
@@ -95,11 +143,8 @@ def export_language_model(
         options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
         tf.saved_model.save(module, str(saved), signatures=signatures, options=options)
         described = {name: describe_signature(function) for name, function in signatures.items()}
-        requests = warm_up_requests(
-            described, vocabulary.tokens[1:5], sorted({1, settings.max_batch_size})
-        )
-        write_records(saved / WARM_UP_FILE, Path(directory).name, requests)
-        write_model_card(saved, model, tokenizer, vocabulary, settings, described, metadata)
+        write_records(saved / WARM_UP_FILE, Path(directory).name, requests(described))
+        write_model_card(saved, {"metadata": metadata, "signatures": described, **card})
         with LoaderProcess() as loader:
             replay(saved, loader)
         path = publish(saved, directory, version)

@@ -3,60 +3,37 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 
 import keras
 import tensorflow as tf
 
 import tfseq
-from tfseq.models import LanguageModel
 from tfseq.serving.operations import read_operations
-from tfseq.serving.settings import ServingSettings
-from tfseq.text import Tokenizer, Vocabulary
 
 #: Where the card lies in a version directory.
 MODEL_CARD = Path("assets.extra", "model_card.json")
 
 
-def write_model_card(
-    directory: str | Path,
-    model: LanguageModel,
-    tokenizer: Tokenizer,
-    vocabulary: Vocabulary,
-    settings: ServingSettings,
-    signatures: Mapping[str, dict],
-    metadata: Mapping,
-) -> None:
+def write_model_card(directory: str | Path, card: Mapping) -> None:
     """Write `assets.extra/model_card.json` into a version directory that is otherwise complete.
 
-    The card is one JSON object. Its keys: `metadata` (the caller's own, as given), `signatures`
-    (inputs and outputs with dtype and shape), `settings` (caps and defaults), `model`,
-    `tokenizer`, `vocabulary` (size and SHA-256 of its file), `operations` (of the main graph and
+    The card is one JSON object: what the caller says, then `operations` (of the main graph and
     all function bodies), `versions` (tfseq, TensorFlow, Keras) and `sha256` (of every other file
     of the directory, by its path there).
 
     Args:
         directory: the version directory.
-        model: the language model.
-        tokenizer: the tokenizer of its text.
-        vocabulary: its vocabulary.
-        settings: caps and defaults of the signatures.
-        signatures: signature name -> its inputs and outputs, as `describe_signature` gives them.
-        metadata: what else is to be known, in values that JSON can hold.
+        card: what else is to be known, in values that JSON can hold. Every export has `metadata`
+            (its caller's own, as given), `signatures` (inputs and outputs with dtype and shape),
+            `settings` (caps and defaults) and `model` (its configuration).
 
     Raises:
         ValueError: if the graph cannot run on a server; see `read_operations`.
     """
     directory = Path(directory)
-    model_config = model.get_config()
     card = {
-        "metadata": metadata,
-        "signatures": signatures,
-        "settings": asdict(settings),
-        "model": model_config,
-        "tokenizer": tokenizer.get_config(),
-        "vocabulary": {"size": len(vocabulary), "sha256": vocabulary.fingerprint},
+        **card,
         "operations": read_operations(directory),
         "versions": {
             "tfseq": tfseq.__version__,
