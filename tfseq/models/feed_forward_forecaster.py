@@ -1,0 +1,102 @@
+"""A forecaster without a hidden state: a feed-forward network on the last values."""
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+from tfseq.cells.arguments import positive_integer
+
+
+@keras.saving.register_keras_serializable(package="tfseq")
+class FeedForwardForecaster(keras.Model):
+    r"""x̂_{t+1} from x_{t−τ+1}, ..., x_t by a network of two hidden layers.
+
+    z = (x − μ) / σ;  h_1 = relu([z_{t−τ+1}, ..., z_t] W_1 + b_1);  h_2 = relu(h_1 W_2 + b_2);
+    ẑ_{t+1} = z_t W_zq + h_2 W_q + b_q. Further steps read the forecasts before them. What is around
+    the hidden layers is as in `Forecaster`, so that the two can be compared.
+
+    Args:
+        num_columns: positive integer, C.
+        lags: positive integer, τ.
+        units: positive integer, the size of both hidden layers.
+        steps_ahead: positive integer, K.
+
+    Call arguments:
+        values: float `[B, τ, C]`.
+
+    Returns:
+        Forecasts, float `[B, K, C]`: x̂_{t+1}, ..., x̂_{t+K}.
+
+    Example:
+
+    >>> import numpy as np
+    >>> model = FeedForwardForecaster(num_columns=1, lags=4, steps_ahead=3)
+    >>> model(np.full([2, 4, 1], 5.0, "float32")).numpy().ravel().tolist()
+    [5.0, 5.0, 5.0, 5.0, 5.0, 5.0]
+    """
+
+    def __init__(self, num_columns, lags, units=64, steps_ahead=1, **kwargs):
+        super().__init__(**kwargs)
+        self.num_columns = positive_integer("num_columns", num_columns)
+        self.lags = positive_integer("lags", lags)
+        self.units = positive_integer("units", units)
+        self.steps_ahead = positive_integer("steps_ahead", steps_ahead)
+        self.network = keras.Sequential(
+            [
+                keras.Input([self.lags * self.num_columns]),
+                keras.layers.Dense(units, activation="relu"),
+                keras.layers.Dense(units, activation="relu"),
+                keras.layers.Dense(self.num_columns, kernel_initializer="zeros"),
+            ]
+        )
+        self.skip_layer = keras.layers.Dense(
+            self.num_columns, use_bias=False, kernel_initializer="identity", name="skip"
+        )
+        self.skip_layer.build((None, self.num_columns))
+        shape = (self.num_columns,)
+        self.mean = self.add_weight(name="mean", shape=shape, initializer="zeros", trainable=False)
+        self.scale = self.add_weight(name="scale", shape=shape, initializer="ones", trainable=False)
+        self.built = True
+
+    def adapt(self, values) -> None:
+        """Take μ and σ from values `[N, C]`: of the training part, and of no other."""
+        self.mean.assign(ops.mean(values, axis=0))
+        self.scale.assign(ops.std(values, axis=0))
+
+    def call(self, values, training=None):
+        window = (values - self.mean) / self.scale
+        forecasts = []
+        for _ in range(self.steps_ahead):
+            window, following = self._step(window)
+            forecasts.append(following)
+        return self.mean + self.scale * ops.stack(forecasts, axis=1)
+
+    def forecast(self, values, horizon):
+        """Go on from values `[B, τ, C]` by any number of steps: `[B, horizon, C]`."""
+
+        def go_on(k, window, forecasts):
+            window, following = self._step(window)
+            return k + 1, window, forecasts.write(k, following)
+
+        forecasts = tf.TensorArray(tf.float32, horizon, element_shape=[None, self.num_columns])
+        _, _, forecasts = tf.while_loop(
+            lambda k, *_: k < horizon,
+            go_on,
+            (0, (values - self.mean) / self.scale, forecasts),
+        )
+        return self.mean + self.scale * tf.transpose(forecasts.stack(), [1, 0, 2])
+
+    def _step(self, window):
+        """The window moved one step on, and its new last value."""
+        lags = ops.reshape(window, (-1, self.lags * self.num_columns))
+        following = self.skip_layer(window[:, -1]) + self.network(lags)
+        return ops.concatenate([window[:, 1:], following[:, None]], axis=1), following
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "num_columns": self.num_columns,
+            "lags": self.lags,
+            "units": self.units,
+            "steps_ahead": self.steps_ahead,
+        }

@@ -1,0 +1,232 @@
+"""The recurrent forecaster: a series so far in, its next values out."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from tfseq.cells.arguments import positive_integer
+from tfseq.layers import RecurrentStack
+
+#: Standardised values beyond this are taken for this: nothing further off is ever told apart.
+MAX_DEVIATION = 100.0
+
+
+@keras.saving.register_keras_serializable(package="tfseq")
+class Forecaster(keras.Model):
+    r"""x̂_{t+1} = E[x_{t+1} | x_1, ..., x_t] by a stack of recurrent layers.
+
+    z_t = (x_t − μ) / σ;  H_t = the stack's output at step t;
+    ẑ_{t+1} = z_t W_zq + H_t W_hq + b_q;  x̂_{t+1} = μ + σ ẑ_{t+1}.
+
+    Step k ahead reads ẑ_{t+1}, ..., ẑ_{t+k−1} as if they had been seen. W_zq begins as the
+    identity and W_hq as zeros, so that the untrained model is the naive forecast; the way past
+    the cells is for levels that they have never seen. μ and σ are weights of the model, one of
+    each for a column; `adapt` sets them. What goes in and comes out is in the series' own units.
+
+    Args:
+        num_columns: positive integer, C.
+        lags: positive integer, τ: `forecast` reads this many of the last values.
+        cell: `"rnn"`, `"gru"`, `"lstm"`, or a function `units -> cell`.
+        units: positive integer, the size of each layer's hidden state.
+        num_layers: positive integer, layers in the stack.
+        dropout: probability in [0, 1) with which outputs of a layer are dropped while training:
+            out of the last layer, and between layers while values are read.
+        steps_ahead: positive integer, K; how far beyond its inputs `call` goes. 1 learns one step
+            ahead alone, from seen values (teacher forcing); more learns to go on from its own.
+
+    Call arguments:
+        values: float `[B, T, C]`, finite.
+        training: applies dropout when True.
+
+    Returns:
+        Forecasts, float `[B, T + K − 1, C]`: x̂_2, ..., x̂_{T+1}, each from the values before it,
+        then x̂_{T+2}, ..., x̂_{T+K} from its own.
+
+    Raises:
+        ValueError: an argument breaks its rule; the message names it.
+
+    Example:
+
+    >>> import numpy as np
+    >>> model = Forecaster(num_columns=2, lags=5, units=4, steps_ahead=3)
+    >>> model(np.zeros([1, 5, 2], "float32")).shape
+    TensorShape([1, 7, 2])
+    >>> model.forecast(np.zeros([1, 5, 2], "float32"), 10).shape
+    TensorShape([1, 10, 2])
+    """
+
+    def __init__(
+        self,
+        num_columns: int,
+        lags: int,
+        cell="gru",
+        units: int = 32,
+        num_layers: int = 1,
+        dropout: float = 0.0,
+        steps_ahead: int = 1,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.num_columns = positive_integer("num_columns", num_columns)
+        self.lags = positive_integer("lags", lags)
+        self.steps_ahead = positive_integer("steps_ahead", steps_ahead)
+        self.stack = RecurrentStack(
+            cell, units, num_layers, dropout=dropout, dtype=self.dtype_policy, name="stack"
+        )
+        self.cell, self.units = cell, self.stack.units
+        self.num_layers, self.dropout = self.stack.num_layers, self.stack.dropout
+        self.output_dropout = keras.layers.Dropout(dropout, name="output_dropout")
+        self.output_layer = keras.layers.Dense(
+            self.num_columns, kernel_initializer="zeros", name="output"
+        )
+        self.skip_layer = keras.layers.Dense(
+            self.num_columns, use_bias=False, kernel_initializer="identity", name="skip"
+        )
+        self.build((None, None, self.num_columns))
+
+    def build(self, input_shape):
+        """Create all weights; the constructor has called this already."""
+        if self.built:
+            return
+        self.stack.build((None, None, self.num_columns))
+        self.output_layer.build((None, self.stack.rnns[-1].cell.output_size))
+        self.skip_layer.build((None, self.num_columns))
+        shape = (self.num_columns,)
+        self.mean = self.add_weight(name="mean", shape=shape, initializer="zeros", trainable=False)
+        self.scale = self.add_weight(name="scale", shape=shape, initializer="ones", trainable=False)
+        self.built = True
+
+    def adapt(self, values: np.ndarray) -> None:
+        """Take μ and σ from values `[N, C]`: of the training part, and of no other."""
+        self.mean.assign(np.mean(values, axis=0))
+        self.scale.assign(np.std(values, axis=0))
+
+    def standardize(self, values):
+        """x -> z, float `[..., C]`, kept within ±100."""
+        z = (ops.cast(values, self.compute_dtype) - self.mean) / self.scale
+        return ops.clip(z, -MAX_DEVIATION, MAX_DEVIATION)
+
+    def restore(self, z):
+        """z -> x, float `[..., C]`."""
+        return self.mean + self.scale * z
+
+    def call(self, values, training=None):
+        z = self.standardize(values)
+        outputs, states = self.stack(z, training=training)
+        forecasts = self._next(z, outputs, training)
+        parts, last = [forecasts], forecasts[:, -1]
+        for _ in range(self.steps_ahead - 1):
+            outputs, states = self.stack.step(last, states)
+            last = self._next(last, outputs, training)
+            parts.append(last[:, None])
+        return self.restore(ops.concatenate(parts, axis=1))
+
+    def forecast(self, values, horizon, num_values=None):
+        """Go on from the end of each row, in one graph.
+
+        A value that is missing, NaN or infinite, is replaced by the model's own forecast of it
+        from the values before. Steps before a row's first value are not read at all: a row may be
+        padded with NaN on the left, and its forecast stays the same. A row without any value goes
+        on from the training mean. Every row depends on itself alone, and the answer is finite
+        whatever the values are.
+
+        Args:
+            values: float `[B, T, C]`; of each row the last τ steps are read. T may be 0.
+            horizon: int, or int32 scalar, how many steps; at least 1.
+            num_values: int32 `[B]`, the steps of each row that count; what is behind them is not
+                read. None takes all T.
+
+        Returns:
+            Forecasts, float `[B, horizon, C]`.
+        """
+        values = last_values(tf.cast(values, self.compute_dtype), self.lags, num_values)
+        known = tf.math.is_finite(values)
+        z = self.standardize(tf.where(known, values, 0.0))
+        batch_size = tf.shape(values)[0]
+        initial = self.stack.get_initial_state(batch_size)
+        started = tf.zeros([batch_size, 1], tf.bool)
+        upcoming = tf.zeros([batch_size, self.num_columns], z.dtype)
+
+        def read(t, upcoming, started, states):
+            started |= tf.reduce_any(known[:, t], axis=1, keepdims=True) | (t == self.lags - 1)
+            seen = tf.where(known[:, t], z[:, t], upcoming)
+            after, new = self._step(seen, tf.nest.pack_sequence_as(initial, states))
+            states = [
+                tf.where(started, n, s) for n, s in zip(tf.nest.flatten(new), states, strict=True)
+            ]
+            return t + 1, tf.where(started, after, upcoming), started, states
+
+        _, upcoming, _, states = tf.while_loop(
+            lambda t, *_: t < self.lags,
+            read,
+            (0, upcoming, started, tf.nest.flatten(initial)),
+        )
+
+        def go_on(k, upcoming, states, forecasts):
+            after, new = self._step(upcoming, tf.nest.pack_sequence_as(initial, states))
+            return k + 1, after, tf.nest.flatten(new), forecasts.write(k, after)
+
+        forecasts = tf.TensorArray(z.dtype, size=horizon, element_shape=[None, self.num_columns])
+        _, _, _, forecasts = tf.while_loop(
+            lambda k, *_: k < horizon,
+            go_on,
+            (1, upcoming, states, forecasts.write(0, upcoming)),
+        )
+        return self.restore(tf.transpose(forecasts.stack(), [1, 0, 2]))
+
+    def _next(self, z, outputs, training=None):
+        """ẑ_{t+1} from z_t and H_t."""
+        hidden = self.output_dropout(outputs, training=training)
+        return self.skip_layer(z) + self.output_layer(hidden)
+
+    def _step(self, z, states):
+        """ẑ_{t+1} and the states after it, without dropout, kept within bounds."""
+        outputs, states = self.stack.step(z, states)
+        return ops.clip(self._next(z, outputs), -MAX_DEVIATION, MAX_DEVIATION), states
+
+    def get_config(self):
+        cell = (
+            self.cell
+            if isinstance(self.cell, str)
+            else keras.saving.serialize_keras_object(self.cell)
+        )
+        return {
+            **super().get_config(),
+            "num_columns": self.num_columns,
+            "lags": self.lags,
+            "cell": cell,
+            "units": self.units,
+            "num_layers": self.num_layers,
+            "dropout": self.dropout,
+            "steps_ahead": self.steps_ahead,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        config = dict(config)
+        if isinstance(config["cell"], dict):
+            config["cell"] = keras.saving.deserialize_keras_object(config["cell"])
+        return cls(**config)
+
+
+def last_values(values: tf.Tensor, lags: int, num_values: tf.Tensor | None = None) -> tf.Tensor:
+    """The last τ values of each row, NaN in place of those before its first.
+
+    Args:
+        values: float `[B, T, C]`.
+        lags: τ.
+        num_values: int32 `[B]`, the steps of each row that count, kept within 0 and T; None takes
+            all T.
+
+    Returns:
+        float `[B, τ, C]`.
+    """
+    batch_size, num_steps, _ = tf.unstack(tf.shape(values))
+    if num_values is None:
+        num_values = tf.fill([batch_size], num_steps)
+    num_values = tf.clip_by_value(num_values, 0, num_steps)
+    # Step 0 of this is the NaN that stands for all before the first.
+    values = tf.pad(values, [[0, 0], [1, 0], [0, 0]], constant_values=float("nan"))
+    steps = tf.maximum(num_values[:, tf.newaxis] - lags + tf.range(lags) + 1, 0)
+    return tf.gather(values, steps, batch_dims=1)
