@@ -242,7 +242,7 @@ class CheckpointedTrainer(ABC):
 
 def make_optimizer(options: Any, steps_per_epoch: int) -> keras.optimizers.Optimizer:
     """The optimizer that the options name, with its learning-rate schedule."""
-    rate = options.learning_rate
+    rate = float(options.learning_rate)
     if options.learning_rate_decay < 1:
         rate = keras.optimizers.schedules.ExponentialDecay(
             rate, decay_steps=steps_per_epoch, decay_rate=options.learning_rate_decay
