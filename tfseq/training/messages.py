@@ -62,12 +62,28 @@ def describe_result(options: TrainingOptions, metrics: Mapping[str, Any]) -> str
             f"({metrics['validation_bits_per_token']:.3f} bits), best after epoch "
             f"{metrics['best_epoch']} of {metrics['epochs']}"
         )
+    if metrics["baseline_perplexity"] is not None:
+        lines.append(_describe_baseline(metrics, unit))
     lines.append(
         f"training perplexity {metrics['train_perplexity']:.3f}; "
         f"{metrics['training_seconds']:,.0f} s of training, "
         f"{metrics['tokens_per_second']:,} {unit}s/s"
     )
     return "\n".join(lines)
+
+
+def _describe_baseline(metrics: Mapping[str, Any], unit: str) -> str:
+    text = (
+        f"baseline perplexity   {metrics['baseline_perplexity']:.3f} per {unit} "
+        f"({metrics['baseline_bits_per_token']:.3f} bits), {metrics['baseline_order']}-gram "
+        "counts with Kneser-Ney smoothing"
+    )
+    read = [
+        f"the {end} {metrics[f'baseline_{part}_tokens']:,} {unit}s of the {part}{ing} part"
+        for part, ing, end in (("train", "ing", "last"), ("validation", "", "first"))
+        if metrics[f"baseline_{part}_tokens"] < metrics[f"{part}_tokens"]
+    ]
+    return text + (f", of {' and '.join(read)} alone" if read else "")
 
 
 def indented(text: str) -> str:

@@ -101,6 +101,8 @@ class TrainingOptions:
     """The SavedModel goes to EXPORT_DIR/NAME/VERSION, NAME being the run directory's."""
     export: bool = True
     """Export the model at the end."""
+    baseline: bool = True
+    """Count n-grams too, and print their perplexity beside the model's; a few seconds."""
     report: bool = False
     """Write report.html into the run directory at the end: one file to read or to send."""
     verbose: Literal["auto", "bar", "epoch", "quiet"] = "auto"
@@ -162,6 +164,7 @@ FREE_ON_RESUME = frozenset(
         "sample_temperature",
         "export_dir",
         "export",
+        "baseline",
         "report",
         "verbose",
         "config",

@@ -13,6 +13,7 @@ import tensorflow as tf
 from tfseq.data import encode_corpus
 from tfseq.errors import InputError
 from tfseq.text import CORPUS_NAMES, open_corpus
+from tfseq.training.baseline import ORDERS, measure_baseline
 from tfseq.training.checkpointed_run import CheckpointedRun, free_path
 from tfseq.training.curve import save_perplexity_curve
 from tfseq.training.messages import (
@@ -153,6 +154,7 @@ class Run(CheckpointedRun):
             "num_parameters": self.model.count_params(),
             "validation_perplexity": best.get("validation_perplexity"),
             "validation_bits_per_token": best.get("validation_bits_per_token"),
+            **self._baseline(),
             "train_perplexity": last.get("train_perplexity"),
             "best_epoch": progress.best_epoch,
             "epochs": progress.epoch,
@@ -165,6 +167,22 @@ class Run(CheckpointedRun):
             "tensorflow_version": tf.__version__,
             "keras_version": keras.__version__,
             "python_version": ".".join(map(str, sys.version_info[:3])),
+        }
+
+    def _baseline(self) -> dict[str, Any]:
+        """What n-gram counts achieve, measured anew: it depends on the text alone."""
+        corpus = self.corpus
+        if not self.options.baseline or len(corpus.validation) == 0:
+            return {"baseline_perplexity": None}
+        baseline = measure_baseline(
+            corpus.train, corpus.validation, len(self.vocabulary), ORDERS[self.options.tokenizer]
+        )
+        return {
+            "baseline_perplexity": baseline.perplexity,
+            "baseline_bits_per_token": baseline.bits_per_token,
+            "baseline_order": baseline.order,
+            "baseline_train_tokens": baseline.train_tokens,
+            "baseline_validation_tokens": baseline.validation_tokens,
         }
 
     def _create(self) -> None:
