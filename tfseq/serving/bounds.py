@@ -1,6 +1,30 @@
 """Requests brought into bounds in graph: clamped or cut, never refused, with a warning."""
 
+from collections.abc import Callable, Sequence
+
 import tensorflow as tf
+
+
+def checked(signature: Callable, specs: Sequence[tf.TensorSpec]) -> Callable:
+    """The signature, for which inputs of other ranks are an invalid argument, and nothing else.
+
+    A server hands on whatever shape comes; operations differ in what they make of it.
+    """
+
+    def checked(*inputs):
+        return signature(
+            *(
+                tf.ensure_shape(tensor, spec.shape)
+                for tensor, spec in zip(inputs, specs, strict=True)
+            )
+        )
+
+    return checked
+
+
+def sentences(warnings: Sequence[tf.Tensor]) -> tf.Tensor:
+    """The warnings of each row in one string, string [B]."""
+    return tf.strings.strip(tf.strings.join(warnings))
 
 
 def clamp(

@@ -1,6 +1,6 @@
 """The signatures of an exported language model: strings in, strings and numbers out."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import tensorflow as tf
 
@@ -12,7 +12,13 @@ from tfseq.generation.text_graph import (
     TextGraph,
 )
 from tfseq.models import LanguageModel
-from tfseq.serving.bounds import clamp, keep_first_bytes, keep_last_bytes
+from tfseq.serving.bounds import (
+    checked,
+    clamp,
+    keep_first_bytes,
+    keep_last_bytes,
+    sentences,
+)
 from tfseq.serving.settings import MAX_TEMPERATURE, ServingSettings
 from tfseq.text import Tokenizer, VocabularyTables
 
@@ -70,7 +76,7 @@ class LanguageModelSignatures(tf.Module):
         }
         return {
             name: tf.function(
-                _checked(getattr(self, name), specs), input_signature=specs, autograph=False
+                checked(getattr(self, name), specs), input_signature=specs, autograph=False
             )
             for name, specs in inputs.items()
         }
@@ -116,7 +122,7 @@ class LanguageModelSignatures(tf.Module):
         return {
             "text": self._graph.join(prompt, completion),
             "completion": completion,
-            "warning": _sentences(warnings),
+            "warning": sentences(warnings),
             "num_tokens": max_new_tokens,
             "log_probability": log_probability,
         }
@@ -130,7 +136,7 @@ class LanguageModelSignatures(tf.Module):
         return {
             "texts": self._graph.join(prompt, completions),
             "log_probabilities": log_probabilities,
-            "warning": _sentences(warnings),
+            "warning": sentences(warnings),
         }
 
     def score(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -138,7 +144,7 @@ class LanguageModelSignatures(tf.Module):
         limit = self._settings.max_score_bytes
         text, cut = keep_first_bytes(text, limit)
         warning = tf.where(cut, f"Of `text` the first {limit} bytes only were scored. ", "")
-        return {**self._graph.score(text)._asdict(), "warning": _sentences([warning])}
+        return {**self._graph.score(text)._asdict(), "warning": sentences([warning])}
 
     def next_token(self, prompt: tf.Tensor) -> dict[str, tf.Tensor]:
         """The most probable tokens after each prompt, `<unk>` left out, the best first."""
@@ -212,24 +218,3 @@ def state_specs(model: LanguageModel) -> list[tf.TensorSpec]:
             for part, state in zip(parts, states, strict=True)
         ]
     return specs
-
-
-def _checked(signature: Callable, specs: Sequence[tf.TensorSpec]) -> Callable:
-    """The signature, for which inputs of other ranks are an invalid argument, and nothing else.
-
-    A server hands on whatever shape comes; operations differ in what they make of it.
-    """
-
-    def checked(*inputs):
-        return signature(
-            *(
-                tf.ensure_shape(tensor, spec.shape)
-                for tensor, spec in zip(inputs, specs, strict=True)
-            )
-        )
-
-    return checked
-
-
-def _sentences(warnings: list[tf.Tensor]) -> tf.Tensor:
-    return tf.strings.strip(tf.strings.join(warnings))
