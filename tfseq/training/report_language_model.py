@@ -91,9 +91,9 @@ def _add_result(report: Report, metrics: Mapping[str, Any], unit: str) -> None:
     ours = metrics["validation_perplexity"] or metrics["train_perplexity"]
     rows.append(["this model", ours])
     report.table(
-        ["model", "perplexity", f"bits per {unit}"],
+        ["model", "perplexity", "bits"],
         [[name, value, math.log2(value) if value else None] for name, value in rows],
-        caption=f"Beside simpler models, on the {part} of the text",
+        caption=f"Beside simpler models, per {unit}, on the {part} of the text",
     )
 
 

@@ -1,0 +1,21 @@
+"""Show how far gradients reach back in time, in pictures and figures.
+
+python pipelines/gradient_flow.py --help
+"""
+
+from tfseq.command_line import run
+from tfseq.configuration import parse_options
+from tfseq.training.gradient_flow_options import GradientFlowOptions
+
+
+def main(options: GradientFlowOptions) -> None:
+    from tfseq.training.gradient_flow import GradientFlow
+    from tfseq.training.gradient_flow_results import write_gradient_flow
+
+    study = GradientFlow(options)
+    path = write_gradient_flow(study.path, options, study.figures())
+    print(f"\nresults   {path}")
+
+
+if __name__ == "__main__":
+    run(lambda: parse_options(GradientFlowOptions), main)

@@ -1,0 +1,143 @@
+"""What a study of gradients through time leaves behind: figures, pictures and a report."""
+
+import json
+import math
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from tfseq.configuration import to_json
+from tfseq.errors import InputError
+from tfseq.training.curve import save_figure
+from tfseq.training.gradient_flow import CELLS, GONE, reach
+from tfseq.training.gradient_flow_options import GradientFlowOptions
+from tfseq.training.gradient_flow_pictures import (
+    draw_cells,
+    draw_clipping,
+    draw_radii,
+)
+from tfseq.training.report import Report
+
+_NAMES = {"rnn": "simple RNN", "gru": "GRU", "lstm": "LSTM"}
+
+
+def write_gradient_flow(
+    path: str | os.PathLike, options: GradientFlowOptions, figures: dict[str, Any]
+) -> Path:
+    """Make the result directory, whole or not at all.
+
+    It holds `config.json`, `figures.json`, `cells.png`, `radii.png`, `clipping.png` and
+    `report.html`.
+
+    Args:
+        path: the directory; nothing may be there.
+        options: the options.
+        figures: what `GradientFlow.figures` gave.
+
+    Raises:
+        InputError: the directory cannot be made.
+    """
+    path = Path(path)
+    aside = path.absolute().with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        aside.mkdir(parents=True)
+        for name, content in (("config", to_json(options)), ("figures", figures)):
+            text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+            (aside / f"{name}.json").write_text(text, encoding="utf-8")
+        save_figure(draw_cells(figures), aside / "cells.png")
+        save_figure(draw_radii(figures), aside / "radii.png")
+        save_figure(draw_clipping(figures, options.clip_norm), aside / "clipping.png")
+        gradient_flow_report(options, figures).write(aside / "report.html")
+        aside.rename(path)
+    except OSError as error:
+        raise InputError(
+            f"`--result-dir` {path} cannot be written to: {error.strerror}."
+        ) from error
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return path
+
+
+def gradient_flow_report(options: GradientFlowOptions, figures: dict[str, Any]) -> Report:
+    """The study as a page to read."""
+    report = Report("Gradients through time", f"{options.units} units, on {options.corpus}")
+    back = "steps back, T − t"
+    report.section("Three cells").prose(
+        "L_T is the loss of a window's last character, s_t the state after character t: h, and "
+        "for an LSTM the pair [h, c]. Norms are means over "
+        f"{options.num_rows} windows; a product of Jacobians is measured by its "
+        f"{options.norm} norm. Models at the start, and after {options.train_steps} steps of Adam."
+    )
+    stages = [("start", "at the start"), ("trained", "after training")]
+    for key, label in (("loss", "‖∂L_T / ∂s_t‖"), ("states", "‖∂s_T / ∂s_t‖")):
+        for stage, when in stages:
+            lines = {
+                _NAMES[cell]: list(enumerate(figures["cells"][cell][stage][key][-1]))
+                for cell in CELLS
+                if figures["cells"][cell][stage]
+            }
+            caption = f"{when}, top layer" if options.num_layers > 1 else when
+            report.chart(lines, back, label, log_y=True, caption=caption.capitalize())
+    rows = []
+    for cell in CELLS:
+        found = [figures["cells"][cell][stage] for stage, _ in stages]
+        steps = [reach(norms["loss"][-1]) if norms else "diverged" for norms in found]
+        rows.append([_NAMES[cell], *(f"≥ {options.num_steps}" if s is None else s for s in steps)])
+    report.table(
+        ["cell", "at the start", "after training"],
+        rows,
+        caption=f"Steps back after which less than {GONE:.0%} of the last step's gradient is left",
+    )
+    report.section("Spectral radius").prose(
+        "The simple RNN at the start, W_hh scaled so that its largest eigenvalue has the radius "
+        "given. A linear network would grow by just that factor a step. The slope of tanh is at "
+        "most 1, and less the larger the state, so a radius above 1 is needed to keep a gradient, "
+        "and a larger one to make it explode."
+    )
+    report.chart(
+        {f"radius {r}": list(enumerate(v["states"][0])) for r, v in figures["radii"].items()},
+        back,
+        f"‖∂h_T / ∂h_t‖, {options.norm}",
+        log_y=True,
+    )
+    report.table(
+        ["radius", "factor a step", f"norm after {options.num_steps - 1} steps", "gradient"],
+        [
+            [float(r), v["growth"], v["states"][0][-1], _fate(v["growth"])]
+            for r, v in figures["radii"].items()
+        ],
+    )
+    _add_clipping(report, options, figures["clipping"])
+    report.section("Configuration").values(
+        {f"--{name.replace('_', '-')}": value for name, value in to_json(options).items()}
+    )
+    return report
+
+
+def _add_clipping(report: Report, options: GradientFlowOptions, clipping: dict) -> None:
+    clipped, unclipped = clipping["clipped"], clipping["unclipped"]
+    report.section("Clipping").prose(
+        f"The simple RNN from a radius of {options.clip_radius:g}, plain gradient descent at "
+        f"learning rate {options.clip_learning_rate:g}: g ← g · min(1, {options.clip_norm:g} / "
+        "‖g‖), beside the same steps without it."
+    )
+    names = {
+        "before clipping": clipped["norm_before"],
+        "after clipping": clipped["norm_after"],
+        "run without clipping": unclipped["norm_before"],
+    }
+    lines = {name: list(enumerate(norms, start=1)) for name, norms in names.items()}
+    report.chart(lines, "step", "global norm of the gradient", log_y=True)
+    losses = {
+        "with clipping": list(enumerate(clipped["losses"], start=1)),
+        "without": list(enumerate(unclipped["losses"], start=1)),
+    }
+    report.chart(losses, "step", "loss in nats per character", log_y=True)
+    for name, found in (("With", clipped), ("Without", unclipped)):
+        if found["diverged"]:
+            report.prose(f"{name} clipping, training diverged at step {len(found['losses']) + 1}.")
+
+
+def _fate(growth: float) -> str:
+    return "vanishes" if growth < 1 else "explodes" if math.isfinite(growth) else "is not finite"
