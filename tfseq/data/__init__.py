@@ -1,15 +1,25 @@
-"""Token ids on disk, and windows of them as `tf.data`: the way from a corpus to batches."""
+"""The way from a corpus, or a series of numbers, to batches as `tf.data`."""
 
 from tfseq.data.encoded_corpus import EncodedCorpus
 from tfseq.data.encoding import encode_corpus
 from tfseq.data.evaluation import evaluation_windows
+from tfseq.data.series import Series, noisy_sine
+from tfseq.data.series_batches import series_batches
+from tfseq.data.series_file import read_series
+from tfseq.data.series_windows import SeriesSplit, split_series
 from tfseq.data.windows import num_batches, random_windows, sequential_windows
 
 __all__ = [
     "EncodedCorpus",
+    "Series",
+    "SeriesSplit",
     "encode_corpus",
     "evaluation_windows",
+    "noisy_sine",
     "num_batches",
     "random_windows",
+    "read_series",
     "sequential_windows",
+    "series_batches",
+    "split_series",
 ]

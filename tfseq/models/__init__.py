@@ -8,6 +8,9 @@ from tfseq._lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
+        "FeedForwardForecaster": "tfseq.models.feed_forward_forecaster",
+        "Forecaster": "tfseq.models.forecaster",
+        "LinearAutoregression": "tfseq.models.forecast_baselines",
         "LanguageModel": "tfseq.models.language_model",
         "NGramModel": "tfseq.models.ngram_model",
     },

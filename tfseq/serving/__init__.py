@@ -9,9 +9,11 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "Client": "tfseq.serving.client",
+        "ForecasterSettings": "tfseq.serving.forecaster_export",
         "Inspection": "tfseq.serving.inspection",
         "ServingError": "tfseq.serving.transport",
         "ServingSettings": "tfseq.serving.settings",
+        "export_forecaster": "tfseq.serving.forecaster_export",
         "export_language_model": "tfseq.serving.export",
         "inspect_export": "tfseq.serving.inspection",
         "next_version": "tfseq.serving.versions",

@@ -7,6 +7,8 @@ __getattr__, __dir__, __all__ = attach(
     {
         "Evaluation": "tfseq.training.evaluation",
         "Evaluator": "tfseq.training.evaluation",
+        "ForecastOptions": "tfseq.training.forecast_options",
+        "ForecastRun": "tfseq.training.forecast_run",
         "GradientNorms": "tfseq.training.gradient_norms",
         "Perplexity": "tfseq.training.perplexity",
         "Report": "tfseq.training.report",

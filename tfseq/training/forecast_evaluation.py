@@ -50,6 +50,11 @@ class ForecastEvaluation:
         targets, forecasts = self.targets[..., column], self.forecasts[method][..., column]
         return rmse(targets, forecasts, axis=0)
 
+    def rivals(self) -> list[str]:
+        """The two methods that a picture shows beside the model: a season's and a line's."""
+        simple = "seasonal naive" if "seasonal naive" in self.forecasts else "naive"
+        return [simple, next(m for m in self.forecasts if m.startswith("linear"))]
+
     def table(self, column: int) -> str:
         """The figures of a column as lines of text, a method each."""
         horizon = self.targets.shape[1]

@@ -18,8 +18,8 @@ from tfseq.training.supervised_options import SupervisedOptions
 Share = Annotated[float, Rule("above 0 and less than 1", lambda v: 0 < v < 1)]
 Season = Annotated[int, Rule("an integer, at least 2", lambda v: 2 <= v < 2**31)]
 
-# Each step back through the model's own forecasts is a part of the training graph.
-_MOST_FEEDBACK = 48
+# Each step costs, and more of them gain little: the README has figures.
+_MOST_FEEDBACK = 12
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,11 +53,11 @@ class ForecastOptions(SupervisedOptions):
     """Between and out of the layers."""
     feedback_steps: Size | None = None
     """Steps ahead in training, the model reading its own forecasts: 1 is teacher forcing alone;
-    left out, those of the horizon, at most 48."""
+    left out, those of the horizon, at most 12."""
 
     epochs: PositiveInt = 40
     """Passes over the training windows, at most."""
-    learning_rate: PositiveFloat = 0.005
+    learning_rate: PositiveFloat = 0.008
     """At the start."""
     patience: Annotated[int, Rule("zero or a positive integer", lambda v: 0 <= v < 2**31)] = 8
     """Stop after this many epochs without a better validation loss; 0 never stops."""

@@ -14,7 +14,7 @@ from tfseq.configuration import to_json
 from tfseq.data.series import Series, noisy_sine
 from tfseq.data.series_batches import series_batches
 from tfseq.data.series_file import read_series
-from tfseq.data.series_windows import SeriesSplit, split_series
+from tfseq.data.series_windows import split_series
 from tfseq.errors import InputError
 from tfseq.models.feed_forward_forecaster import FeedForwardForecaster
 from tfseq.models.forecast_baselines import (
@@ -25,6 +25,8 @@ from tfseq.models.forecast_baselines import (
 from tfseq.models.forecaster import Forecaster
 from tfseq.training.forecast_evaluation import ForecastEvaluation, in_batches
 from tfseq.training.forecast_options import FREE_ON_RESUME, ForecastOptions
+from tfseq.training.forecast_plot import save_forecast_plot
+from tfseq.training.report_forecast import forecast_report
 from tfseq.training.supervised_run import SupervisedRun
 from tfseq.training.supervised_trainer import SupervisedTask, SupervisedTrainer
 
@@ -97,6 +99,33 @@ class ForecastRun(SupervisedRun):
         scale = f"one season ({self.season} steps)" if self.season else "one step"
         lines.append(f"MASE: 1 is the naive forecast's error of {scale} in the training part.")
         return "\n".join(lines)
+
+    def draw_forecast(self) -> Path:
+        """Draw the forecast from the last step of the test part that has a whole future."""
+        evaluation, path = self.evaluation, self.directory.path / "forecast.png"
+        save_forecast_plot(
+            self.series.values,
+            int(evaluation.origins[-1]),
+            {m: evaluation.forecasts[m][-1] for m in (self.method, *evaluation.rivals())},
+            self.series.columns,
+            path,
+            title=f"{self.directory.name}: a forecast of {self.options.horizon} steps",
+        )
+        return path
+
+    def write_report(self, metrics: dict[str, Any]) -> Path:
+        """Write `report.html`, after `fit`, and return its path."""
+        report = forecast_report(
+            self.directory.name,
+            self.summary().splitlines()[1].removeprefix("model  "),
+            self.method,
+            self.evaluation,
+            self.series.values,
+            self.trainer.progress.history,
+            {name: value for name, value in to_json(self.options).items() if name != "config"},
+            metrics,
+        )
+        return report.write(self.directory.report)
 
     @property
     def num_columns(self) -> int:
@@ -200,6 +229,7 @@ class ForecastRun(SupervisedRun):
         self.evaluation = ForecastEvaluation(
             origins, targets, methods, self.training, self.series.columns, self.season or 1
         )
+        self.draw_forecast()
         return {"season": self.season, "test": self.evaluation.all_figures()}
 
     def _feed_forward(self) -> Callable[[np.ndarray], np.ndarray]:

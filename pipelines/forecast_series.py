@@ -1,0 +1,35 @@
+"""Forecast a series of numbers: figures beside simpler forecasts, and a SavedModel.
+
+python pipelines/forecast_series.py --help
+"""
+
+from tfseq.command_line import run
+from tfseq.training import ForecastOptions, parse_run_options
+
+
+def main(options: ForecastOptions) -> None:
+    from pathlib import Path
+
+    from tfseq.serving import ForecasterSettings, export_forecaster
+    from tfseq.training import ForecastRun
+
+    job = ForecastRun(options)
+    print(job.summary())
+    metrics = job.fit()
+    print(f"\n{job.result()}\n")
+    print(f"run       {job.directory.path}")
+    if options.report:
+        print(f"report    {job.write_report(metrics)}")
+    if options.export and job.new_steps:
+        path = export_forecaster(
+            job.model,
+            Path(options.export_dir, job.directory.name),
+            columns=job.series.columns,
+            settings=ForecasterSettings(max_horizon=options.horizon),
+            metadata=job.metadata(),
+        )
+        print(f"exported  {path}")
+
+
+if __name__ == "__main__":
+    run(lambda: parse_run_options(ForecastOptions), main)
