@@ -53,26 +53,25 @@ class ServingSettings:
     default_seed: int = 0
 
     def __post_init__(self):
-        _check_integer("max_new_tokens", self.max_new_tokens, 1, 2**20)
+        check_integer("max_new_tokens", self.max_new_tokens, 1, 2**20)
         # A cap has room for the longest UTF-8 character, four bytes.
-        _check_integer("max_prompt_bytes", self.max_prompt_bytes, 4, 2**24)
-        _check_integer("max_score_bytes", self.max_score_bytes, 4, 2**24)
-        _check_integer("beam_size", self.beam_size, 1, 1024)
-        _check_integer("num_next_tokens", self.num_next_tokens, 1, 2**31 - 1)
-        _check_integer("max_batch_size", self.max_batch_size, 1, 1024)
+        check_integer("max_prompt_bytes", self.max_prompt_bytes, 4, 2**24)
+        check_integer("max_score_bytes", self.max_score_bytes, 4, 2**24)
+        check_integer("beam_size", self.beam_size, 1, 1024)
+        check_integer("num_next_tokens", self.num_next_tokens, 1, 2**31 - 1)
+        check_integer("max_batch_size", self.max_batch_size, 1, 1024)
         if self.default_max_new_tokens is None:
             usual = min(_USUAL_NEW_TOKENS, self.max_new_tokens)
             object.__setattr__(self, "default_max_new_tokens", usual)
-        _check_integer(
-            "default_max_new_tokens", self.default_max_new_tokens, 0, self.max_new_tokens
-        )
+        check_integer("default_max_new_tokens", self.default_max_new_tokens, 0, self.max_new_tokens)
         _check_number("default_temperature", self.default_temperature, 0, MAX_TEMPERATURE)
-        _check_integer("default_top_k", self.default_top_k, 0, 2**31 - 1)
+        check_integer("default_top_k", self.default_top_k, 0, 2**31 - 1)
         _check_number("default_top_p", self.default_top_p, 0, 1)
-        _check_integer("default_seed", self.default_seed, -(2**63), 2**63 - 1)
+        check_integer("default_seed", self.default_seed, -(2**63), 2**63 - 1)
 
 
-def _check_integer(name: str, value: int, low: int, high: int) -> None:
+def check_integer(name: str, value: int, low: int, high: int) -> None:
+    """Raise InputError unless `value` is an integer from `low` to `high`."""
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
         raise InputError(f"`{name}` must be an integer from {low} to {high}. Received: {value!r}.")
 

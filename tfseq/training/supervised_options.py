@@ -55,6 +55,8 @@ class SupervisedOptions:
     """The SavedModel goes to EXPORT_DIR/NAME/VERSION, NAME being the run directory's."""
     export: bool = True
     """Export the model at the end."""
+    report: bool = False
+    """Write report.html into the run directory at the end: one file to read or to send."""
     verbose: Literal["auto", "bar", "epoch", "quiet"] = "auto"
     """Progress: a bar on a terminal, else a line an epoch."""
     config: PathText | None = None

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfseq.configuration import to_json
 from tfseq.training.checkpointed_run import CheckpointedRun, free_path
 from tfseq.training.curve import Panel, save_curves
 from tfseq.training.run_directory import RunDirectory, check_writable
@@ -101,6 +102,10 @@ class SupervisedRun(CheckpointedRun):
             self.directory.check_corpus(self.task.fingerprint, what="the data")
         self.model = self.task.model
         self.trainer = SupervisedTrainer(self.task, options)
+
+    def metadata(self, metrics: dict[str, Any]) -> dict[str, Any]:
+        """What an export should say of where it comes from: options and figures."""
+        return {"run": self.directory.name, "options": to_json(self.options), "metrics": metrics}
 
     def metrics(self) -> dict[str, Any]:
         """The figures of the run so far, as `metrics.json` holds them."""

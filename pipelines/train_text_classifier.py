@@ -1,0 +1,37 @@
+"""Train a text classifier: accuracy beside simpler models, and a SavedModel for TensorFlow Serving.
+
+python pipelines/train_text_classifier.py --data mail.csv
+"""
+
+from tfseq.command_line import run
+from tfseq.training import TextClassifierOptions, parse_run_options
+
+
+def main(options: TextClassifierOptions) -> None:
+    from pathlib import Path
+
+    from tfseq.serving import TextClassifierSettings, export_text_classifier
+    from tfseq.training import TextClassifierRun
+
+    job = TextClassifierRun(options)
+    print(job.summary())
+    metrics = job.fit()
+    print(f"\n{job.result(metrics)}\n")
+    print(f"run       {job.directory.path}")
+    if options.report:
+        print(f"report    {job.write_report(metrics)}")
+    if options.export and job.new_steps:
+        path = export_text_classifier(
+            job.model,
+            job.tokenizer,
+            job.vocabulary,
+            job.labels,
+            Path(options.export_dir, job.directory.name),
+            settings=TextClassifierSettings(max_length=job.options.max_length),
+            metadata=job.metadata(metrics),
+        )
+        print(f"exported  {path}")
+
+
+if __name__ == "__main__":
+    run(lambda: parse_run_options(TextClassifierOptions), main)

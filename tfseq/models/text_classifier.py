@@ -1,0 +1,103 @@
+"""One label for a text: token ids in, logits of the labels out."""
+
+import keras
+from keras import ops
+
+from tfseq.cells.arguments import positive_integer
+from tfseq.models.token_encoder import TokenEncoder
+
+
+@keras.saving.register_keras_serializable(package="tfseq")
+class TextClassifier(keras.Model):
+    r"""P(label | x_1, ..., x_T) by a bidirectional stack of recurrent layers.
+
+    H_t = the output of a `TokenEncoder` at step t;
+    m = max_t H_t,  a = (1 / T) Σ_t H_t,  both of the real steps alone, zero where there is none;
+    O = [m, a] W + b;  P(label = k | x) = softmax(O)_k.
+
+    Args:
+        vocabulary_size: positive integer, V.
+        num_labels: positive integer, K.
+        cell, units, num_layers, dropout, embedding_size: see `TokenEncoder`.
+
+    Call arguments:
+        ids: int32 `[B, T]`, each in [0, V); a negative id is padding, on the right.
+        training: applies dropout when True.
+
+    Returns:
+        Logits, float32 `[B, K]`. Padding changes nothing in them.
+
+    Raises:
+        ValueError: an argument breaks its rule; the message names it.
+
+    Example:
+
+    >>> import numpy as np
+    >>> model = TextClassifier(28, num_labels=3, units=8)
+    >>> a = model(np.array([[5, 6], [7, -1]]))
+    >>> b = model(np.array([[7]]))
+    >>> tuple(a.shape), bool(abs(a[1] - b[0]).numpy().max() < 1e-6)
+    ((2, 3), True)
+    """
+
+    def __init__(
+        self,
+        vocabulary_size: int,
+        num_labels: int,
+        cell: str = "gru",
+        units: int = 64,
+        num_layers: int = 1,
+        dropout: float = 0.0,
+        embedding_size: int = 64,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.num_labels = positive_integer("num_labels", num_labels)
+        self.encoder = TokenEncoder(
+            vocabulary_size,
+            cell,
+            units,
+            num_layers,
+            dropout,
+            embedding_size,
+            dtype=self.dtype_policy,
+            name="encoder",
+        )
+        self.classify = keras.layers.Dense(num_labels, dtype=self.dtype_policy, name="labels")
+        self.build((None, None))
+
+    @property
+    def vocabulary_size(self) -> int:
+        """V."""
+        return self.encoder.vocabulary_size
+
+    def build(self, ids_shape):
+        """Create all weights; the constructor has called this already."""
+        if self.built:
+            return
+        self.classify.build((None, 2 * self.encoder.output_size))
+        self.built = True
+
+    def call(self, ids, training=None):
+        outputs, mask = self.encoder(ids, training=training)
+        mask = ops.expand_dims(mask, -1)
+        lengths = ops.sum(ops.cast(mask, outputs.dtype), axis=1)
+        mean = ops.sum(outputs, axis=1) / ops.maximum(lengths, 1)
+        # Below whatever a step can hold, and finite, so that a text of no steps has no NaN.
+        low = ops.cast(-1e4, outputs.dtype)
+        highest = ops.max(ops.where(mask, outputs, low), axis=1, initial=-1e4)
+        highest = ops.where(lengths > 0, highest, ops.zeros_like(highest))
+        return ops.cast(self.classify(ops.concatenate([highest, mean], axis=-1)), "float32")
+
+    def get_config(self):
+        encoder = self.encoder
+        return {
+            **super().get_config(),
+            "vocabulary_size": encoder.vocabulary_size,
+            "num_labels": self.num_labels,
+            "cell": encoder.cell,
+            "units": encoder.units,
+            "num_layers": encoder.num_layers,
+            "dropout": encoder.dropout,
+            "embedding_size": encoder.embedding_size,
+        }

@@ -1,0 +1,72 @@
+"""The report of a model that was trained on labelled examples."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tfseq.configuration import to_json
+from tfseq.training.classification import f1_scores
+from tfseq.training.report import Report
+from tfseq.training.supervised_run import SupervisedRun
+
+# A larger matrix is no longer read.
+_MOST_LABELS = 40
+
+
+def supervised_report(
+    run: SupervisedRun,
+    metrics: Mapping[str, Any],
+    figures: Mapping[str, str],
+    own_name: str,
+    part: str,
+    confusion: np.ndarray,
+    labels: Sequence[str],
+) -> Report:
+    """Result beside simpler models, curves, confusion, time and configuration.
+
+    Args:
+        run: the run, fitted.
+        metrics: its figures, with `test_<key>` for each key of `figures`, and under `baselines`
+            a name with the same keys for each simpler model.
+        figures: key -> name of what is compared.
+        own_name: what the model is called beside the others.
+        part: the examples that the figures are of.
+        confusion: counts, rows being labels and columns guesses.
+        labels: their names.
+    """
+    history = run.trainer.progress.history
+    report = Report(run.directory.name, f"{own_name}: {metrics['num_parameters']:,} parameters")
+    own = {key: metrics[f"test_{key}"] for key in figures}
+    report.section("Result").highlights({name: own[key] for key, name in figures.items()})
+    rows = [[own_name, *own.values()]]
+    rows += [[name, *(b[key] for key in figures)] for name, b in metrics["baselines"].items()]
+    report.table(["model", *figures.values()], rows, caption=f"On {part}")
+    report.section("Curves")
+    marks = {"best": metrics["best_epoch"]} if metrics["best_epoch"] else None
+    for panel in run.panels:
+        lines = {
+            name: [(row["epoch"], row[key]) for row in history if row.get(key) is not None]
+            for name, key in (("training", panel.train), ("validation", panel.validation))
+            if key
+        }
+        report.chart(lines, "epoch", panel.label, log_y=panel.logarithmic, marks=marks)
+    report.section("Labels")
+    scores, counts = f1_scores(confusion), confusion.sum(axis=1)
+    rows = [[labels[i], int(counts[i]), float(scores[i])] for i in np.argsort(-counts)]
+    report.table(["label", "examples", "F1"], rows)
+    if len(labels) <= _MOST_LABELS:
+        report.matrix(labels, labels, confusion.tolist(), caption="Rows: label. Columns: guess.")
+    report.section("Time").values(
+        {
+            "training, seconds": metrics["training_seconds"],
+            "targets a second": metrics["targets_per_second"],
+            "epochs": metrics["epochs"],
+            "best epoch": metrics["best_epoch"],
+        }
+    )
+    report.section("Configuration").values(
+        {f"--{name.replace('_', '-')}": value for name, value in to_json(run.options).items()}
+    )
+    names = ("tensorflow_version", "keras_version", "python_version", "data_fingerprint")
+    return report.values({n.replace("_", " "): metrics[n] for n in names}, "Made with")

@@ -1,0 +1,39 @@
+"""What a run of a text classifier can be told."""
+
+import dataclasses
+import os
+from typing import Literal
+
+from tfseq.configuration import PositiveInt
+from tfseq.training.sequence_options import SequenceOptions
+
+
+@dataclasses.dataclass(frozen=True)
+class TextClassifierOptions(SequenceOptions):
+    """Train a bidirectional recurrent classifier on labelled texts; compare it with simpler
+    models, and export it. --data is a .csv or .jsonl file (.gz too); left out, the task is to
+    tell a letter's writing system from its name."""
+
+    text_field: str = "text"
+    """Column or key of the text."""
+    label_field: str = "label"
+    """Column or key of the label."""
+    tokenizer: Literal["char", "word"] | None = None
+    """What a token is; left out, char for the built-in task and word for a file."""
+    normalization: Literal["none", "nfkc", "letters"] = "none"
+    """Done to the texts first."""
+    case_fold: bool = False
+    """Make upper and lower case the same."""
+    epochs: PositiveInt = 20
+    """Passes over the training examples, at most."""
+
+    def with_defaults_filled(self) -> "TextClassifierOptions":
+        """Options that were left out, and whose default depends on others, filled in.
+
+        >>> TextClassifierOptions(data="mail.csv").with_defaults_filled().tokenizer
+        'word'
+        """
+        tokenizer = self.tokenizer or ("char" if self.data is None else "word")
+        # Good from any directory.
+        data = None if self.data is None else os.path.abspath(self.data)
+        return dataclasses.replace(self, tokenizer=tokenizer, data=data)
