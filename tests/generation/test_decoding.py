@@ -7,9 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfseq.generation import decoding as decoding_module
-from tfseq.generation import sample
+from tfseq.generation import gumbel_noise, sample
 from tfseq.generation.decoding import decode, read_prompt
-from tfseq.generation.random_numbers import uniform_draws
 
 SYMBOLS = 11
 CELLS = [(cell, layers) for cell in ("rnn", "gru", "lstm") for layers in (1, 2)]
@@ -48,11 +47,12 @@ def next_token_function(model):
 
 def decode_by_definition(next_logits, prompt, count, temperature, top_k, top_p, seed):
     tokens, log_probability = list(prompt), 0.0
-    uniforms = uniform_draws(tf.constant([seed], tf.int64), count).numpy()[:, 0]
-    for u in uniforms:
+    noise = gumbel_noise(tf.constant([seed], tf.int64), 0, int(count), SYMBOLS)
+    for step_noise in tf.unstack(noise, axis=1):
         logits = next_logits(tokens)
         allowed = np.where(np.arange(SYMBOLS) == 0, -np.inf, logits)
-        token = sample(allowed[np.newaxis], [u], [temperature], [top_k], [top_p]).numpy()[0]
+        settings = [temperature], [top_k], [top_p]
+        token = sample(allowed[np.newaxis], step_noise, *settings).numpy()[0]
         log_probability += tf.nn.log_softmax(logits).numpy()[token]
         tokens.append(int(token))
     return tokens[len(prompt) :], log_probability
@@ -77,11 +77,12 @@ def compiled(make_model):
 
 @pytest.fixture(scope="module", autouse=True)
 def short_blocks():
-    """Prompts of a few tokens span several blocks."""
-    usual = decoding_module._BLOCK_STEPS
-    decoding_module._BLOCK_STEPS = 4
+    """Prompts and continuations of a few tokens span several blocks, of two turns of two steps."""
+    short = {"_BLOCK_STEPS": 4, "_STEPS_A_TURN": 2, "_BLOCK_NOISE": 4 * SYMBOLS}
+    usual = {name: getattr(decoding_module, name) for name in short}
+    vars(decoding_module).update(short)
     yield
-    decoding_module._BLOCK_STEPS = usual
+    vars(decoding_module).update(usual)
 
 
 @pytest.mark.parametrize(("cell", "layers"), CELLS)
@@ -110,7 +111,8 @@ def test_equals_a_full_pass_for_every_token(compiled, cell, layers):
 def test_the_state_is_the_one_after_the_last_real_token(compiled, cell, layers):
     model, _ = compiled(cell, layers)
     prompts = [[3, 1, 4, 1, 5, 9, 2, 6, 5], [], [2], [7, 1, 8, 2]]
-    logits, states = read_prompt(model, *map(tf.constant, padded(prompts)))
+    hidden, states = read_prompt(model, *map(tf.constant, padded(prompts)))
+    logits = model.logits(hidden)
     next_logits = next_token_function(model)
     for r, prompt in enumerate(prompts):
         np.testing.assert_allclose(logits[r], next_logits(prompt), atol=1e-5)

@@ -6,11 +6,10 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfseq.generation.random_numbers import uniform_draws
-from tfseq.generation.sampling import sample
+from tfseq.generation import gumbel_noise, sample
 
 
-def reference_sample(logits, u, temperature, top_k, top_p):
+def reference_sample(logits, noise, temperature, top_k, top_p):
     """One row, symbol by symbol, in the order the definition gives."""
     if temperature == 0:
         return int(np.argmax(logits))
@@ -27,20 +26,13 @@ def reference_sample(logits, u, temperature, top_k, top_p):
             kept.append(v)
             mass += p[v]
         order = kept
-    allowed = sorted(order)
-    target = u * np.cumsum([p[v] for v in allowed])[-1]
-    mass = 0.0
-    for v in allowed:
-        mass += p[v]
-        if mass > target:
-            return v
-    return allowed[-1]
+    return max(sorted(order), key=lambda v: logits[v] / temperature + noise[v])
 
 
-def run(logits, uniforms, temperature, top_k, top_p):
+def run(logits, noise, temperature, top_k, top_p):
     return sample(
         tf.constant(logits, tf.float32),
-        tf.constant(uniforms, tf.float64),
+        tf.constant(noise, tf.float32),
         tf.constant(temperature, tf.float32),
         tf.constant(top_k, tf.int32),
         tf.constant(top_p, tf.float32),
@@ -52,15 +44,15 @@ def test_equals_the_reference_row_by_row(num_symbols):
     rng = np.random.default_rng(num_symbols)
     rows = 200
     logits = rng.normal(scale=3, size=(rows, num_symbols)).astype("float32")
-    uniforms = rng.random(rows)
+    noise = rng.gumbel(size=logits.shape).astype("float32")
     temperature = rng.choice(np.float32([0, 0.3, 1, 2]), rows)
     top_k = rng.choice([0, 1, 3, 20, 10**6], rows)
     top_p = rng.choice(np.float32([0, 0.1, 0.9, 1]), rows)
-    drawn = run(logits, uniforms, temperature, top_k, top_p)
+    drawn = run(logits, noise, temperature, top_k, top_p)
     expected = [
         reference_sample(
             logits[r].astype("float64"),
-            uniforms[r],
+            noise[r].astype("float64"),
             np.float64(temperature[r]),
             top_k[r],
             np.float64(top_p[r]),
@@ -70,13 +62,20 @@ def test_equals_the_reference_row_by_row(num_symbols):
     np.testing.assert_array_equal(drawn, expected)
 
 
-def test_frequencies_are_the_tempered_softmax():
+@pytest.mark.parametrize(("top_k", "top_p"), [(0, 1.0), (3, 1.0), (0, 0.6)])
+def test_frequencies_are_the_tempered_softmax(top_k, top_p):
     logits = np.float32([1.0, 0.0, -1.0, 2.0])
-    draws = 40_000
-    uniforms = (np.arange(draws) + 0.5) / draws
-    drawn = run(np.tile(logits, (draws, 1)), uniforms, [0.7] * draws, [0] * draws, [1.0] * draws)
-    expected = np.exp(logits / 0.7) / np.exp(logits / 0.7).sum()
-    np.testing.assert_allclose(np.bincount(drawn, minlength=4) / draws, expected, atol=1e-4)
+    draws = 50_000
+    noise = gumbel_noise(tf.constant([3], tf.int64), 0, draws, 4)[0]
+    columns = [0.7] * draws, [top_k] * draws, [top_p] * draws
+    drawn = run(np.tile(logits, (draws, 1)), noise, *columns)
+    expected = np.exp(logits / 0.7)
+    expected[2] *= top_k == 0 and top_p == 1
+    # The most probable symbol alone has more than 0.6.
+    expected *= [top_p == 1, top_p == 1, 1, 1]
+    expected /= expected.sum()
+    # Four standard deviations of a frequency.
+    np.testing.assert_allclose(np.bincount(drawn, minlength=4) / draws, expected, atol=0.009)
 
 
 @given(st.data())
@@ -96,7 +95,7 @@ def test_a_row_does_not_depend_on_its_neighbours(data):
         )
     )
     column = {
-        "uniforms": st.floats(0, 1, exclude_max=True),
+        "noise": st.lists(st.floats(-3, 17, width=32), min_size=num_symbols, max_size=num_symbols),
         "temperature": st.sampled_from([0.0, 1e-30, 0.5, 1.0, 100.0]),
         "top_k": st.integers(0, 12),
         "top_p": st.sampled_from([0.0, 0.2, 0.5, 0.99, 1.0]),
@@ -117,36 +116,58 @@ def test_a_row_does_not_depend_on_its_neighbours(data):
         assert better < k
 
 
-@pytest.mark.parametrize("u", [0.0, 0.5, 1 - 2**-52])
 @pytest.mark.parametrize("top_k", [0, 2, 5])
 @pytest.mark.parametrize("forbidden", [0, 2, 4])
-def test_a_forbidden_symbol_is_never_drawn(u, top_k, forbidden):
+def test_a_forbidden_symbol_is_never_drawn(top_k, forbidden):
     logits = np.zeros((1, 5), "float32")
     logits[0, forbidden] = -np.inf
-    for temperature in (0.0, 1e-38, 1.0, 100.0):
+    noise = np.float32([[-2.8] * 5])
+    noise[0, forbidden] = 16.6
+    for temperature in (0.0, 1e-38, 1.0, 100.0, 3e38):
         for top_p in (0.0, 0.5, 1.0):
-            assert run(logits, [u], [temperature], [top_k], [top_p])[0] != forbidden
+            assert run(logits, noise, [temperature], [top_k], [top_p])[0] != forbidden
+
+
+def test_the_highest_temperatures_draw_uniformly():
+    noise = gumbel_noise(tf.constant([5], tf.int64), 0, 20_000, 3)[0]
+    logits = np.tile(np.float32([50, 0, -50]), (20_000, 1))
+    drawn = run(logits, noise, [3.4e38] * 20_000, [0] * 20_000, [1.0] * 20_000)
+    np.testing.assert_allclose(np.bincount(drawn) / 20_000, 1 / 3, atol=0.014)
 
 
 def test_logits_that_are_no_numbers_still_give_an_id():
     logits = np.float32([[np.nan] * 3, [np.inf, 0, 0], [-np.inf] * 3])
     for top_k in (0, 2):
-        drawn = run(logits, [0.9] * 3, [1.0] * 3, [top_k] * 3, [1.0] * 3)
+        drawn = run(logits, [[0.9] * 3] * 3, [1.0] * 3, [top_k] * 3, [1.0] * 3)
         assert np.all((drawn >= 0) & (drawn < 3))
 
 
-def test_uniform_draws_are_uniform_and_belong_to_their_seed():
+def test_noise_is_gumbel_and_belongs_to_its_seed():
     seeds = tf.constant([-(2**63), -1, 0, 1, 2**63 - 1], tf.int64)
-    draws = uniform_draws(seeds, 1000).numpy()
-    assert draws.shape == (1000, 5)
-    assert draws.min() >= 0
-    assert draws.max() < 1
-    np.testing.assert_allclose(draws.mean(axis=0), 0.5, atol=0.04)
-    np.testing.assert_allclose(draws.var(axis=0), 1 / 12, atol=0.01)
-    correlation = np.corrcoef(draws.T) - np.eye(5)
-    assert np.abs(correlation).max() < 0.12
-    assert len(np.unique(draws)) == draws.size
-    alone = uniform_draws(seeds[3:4], 300).numpy()
-    np.testing.assert_array_equal(alone[:, 0], draws[:300, 3])
-    assert uniform_draws(seeds, 0).shape == (0, 5)
-    assert uniform_draws(seeds[:0], 3).shape == (3, 0)
+    noise = gumbel_noise(seeds, 0, 600, 7).numpy()
+    assert noise.shape == (5, 600, 7)
+    # Mean and variance of the distribution, and its distribution function at every decile.
+    np.testing.assert_allclose(noise.mean(axis=(1, 2)), np.euler_gamma, atol=0.08)
+    np.testing.assert_allclose(noise.var(axis=(1, 2)), np.pi**2 / 6, atol=0.2)
+    deciles = np.arange(1, 10) / 10
+    below = noise.reshape(5, -1, 1) < -np.log(-np.log(deciles))
+    np.testing.assert_allclose(below.mean(axis=1), np.tile(deciles, (5, 1)), atol=0.033)
+    for columns in (noise.reshape(5, -1), noise.transpose(2, 0, 1).reshape(7, -1)):
+        correlation = np.corrcoef(columns) - np.eye(len(columns))
+        assert np.abs(correlation).max() < 0.09
+    following = noise[:, 1:].ravel(), noise[:, :-1].ravel()
+    assert abs(np.corrcoef(*following)[0, 1]) < 0.03
+    assert gumbel_noise(seeds[:0], 0, 3, 7).shape == (0, 3, 7)
+
+
+@given(st.integers(-(2**63), 2**63 - 1), st.integers(0, 3000), st.integers(1, 9))
+@settings(max_examples=30)
+def test_noise_of_a_step_does_not_depend_on_what_is_drawn_with_it(seed, step, num_symbols):
+    alone = gumbel_noise(tf.constant([seed], tf.int64), step, 1, num_symbols)[0, 0]
+    before = min(step, 20)
+    together = gumbel_noise(
+        tf.constant([1, seed], tf.int64), tf.constant(step - before), 40, num_symbols
+    )
+    # A logarithm may differ in its last bit with its place in a vector register.
+    np.testing.assert_allclose(together[1, before], alone, rtol=1e-6, atol=1e-6)
+    assert np.all(np.isfinite(alone))

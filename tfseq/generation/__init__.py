@@ -1,6 +1,7 @@
 """Text written and scored by a language model."""
 
+from tfseq.generation.random_numbers import gumbel_noise
 from tfseq.generation.sampling import sample
 from tfseq.generation.text_generator import Generation, Score, TextGenerator
 
-__all__ = ["Generation", "Score", "TextGenerator", "sample"]
+__all__ = ["Generation", "Score", "TextGenerator", "gumbel_noise", "sample"]

@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from tfseq.generation.decoding import read_prompt, unknown_penalty
+from tfseq.generation.token_step import token_step
 from tfseq.models import LanguageModel
 
 
@@ -41,14 +42,15 @@ def beam_search(
     penalty = unknown_penalty(num_symbols, allow_unknown)
     itself = tf.tile(tf.range(beam_size)[tf.newaxis], [batch_size, 1])
 
-    logits, initial = read_prompt(model, ids, lengths)
-    logits = tf.repeat(logits, beam_size, axis=0)
+    hidden, initial = read_prompt(model, ids, lengths)
+    advance, logits_of = token_step(model)
+    hidden = tf.repeat(hidden, beam_size, axis=0)
     states = [tf.repeat(state, beam_size, axis=0) for state in tf.nest.flatten(initial)]
     # One beam to begin with: K equal ones would stay equal.
     scores = tf.where(itself == 0, 0.0, -float("inf"))
 
-    def step(t, logits, states, new_ids, scores):
-        log_probabilities = tf.nn.log_softmax(logits) + penalty
+    def step(t, hidden, states, new_ids, scores):
+        log_probabilities = tf.nn.log_softmax(logits_of(hidden)) + penalty
         extended = tf.reshape(log_probabilities, [batch_size, beam_size, num_symbols])
         extended += scores[..., tf.newaxis]
         best, place = tf.math.top_k(
@@ -63,18 +65,18 @@ def beam_search(
         )
         rows = tf.reshape(tf.range(batch_size)[:, tf.newaxis] * beam_size + parent, [-1])
         states = [tf.gather(state, rows) for state in states]
-        logits, states = model.step(
+        hidden, states = advance(
             tf.reshape(chosen, [-1]), tf.nest.pack_sequence_as(initial, states)
         )
-        return t + 1, tf.cast(logits, tf.float32), tf.nest.flatten(states), new_ids, scores
+        return t + 1, hidden, tf.nest.flatten(states), new_ids, scores
 
     _, _, _, new_ids, scores = tf.while_loop(
         lambda t, *_: t < width,
         step,
-        (0, logits, states, tf.zeros(tf.stack([batch_size, beam_size, 0]), tf.int32), scores),
+        (0, hidden, states, tf.zeros(tf.stack([batch_size, beam_size, 0]), tf.int32), scores),
         shape_invariants=(
             tf.TensorShape([]),
-            tf.TensorShape([None, num_symbols]),
+            tf.TensorShape([None, model.hidden_size]),
             [tf.TensorShape([None, state.shape[-1]]) for state in states],
             tf.TensorShape([None, beam_size, None]),
             tf.TensorShape([None, beam_size]),

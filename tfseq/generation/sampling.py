@@ -2,21 +2,24 @@
 
 import tensorflow as tf
 
+# From here on symbols are drawn uniformly; higher temperatures would only overflow.
+_HOTTEST = 1e30
+
 
 def sample(
     logits: tf.Tensor,
-    uniforms: tf.Tensor,
+    noise: tf.Tensor,
     temperature: tf.Tensor,
     top_k: tf.Tensor,
     top_p: tf.Tensor,
 ) -> tf.Tensor:
-    """Draw one symbol a row by inverting the cumulative distribution.
+    """Draw one symbol a row by the Gumbel-max trick.
 
-    With weights w_v = exp((z_v − max z) / temperature), those outside the row's top-k and top-p
-    set to zero, the symbol drawn is the first v with w_1 + … + w_v > u · Σ w. A symbol of weight
-    zero is never drawn. The sum runs in the order of the ids, not of the probabilities, so that a
-    last-bit difference in the logits (another batch size, another machine) changes the symbol
-    only when u falls on the very boundary between two.
+    With g_v standard Gumbel, argmax_v (z_v / temperature + g_v) is distributed as
+    softmax(z / temperature) (Gumbel, 1954; Maddison et al., 2014). Times the temperature that is
+    argmax_v (z_v + temperature · g_v), which at 0 is the greedy choice. A last-bit difference in
+    the logits (another batch size, another machine) changes the symbol only where two sums are
+    equal but for it.
 
     top-k keeps the k most probable symbols. top-p then keeps the smallest set of them whose
     share of what is left reaches p, and at least one (Holtzman et al., 2020). Between equally
@@ -24,7 +27,7 @@ def sample(
 
     Args:
         logits: float [B, V]. Minus infinity forbids a symbol.
-        uniforms: float64 [B] in [0, 1), one random number for each row.
+        noise: float [B, V], as `tfseq.generation.gumbel_noise` gives it for one step.
         temperature: float [B], not negative. 0 takes the most probable symbol (greedy).
         top_k: int32 [B], not negative. 0 is off.
         top_p: float [B] in [0, 1]. 1 is off.
@@ -35,29 +38,49 @@ def sample(
     Example:
         >>> import tensorflow as tf
         >>> logits = tf.math.log([[0.5, 0.2, 0.3]] * 4)
-        >>> uniforms = tf.constant([0.0, 0.6, 0.6, 0.6], tf.float64)
-        >>> sample(logits, uniforms, [1.0, 1.0, 1.0, 0.0], [0, 0, 2, 0], [1.0] * 4).numpy()
-        array([0, 1, 0, 0], dtype=int32)
+        >>> noise = tf.constant([[0.0, 1.0, 3.0]] * 4)
+        >>> sample(logits, noise, [1.0, 1.0, 1.0, 0.0], [0, 1, 2, 0], [1.0] * 4).numpy()
+        array([2, 0, 2, 0], dtype=int32)
     """
-    logits = tf.cast(logits, tf.float64)
-    uniforms = tf.cast(uniforms, tf.float64)
+    logits = tf.cast(logits, tf.float32)
+    noise = tf.convert_to_tensor(noise)
+    logits = tf.cond(
+        any_filter(top_k, top_p),
+        lambda: most_probable(logits, temperature, top_k, top_p),
+        lambda: logits,
+    )
+    return draw(logits, scale_noise(noise, temperature))
+
+
+def draw(logits: tf.Tensor, scaled_noise: tf.Tensor) -> tf.Tensor:
+    """The symbols of the largest sums, int32 [B]."""
+    return tf.argmax(logits + scaled_noise, axis=-1, output_type=tf.int32)
+
+
+def scale_noise(noise: tf.Tensor, temperature: tf.Tensor) -> tf.Tensor:
+    """Noise [B, …] times its row's temperature [B]."""
+    temperature = tf.minimum(tf.cast(temperature, tf.float32), _HOTTEST)
+    for _ in range(noise.shape.rank - 1):
+        temperature = temperature[..., tf.newaxis]
+    return tf.cast(noise, tf.float32) * temperature
+
+
+def any_filter(top_k: tf.Tensor, top_p: tf.Tensor) -> tf.Tensor:
+    """Whether top-k or top-p is on in any row."""
+    return tf.reduce_any((tf.cast(top_k, tf.int32) > 0) | (tf.cast(top_p, tf.float32) < 1))
+
+
+def most_probable(
+    logits: tf.Tensor, temperature: tf.Tensor, top_k: tf.Tensor, top_p: tf.Tensor
+) -> tf.Tensor:
+    """Logits float32 [B, V], minus infinity where a row's top-k and top-p leave a symbol out."""
     temperature = tf.cast(temperature, tf.float64)
     top_k = tf.cast(top_k, tf.int32)
     top_p = tf.cast(top_p, tf.float64)
-    greedy = temperature <= 0
-    divisor = tf.where(greedy, tf.ones_like(temperature), temperature)[:, tf.newaxis]
-    weights = tf.exp((logits - tf.reduce_max(logits, axis=1, keepdims=True)) / divisor)
-    weights = tf.cond(
-        tf.reduce_any((top_k > 0) | (top_p < 1)),
-        lambda: tf.where(_kept(weights, top_k, top_p), weights, tf.zeros_like(weights)),
-        lambda: weights,
-    )
-    cumulative = tf.cumsum(weights, axis=1)
-    threshold = uniforms[:, tf.newaxis] * cumulative[:, -1:]
-    drawn = tf.reduce_sum(tf.cast(cumulative <= threshold, tf.int32), axis=1)
-    # Only logits that are no numbers get here with an id past the last one.
-    drawn = tf.minimum(drawn, tf.shape(logits)[1] - 1)
-    return tf.where(greedy, tf.argmax(logits, axis=1, output_type=tf.int32), drawn)
+    divisor = tf.where(temperature <= 0, tf.ones_like(temperature), temperature)[:, tf.newaxis]
+    z = tf.cast(logits, tf.float64)
+    weights = tf.exp((z - tf.reduce_max(z, axis=1, keepdims=True)) / divisor)
+    return tf.where(_kept(weights, top_k, top_p), logits, -float("inf"))
 
 
 def _kept(weights: tf.Tensor, top_k: tf.Tensor, top_p: tf.Tensor) -> tf.Tensor:

@@ -191,11 +191,15 @@ class LanguageModel(keras.Model):
 
     def step(self, ids, states):
         """One step without a loop: ids int `[B]`, states -> (logits `[B, V]`, states)."""
+        hidden, states = self.step_hidden(ids, states)
+        return self.logits(hidden), states
+
+    def step_hidden(self, ids, states):
+        """One step of the stack alone: ids int `[B]`, states -> (H float `[B, D]`, states)."""
         # A row of the kernel for an id is what the product with its one-hot vector comes to.
         looked_up = self.embedding is None and self.cell in tuple(CELL_TYPES)
         inputs = ids if looked_up else self._embed(ids)
-        outputs, states = self.stack.step(inputs, states)
-        return self.logits(outputs), states
+        return self.stack.step(inputs, states)
 
     def initial_states(self, batch_size):
         """The zero states for `batch_size` sequences, as `call` takes and returns them."""

@@ -149,7 +149,8 @@ class LanguageModelSignatures(tf.Module):
     def next_token(self, prompt: tf.Tensor) -> dict[str, tf.Tensor]:
         """The most probable tokens after each prompt, `<unk>` left out, the best first."""
         read, _ = keep_last_bytes(prompt, self._settings.max_prompt_bytes)
-        logits, _ = read_prompt(self._model, *self._graph.encode(read))
+        hidden, _ = read_prompt(self._model, *self._graph.encode(read))
+        logits = tf.cast(self._model.logits(hidden), tf.float32)
         num_symbols = self._model.vocabulary_size
         probabilities, ids = tf.math.top_k(
             tf.nn.softmax(logits + unknown_penalty(num_symbols, allow_unknown=False)),

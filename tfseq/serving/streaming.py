@@ -44,12 +44,11 @@ def _draw_tokens(client, prompt, max_new_tokens, temperature, top_k, top_p, seed
     # TensorFlow is needed for its random numbers alone.
     import tensorflow as tf
 
-    from tfseq.generation.random_numbers import uniform_draws
+    from tfseq.generation.random_numbers import gumbel_noise
     from tfseq.generation.sampling import sample
 
     if max_new_tokens < 1:
         return
-    uniforms = uniform_draws(tf.constant([seed], tf.int64), max_new_tokens)
     encoded = client.encode(prompt)
     ids = encoded["token_ids"][0, : encoded["num_tokens"][0]]
     states = client.initial_states(1)
@@ -66,7 +65,8 @@ def _draw_tokens(client, prompt, max_new_tokens, temperature, top_k, top_p, seed
     while drawn < max_new_tokens:
         logits = outputs["logits"].copy()
         logits[:, 0] = -np.inf
-        token = int(sample(logits, uniforms[drawn], [temperature], [top_k], [top_p])[0])
+        noise = gumbel_noise(tf.constant([seed], tf.int64), drawn, 1, logits.shape[1])[:, 0]
+        token = int(sample(logits, noise, [temperature], [top_k], [top_p])[0])
         yield token
         drawn += 1
         if drawn < max_new_tokens:
