@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from tfseq.errors import InputError
+from tfseq.result_directory import check_writable
 from tfseq.text import Vocabulary
 from tfseq.training.options import TrainingOptions
 from tfseq.training.run_directory import (
     HISTORY_COLUMNS,
     RunDirectory,
-    check_writable,
 )
 from tfseq.training.trained_run import build_model, load_run
 

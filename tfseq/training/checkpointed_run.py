@@ -6,7 +6,6 @@ import sys
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -170,12 +169,3 @@ class _Clock:
             return False
         self._last = now
         return True
-
-
-def free_path(name: str) -> Path:
-    """`runs/name`, or the first of `runs/name-2`, `runs/name-3`, ... that is not there."""
-    path, number = Path("runs", name), 1
-    while path.exists():
-        number += 1
-        path = Path("runs", f"{name}-{number}")
-    return path

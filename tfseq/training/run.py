@@ -12,9 +12,10 @@ import tensorflow as tf
 
 from tfseq.data import encode_corpus
 from tfseq.errors import InputError
+from tfseq.result_directory import check_writable, free_path
 from tfseq.text import CORPUS_NAMES, open_corpus
 from tfseq.training.baseline import ORDERS, measure_baseline
-from tfseq.training.checkpointed_run import CheckpointedRun, free_path
+from tfseq.training.checkpointed_run import CheckpointedRun
 from tfseq.training.curve import save_perplexity_curve
 from tfseq.training.messages import (
     describe_epoch,
@@ -24,7 +25,7 @@ from tfseq.training.messages import (
     indented,
 )
 from tfseq.training.options import TrainingOptions, check_same_run, read_saved_options
-from tfseq.training.run_directory import RunDirectory, check_writable
+from tfseq.training.run_directory import RunDirectory
 from tfseq.training.trained_run import TrainedRun, build_model, build_tokenizer
 from tfseq.training.trainer import Trainer
 

@@ -18,6 +18,7 @@ import keras
 
 from tfseq.configuration import to_json
 from tfseq.errors import InputError
+from tfseq.result_directory import check_writable
 from tfseq.text import Vocabulary
 from tfseq.training.checkpoint import write_atomically
 
@@ -220,29 +221,6 @@ class RunDirectory:
             except OSError:
                 raise InputError(f"`--run-dir` {self.path} is in use by another process.") from None
             yield
-
-
-def check_writable(path: str | os.PathLike, flag: str) -> None:
-    """Raise InputError where a directory could not be made at `path`; makes nothing.
-
-    Args:
-        path: the directory to be.
-        flag: the option that names it, for the message.
-    """
-    path = Path(path)
-    try:
-        place = next(p for p in (path, *path.absolute().parents) if p.exists())
-        reason = None
-        if not place.is_dir():
-            reason = f"{place} is not a directory"
-        elif not os.access(place, os.W_OK | os.X_OK):
-            reason = f"{place} is not writable"
-        elif len(os.fsencode(path.name)) > os.pathconf(place, "PC_NAME_MAX") - 40:
-            reason = "its name is too long"
-    except OSError as error:
-        reason = str(error.strerror)
-    if reason is not None:
-        raise InputError(f"`{flag}` {path} cannot be made: {reason}.")
 
 
 def _json(values: Mapping[str, Any]) -> bytes:

@@ -10,9 +10,9 @@ import keras
 import tensorflow as tf
 
 from tfseq.configuration import to_json
-from tfseq.training.checkpointed_run import CheckpointedRun, free_path
+from tfseq.training.checkpointed_run import CheckpointedRun
 from tfseq.training.curve import Panel, save_curves
-from tfseq.training.run_directory import RunDirectory, check_writable
+from tfseq.training.run_directory import RunDirectory
 from tfseq.training.run_options import check_same_options, read_run_options
 from tfseq.training.supervised_options import FREE_ON_RESUME, SupervisedOptions
 from tfseq.training.supervised_trainer import SupervisedTask, SupervisedTrainer
