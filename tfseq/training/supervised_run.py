@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 
 from tfseq.configuration import to_json
+from tfseq.result_directory import check_writable, free_path
 from tfseq.training.checkpointed_run import CheckpointedRun
 from tfseq.training.curve import Panel, save_curves
 from tfseq.training.run_directory import RunDirectory
