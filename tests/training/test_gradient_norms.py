@@ -124,9 +124,9 @@ def test_products_of_jacobians_are_submultiplicative():
 
 
 def test_what_float32_cannot_hold_is_kept():
-    """After 400 steps of a weak recurrence a gradient is far below float32's 1e-45."""
+    """After 250 steps of a weak recurrence a gradient is far below float32's 1e-45."""
     model = make_model("rnn", scale=0.1, dtype="float32")
-    inputs, targets = draw_batch(rows=1, steps=400)
+    inputs, targets = draw_batch(rows=1, steps=250)
     norms = gradient_norms_through_time(model, (inputs, targets))
     row = ByHand(model, inputs[0], targets[0, -1])
     W_hh, h, product, expected = row.weights[0][1], np.zeros(UNITS), np.eye(UNITS), [1.0]
@@ -134,9 +134,9 @@ def test_what_float32_cannot_hold_is_kept():
     for h in path[:0:-1]:
         product = product @ ((1 - h**2)[:, None] * W_hh.T)
         expected.append(np.linalg.norm(product, 2))
-    assert expected[-1] < 1e-200
+    assert expected[-1] < 1e-150
     np.testing.assert_allclose(norms.states[0], expected[::-1], rtol=1e-3)
-    assert 0 < norms.loss[0, 0] < 1e-200
+    assert 0 < norms.loss[0, 0] < 1e-150
 
 
 def test_states_and_rows():

@@ -9,15 +9,13 @@ import keras
 import numpy as np
 
 from tfseq.data import encode_corpus, sequential_windows
-from tfseq.errors import InputError
 from tfseq.models import LanguageModel
+from tfseq.result_directory import check_free, free_path
 from tfseq.text import make_tokenizer, open_corpus
-from tfseq.training.checkpointed_run import free_path
 from tfseq.training.checkpointed_trainer import DivergenceError
 from tfseq.training.gradient_flow_options import GradientFlowOptions, radii
 from tfseq.training.gradient_norms import gradient_norms_through_time
 from tfseq.training.options import TrainingOptions
-from tfseq.training.run_directory import RunDirectory
 from tfseq.training.trainer import Trainer
 
 CELLS = ("rnn", "gru", "lstm")
@@ -40,9 +38,9 @@ class GradientFlow:
 
     def __init__(self, options: GradientFlowOptions, log: Callable[[str], None] = print):
         self.options, self.log = options, log
-        path = Path(options.result_dir) if options.result_dir else free_path("gradient_flow")
-        self.path = path
-        _check_free(path)
+        directory = options.result_dir
+        self.path = Path(directory) if directory else free_path("gradient_flow")
+        check_free(self.path, "--result-dir")
         tokenizer = make_tokenizer({"kind": "char", "normalization": "none", "case_fold": False})
         corpus = encode_corpus(
             open_corpus(options.corpus), tokenizer, max_tokens=options.max_tokens
@@ -193,14 +191,3 @@ def _describe_clipping(name: str, found: dict[str, Any]) -> str:
         f"{name:<9}  largest norm {max(found['norm_before']):8.2f}, loss of the last steps "
         f"{last:.3f} nats: {end}"
     )
-
-
-def _check_free(path: Path) -> None:
-    """Raise InputError where the result directory is taken, or could not be made."""
-    try:
-        RunDirectory(path).check_free()
-    except InputError as error:
-        text = str(error).replace("--run-dir", "--result-dir")
-        raise InputError(
-            text.replace("Add `--resume` to go on with that run, or name", "Name")
-        ) from None

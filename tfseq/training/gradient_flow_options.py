@@ -69,7 +69,7 @@ class GradientFlowOptions:
     """Of these."""
     batch_size: Size = 32
     """Windows in a batch."""
-    clip_norm: PositiveFloat = 1.0
+    clip_norm: PositiveFloat = 0.5
     """Largest global norm of the gradient."""
 
     radii: Radii = "0.5,1,1.5,2,3"

@@ -3,10 +3,11 @@
 from typing import Any
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-_BLUE, _RED, _GREEN, _GREY = "#1f6fb2", "#c8442b", "#2b7f57", "#8a8f98"
+_BLUE, _RED, _GREY = "#1f6fb2", "#c8442b", "#8a8f98"
 _TITLES = {"rnn": "simple RNN, s = h", "gru": "GRU, s = h", "lstm": "LSTM, s = [h, c]"}
 
 
@@ -39,8 +40,6 @@ def draw_cells(figures: dict[str, Any]) -> Figure:
 
 def draw_radii(figures: dict[str, Any]) -> Figure:
     """Products of Jacobians by spectral radius, beside those of a linear network."""
-    from matplotlib import colormaps
-
     figure = _figure(7.2, 4.6)
     axes = figure.subplots()
     found = figures["radii"]
@@ -71,35 +70,46 @@ def draw_radii(figures: dict[str, Any]) -> Figure:
 
 
 def draw_clipping(figures: dict[str, Any], clip_norm: float) -> Figure:
-    """Norms before and after clipping, and the losses with and without it, by step."""
-    figure = _figure(10.0, 4.0)
-    left, right = figure.subplots(1, 2)
+    """Norms before and after clipping, norms and losses with and without it, by step."""
+    figure = _figure(12.0, 3.7)
+    both, norms, losses = figure.subplots(1, 3)
     clipped, unclipped = (figures["clipping"][name] for name in ("clipped", "unclipped"))
-    for axes, lines in (
+    for axes, label, lines in (
         (
-            left,
+            both,
+            f"norm of the gradient, clipped to {clip_norm:g}",
             [
-                (unclipped["norm_before"], "run without clipping", _GREY),
                 (clipped["norm_before"], "before clipping", _BLUE),
                 (clipped["norm_after"], "after clipping", _RED),
             ],
         ),
         (
-            right,
+            norms,
+            "norm of the gradient, before clipping",
+            [
+                (unclipped["norm_before"], "without clipping", _GREY),
+                (clipped["norm_before"], "with clipping", _BLUE),
+            ],
+        ),
+        (
+            losses,
+            "loss in nats per character",
             [
                 (unclipped["losses"], "without clipping", _GREY),
-                (clipped["losses"], "with clipping", _RED),
+                (clipped["losses"], "with clipping", _BLUE),
             ],
         ),
     ):
-        for values, label, colour in lines:
+        for values, name, colour in lines:
             steps = range(1, len(values) + 1)
-            axes.plot(steps, _positive(values), color=colour, label=label, linewidth=1.2)
-        _finish(axes, logarithmic=True)
+            values = _positive(values) if axes is norms else values
+            axes.plot(steps, values, color=colour, label=name, linewidth=1.2)
+        _finish(axes, logarithmic=axes is norms)
         axes.set_xlabel("step")
-        axes.legend(frameon=False)
-    left.set_ylabel(f"global norm of the gradient (clipped to {clip_norm:g})")
-    right.set_ylabel("loss in nats per character")
+        axes.set_title(label, fontsize=10)
+        axes.legend(frameon=False, fontsize=9)
+    both.set_ylim(bottom=0)
+    losses.set_ylim(bottom=0)
     return figure
 
 

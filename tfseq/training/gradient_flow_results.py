@@ -3,12 +3,11 @@
 import json
 import math
 import os
-import shutil
 from pathlib import Path
 from typing import Any
 
 from tfseq.configuration import to_json
-from tfseq.errors import InputError
+from tfseq.result_directory import new_directory
 from tfseq.training.curve import save_figure
 from tfseq.training.gradient_flow import CELLS, GONE, reach
 from tfseq.training.gradient_flow_options import GradientFlowOptions
@@ -38,25 +37,15 @@ def write_gradient_flow(
     Raises:
         InputError: the directory cannot be made.
     """
-    path = Path(path)
-    aside = path.absolute().with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        aside.mkdir(parents=True)
+    with new_directory(path, "--result-dir") as directory:
         for name, content in (("config", to_json(options)), ("figures", figures)):
             text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
-            (aside / f"{name}.json").write_text(text, encoding="utf-8")
-        save_figure(draw_cells(figures), aside / "cells.png")
-        save_figure(draw_radii(figures), aside / "radii.png")
-        save_figure(draw_clipping(figures, options.clip_norm), aside / "clipping.png")
-        gradient_flow_report(options, figures).write(aside / "report.html")
-        aside.rename(path)
-    except OSError as error:
-        raise InputError(
-            f"`--result-dir` {path} cannot be written to: {error.strerror}."
-        ) from error
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
-    return path
+            (directory / f"{name}.json").write_text(text, encoding="utf-8")
+        save_figure(draw_cells(figures), directory / "cells.png")
+        save_figure(draw_radii(figures), directory / "radii.png")
+        save_figure(draw_clipping(figures, options.clip_norm), directory / "clipping.png")
+        gradient_flow_report(options, figures).write(directory / "report.html")
+    return Path(path)
 
 
 def gradient_flow_report(options: GradientFlowOptions, figures: dict[str, Any]) -> Report:
@@ -122,18 +111,29 @@ def _add_clipping(report: Report, options: GradientFlowOptions, clipping: dict) 
         f"learning rate {options.clip_learning_rate:g}: g ← g · min(1, {options.clip_norm:g} / "
         "‖g‖), beside the same steps without it."
     )
-    names = {
-        "before clipping": clipped["norm_before"],
-        "after clipping": clipped["norm_after"],
-        "run without clipping": unclipped["norm_before"],
-    }
-    lines = {name: list(enumerate(norms, start=1)) for name, norms in names.items()}
-    report.chart(lines, "step", "global norm of the gradient", log_y=True)
-    losses = {
-        "with clipping": list(enumerate(clipped["losses"], start=1)),
-        "without": list(enumerate(unclipped["losses"], start=1)),
-    }
-    report.chart(losses, "step", "loss in nats per character", log_y=True)
+
+    def by_step(**named):
+        return {
+            name.replace("_", " "): list(enumerate(values, start=1))
+            for name, values in named.items()
+        }
+
+    report.chart(
+        by_step(before_clipping=clipped["norm_before"], after_clipping=clipped["norm_after"]),
+        "step",
+        "global norm of the gradient, in the run with clipping",
+    )
+    report.chart(
+        by_step(with_clipping=clipped["norm_before"], without=unclipped["norm_before"]),
+        "step",
+        "global norm of the gradient, before clipping",
+        log_y=True,
+    )
+    report.chart(
+        by_step(with_clipping=clipped["losses"], without=unclipped["losses"]),
+        "step",
+        "loss in nats per character",
+    )
     for name, found in (("With", clipped), ("Without", unclipped)):
         if found["diverged"]:
             report.prose(f"{name} clipping, training diverged at step {len(found['losses']) + 1}.")

@@ -154,7 +154,6 @@ def _product_norms(reads, pull_back, taken, norm) -> np.ndarray:
 def _pull_back(cell: keras.Layer) -> Callable:
     """`(inputs, states, v) -> (v · ∂s'/∂inputs, v · ∂s'/∂states)` for one step of a cell."""
 
-    @tf.function(reduce_retracing=True)
     def pull_back(inputs, states, cotangents):
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             sources = [inputs, states] if inputs.dtype.is_floating else [states]
