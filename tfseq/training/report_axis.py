@@ -4,7 +4,7 @@ import itertools
 import math
 from collections.abc import Sequence
 
-from tfseq.training.report_format import shown
+from tfseq.training.report_format import power_of_ten, shown
 
 _DIVISIONS = (
     (1, 1.2, 1.4, 1.6, 1.8, 2, 2.5, 3, 3.5, 4, 4.5, 5, 6, 7, 8, 9),
@@ -36,7 +36,7 @@ class Axis:
         low, high = self._scaled(min(values)), self._scaled(max(values))
         # Epochs and steps are not halved.
         self._least_step = float(all(float(value).is_integer() for value in values))
-        if low == high:
+        if high - low <= 1e-9 * max(abs(low), abs(high)):
             reach = 0.5 if log else abs(low) / 2 or 0.5
             low, high = low - reach, high + reach
         self._low = low - margin * (high - low)
@@ -86,14 +86,13 @@ def _round_values(low: float, high: float, count: int, least: float = 0.0) -> li
 
 
 def _label(value: float, values: list[float]) -> str:
-    """The value with the digits that its neighbours need."""
+    """The value with as many digits as tell it from its neighbours."""
     largest = max(map(abs, values))
-    if not 1e-3 <= largest < 1e6 or (value and abs(value) < 1e-3):
-        if abs(value) < 1e-12 * largest:
-            return "0"
-        label = shown(float(f"{value:.3g}"))
-        return label.removeprefix("1 × ")
-    gaps = [b - a for a, b in itertools.pairwise(values)] or [abs(value) or 1.0]
-    digits = max(0, -math.floor(math.log10(min(min(gaps), abs(value) or math.inf)) + 1e-9))
-    text = f"{value:,.{digits}f}" if digits <= 6 else f"{value:g}"
-    return text.replace("-", "−")
+    gap = min((b - a for a, b in itertools.pairwise(values)), default=largest or 1.0)
+    place = math.floor(math.log10(gap) + 1e-9)
+    if largest == 0 or 1e-3 <= largest < 1e6:
+        return f"{value:,.{max(0, -place)}f}".replace("-", "−")
+    power = math.floor(math.log10(largest))
+    if abs(value) < gap / 2:
+        return "0"
+    return power_of_ten(f"{value / 10.0**power:.{max(0, power - place)}f}", power)

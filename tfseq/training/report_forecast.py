@@ -97,21 +97,26 @@ def _add_column(report, evaluation, values, method, c, column) -> None:
         [[m, *evaluation.figures(m, c).values()] for m in methods],
         caption=f"{told}RMSE and MASE",
     )
-    last = len(evaluation.origins) - 1
-    origin, horizon = int(evaluation.origins[last]), evaluation.targets.shape[1]
+    origin, horizon = int(evaluation.origins[-1]), evaluation.targets.shape[1]
     start = max(origin - horizon - horizon // 2, 0)
     lines = {
         "the series": [(t, values[t, c]) for t in range(start, min(origin + horizon, len(values)))]
     }
     for m in (method, *evaluation.rivals()):
-        forecast = evaluation.forecasts[m][last, :, c]
+        forecast = evaluation.forecasts[m][-1, :, c]
         lines[m] = [(origin + k, value) for k, value in enumerate(forecast)]
-    report.chart(lines, "step", column, marks={"now": origin - 0.5}, caption=f"{told}a forecast")
+    report.chart(
+        lines,
+        "step",
+        column,
+        marks={"now": origin - 0.5},
+        caption=f"{told}forecasts from step {origin:,} on",
+    )
     # Drawn together with the naive forecast, which is far off, all others would be one line.
     drawn = [m for m in methods if m != "naive" or len(methods) < 5][:6]
     report.chart(
         {m: list(enumerate(evaluation.rmse_by_step(m, c), start=1)) for m in drawn},
         "steps ahead",
         "RMSE",
-        caption=f"{told}error by steps ahead",
+        caption=f"{told}RMSE by steps ahead",
     )

@@ -32,7 +32,7 @@ def shown(value: Any) -> str:
     if _is_boolean(value):
         return "yes" if value else "no"
     if isinstance(value, Integral):
-        return f"{int(value):,}"
+        return f"{int(value):,}".replace("-", "−")
     if isinstance(value, Real):
         return _shown_float(float(value))
     if isinstance(value, (list, tuple)):
@@ -56,6 +56,16 @@ def shown_alike(values: Sequence[Any]) -> list[str]:
     return texts
 
 
+def power_of_ten(mantissa: str, exponent: int) -> str:
+    """A number in powers of ten; a mantissa of 1 goes without saying.
+
+    >>> power_of_ten("1", -6), power_of_ten("-2.5", 7)
+    ('10⁻⁶', '−2.5 × 10⁷')
+    """
+    power = f"10{str(exponent).translate(_SUPERSCRIPTS)}"
+    return power if mantissa == "1" else f"{mantissa} × {power}".replace("-", "−")
+
+
 def is_number(value: Any) -> bool:
     """Whether the value belongs in a column that is set to the right."""
     return isinstance(value, Real) and not _is_boolean(value)
@@ -71,7 +81,7 @@ def _shown_float(value: float) -> str:
     if not 1e-3 <= abs(value) < 1e6:
         mantissa, exponent = f"{value:.3e}".split("e")
         mantissa = mantissa.rstrip("0").rstrip(".")
-        return f"{mantissa} × 10{str(int(exponent)).translate(_SUPERSCRIPTS)}".replace("-", "−")
+        return f"{mantissa} × {power_of_ten('1', int(exponent))}".replace("-", "−")
     if abs(value) >= 1000:
         return f"{value:,.0f}".replace("-", "−")
     return f"{value:.4g}".replace("-", "−")

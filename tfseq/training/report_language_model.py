@@ -15,6 +15,7 @@ from tfseq.training.report_format import shown
 from tfseq.training.report_surprise import token_surprise
 from tfseq.training.trained_run import TrainedRun
 
+_PARTS = ("train", "validation")
 # Tokens of the passage that is shown, and of what is read before it.
 PASSAGE = {"char": 1200, "word": 300}
 CONTEXT = 512
@@ -40,8 +41,7 @@ def language_model_report(
         corpus: the text of the run.
         history: a row an epoch, as the trainer has it.
         samples: texts the model wrote, each with `text` and a `caption` or the `epoch`.
-        metrics: the figures of the run. Where a key speaks of an n-gram model, it is shown as a
-            baseline.
+        metrics: the figures of the run, with those of the n-gram baseline where it was measured.
     """
     options = trained.options
     unit = "character" if options.tokenizer == "char" else "word"
@@ -74,22 +74,23 @@ def language_model_report(
 
 
 def _add_result(report: Report, metrics: Mapping[str, Any], unit: str) -> None:
+    validation = metrics["validation_perplexity"]
+    baseline = metrics.get("baseline_perplexity")
+    counts = f"{metrics.get('baseline_order')}-gram counts"
     figures = {
-        f"validation perplexity per {unit}": metrics["validation_perplexity"],
+        f"validation perplexity per {unit}": validation,
         f"validation bits per {unit}": metrics["validation_bits_per_token"],
+        f"perplexity of {counts}": baseline,
         f"training perplexity per {unit}": metrics["train_perplexity"],
-        "best epoch": f"{metrics['best_epoch']} of {metrics['epochs']}",
+        "best epoch": f"{metrics['best_epoch']} of {metrics['epochs']}" if validation else None,
         "training time": _duration(metrics["training_seconds"]),
-        f"{unit}s a second": metrics["tokens_per_second"],
     }
-    if metrics["validation_perplexity"] is None:
-        figures = {name: v for name, v in figures.items() if "best" not in name and v is not None}
-    report.section("Result").highlights(figures)
+    report.section("Result").highlights({n: v for n, v in figures.items() if v is not None})
     part = "validation part" if metrics["validation_tokens"] else "training part"
-    rows = [["blind guess", metrics["vocabulary_size"]]]
-    rows += [[name, value] for name, value in _baselines(metrics)]
-    ours = metrics["validation_perplexity"] or metrics["train_perplexity"]
-    rows.append(["this model", ours])
+    rows = [("blind guess", metrics["vocabulary_size"])]
+    if baseline is not None:
+        rows.append((counts + _counted(metrics, unit), baseline))
+    rows.append(("this model", validation or metrics["train_perplexity"]))
     report.table(
         ["model", "perplexity", "bits"],
         [[name, value, math.log2(value) if value else None] for name, value in rows],
@@ -97,18 +98,12 @@ def _add_result(report: Report, metrics: Mapping[str, Any], unit: str) -> None:
     )
 
 
-def _baselines(metrics: Mapping[str, Any]) -> list[tuple[str, float]]:
-    """Perplexities of other models that the metrics hold."""
-    found = []
-    for key, value in metrics.items():
-        named = value.items() if isinstance(value, Mapping) else [("", value)]
-        if "gram" in key or "baseline" in key:
-            found += [
-                (f"{key} {name}".replace("_perplexity", "").replace("_", " ").strip(), figure)
-                for name, figure in named
-                if isinstance(figure, float) and "bits" not in f"{key} {name}"
-            ]
-    return found
+def _counted(metrics: Mapping[str, Any], unit: str) -> str:
+    """What the n-gram counts have seen, where it is not all of the text."""
+    if all(metrics[f"baseline_{p}_tokens"] == metrics[f"{p}_tokens"] for p in _PARTS):
+        return ""
+    seen, read = (metrics[f"baseline_{part}_tokens"] for part in _PARTS)
+    return f" ({seen:,} {unit}s counted, {read:,} predicted)"
 
 
 def _add_curves(report, history, metrics, unit) -> None:

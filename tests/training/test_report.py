@@ -1,0 +1,258 @@
+"""The report: what is written, that it is escaped, and that it is whole."""
+
+import base64
+import hashlib
+import html.parser
+import os
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tfseq.training import Report
+from tfseq.training.report_axis import Axis
+from tfseq.training.report_chart import line_chart
+from tfseq.training.report_format import shown, shown_alike
+
+HOSTILE = "</pre></title></style><script>alert(1)</script><img src=x onerror='a'>\" & \x00\x1b 時"
+
+
+class Page(html.parser.HTMLParser):
+    """Elements with their attributes, and the text of each, as a browser would see them."""
+
+    VOID = frozenset({"meta", "link", "img", "path"})
+
+    def __init__(self, source):
+        super().__init__()
+        self.elements, self.open = [], []
+        self.feed(source)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag, attributes):
+        assert len(dict(attributes)) == len(attributes), "an attribute comes twice"
+        self.elements.append([tag, dict(attributes), ""])
+        if tag not in self.VOID:
+            self.open.append(self.elements[-1])
+
+    def handle_startendtag(self, tag, attributes):
+        self.elements.append([tag, dict(attributes), ""])
+
+    def handle_endtag(self, tag):
+        assert self.open.pop()[0] == tag
+
+    def handle_data(self, data):
+        for element in self.open:
+            element[2] += data
+
+    def all(self, tag, kind=None):
+        return [
+            (attributes, text)
+            for name, attributes, text in self.elements
+            if name == tag and (kind is None or attributes.get("class") == kind)
+        ]
+
+
+def full_report(text="plain"):
+    """A report with every kind of part, `text` wherever there can be one."""
+    picture = b"\x89PNG\r\n\x1a\n" + b"rest"
+    report = Report(text, text).prose(f"{text}\n\nsecond").highlights({text: text, "n": 0.5})
+    report.section(text).values({text: text}, caption=text).table([text, "n"], [[text, 1.5]], text)
+    report.matrix([text], [text], [[3]], text, text).text(text, text).figure(picture, text, text)
+    report.chart({text: [(1, 2.0), (2, 3.0)]}, text, text, marks={text: 1}, caption=text)
+    report.section("Tokens").heat_map([text], [1.0], text, [text], caption=text)
+    return report.section("End").prose("end")
+
+
+def test_text_means_itself_everywhere():
+    plain, hostile = Page(full_report().html()), Page(full_report(HOSTILE).html())
+    assert [e[0] for e in hostile.elements] == [e[0] for e in plain.elements]
+    assert [list(e[1]) for e in hostile.elements] == [list(e[1]) for e in plain.elements]
+    visible = HOSTILE.replace("\x00", "␀").replace("\x1b", "␛")
+    ((_, title),) = hostile.all("title")[:1]
+    assert title == visible
+    assert [text for _, text in hostile.all("pre")] == [visible]
+    assert hostile.all("i", "h10")[-1][1] == visible
+    assert hostile.all("img")[0][0]["alt"] == visible
+
+
+@settings(max_examples=40)
+@given(st.text())
+def test_any_text_leaves_the_page_sound(text):
+    page = Page(
+        Report("title").text("a" + text).heat_map(list(text), [1.0] * len(text), "b").html()
+    )
+    assert len(page.all("pre")) == 1
+    assert len(page.all("p", "tokens")[0][1].replace("↵", "").replace("⇥", "")) >= len(text) - sum(
+        text.count(c) for c in "↵⇥\r"
+    )
+
+
+def test_nothing_is_fetched_and_nothing_runs():
+    source = full_report(HOSTILE).html()
+    page = Page(source)
+    assert not {"script", "iframe", "object", "embed", "form", "base"} & {
+        e[0] for e in page.elements
+    }
+    for _, attributes, _ in page.elements:
+        assert not any(name.startswith("on") or name == "style" for name in attributes)
+        for name in ("src", "href"):
+            assert attributes.get(name, "#").startswith(("#", "data:"))
+    ((policy, _),) = [m for m in page.all("meta") if "http-equiv" in m[0]]
+    rules = dict(rule.strip().split(" ", 1) for rule in policy["content"].split(";"))
+    assert rules.pop("default-src") == "'none'"
+    assert rules.pop("img-src") == "data:"
+    ((_, style),) = page.all("style")
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert rules.pop("style-src") == f"'sha256-{digest}'"
+    assert set(rules.values()) == {"'none'"}
+    assert "url(" not in style
+    assert "@import" not in style
+    # Before anything that the policy is to hold for.
+    assert source.index("Content-Security-Policy") < source.index("<style>")
+
+
+def test_parts_in_their_order():
+    report = Report("T").section("A").prose("one").text("two").section("B").prose("three")
+    page = report.html()
+    places = [page.index(f">{word}<") for word in ("A", "one", "two", "B", "three")]
+    assert places == sorted(places)
+    ids = [attributes["id"] for attributes, _ in Page(full_report().html()).all("section")]
+    links = [attributes["href"] for attributes, _ in Page(full_report().html()).all("a")]
+    assert links == [f"#{i}" for i in ids[1:]]
+
+
+def test_table_and_matrix():
+    rows = [["a", 1, 0.5, None], ["b", 20000, 0.25, 2.0]]
+    page = Page(Report("T").table(["name", "count", "share", "more"], rows).html())
+    assert [(a.get("class"), t) for a, t in page.all("td")] == [
+        *[(None, "a"), ("n", "1"), ("n", "0.50"), ("n", "–")],
+        *[(None, "b"), ("n", "20,000"), ("n", "0.25"), ("n", "2")],
+    ]
+    page = Page(Report("T").matrix(["x", "y"], ["x", "y"], [[8, 2], [0, 5]]).html())
+    assert [(a["class"].strip(), t) for a, t in page.all("td")] == [
+        *[("n h10", "8"), ("n h2", "2"), ("n", "0"), ("n h10", "5")]
+    ]
+    with pytest.raises(ValueError, match="must have 2 values"):
+        Report("T").table(["a", "b"], [[1]])
+    with pytest.raises(ValueError, match="1 rows of 2 numbers"):
+        Report("T").matrix(["x"], ["x", "y"], [[1]])
+
+
+def test_heat_map():
+    values = [0.0, 1.0, -2.0, 9.0, None, float("nan")]
+    page = Page(Report("T").heat_map(list("ab\nd e"), values, "bits", limit=4).html())
+    tokens = page.all("i")[21:]
+    assert [(a.get("class"), a["title"], t) for a, t in tokens] == [
+        (None, "a: 0 bits", "a"),
+        ("h2", "b: 1 bits", "b"),
+        ("c5", "↵: −2 bits", "↵\n"),
+        ("h10", "d: 9 bits", "d"),
+        (None, "space: no value", " "),
+        (None, "e: no value", "e"),
+    ]
+    assert page.all("div", "scale")[0][1] == "−4 or less  4 bits or more"
+    positive = Page(Report("T").heat_map(["a"], [3.0], "nats", ["note"]).html())
+    assert positive.all("div", "scale")[0][1] == "0  3 nats"
+    assert positive.all("i")[-1][0]["title"] == "a: 3 nats; note"
+    with pytest.raises(ValueError, match="as many as `tokens`"):
+        Report("T").heat_map(["a"], [], "bits")
+    with pytest.raises(ValueError, match="`limit`"):
+        Report("T").heat_map(["a"], [1.0], "bits", limit=0)
+
+
+def points_of(drawing, kind):
+    page = Page(drawing)
+    return [
+        [tuple(map(float, p.split())) for p in a["d"][1:].split("L")]
+        for a, _ in page.all("path", kind)
+    ]
+
+
+def test_chart_puts_points_in_proportion():
+    drawing = line_chart({"a": [(0, 1.0), (5, 10.0), (10, 100.0)]}, "x", "y", log_y=True)
+    for (x0, y0), (x1, y1), (x2, y2) in points_of(drawing, "line"):
+        assert x1 - x0 == pytest.approx(x2 - x1, abs=0.2)
+        assert y1 - y0 == pytest.approx(y2 - y1, abs=0.2)
+        assert y2 < y1 < y0
+    assert [t for _, t in Page(drawing).all("title")][:2] == ["a: 1 at 0", "a: 10 at 5"]
+
+
+def test_chart_leaves_out_what_has_no_place():
+    nan, inf = float("nan"), float("inf")
+    points = [(1, nan), (2, inf), (3, 0.0), (4, None), (5, 2.0), (6, 4.0)]
+    drawing = line_chart({"a": points, "b": []}, "x", "y", log_y=True)
+    assert [len(line) for line in points_of(drawing, "line")] == [2, 2]
+    assert "no finite figure" in line_chart({"a": points[:4]}, "x", "y", log_y=True)
+    with pytest.raises(ValueError, match="at most 6"):
+        line_chart({str(n): [(0, 1)] for n in range(7)}, "x", "y")
+
+
+def test_a_long_line_keeps_its_extremes():
+    points = [(n, 1.0) for n in range(20_000)]
+    points[777], points[12_345] = (777, 5.0), (12_345, -3.0)
+    wide, narrow = points_of(line_chart({"a": points}, "x", "y"), "line fine")
+    flat = wide[0][1]
+    assert len(narrow) < len(wide) < 4000
+    assert min(y for _, y in wide) < flat < max(y for _, y in wide)
+    # The axis reaches from −3 to 5, so that the two stand in this proportion to the rest.
+    up, down = flat - min(y for _, y in wide), max(y for _, y in wide) - flat
+    assert up == pytest.approx(down, abs=0.3)
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(st.floats(-1e9, 1e9), min_size=1, max_size=5),
+    st.booleans(),
+    st.integers(3, 9),
+)
+def test_ticks_are_on_the_axis_and_told_apart(values, log, count):
+    values = [abs(v) + 1e-6 for v in values] if log else values
+    axis = Axis(values, log)
+    ticks = axis.ticks(count)
+    shares = [axis.share(v) for v, _ in ticks]
+    assert all(-0.01 <= share <= 1.01 for share in shares)
+    assert shares == sorted(shares)
+    assert len({label for _, label in ticks}) == len(ticks) <= 2 * count + 2
+
+
+def test_epochs_are_not_halved():
+    assert [label for _, label in Axis([1, 2, 3]).ticks(9)] == ["1", "2", "3"]
+
+
+def test_numbers():
+    assert [shown(float(v)) for v in ("inf", "-inf", "nan")] == ["∞", "−∞", "not a number"]
+    assert [shown(v) for v in (0.0, -1.5, 1e-9, 123456.7, 5e7)] == [
+        *("0", "−1.5", "1 × 10⁻⁹", "123,457", "5 × 10⁷")
+    ]
+    assert shown_alike([0.004, 0.0033212, 3, float("inf")]) == ["0.004000", "0.003321", "3", "∞"]
+
+
+def test_pictures(tmp_path):
+    from matplotlib.figure import Figure
+
+    figure = Figure()
+    figure.add_subplot().plot([1, 2])
+    figure.savefig(tmp_path / "p.png")
+    report = Report("T").figure(figure, "drawn").figure(tmp_path / "p.png", "read")
+    sources = [a["src"] for a, _ in Page(report.html()).all("img")]
+    assert b"<svg" in base64.b64decode(sources[0].removeprefix("data:image/svg+xml;base64,"))
+    png = base64.b64decode(sources[1].removeprefix("data:image/png;base64,"))
+    assert png == (tmp_path / "p.png").read_bytes()
+    with pytest.raises(ValueError, match="PNG or SVG"):
+        Report("T").figure(b"GIF89a", "no")
+
+
+def test_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    path = tmp_path / "report.html"
+    assert Report("old").write(path) == path
+
+    def fail(*_):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(OSError, match="no space"):
+        Report("new").write(path)
+    assert re.search("<title>(.*)</title>", path.read_text())[1] == "old"
+    assert os.listdir(tmp_path) == ["report.html"]
