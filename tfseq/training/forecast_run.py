@@ -122,7 +122,13 @@ class ForecastRun(SupervisedRun):
             self.evaluation,
             self.series.values,
             self.trainer.progress.history,
-            {name: value for name, value in to_json(self.options).items() if name != "config"},
+            {
+                **to_json(self.options),
+                "data": self.options.data or "built in",
+                "columns": ", ".join(self.series.columns),
+                "season": self.season or "none",
+                "feedback_steps": self.options.num_feedback_steps(),
+            },
             metrics,
         )
         return report.write(self.directory.report)

@@ -118,5 +118,5 @@ def _add_column(report, evaluation, values, method, c, column) -> None:
         {m: list(enumerate(evaluation.rmse_by_step(m, c), start=1)) for m in drawn},
         "steps ahead",
         "RMSE",
-        caption=f"{told}RMSE by steps ahead",
+        caption=f"{told}RMSE by number of steps ahead",
     )

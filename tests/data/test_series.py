@@ -1,0 +1,142 @@
+"""Series from CSV files, their split in time, and their windows."""
+
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import tfseq
+from tfseq.data import noisy_sine, read_series, series_batches, split_series
+
+
+def write(tmp_path, text, encoding="utf-8"):
+    path = tmp_path / "a.csv"
+    path.write_bytes(text.encode(encoding))
+    return path
+
+
+def test_columns_of_numbers_are_found_and_others_passed_over(tmp_path):
+    path = write(tmp_path, '\ufeffday,a,"b, c",名\r\n1 May,1,-2.5e3,x\r\n2 May, 3 ,4,y\r\n\r\n')
+    series = read_series(path)
+    assert series.name == "a"
+    assert series.columns == ("a", "b, c")
+    np.testing.assert_array_equal(series.values, [[1, -2500], [3, 4]])
+    assert read_series(path, ["b, c", "a"]).values.tolist() == [[-2500, 1], [4, 3]]
+    assert len({series.fingerprint, read_series(path, ["a"]).fingerprint}) == 2
+    assert read_series(path).fingerprint == series.fingerprint
+
+
+BAD = {
+    "missing": ("t,a\n1,2\n2,\n", None, "line 3, column 'a': the value is missing."),
+    "na": ("t,a\n1,2\n2,NaN\n3,4\n", None, "line 3, column 'a': the value is missing (NaN)."),
+    "word": ("a\n1\ntwo\n", None, "line 3, column 'a': must be a number from -1e30 to 1e30"),
+    "infinite": ("a\n1\n-inf\n", None, "line 3, column 'a': must be a number"),
+    "huge": ("a\n1\n1e31\n", None, "Received: '1e31'."),
+    "underscore": ("a\n1\n1_0\n", None, "Received: '1_0'."),
+    "empty line": ("a\n1\n\n3\n", None, "line 3, column 'a': the value is missing."),
+    "ragged": ("a,b\n1,2\n3\n", None, "line 3: 1 values for 2 columns."),
+    "no header": ("1,2\n3,4\n", None, "the first line must name the columns. Received: 1, 2."),
+    "semicolons": ("t;a\n1 May;2\n", None, "parted by commas"),
+    "twice": ("a,a\n1,2\n", None, "names a column twice: a."),
+    "no rows": ("a,b\n", None, "has no row after the names"),
+    "empty": ("\n\n", None, "is empty."),
+    "unknown column": ("price,a\n1,2\n", ["prise"], "no column 'prise'; it has price, a. Did you"),
+    "quote": ('a,b\n1,"2\n', None, "is no CSV file in UTF-8"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_what_cannot_be_read_is_named(case, tmp_path):
+    text, columns, words = BAD[case]
+    with pytest.raises(tfseq.InputError, match=re.escape(words)) as error:
+        read_series(write(tmp_path, text), columns)
+    assert "a.csv" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_files_that_are_no_text(tmp_path):
+    with pytest.raises(tfseq.InputError, match="is no CSV file in UTF-8"):
+        read_series(write(tmp_path, "zürich\n1\n", "latin-1"))
+    with pytest.raises(tfseq.InputError, match="No such file"):
+        read_series(tmp_path / "nowhere.csv")
+
+
+def test_the_built_in_series_is_its_signal_and_noise():
+    series = noisy_sine()
+    assert len(series) == 2000
+    assert series.season == 40
+    np.testing.assert_allclose(series.signal[:40], series.signal[40:80], atol=1e-12)
+    # 2,000 draws: the standard deviation is off by 0.003 typically.
+    assert np.std(series.values - series.signal) == pytest.approx(0.2, abs=0.01)
+    np.testing.assert_array_equal(noisy_sine().values, series.values)
+    assert not np.array_equal(noisy_sine(seed=1).values, series.values)
+
+
+sizes = st.tuples(
+    st.integers(10, 80), st.integers(1, 8), st.integers(1, 8), st.floats(0, 0.4), st.floats(0, 0.4)
+)
+
+
+@given(sizes)
+def test_no_window_sees_what_it_is_to_foretell(size):
+    num_steps, lags, horizon, validation, test = size
+    try:
+        split = split_series(num_steps, lags, horizon, validation, test)
+    except tfseq.InputError:
+        return
+    ramp = np.arange(num_steps)[:, None]
+    parts = {
+        "train": (0, split.train_end),
+        "validation": (split.train_end, split.validation_end),
+        "test": (split.validation_end, num_steps),
+    }
+    assert 0 < split.train_end <= split.validation_end <= num_steps
+    for part, (start, end) in parts.items():
+        if len(split.origins(part)) == 0:
+            assert part == "validation"
+            assert validation == 0
+            continue
+        windows = split.windows(ramp, part)[:, :, 0]
+        # Steps of a ramp are its values: each window is lags, then the targets that follow.
+        np.testing.assert_array_equal(
+            windows, split.origins(part)[:, None] + np.arange(-lags, horizon)
+        )
+        assert windows[:, lags:].min() >= start
+        assert windows.max() < end
+        if part == "train":
+            assert windows.min() >= 0
+        # Every step of the part that can be a target is one.
+        first = max(start, lags)
+        assert set(windows[:, lags:].ravel()) == set(range(first, end))
+
+
+def test_parts_that_are_too_small():
+    with pytest.raises(tfseq.InputError, match=r"--lags 9 and --horizon 3 need 12\. Lower"):
+        split_series(20, 9, 3, 0.2, 0.25)
+    with pytest.raises(tfseq.InputError, match=r"`--test-fraction` leaves 2 of 20 steps; --hor"):
+        split_series(20, 2, 3, 0.2, 0.1)
+    with pytest.raises(tfseq.InputError, match="`--validation-fraction` leaves 2"):
+        split_series(20, 2, 3, 0.1, 0.2)
+
+
+def test_an_epoch_has_every_window_once_and_is_determined_by_seed_and_epoch():
+    values = np.stack([np.arange(20.0), -np.arange(20.0)], axis=1)
+    origins = np.arange(3, 17)
+
+    def epoch(**options):
+        batches = series_batches(values, origins, 3, 2, 4, batch_size=4, **options)
+        assert int(batches.cardinality()) == 4
+        return [np.concatenate(part) for part in zip(*batches.as_numpy_iterator(), strict=True)]
+
+    inputs, targets, weights = epoch()
+    assert sorted(inputs[:, -1, 0] + 1) == origins.tolist()
+    np.testing.assert_array_equal(targets[:, 0], inputs[:, 1])
+    np.testing.assert_array_equal(targets[:, -2:, 0], inputs[:, -1:, 0] + [1, 2])
+    np.testing.assert_array_equal(targets[..., 1], -targets[..., 0])
+    assert weights.shape == (14, 4)
+    assert weights.min() == 1
+    np.testing.assert_array_equal(epoch()[0], inputs)
+    assert not np.array_equal(epoch(epoch=1)[0], inputs)
+    assert not np.array_equal(epoch(seed=1)[0], inputs)
