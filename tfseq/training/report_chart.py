@@ -13,7 +13,7 @@ Band = Sequence[tuple[float, float, float]]
 # Where a line has more points than this, no line of the chart has dots.
 MAX_DOTS = 32
 # One drawing for a wide page and one for a narrow one, so that letters keep their size.
-SIZES = {"wide": (780, 330), "narrow": (350, 250)}
+SIZES = {"wide": (780, 312), "narrow": (350, 232)}
 
 
 def line_chart(
@@ -63,15 +63,16 @@ def line_chart(
     )
     keys = "".join(f'<li><i class="s{n}"></i>{escaped(name)}</li>' for n, name in enumerate(names))
     legend = f'<ul class="keys">{keys}</ul>\n' if len(names) > 1 else ""
-    axis = f'<div class="axis">{escaped(y_label)}</div>\n'
-    return f'{legend}<div class="chart">{axis}{drawings}</div>'
+    above = f'<div class="axis">{escaped(y_label)}</div>'
+    below = f'<div class="axis across">{escaped(x_label)}</div>'
+    return f"{legend}{above}\n{drawings}\n{below}"
 
 
 def _drawing(kind, lines, bands, marks, names, x_axis, y_axis, x_label) -> str:
     width, height = SIZES[kind]
     y_ticks = y_axis.ticks(6 if kind == "wide" else 5)
     left = 14 + 7 * max(len(label) for _, label in y_ticks)
-    right, top, bottom = width - 22, 22 if marks else 10, height - 44
+    right, top, bottom = width - 22, 22 if marks else 10, height - 26
 
     def place(x, y):
         return (
@@ -87,10 +88,6 @@ def _drawing(kind, lines, bands, marks, names, x_axis, y_axis, x_label) -> str:
     for value, label in x_axis.ticks(9 if kind == "wide" else 5):
         x = place(value, y_axis.low)[0]
         parts.append(f'<text x="{x}" y="{bottom + 18}" text-anchor="middle">{label}</text>')
-    middle = (left + right) / 2
-    parts.append(
-        f'<text x="{middle}" y="{height - 6}" text-anchor="middle">{escaped(x_label)}</text>'
-    )
     for label, value in marks.items():
         x = place(value, y_axis.low)[0]
         late = x_axis.share(value) > 0.5

@@ -93,6 +93,7 @@ pre {
 .keys i { display: inline-block; width: 1.4rem; height: 0.2rem; border-radius: 1px;
   vertical-align: 0.25em; margin-right: 0.45rem; background: currentColor; }
 .axis { color: var(--soft); font-size: 0.85rem; margin-bottom: 0.2rem; }
+.axis.across { text-align: center; }
 .soft { color: var(--soft); }
 svg { display: block; width: 100%; height: auto; }
 svg text { fill: var(--soft); font: 12px system-ui, "Liberation Sans", Arial, sans-serif;
