@@ -16,6 +16,8 @@ __getattr__, __dir__, __all__ = attach(
         "SupervisedOptions": "tfseq.training.supervised_options",
         "SupervisedRun": "tfseq.training.supervised_run",
         "SupervisedTask": "tfseq.training.supervised_trainer",
+        "TaggerOptions": "tfseq.training.tagger_options",
+        "TaggerRun": "tfseq.training.tagger_run",
         "TextClassifierOptions": "tfseq.training.text_classifier_options",
         "TextClassifierRun": "tfseq.training.text_classifier_run",
         "Trainer": "tfseq.training.trainer",

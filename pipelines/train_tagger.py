@@ -1,0 +1,36 @@
+"""Train a tagger: span F1 beside a simpler model, and a SavedModel for TensorFlow Serving.
+
+python pipelines/train_tagger.py --data train.conll
+"""
+
+from tfseq.command_line import run
+from tfseq.training import TaggerOptions, parse_run_options
+
+
+def main(options: TaggerOptions) -> None:
+    from pathlib import Path
+
+    from tfseq.serving import TaggerSettings, export_tagger
+    from tfseq.training import TaggerRun
+
+    job = TaggerRun(options)
+    print(job.summary())
+    metrics = job.fit()
+    print(f"\n{job.result(metrics)}\n")
+    print(f"run       {job.directory.path}")
+    if options.report:
+        print(f"report    {job.write_report(metrics)}")
+    if options.export and job.new_steps:
+        path = export_tagger(
+            job.model,
+            job.vocabulary,
+            job.tags,
+            Path(options.export_dir, job.directory.name),
+            settings=TaggerSettings(max_length=job.options.max_length),
+            metadata=job.metadata(metrics),
+        )
+        print(f"exported  {path}")
+
+
+if __name__ == "__main__":
+    run(lambda: parse_run_options(TaggerOptions), main)

@@ -1,0 +1,58 @@
+"""How many spans were found whole: precision, recall and F1 of IOB2 tags."""
+
+from collections.abc import Iterable, Sequence
+
+
+def is_iob2(tags: Iterable[str]) -> bool:
+    """Whether tags name spans: each is `O`, `B-kind` or `I-kind`, and some begin one.
+
+    >>> is_iob2(["O", "B-PER", "I-PER"]), is_iob2(["NOUN", "VERB"])
+    (True, False)
+    """
+    tags = set(tags)
+    named = {tag for tag in tags if tag[:2] in ("B-", "I-") and len(tag) > 2}
+    return bool(named) and tags - named <= {"O"}
+
+
+def spans(tags: Sequence[str]) -> set[tuple[str, int, int]]:
+    """The spans of a sentence: (kind, first token, last token).
+
+    A span begins at `B-kind`, and at `I-kind` after `O` or another kind, as in conlleval and
+    seqeval; it goes on while `I-kind` follows.
+
+    >>> sorted(spans(["B-PER", "I-PER", "O", "I-LOC", "B-LOC"]))
+    [('LOC', 3, 3), ('LOC', 4, 4), ('PER', 0, 1)]
+    """
+    found, begin, kind = set(), 0, None
+    for place, tag in enumerate([*tags, "O"]):
+        prefix, _, of = tag.partition("-")
+        of = None if prefix == "O" else of
+        if prefix == "B" or of != kind:
+            if kind is not None:
+                found.add((kind, begin, place - 1))
+            begin, kind = place, of
+    return found
+
+
+def span_scores(
+    tags: Iterable[Sequence[str]], guesses: Iterable[Sequence[str]]
+) -> dict[str, float]:
+    """Precision, recall and F1 over the spans of all sentences together.
+
+    A span counts as found where kind, first and last token are right. A figure that would be
+    0 / 0 is 0.
+
+    >>> span_scores([["B-PER", "I-PER", "O", "B-LOC"]], [["B-PER", "O", "O", "B-LOC"]])
+    {'precision': 0.5, 'recall': 0.5, 'f1': 0.5}
+    """
+    right = guessed = there = 0
+    for sentence, guess in zip(tags, guesses, strict=True):
+        expected, found = spans(sentence), spans(guess)
+        right += len(expected & found)
+        guessed += len(found)
+        there += len(expected)
+    return {
+        "precision": right / max(guessed, 1),
+        "recall": right / max(there, 1),
+        "f1": 2 * right / max(guessed + there, 1),
+    }

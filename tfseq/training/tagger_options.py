@@ -1,0 +1,28 @@
+"""What a run of a tagger can be told."""
+
+import dataclasses
+import os
+
+from tfseq.configuration import PositiveInt
+from tfseq.training.sequence_options import SequenceOptions
+
+
+@dataclasses.dataclass(frozen=True)
+class TaggerOptions(SequenceOptions):
+    """Train a bidirectional recurrent tagger on sentences with a tag for each token; compare it
+    with the most frequent tag of each token, and export it. --data is a column file as CoNLL's
+    (.gz too); left out, the task is to tell what the names in a line of Python code stand for."""
+
+    token_column: PositiveInt = 1
+    """Column of the token, the first being 1."""
+    tag_column: PositiveInt | None = None
+    """Column of the tag; left out, the last."""
+    min_frequency: PositiveInt = 2
+    """Tokens that are rarer in the training sentences become <unk>."""
+    epochs: PositiveInt = 20
+    """Passes over the training sentences, at most."""
+
+    def with_defaults_filled(self) -> "TaggerOptions":
+        """The same, with the path of the data good from any directory."""
+        data = None if self.data is None else os.path.abspath(self.data)
+        return dataclasses.replace(self, data=data)
