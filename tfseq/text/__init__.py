@@ -1,4 +1,4 @@
-"""Corpora, tokenizers, vocabulary and token counts."""
+"""Corpora, tokenizers, vocabulary, token counts and statistics."""
 
 from tfseq.text.char_tokenizer import CharTokenizer
 from tfseq.text.corpus import Corpus
@@ -7,6 +7,7 @@ from tfseq.text.counting import TokenCounts, count_tokens
 from tfseq.text.downloads import cache_directory
 from tfseq.text.named_corpora import CORPUS_NAMES
 from tfseq.text.normalization import NORMALIZATIONS, normalize
+from tfseq.text.statistics import CorpusStatistics, corpus_statistics
 from tfseq.text.tokenizer import Tokenizer
 from tfseq.text.tokenizers import make_tokenizer
 from tfseq.text.vocabulary import UNKNOWN, Vocabulary
@@ -19,12 +20,14 @@ __all__ = [
     "UNKNOWN",
     "CharTokenizer",
     "Corpus",
+    "CorpusStatistics",
     "TokenCounts",
     "Tokenizer",
     "Vocabulary",
     "VocabularyTables",
     "WordTokenizer",
     "cache_directory",
+    "corpus_statistics",
     "count_tokens",
     "make_tokenizer",
     "normalize",

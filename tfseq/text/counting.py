@@ -1,7 +1,7 @@
 """How often each token occurs in a stream of text."""
 
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from os import cpu_count
@@ -56,7 +56,7 @@ def count_tokens(texts: Iterable[str], tokenizer: Tokenizer) -> TokenCounts:
     TokenCounts(num_tokens=4, counts=Counter({'a': 3, 'b': 1}))
     """
     num_tokens, counts = 0, Counter()
-    for part in _parallel_map(lambda text: _count(text, tokenizer), texts):
+    for part in parallel_map(lambda text: _count(text, tokenizer), texts):
         num_tokens += part.num_tokens
         counts.update(part.counts)
     return TokenCounts(num_tokens, counts)
@@ -69,9 +69,12 @@ def _count(text: str, tokenizer: Tokenizer) -> TokenCounts:
     return TokenCounts(len(index), Counter(dict(zip(tokens, numbers, strict=True))))
 
 
-def _parallel_map(function, items: Iterable) -> Iterator:
-    # TensorFlow's ops release the interpreter lock. Only as many items are read ahead as there
-    # are workers, so memory stays constant.
+def parallel_map(function: Callable, items: Iterable) -> Iterator:
+    """Yield `function` of each item, in order, worked out on every core.
+
+    TensorFlow's ops release the interpreter lock. Only as many items are read ahead as there are
+    workers, so memory stays constant.
+    """
     workers = min(cpu_count() or 1, 8)
     with ThreadPoolExecutor(workers) as pool:
         pending = deque()
