@@ -158,12 +158,15 @@ def test_configuration_file_words_and_jsonl(place):
                 "epochs": 1,
                 "run_dir": "words",
                 "export": False,
+                "report": True,
             }
         )
     )
     done = script(
         "train_language_model", "--config=config.json", "--units=6", "--verbose=bar", cwd=place
     )
+    assert f"report    {Path('words', 'report.html')}" in done.stdout
+    assert "surprise" in (place / "words" / "report.html").read_text()
     assert "gradient_norm" in done.stdout  # the progress bar
     saved = json.loads((place / "words" / "config.json").read_text())
     assert (saved["units"], saved["cell"], saved["num_steps"]) == (6, "lstm", 8)
