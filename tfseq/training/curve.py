@@ -119,7 +119,7 @@ def _draw(axes: Any, history: Sequence[Mapping[str, Any]], panel: Panel) -> None
             panel.form.format(best),
             (epochs[values.index(best)], best),
             textcoords="offset points",
-            xytext=(0, -13),
+            xytext=(0, 6) if key == panel.validation else (0, -13),
             ha="center",
             fontsize=8,
             color=colour,

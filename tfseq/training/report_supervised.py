@@ -1,6 +1,6 @@
 """The report of a model that was trained on labelled examples."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ def supervised_report(
     part: str,
     confusion: np.ndarray,
     labels: Sequence[str],
+    add_examples: Callable[[Report], None],
 ) -> Report:
     """Result beside simpler models, curves, confusion, time and configuration.
 
@@ -34,6 +35,7 @@ def supervised_report(
         part: the examples that the figures are of.
         confusion: counts, rows being labels and columns guesses.
         labels: their names.
+        add_examples: adds what the model made of some examples.
     """
     history = run.trainer.progress.history
     report = Report(run.directory.name, f"{own_name}: {metrics['num_parameters']:,} parameters")
@@ -50,13 +52,15 @@ def supervised_report(
             for name, key in (("training", panel.train), ("validation", panel.validation))
             if key
         }
-        report.chart(lines, "epoch", panel.label, log_y=panel.logarithmic, marks=marks)
+        label = panel.label if panel.train else f"validation {panel.label}"
+        report.chart(lines, "epoch", label, log_y=panel.logarithmic, marks=marks)
     report.section("Labels")
     scores, counts = f1_scores(confusion), confusion.sum(axis=1)
     rows = [[labels[i], int(counts[i]), float(scores[i])] for i in np.argsort(-counts)]
     report.table(["label", "examples", "F1"], rows)
     if len(labels) <= _MOST_LABELS:
         report.matrix(labels, labels, confusion.tolist(), caption="Rows: label. Columns: guess.")
+    add_examples(report.section("Examples"))
     report.section("Time").values(
         {
             "training, seconds": metrics["training_seconds"],

@@ -19,6 +19,8 @@ from tfseq.training.classification import accuracy, confusion_matrix, f1_scores,
 from tfseq.training.confusion_picture import save_confusion_matrix
 from tfseq.training.curve import Panel
 from tfseq.training.predictor import Predictor, mean_cross_entropy
+from tfseq.training.report import Report
+from tfseq.training.report_supervised import supervised_report
 from tfseq.training.sequence_task import LabelledIds, fingerprint, sequence_task
 from tfseq.training.span_f1 import is_iob2, span_scores
 from tfseq.training.supervised_run import LOSS, SupervisedRun
@@ -234,8 +236,6 @@ class TaggerRun(SupervisedRun):
 
     def write_report(self, metrics: dict[str, Any]) -> Path:
         """Write `report.html`, after `fit`, and return its path."""
-        from tfseq.training.report_supervised import supervised_report
-
         name = "span F1" if self.iob2 else "macro F1"
         report = supervised_report(
             self,
@@ -245,8 +245,11 @@ class TaggerRun(SupervisedRun):
             part=f"{len(self.parts['test']):,} sentences that were set apart",
             confusion=self._confusion(),
             labels=self.tags,
+            add_examples=self._add_examples,
         )
-        report.section("Examples")
+        return report.write(self.directory.report)
+
+    def _add_examples(self, report: Report) -> None:
         part = self._ids["test"]
         guesses = self._sentences(self._test_guesses(), part)
         expected = self._sentences(part.flat_targets, part)
@@ -258,7 +261,6 @@ class TaggerRun(SupervisedRun):
         for right, caption in ((True, "Right"), (False, "Wrong: what was guessed ≠ what it is")):
             if rows[right]:
                 report.text("\n".join(rows[right]), caption=caption)
-        return report.write(self.directory.report)
 
 
 def _marked(tokens: Sequence[str], tags: Sequence[str], guesses: Sequence[str]) -> str:

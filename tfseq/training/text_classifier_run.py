@@ -1,7 +1,7 @@
 """A run of a text classifier, from labelled texts to figures beside simpler models."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ from tfseq.training.classification import accuracy, confusion_matrix, f1_scores,
 from tfseq.training.confusion_picture import save_confusion_matrix
 from tfseq.training.curve import Panel
 from tfseq.training.predictor import Predictor, mean_cross_entropy
+from tfseq.training.report import Report
+from tfseq.training.report_supervised import supervised_report
 from tfseq.training.sequence_task import LabelledIds, fingerprint, fit_quietly, sequence_task
 from tfseq.training.supervised_options import SupervisedOptions
 from tfseq.training.supervised_run import LOSS, SupervisedRun
@@ -222,8 +224,6 @@ class TextClassifierRun(SupervisedRun):
 
     def write_report(self, metrics: dict[str, Any]) -> Path:
         """Write `report.html`, after `fit`, and return its path."""
-        from tfseq.training.report_supervised import supervised_report
-
         logits = self._predict(self._ids["test"].ids)
         scores = np.exp(logits - logits.max(axis=1, keepdims=True))
         scores /= scores.sum(axis=1, keepdims=True)
@@ -239,16 +239,19 @@ class TextClassifierRun(SupervisedRun):
             part=f"{len(self.parts['test']):,} texts that were set apart",
             confusion=self._confusion(logits, "test"),
             labels=self.labels,
+            add_examples=lambda report: _add_examples(report, examples),
         )
-        report.section("Examples")
-        columns = ["text", "label", "guess", "probability"]
-        for right, caption in ((True, "Right, the least sure first"), (False, "Wrong, the surest")):
-            chosen = [e for e in examples if (e[1] == e[2]) == right]
-            chosen = sorted(chosen, key=lambda e: e[3] if right else -e[3])[:12]
-            if chosen:
-                rows = [[shortened(e[0]), *e[1:3], float(e[3])] for e in chosen]
-                report.table(columns, rows, caption=caption)
         return report.write(self.directory.report)
+
+
+def _add_examples(report: Report, examples: Sequence[tuple[str, str, str, float]]) -> None:
+    columns = ["text", "label", "guess", "probability"]
+    for right, caption in ((True, "Right, the least sure first"), (False, "Wrong, the surest")):
+        chosen = [e for e in examples if (e[1] == e[2]) == right]
+        chosen = sorted(chosen, key=lambda e: e[3] if right else -e[3])[:12]
+        if chosen:
+            rows = [[shortened(e[0]), *e[1:3], float(e[3])] for e in chosen]
+            report.table(columns, rows, caption=caption)
 
 
 def shortened(text: str, length: int = 160) -> str:
