@@ -113,6 +113,7 @@ def test_a_class_without_config_reads_no_file(tmp_path):
         ([1], "must hold one JSON object."),
         ("{'minutes': 3}", "is not JSON: "),
         ("", "is not JSON: "),
+        ('{"minutes": 3, "minutes": 4}', "has the key 'minutes' twice."),
     ],
     ids=str,
 )

@@ -119,9 +119,12 @@ def read_options(
         what: how an error calls the file.
     """
     try:
-        values = json.loads(Path(path).read_text(encoding="utf-8-sig"))
+        text = Path(path).read_text(encoding="utf-8-sig")
+        values = json.loads(text, object_pairs_hook=lambda pairs: _distinct(pairs, what, path))
     except OSError as error:
         raise InputError(f"{what} {path} cannot be read: {error.strerror}.") from error
+    except InputError:
+        raise
     except (ValueError, RecursionError) as error:
         raise InputError(f"{what} {path} is not JSON: {error}.") from error
     if not isinstance(values, dict):
@@ -153,6 +156,16 @@ def check_options(options: Any) -> None:
                 broken.append(f"`{flag}` must be {rule.words}. Received: {value!r}.")
     if broken:
         raise InputError("\n".join(broken))
+
+
+def _distinct(pairs: list[tuple[str, Any]], what: str, path: str | os.PathLike) -> dict[str, Any]:
+    """The pairs of a JSON object, in which the last of two equal keys would win unseen."""
+    values = {}
+    for key, value in pairs:
+        if key in values:
+            raise InputError(f"{what} {path} has the key {key!r} twice.")
+        values[key] = value
+    return values
 
 
 def to_json(options: Any) -> dict[str, Any]:
