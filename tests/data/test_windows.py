@@ -173,6 +173,15 @@ def test_wrong_arguments(windows, arguments, message):
 
 
 @BOTH
+@pytest.mark.parametrize("name", ["batch_size", "num_steps", "seed", "epoch", "start_batch"])
+@pytest.mark.parametrize("value", [True, 2.0, "2", None])
+def test_what_is_no_integer(windows, name, value):
+    arguments = {"batch_size": 2, "num_steps": 5, name: value}
+    with pytest.raises(TypeError, match=f"`{name}` must be an integer of at least .* {name}="):
+        windows(np.arange(35), **arguments)
+
+
+@BOTH
 @pytest.mark.parametrize("ids", [np.zeros([3, 4], np.int32), np.zeros(100), ["a", "b"]])
 def test_wrong_ids(windows, ids):
     with pytest.raises(TypeError, match="`ids` must be a one-dimensional array of integers"):

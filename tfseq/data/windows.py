@@ -150,11 +150,12 @@ def as_token_ids(ids: np.ndarray | Sequence[int]) -> np.ndarray:
 
 
 def check_at_least(name: str, value: int, minimum: int) -> None:
-    """Raise a `ValueError` unless the argument `name` is an integer of `minimum` or more."""
+    """Raise a TypeError or ValueError unless an argument is an integer of `minimum` or more."""
+    message = f"`{name}` must be an integer of at least {minimum}. Received: {name}={value!r}."
+    if isinstance(value, bool | np.bool_) or not hasattr(value, "__index__"):
+        raise TypeError(message)
     if operator.index(value) < minimum:
-        raise ValueError(
-            f"`{name}` must be an integer of at least {minimum}. Received: {name}={value}."
-        )
+        raise ValueError(message)
 
 
 def _begin_epoch(
