@@ -57,11 +57,28 @@ def main(options: GenerationOptions) -> None:
         raise InputError("Give one of `--run-dir` and `--server`.")
     if options.server and options.allow_unknown:
         raise InputError("`--allow-unknown` needs `--run-dir`: an export never writes <unk>.")
+    if options.beam_size:
+        refuse_sampling(options)
     texts = ask_server(options) if options.server else ask_model(options)
     for number, (title, text) in enumerate(texts):
         if len(texts) > 1 or options.beam_size:
             print(f"{'' if number == 0 else chr(10)}--- {title} ---")
         print(text)
+
+
+def refuse_sampling(options: GenerationOptions) -> None:
+    """Raises InputError for what would have no effect: a beam search draws nothing."""
+    given = [
+        f"`--{field.name.replace('_', '-')}`"
+        for field in dataclasses.fields(options)
+        if field.name in ("temperature", "top_k", "top_p", "num_samples", "seed")
+        and getattr(options, field.name) != field.default
+    ]
+    if given:
+        raise InputError(
+            f"{', '.join(given)} cannot go with `--beam-size`: a beam search draws nothing, "
+            "and its texts are those of BEAM_SIZE beams."
+        )
 
 
 def ask_model(options: GenerationOptions) -> list[tuple[str, str]]:

@@ -58,3 +58,5 @@ def test_wrong_options():
     assert "HOST:PORT" in script("--server=localhost", expected=2).stderr
     done = script("--server=localhost:1", "--allow-unknown", expected=2)
     assert "an export never writes <unk>" in done.stderr
+    done = script("--run-dir=a", "--beam-size=2", "--temperature=0.5", "--seed=3", expected=2)
+    assert "`--temperature`, `--seed` cannot go with `--beam-size`" in done.stderr
