@@ -9,6 +9,8 @@ import numpy as np
 MAX_DISTINCT_TOKENS = 1 << 21
 _BITS = 21
 _PER_WORD = 3
+# A table of all n-grams that there could be may be so many times as long as the text.
+_DENSE = 4
 
 
 class NGramCounter:
@@ -55,8 +57,7 @@ class NGramCounter:
         self._before = ids[max(0, len(ids) - self.length + 1) :]
         if len(ids) < self.length:
             return
-        keys = _pack([ids[i : len(ids) - self.length + 1 + i] for i in range(self.length)])
-        part = np.unique(keys, return_counts=True)
+        part = _count([ids[i : len(ids) - self.length + 1 + i] for i in range(self.length)])
         self._parts.append(part)
         self._held += len(part[0])
         if self._held > self._max_entries:
@@ -132,6 +133,20 @@ class _Run:
         )
         self.keys, self.counts = read
         self._place += len(self.keys)
+
+
+def _count(columns: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """The sorted keys of n-grams, one column a place, and how often each occurs."""
+    base = max(int(column.max()) + 1 for column in columns)
+    if base ** len(columns) > _DENSE * len(columns[0]):
+        return np.unique(_pack(columns), return_counts=True)
+    # Few tokens, as characters are: a table of all n-grams there could be is faster than to sort.
+    places = columns[0]
+    for column in columns[1:]:
+        places = places * base + column
+    counts = np.bincount(places)
+    places = np.flatnonzero(counts)
+    return _pack(list(np.unravel_index(places, [base] * len(columns)))), counts[places]
 
 
 def _pack(columns: list[np.ndarray]) -> np.ndarray:
