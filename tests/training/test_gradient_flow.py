@@ -93,8 +93,9 @@ def test_figures(results):
     # The same start, and another way as soon as a gradient has been clipped.
     assert clipped["losses"][0] == unclipped["losses"][0]
     assert clipped["losses"][-1] != unclipped["losses"][-1]
-    assert sum(line.startswith("radius") for line in lines) == 3
-    assert "explodes" in next(line for line in lines if line.startswith("radius 4 "))
+    told = [line for line in lines if line.startswith("radius")]
+    assert [line.split()[1] for line in told] == ["0.2", "1", "4"]
+    assert [line.split()[-1] for line in told] == ["vanishes", "vanishes", "explodes"]
 
 
 def test_bad_input_leaves_nothing(place):

@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from tfseq.data import encode_corpus, sequential_windows
 from tfseq.models import LanguageModel
@@ -41,6 +42,7 @@ class GradientFlow:
         directory = options.result_dir
         self.path = Path(directory) if directory else free_path("gradient_flow")
         check_free(self.path, "--result-dir")
+        tf.config.experimental.enable_op_determinism()
         tokenizer = make_tokenizer({"kind": "char", "normalization": "none", "case_fold": False})
         corpus = encode_corpus(
             open_corpus(options.corpus), tokenizer, max_tokens=options.max_tokens
@@ -53,12 +55,17 @@ class GradientFlow:
 
     def figures(self) -> dict[str, Any]:
         """Do the study: `cells`, `radii` and `clipping`, as `figures.json` holds them."""
+        self.log("‖∂L_T/∂s_t‖, as a share of that of the last step")
+        cells = {cell: self._cell(cell) for cell in CELLS}
+        self.log(f"\nsimple RNN: ‖∂h_T/∂h_t‖ over {self.options.num_steps - 1} steps, by radius")
+        found = {str(radius): self._radius(radius) for radius in radii(self.options.radii)}
+        self.log("\nsimple RNN: plain gradient descent")
         return {
             "state": {"rnn": "h", "gru": "h", "lstm": "[h, c]"},
             "norm": self.options.norm,
             "steps_back": list(range(self.options.num_steps)),
-            "cells": {cell: self._cell(cell) for cell in CELLS},
-            "radii": {str(radius): self._radius(radius) for radius in radii(self.options.radii)},
+            "cells": cells,
+            "radii": found,
             "clipping": self._clipping(),
         }
 
@@ -82,10 +89,7 @@ class GradientFlow:
         farthest, steps = norms["states"][0][-1], self.options.num_steps - 1
         growth = farthest ** (1 / steps) if farthest > 0 else 0.0
         what = "vanishes" if growth < 1 else "explodes"
-        self.log(
-            f"radius {radius:<5g}  norm after {steps} steps {farthest:8.1e}, "
-            f"{growth:.3f} a step: {what}"
-        )
+        self.log(f"radius {radius:<4g}  {farthest:7.1e}, a factor of {growth:.3f} a step: {what}")
         return {"states": norms["states"], "loss": norms["loss"], "growth": growth}
 
     def _clipping(self) -> dict[str, Any]:
@@ -176,10 +180,12 @@ def _describe_cell(cell: str, start: dict, trained: dict | None) -> str:
     def told(norms):
         if norms is None:
             return "diverged"
-        steps = reach(norms["loss"][-1])
-        return f"{len(norms['loss'][-1])} or more" if steps is None else f"{steps}"
+        top = norms["loss"][-1]
+        steps, back = reach(top), len(top) - 1
+        below = f"never below {GONE:.0%}" if steps is None else f"below {GONE:.0%} at {steps}"
+        return f"{below}, {top[-1] / top[0]:.1e} at {back} steps back"
 
-    return f"{cell:<4}  gradient reaches back {told(start)} steps at start, {told(trained)} trained"
+    return f"{cell:<4}  at the start:   {told(start)}\n      after training: {told(trained)}"
 
 
 def _describe_clipping(name: str, found: dict[str, Any]) -> str:
@@ -188,6 +194,6 @@ def _describe_clipping(name: str, found: dict[str, Any]) -> str:
     last = np.mean(found["losses"][-10:])
     end = f"diverged at step {len(found['losses']) + 1}" if found["diverged"] else "done"
     return (
-        f"{name:<9}  largest norm {max(found['norm_before']):8.2f}, loss of the last steps "
+        f"{name:<9}  largest norm {max(found['norm_before']):.3g}, loss of the last steps "
         f"{last:.3f} nats: {end}"
     )

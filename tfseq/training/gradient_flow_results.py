@@ -70,13 +70,15 @@ def gradient_flow_report(options: GradientFlowOptions, figures: dict[str, Any]) 
             report.chart(lines, back, label, log_y=True, caption=caption.capitalize())
     rows = []
     for cell in CELLS:
-        found = [figures["cells"][cell][stage] for stage, _ in stages]
-        steps = [reach(norms["loss"][-1]) if norms else "diverged" for norms in found]
-        rows.append([_NAMES[cell], *(f"≥ {options.num_steps}" if s is None else s for s in steps)])
+        for stage, when in stages:
+            norms = figures["cells"][cell][stage]
+            if norms:
+                top = norms["loss"][-1]
+                rows.append([_NAMES[cell], when, reach(top), top[-1] / top[0]])
     report.table(
-        ["cell", "at the start", "after training"],
+        ["cell", "", f"below {GONE:.0%} at", f"share left {options.num_steps - 1} steps back"],
         rows,
-        caption=f"Steps back after which less than {GONE:.0%} of the last step's gradient is left",
+        caption="‖∂L_T / ∂s_t‖ as a share of that of the last step",
     )
     report.section("Spectral radius").prose(
         "The simple RNN at the start, W_hh scaled so that its largest eigenvalue has the radius "
@@ -85,13 +87,16 @@ def gradient_flow_report(options: GradientFlowOptions, figures: dict[str, Any]) 
         "and a larger one to make it explode."
     )
     report.chart(
-        {f"radius {r}": list(enumerate(v["states"][0])) for r, v in figures["radii"].items()},
+        {
+            f"radius {float(r):g}": list(enumerate(v["states"][0]))
+            for r, v in figures["radii"].items()
+        },
         back,
         f"‖∂h_T / ∂h_t‖, {options.norm}",
         log_y=True,
     )
     report.table(
-        ["radius", "factor a step", f"norm after {options.num_steps - 1} steps", "gradient"],
+        ["radius", "factor a step", f"over {options.num_steps - 1} steps", "gradient"],
         [
             [float(r), v["growth"], v["states"][0][-1], _fate(v["growth"])]
             for r, v in figures["radii"].items()
