@@ -46,7 +46,7 @@ def discounts(counts):
         return [0, Fraction(1, 2), 1, Fraction(3, 2)]
     y = Fraction(n[1], n[1] + 2 * n[2])
     own = [k - (k + 1) * y * Fraction(n[k + 1], n[k]) for k in (1, 2, 3)]
-    return [0, *own] if min(own) >= 0 else [0, Fraction(1, 2), 1, Fraction(3, 2)]
+    return [0, *own] if min(own) > 0 else [0, Fraction(1, 2), 1, Fraction(3, 2)]
 
 
 def kneser_ney(ids, order, size, context, token):

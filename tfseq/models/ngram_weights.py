@@ -61,7 +61,8 @@ def kneser_ney_discounts(counts: NGramCounts) -> tuple[np.ndarray, list[int]]:
 
     With n_k the number of n-grams that count k, y = n_1 / (n_1 + 2 n_2) and
     D_k = k - (k + 1) y n_{k+1} / n_k for k = 1, 2 and 3 (Chen and Goodman 1999, equation 26). If
-    n_1, n_2 or n_3 is 0, or a discount is below 0, `FALLBACK_DISCOUNTS` stand in for all three.
+    n_1, n_2 or n_3 is 0, or a discount is not above 0, `FALLBACK_DISCOUNTS` stand in for all three.
+    So every probability is above 0.
 
     Returns:
         Discounts, float64 [order, 3], and the lengths whose discounts are the fallback.
@@ -73,7 +74,7 @@ def kneser_ney_discounts(counts: NGramCounts) -> tuple[np.ndarray, list[int]]:
         if n1 and n2 and n3:
             y = n1 / (n1 + 2 * n2)
             own = (1 - 2 * y * n2 / n1, 2 - 3 * y * n3 / n2, 3 - 4 * y * n4 / n3)
-        if own is None or min(own) < 0:
+        if own is None or min(own) <= 0:
             own = FALLBACK_DISCOUNTS
             fallback.append(place + 1)
         discounts.append(own)
