@@ -280,8 +280,8 @@ def _check_training(training: np.ndarray, columns: tuple[str, ...], season: int 
     """Raise where the training part gives no scale: for the model, or for MASE."""
     level, scale = np.abs(training).max(axis=0), training.std(axis=0)
     for name, high, width in zip(columns, level, scale, strict=True):
-        # float32 has seven digits.
-        if width <= 1e-6 * high:
+        # float32 has seven digits, and nothing below 1e-38.
+        if width <= 1e-5 * high or width < 1e-30:
             raise InputError(
                 f"`--data`: the column {name!r} changes too little in the training part to be "
                 f"forecast: its standard deviation is {width:.3g}, and its size {high:.3g}. Leave "

@@ -37,11 +37,12 @@ def forecast_report(
     horizon = evaluation.targets.shape[1]
     figures = evaluation.all_figures()
     first = figures[evaluation.columns[0]][method]
+    told = f"{evaluation.columns[0]}: " if len(evaluation.columns) > 1 else ""
     report.highlights(
         {
-            f"RMSE, 1 to {horizon} steps ahead": first["rmse"],
-            "RMSE, one step ahead": first["rmse_one_step"],
-            "MASE": first["mase"],
+            f"{told}RMSE, 1 to {horizon} steps ahead": first["rmse"],
+            f"{told}RMSE, one step ahead": first["rmse_one_step"],
+            f"{told}MASE": first["mase"],
             "epochs": metrics["epochs"],
         }
     )
