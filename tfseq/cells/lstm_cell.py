@@ -91,9 +91,10 @@ class LSTMCell(RecurrentCell):
         h, c = self.previous_states(inputs, states)
         σ, φ = self.recurrent_activation, self.activation
 
-        a = self.project(inputs) + ops.matmul(h, self.recurrent_kernel)
+        x = self.project(inputs)
         if self.use_bias:
-            a = a + self.bias
+            x = x + self.bias
+        a = x + ops.matmul(h, self.recurrent_kernel)
         i, f, candidate, o = ops.split(a, 4, axis=-1)
 
         c = σ(f) * c + σ(i) * φ(candidate)

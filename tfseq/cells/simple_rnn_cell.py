@@ -45,8 +45,8 @@ class SimpleRNNCell(RecurrentCell):
 
     def call(self, inputs, states, training=None):
         (h,) = self.previous_states(inputs, states)
-        z = self.project(inputs) + ops.matmul(h, self.recurrent_kernel)
+        x = self.project(inputs)
         if self.use_bias:
-            z = z + self.bias
-        h = self.activation(z)
+            x = x + self.bias
+        h = self.activation(x + ops.matmul(h, self.recurrent_kernel))
         return h, [h] if isinstance(states, list | tuple) else h

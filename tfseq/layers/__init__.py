@@ -1,6 +1,8 @@
 """Cells run over a sequence. Needs Keras alone, on any of its backends."""
 
+from tfseq.layers.lookup import mark_lookup
+from tfseq.layers.portable import portable_loops
 from tfseq.layers.recurrent_stack import RecurrentStack
 from tfseq.layers.rnn import RNN
 
-__all__ = ["RNN", "RecurrentStack"]
+__all__ = ["RNN", "RecurrentStack", "mark_lookup", "portable_loops"]

@@ -6,12 +6,19 @@ from keras import ops, tree
 
 @keras.saving.register_keras_serializable(package="tfseq")
 class RNN(keras.layers.RNN):
-    """Runs a cell over the time axis: `keras.layers.RNN`, with the same arguments.
+    """Runs a cell over the time axis: `keras.layers.RNN`, with the same arguments, only faster.
 
         O_t, S_t = cell(X_t, S_{t-1})     for t = 1 … T
 
     It takes any Keras cell: those of `tfseq.cells`, those of Keras, your own, or a list of
-    cells, which are stacked. Beyond `keras.layers.RNN`, the time axis may be empty (the outputs
+    cells, which are stacked. On TensorFlow, inside `fit` or a `tf.function`, the cell's step is
+    traced once and taken apart: what depends on the inputs alone runs for all steps at once,
+    before the loop; the gradient of each weight is formed for all steps at once, after the
+    loop back through time. In training, with static shapes, XLA compiles the loops. A cell that
+    draws random numbers, writes variables, adds losses or reads tensors from outside runs in the
+    loop of `keras.layers.RNN`, as does a layer called eagerly. `last_loop` says what ran.
+
+    Beyond `keras.layers.RNN`, the time axis may be empty (the outputs
     are empty, the states are the initial ones), and wrong shapes are named in one sentence.
     Before a saved model is loaded, `import tfseq.layers` has to have registered the class.
 
@@ -37,6 +44,10 @@ class RNN(keras.layers.RNN):
         sequences_mask: filled in by Keras, which hands over the mask that `sequences` carry (of
             an Embedding, say) under this name where `initial_state` is given too.
 
+    Attributes:
+        last_loop: the loop of the last call or trace: "graph", "compiled", "cudnn", or
+            "keras: …" with the reason; None before, and on other backends.
+
     Returns:
         `[batch, time, size]` with `return_sequences`, else `[batch, size]`; with
         `return_state` a tuple of that and the states. The last output of an empty sequence is
@@ -55,6 +66,8 @@ class RNN(keras.layers.RNN):
     >>> tuple(outputs.shape), bool((outputs[:, -1] == h).numpy().all())
     ((2, 7, 4), True)
     """
+
+    last_loop: str | None = None
 
     def build(self, sequences_shape, initial_state_shape=None):
         _check_rank(sequences_shape)
@@ -114,6 +127,13 @@ class RNN(keras.layers.RNN):
             state.assign(ops.zeros_like(state.value))
 
     def inner_loop(self, sequences, initial_state, mask, training=False):
+        if keras.backend.backend() == "tensorflow" and not self.unroll:
+            # Imported here: the layer needs Keras alone where another backend runs it.
+            from tfseq.layers.tensorflow_loop import run_on_tensorflow
+
+            result = run_on_tensorflow(self, sequences, initial_state, mask, training)
+            if result is not None:
+                return result
         if not (self.unroll and self.go_backwards and mask is not None):
             return super().inner_loop(sequences, initial_state, mask, training)
         # In this one case Keras 3.15 zeroes the outputs of the wrong steps: by a mask that it

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from tfseq.cells.arguments import positive_integer
-from tfseq.layers import RecurrentStack
+from tfseq.layers import RecurrentStack, mark_lookup
 from tfseq.layers.recurrent_stack import CELL_TYPES
 
 
@@ -207,8 +207,9 @@ class LanguageModel(keras.Model):
 
     def _embed(self, ids):
         if self.embedding is not None:
-            return self.embedding(ids)
-        return ops.one_hot(ids, self.vocabulary_size, dtype=self.compute_dtype)
+            table = self.embedding.embeddings
+            return mark_lookup(self.embedding(ids), ids, ops.cast(table, self.compute_dtype))
+        return mark_lookup(ops.one_hot(ids, self.vocabulary_size, dtype=self.compute_dtype), ids)
 
     def get_config(self):
         cell = (

@@ -9,6 +9,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from tfseq.generation.text_graph import check_vocabulary
+from tfseq.layers import portable_loops
 from tfseq.models import LanguageModel
 from tfseq.serving.loader_process import LoaderProcess
 from tfseq.serving.model_card import describe_signature, write_model_card
@@ -133,7 +134,7 @@ def export_module(
         check_version(directory, version)
     if keep_versions is not None:
         check_keep_versions(keep_versions)
-    with staging_directory(directory) as staging:
+    with staging_directory(directory) as staging, portable_loops():
         saved = staging / "saved_model"
         module = build(staging)
         signatures = {

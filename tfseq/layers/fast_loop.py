@@ -1,0 +1,178 @@
+"""A traced step run over a sequence, with back-propagation through time written out."""
+
+import tensorflow as tf
+
+from tfseq.layers.replay import replay, run_again
+from tfseq.layers.row_projection import project_rows
+from tfseq.layers.step_graph import StepGraph
+from tfseq.layers.step_loops import backward_loop, forward_loop, known_values
+from tfseq.layers.step_sorting import ADDITIONS
+
+
+def run_loop(
+    step: StepGraph,
+    sequences,
+    mask,
+    previous,
+    weights,
+    lookup=None,
+    all_outputs=True,
+    keep=True,
+    compiled=False,
+):
+    """Runs `step` over a sequence.
+
+    What depends on the inputs alone runs first, for all steps at once: a cell's product with
+    its input kernel is one product. The loop runs the rest. Its gradient is back-propagation
+    through time as the textbook writes it: a loop carries ∂L/∂s_t backwards, and afterwards
+    the gradient of each weight is one product over all steps, ∂L/∂W_hh = Σ_t H_{t-1}ᵀ ∂L/∂Z_t.
+
+    Args:
+        step: a traced step.
+        sequences: X, `[time, batch, …]`.
+        mask: bool, `[time, batch, 1]`, or None.
+        previous: values of `step.previous` before the first step.
+        weights: values of `step.weights`.
+        lookup: `(ids [time, batch], table)` that `sequences` are rows of, or None.
+        all_outputs: whether every y_t is put out, or the last one.
+        keep: whether the forward loop stores what the backward loop reads. If not, a gradient
+            runs the forward loop again.
+        compiled: whether XLA compiles the loops; shapes have to be static.
+
+    Returns:
+        The outputs `[time, batch, …]`, or the last one, and the final states.
+    """
+    num_steps, batch_size = _sizes(sequences)
+    tensors = {t.ref(): value for t, value in zip(step.weights, weights, strict=True)}
+    replay(step.fixed, tensors)
+    replay(step.once, tensors)
+    _run_ahead(step, sequences, mask, lookup, tensors)
+    projected = [_as_steps(tensors[t.ref()], num_steps, batch_size) for t in step.projected]
+    constants = [tensors[t.ref()] for t in step.constants]
+    counts = (len(projected), len(previous), len(constants))
+
+    def run_forward(keep, *arguments):
+        return forward_loop(step, num_steps, all_outputs, keep, *_divide(arguments, counts))
+
+    def run_backward(arguments, kept, cotangents):
+        projected, _, constants = _divide(arguments, counts)
+        read = [*step.projected, *step.kept]
+        values = {t.ref(): v for t, v in zip(read, [*projected, *kept], strict=True)}
+        d_outputs, *d_final = cotangents
+        return backward_loop(
+            step, num_steps, all_outputs, values, constants, d_outputs, list(d_final)
+        )
+
+    if compiled:
+        run_forward = tf.function(run_forward, jit_compile=True, autograph=False)
+        run_backward = tf.function(run_backward, jit_compile=True, autograph=False)
+
+    @tf.custom_gradient
+    def loop(*arguments):
+        outputs, final, kept = run_forward(keep, *arguments)
+
+        def gradient(*cotangents):
+            stored = kept if keep else run_forward(True, *arguments)[2]
+            parts = run_backward(list(arguments), stored, list(cotangents))
+            d_projected, d_previous, d_products, d_summed = parts
+            projected, _, constants = _divide(arguments, counts)
+            d_constants = _constant_gradients(
+                step, projected, stored, constants, d_products, d_summed
+            )
+            return [*d_projected, *d_previous, *d_constants]
+
+        return (outputs, *final), gradient
+
+    outputs, *final = loop(*projected, *previous, *constants)
+    return outputs, final[step.repeats :]
+
+
+def _sizes(sequences):
+    shape = tf.shape(sequences)
+    static = sequences.shape[:2]
+    return [shape[i] if n is None else n for i, n in enumerate(static)]
+
+
+def _run_ahead(step, sequences, mask, lookup, tensors):
+    x = step.inputs[0]
+    given = [sequences] if mask is None else [sequences, mask]
+    tensors |= {t.ref(): _as_rows(value) for t, value in zip(step.inputs, given, strict=True)}
+    if lookup is None or not _only_multiplied(step, x, sequences, lookup):
+        replay(step.ahead, tensors)
+        return
+    ids, table = lookup
+    for operation in step.ahead:
+        if operation.type == "MatMul" and operation.inputs[0] is x:
+            kernel = tensors[operation.inputs[1].ref()]
+            rows = project_rows(tf.reshape(ids, [-1]), table, kernel)
+            tensors[operation.outputs[0].ref()] = rows
+        else:
+            replay([operation], tensors)
+
+
+def _only_multiplied(step, x, sequences, lookup):
+    """Whether the step reads x in products alone, and the table is smaller than the sequence."""
+    everything = [*step.ahead, *step.recurrent, *step.backward]
+    readers = [o for o in everything if any(t is x for t in o.inputs)]
+    _, table = lookup
+    num_rows = sequences.shape[:2].num_elements()
+    return (
+        not any(t is x for t in (*step.projected, *step.kept))
+        and all(o in step.ahead and o.type == "MatMul" for o in readers)
+        and not any(o.get_attr("transpose_b") for o in readers)
+        and (table is None or (num_rows is not None and table.shape[0] <= num_rows))
+    )
+
+
+def _divide(items, counts):
+    parts, start = [], 0
+    for count in counts:
+        parts.append(list(items[start : start + count]))
+        start += count
+    return parts
+
+
+def _as_rows(steps):
+    """`[time, batch, …]` as `[time * batch, …]`."""
+    rest = [tf.shape(steps)[i] if n is None else n for i, n in enumerate(steps.shape) if i > 1]
+    num_rows = steps.shape[:2].num_elements()
+    return tf.reshape(steps, [-1 if num_rows is None else num_rows, *rest])
+
+
+def _as_steps(rows, num_steps, batch_size):
+    """`[time * batch, …]` as `[time, batch, …]`."""
+    rest = [tf.shape(rows)[i] if n is None else n for i, n in enumerate(rows.shape) if i > 0]
+    return tf.reshape(rows, [num_steps, batch_size, *rest])
+
+
+def _constant_gradients(step, projected, kept, constants, d_products, d_summed):
+    """∂L/∂ of each of `step.constants`; None for those that L does not depend on."""
+    values = known_values(step, constants)
+    steps = zip([*step.projected, *step.kept], [*projected, *kept], strict=True)
+    values |= {t.ref(): _as_rows(value) for t, value in steps}
+    totals = {t.ref(): d for t, d in zip(step.summed, d_summed, strict=True) if d is not None}
+    constant = {c.ref() for c in step.constants if c.dtype.is_floating}
+    for operation, d in zip(step.products, d_products, strict=True):
+        for reference in {t.ref() for t in operation.inputs} & constant:
+            if d is not None:
+                g = _product_gradient(operation, reference, values, _as_rows(d))
+                totals[reference] = totals[reference] + g if reference in totals else g
+    return [totals.get(c.ref()) for c in step.constants]
+
+
+def _product_gradient(operation, constant, values, d):
+    """What `operation` gives for ∂L/∂constant, summed over the rows of all steps."""
+    value = values[constant]
+    if operation.type in ADDITIONS:
+        d = tf.reduce_sum(d, axis=list(range(d.shape.rank - value.shape.rank)))
+        stretched = [i for i, n in enumerate(value.shape) if n == 1 and d.shape[i] != 1]
+        return tf.reduce_sum(d, axis=stretched, keepdims=True) if stretched else d
+    inputs = [values[t.ref()] for t in operation.inputs]
+    if operation.type == "MatMul" and operation.get_attr("transpose_b"):
+        return tf.matmul(d, inputs[0], transpose_a=True)
+    if operation.type == "MatMul":
+        return tf.matmul(inputs[0], d, transpose_a=True)
+    with tf.GradientTape() as tape:
+        tape.watch(value)
+        (result,) = run_again(operation, inputs)
+    return tape.gradient(result, value, output_gradients=d)

@@ -1,0 +1,35 @@
+"""Inputs that are rows of a table, as those of an embedding are."""
+
+import keras
+
+
+def mark_lookup(sequences, ids, table=None):
+    """Says that `sequences` are `table[ids]`, so that `tfseq.RNN` may look up what it projects.
+
+    The cell's product of a row with its kernel is a row of `table · kernel`: one product over
+    the table replaces one over all steps, and for one-hot inputs there is none at all. The
+    gradient then goes to `table` itself; none is formed for `sequences`.
+
+    Args:
+        sequences: `[batch, time, features]`.
+        ids: integers `[batch, time]`, each a row of `table`.
+        table: `[rows, features]`; None where the sequences are the one-hot vectors of `ids`.
+
+    Returns:
+        `sequences`. Backends other than TensorFlow ignore the mark.
+
+    Example:
+
+    >>> ids = keras.ops.array([[0, 2]])
+    >>> sequences = mark_lookup(keras.ops.one_hot(ids, 3), ids)
+    >>> tuple(sequences.shape)
+    (1, 2, 3)
+    """
+    if keras.backend.backend() == "tensorflow":
+        sequences._tfseq_lookup = (ids, table)
+    return sequences
+
+
+def lookup_of(sequences):
+    """The `(ids, table)` that `mark_lookup` has left, or None."""
+    return getattr(sequences, "_tfseq_lookup", None)

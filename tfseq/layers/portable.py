@@ -1,0 +1,32 @@
+"""Asking for loops that run without XLA and without cuDNN, as an export needs them."""
+
+import contextlib
+from contextvars import ContextVar
+
+_portable = ContextVar("portable_loops", default=False)
+
+
+@contextlib.contextmanager
+def portable_loops():
+    """While it is open, `tfseq.RNN` traces loops of plain operations, which run everywhere.
+
+    Without it, on TensorFlow, a loop traced with `training=True` may be compiled by XLA, and on a
+    GPU it may be a cuDNN kernel. TensorFlow Serving runs neither on a machine without them. tfseq's
+    own exports open it; open it around `model.export(...)` or `tf.saved_model.save(...)`.
+
+    Example:
+
+    >>> with portable_loops():
+    ...     in_portable_loops()
+    True
+    """
+    token = _portable.set(True)
+    try:
+        yield
+    finally:
+        _portable.reset(token)
+
+
+def in_portable_loops() -> bool:
+    """Whether `portable_loops()` is open."""
+    return _portable.get()

@@ -1,0 +1,145 @@
+"""One step of a cell as a graph of operations."""
+
+import inspect
+from dataclasses import dataclass, field
+
+import keras
+import tensorflow as tf
+from keras import tree
+
+from tfseq.layers.step_sorting import NotTraceableError, sort_backward, sort_forward, unique
+
+
+@dataclass
+class StepGraph:
+    """What one step computes, y_t, s_t = cell(x_t, s_{t-1}), and its gradient, in parts.
+
+    All tensors and operations are those of the traced graph; `tfseq.layers.replay` runs them
+    elsewhere.
+
+    Attributes:
+        inputs: x_t, and the mask where there is one.
+        previous: y_{t-1} where a masked step repeats it, then the s_{t-1}.
+        weights: stand for the variables of the cell.
+        results: y_t, then the s_t.
+        cotangents: ∂L/∂ of each of `results`.
+        fixed: constant operations, such as the axis of a split.
+        once: operations on weights alone, run once before the loops.
+        ahead: operations on rows of the inputs and on weights, run before the loop for all
+            steps together.
+        recurrent: the other operations of the step.
+        projected: what `recurrent` reads of the inputs and of `ahead`.
+        constants: what `recurrent` and `backward` read of the weights and of `once`.
+        kept: what `backward` and `products` read of a step; the forward loop stores it.
+        remade: operations on `kept`, `projected` and constants, run again in the backward loop.
+        backward: the operations of the gradient.
+        products: operations of `recurrent` on rows and on weights: the gradient for the weights
+            is formed after the backward loop, for all steps together.
+        summed: those of `constants` whose gradient is summed up step by step.
+        gradients: by `ref()` of `previous`, `projected`, `summed` and of the results of
+            `products`: ∂L/∂ of it. What L does not depend on is missing.
+    """
+
+    inputs: list
+    previous: list
+    weights: list
+    results: list
+    cotangents: list = field(default_factory=list)
+    fixed: list = field(default_factory=list)
+    once: list = field(default_factory=list)
+    ahead: list = field(default_factory=list)
+    recurrent: list = field(default_factory=list)
+    projected: list = field(default_factory=list)
+    constants: list = field(default_factory=list)
+    kept: list = field(default_factory=list)
+    remade: list = field(default_factory=list)
+    backward: list = field(default_factory=list)
+    products: list = field(default_factory=list)
+    summed: list = field(default_factory=list)
+    gradients: dict = field(default_factory=dict)
+
+    @property
+    def repeats(self) -> bool:
+        """Whether y_{t-1} is among `previous`."""
+        return len(self.previous) == len(self.results)
+
+
+def trace_step(cell, inputs, states, mask, training, zero_output_for_mask) -> StepGraph:
+    """The step of `cell`, with its gradient, for inputs and states of the given shapes.
+
+    Args:
+        cell: a built Keras layer, `cell(inputs, states) -> (output, new_states)`.
+        inputs: `tf.TensorSpec` of x_t, `[batch, …]`.
+        states: `tf.TensorSpec`s of the states, nested as the cell has them.
+        mask: `tf.TensorSpec` of the mask, `[batch, 1]`, or None.
+        training: handed to the cell, if it takes it.
+        zero_output_for_mask: whether a masked step puts out zeros, or repeats the output.
+
+    Raises:
+        NotTraceableError: if the cell draws random numbers, writes variables, adds losses, reads
+            tensors from outside, or uses an operation that cannot be run elsewhere.
+    """
+    steps = []
+
+    def build():
+        step = _trace_forward(cell, inputs, states, mask, training, zero_output_for_mask)
+        kinds = sort_forward(step)
+        _differentiate(step)
+        sort_backward(step, kinds)
+        steps.append(step)
+
+    traced = tf.function(build, autograph=False).get_concrete_function()
+    if traced.captured_inputs:
+        raise NotTraceableError("it reads a tensor from outside")
+    return steps[0]
+
+
+def _placeholder(spec):
+    return tf.compat.v1.placeholder(spec.dtype, spec.shape)
+
+
+def _trace_forward(cell, inputs, states, mask, training, zero_output_for_mask):
+    x = _placeholder(inputs)
+    m = None if mask is None else _placeholder(mask)
+    previous = tree.map_structure(_placeholder, states)
+    weights = [_placeholder(tf.TensorSpec(v.shape, v.dtype)) for v in cell.variables]
+    variables = list(zip(cell.variables, weights, strict=True))
+    takes_training = "training" in inspect.signature(cell.call).parameters
+    keywords = {"training": training} if takes_training else {}
+    with keras.StatelessScope(state_mapping=variables, collect_losses=True) as scope:
+        y, new = cell(x, previous, **keywords)
+        if scope.losses:
+            raise NotTraceableError("it adds a loss")
+        if any(scope.get_current_value(v) is not w for v, w in variables):
+            raise NotTraceableError("it writes a variable, as one that draws random numbers does")
+    old, new = tree.flatten(previous), tree.flatten(new)
+    if not tf.is_tensor(y) or not all(t.dtype.is_floating for t in (y, *new)):
+        raise NotTraceableError("its output or a state is no tensor of floats")
+    if [s.dtype for s in old] != [s.dtype for s in new]:
+        raise NotTraceableError("its states change their dtype")
+    if m is None:
+        return StepGraph([x], old, weights, [y, *new])
+    repeated = [] if zero_output_for_mask else [_placeholder(tf.TensorSpec(y.shape, y.dtype))]
+    y = tf.where(_as_wide(m, y), y, tf.zeros_like(y) if zero_output_for_mask else repeated[0])
+    new = [tf.where(_as_wide(m, n), n, o) for n, o in zip(new, old, strict=True)]
+    return StepGraph([x, m], [*repeated, *old], weights, [y, *new])
+
+
+def _as_wide(mask, tensor):
+    """`mask` `[batch, 1]` with as many axes as `tensor`."""
+    for _ in range(tensor.shape.rank - 2):
+        mask = mask[..., None]
+    return mask
+
+
+def _differentiate(step):
+    step.cotangents = [_placeholder(tf.TensorSpec(t.shape, t.dtype)) for t in step.results]
+    of = [*step.previous, *step.projected, *step.summed]
+    of += [operation.outputs[0] for operation in step.products]
+    of = unique(t for t in of if t.dtype.is_floating)
+    gradients = tf.gradients(step.results, of, grad_ys=step.cotangents)
+    step.gradients = {
+        tensor.ref(): tf.convert_to_tensor(gradient)
+        for tensor, gradient in zip(of, gradients, strict=True)
+        if gradient is not None
+    }
