@@ -69,8 +69,9 @@ class TaggerSignatures(tf.Module):
 
     def tag_tokens(self, tokens: tf.Tensor, num_tokens: tf.Tensor) -> dict[str, tf.Tensor]:
         """Tag rows of tokens, padded on the right."""
-        # Different numbers of rows are an invalid argument, here and not further on.
-        num_tokens = tf.reshape(num_tokens, tf.shape(tokens)[:1])
+        # Different numbers of rows are an invalid argument, here and not further on; a single
+        # number stands for all rows.
+        num_tokens = tf.broadcast_to(num_tokens, tf.shape(tokens)[:1])
         lengths = tf.clip_by_value(num_tokens, 0, tf.shape(tokens)[1])
         tokens = tf.strings.unicode_transcode(tokens, "UTF-8", "UTF-8", errors="replace")
         warning = tf.where(

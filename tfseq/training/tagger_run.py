@@ -51,14 +51,13 @@ class TaggerRun(SupervisedRun):
     """
 
     def __init__(self, options: TaggerOptions, log: Callable[[str], None] = print):
-        options = options.with_defaults_filled()
         self.data = (
             code_names()
             if options.data is None
             else read_conll(options.data, options.token_column, options.tag_column)
         )
         super().__init__(
-            options,
+            options.with_defaults_filled(),
             f"{self.data.name}_{options.cell}",
             self._prepare,
             panels=(LOSS, ACCURACY),

@@ -49,14 +49,13 @@ class TextClassifierRun(SupervisedRun):
     """
 
     def __init__(self, options: TextClassifierOptions, log: Callable[[str], None] = print):
-        options = options.with_defaults_filled()
         self.data = (
             letter_names()
             if options.data is None
             else read_labelled_texts(options.data, options.text_field, options.label_field)
         )
         super().__init__(
-            options,
+            options.with_defaults_filled(),
             f"{self.data.name}_{options.cell}",
             self._prepare,
             panels=(LOSS, ACCURACY),

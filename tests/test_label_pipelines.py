@@ -1,0 +1,139 @@
+"""The classifier's and the tagger's scripts on small tasks: better than what is simpler."""
+
+import csv
+import json
+import random
+import sys
+from pathlib import Path
+
+import pytest
+
+from tfseq.command_line import run
+from tfseq.serving import inspect_export
+from tfseq.training import TaggerOptions, TextClassifierOptions, parse_run_options
+
+PIPELINES = Path(__file__).parents[1] / "pipelines"
+sys.path.insert(0, str(PIPELINES))
+import train_tagger  # noqa: E402
+import train_text_classifier  # noqa: E402
+
+SMALL = "--units=12 --embedding-size=8 --dropout=0 --learning-rate=0.02 --batch-size=16".split()
+
+
+def train(module, options_type, *arguments):
+    run(lambda: parse_run_options(options_type, list(arguments)), module.main)
+
+
+@pytest.fixture
+def orders(tmp_path, monkeypatch):
+    """Texts whose label is the order of two of their words: their counts say nothing."""
+    chance = random.Random(1)
+    with open(tmp_path / "orders.csv", "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["label", "text"])
+        for _ in range(400):
+            words = [chance.choice("red green blue".split()) for _ in range(chance.randrange(3))]
+            pair = ["dog", "man"]
+            chance.shuffle(pair)
+            words.insert(chance.randrange(len(words) + 1), f"{pair[0]} bites {pair[1]}")
+            writer.writerow([f"{pair[0]} bites", " ".join(words)])
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_classifier_learns_the_order_of_words(orders, capsys):
+    options = ["--data=orders.csv", "--epochs=5", "--report", *SMALL]
+    train(train_text_classifier, TextClassifierOptions, *options)
+    run_dir = orders / "runs" / "orders_gru"
+    metrics = json.loads((run_dir / "metrics.json").read_text())
+    assert metrics["test_accuracy"] > 0.97
+    assert metrics["test_macro_f1"] > 0.97
+    assert set(metrics["baselines"]) == {"most frequent label", "bag of words"}
+    assert all(b["accuracy"] < 0.75 for b in metrics["baselines"].values())
+    assert [metrics[f"{p}_texts"] for p in ("train", "validation", "test")] == [320, 40, 40]
+    assert {p.name for p in run_dir.iterdir()} >= {
+        "config.json",
+        "vocabulary.txt",
+        "labels.json",
+        "checkpoints",
+        "model.weights.h5",
+        "history.csv",
+        "curves.png",
+        "confusion.png",
+        "report.html",
+    }
+    page = (run_dir / "report.html").read_text()
+    assert "bag of words" in page
+    assert "man bites" in page
+    assert inspect_export(orders / "exported" / "orders_gru" / "1").problems == ()
+    output = capsys.readouterr().out
+    row = next(line for line in output.splitlines() if line.startswith("bidirectional GRU"))
+    assert row.split()[2:] == [f"{metrics[f'test_{k}']:.3f}" for k in ("accuracy", "macro_f1")]
+    # A run that is finished is not trained or exported again.
+    train(train_text_classifier, TextClassifierOptions, "--resume", f"--run-dir={run_dir}")
+    output = capsys.readouterr().out
+    assert "the run is finished" in output
+    assert "exported" not in output
+    assert json.loads((run_dir / "metrics.json").read_text())["baselines"] == metrics["baselines"]
+
+
+def test_a_tagger_learns_from_what_stands_beside(tmp_path, monkeypatch):
+    """`paris` is a person after `miss` and a place after `in`; unknown names too."""
+    chance = random.Random(2)
+    names = ["paris", "jackson", "victoria", "sydney"]
+    lines = []
+    for number in range(300):
+        name = chance.choice(names) if chance.random() < 0.8 else f"name{number}"
+        person = chance.random() < 0.5
+        kind = "PER" if person else "LOC"
+        lines += ["miss O" if person else "in O", f"{name} B-{kind}"]
+        if chance.random() < 0.4:
+            lines += [f"{chance.choice(names)} I-{kind}"]
+        lines += ["is O", "here O", ""]
+    (tmp_path / "names.conll").write_text("\n".join(lines))
+    monkeypatch.chdir(tmp_path)
+    options = [
+        "--data=names.conll",
+        "--epochs=5",
+        "--report",
+        "--run-dir=run",
+        "--no-export",
+        *SMALL,
+    ]
+    train(train_tagger, TaggerOptions, *options)
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert metrics["test_span_f1"] > 0.97
+    assert metrics["test_accuracy"] > 0.97
+    assert metrics["test_unknown_accuracy"] > 0.9
+    assert all(b["span_f1"] < 0.6 for b in metrics["baselines"].values())
+    assert json.loads((tmp_path / "run" / "tags.json").read_text()) == sorted(
+        ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
+    )
+    assert (tmp_path / "run" / "report.html").is_file()
+    assert not (tmp_path / "exported").exists()
+
+
+BAD = [
+    ("train_text_classifier", ["--data=nowhere.csv"], "error: nowhere.csv cannot be read: No such"),
+    ("train_text_classifier", ["--data=one.csv"], "All texts of one have the label 'a'"),
+    ("train_text_classifier", ["--data=few.csv"], "2 examples are too few"),
+    ("train_text_classifier", ["--test-fraction=1.5"], "above 0 and less than 1"),
+    ("train_tagger", ["--data=few.csv"], "few.csv:1: a line must have at least 2 columns"),
+    ("train_tagger", ["--resume", "--run-dir=nothing"], "nothing is not a run"),
+]
+
+
+@pytest.mark.parametrize(("script", "arguments", "words"), BAD)
+def test_bad_input_leaves_nothing(script, arguments, words, tmp_path, monkeypatch, capsys):
+    (tmp_path / "one.csv").write_text("text,label\n" + "x,a\n" * 30)
+    (tmp_path / "few.csv").write_text("text,label\nx,a\ny,b\n")
+    monkeypatch.chdir(tmp_path)
+    module, options_type = {
+        "train_tagger": (train_tagger, TaggerOptions),
+        "train_text_classifier": (train_text_classifier, TextClassifierOptions),
+    }[script]
+    with pytest.raises(SystemExit) as stopped:
+        train(module, options_type, *arguments)
+    assert stopped.value.code == 2
+    assert words in capsys.readouterr().err
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["few.csv", "one.csv"]
