@@ -130,7 +130,9 @@ def _add_curves(report, history, metrics, unit) -> None:
             "higher one at first."
         )
     report.chart(
-        {"learning rate": _column(history, "learning_rate")}, "epoch", "learning rate at its end"
+        {"learning rate": _column(history, "learning_rate")},
+        "epoch",
+        "learning rate at the end of the epoch",
     )
 
 
@@ -145,7 +147,7 @@ def _add_surprise(report, trained, corpus, unit) -> None:
     surprise = token_surprise(trained.model, ids, context)
     texts = [tokens[i] for i in ids]
     expected = [
-        ", ".join(f"{_named(tokens[i])} {100 * p:.0f} %" for i, p in zip(*row, strict=True))
+        " · ".join(f"{_named(tokens[i])} {_percent(p)}" for i, p in zip(*row, strict=True))
         for row in zip(surprise.expected, surprise.probabilities, strict=True)
     ]
     blind = math.log2(len(tokens))
@@ -267,6 +269,10 @@ def _duration(seconds: float) -> str:
     if minutes < 60:
         return f"{minutes} min {rest} s"
     return f"{minutes // 60} h {minutes % 60} min"
+
+
+def _percent(probability: float) -> str:
+    return f"{100 * probability:.0f} %" if probability >= 0.005 else "<1 %"
 
 
 def _named(token: str) -> str:
