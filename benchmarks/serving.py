@@ -6,8 +6,9 @@
 Latency of `next_token` and `score` (64 characters in) and of `generate` (100 characters out), batch
 1, 8 and 32, with no Python inside a request. The same model, `generate`'s work, as (a) TensorFlow's
 text-generation tutorial does it, one call of a `tf.function` for each character, and (b) PyTorch,
-one call of `torch.nn.GRU` for each character, if PyTorch is there. The ways take turns in one run;
-look at the ratios. Then eight sessions at once, and the process's memory as they go on.
+one call of `torch.nn.GRU` for each character, if PyTorch is there; and the matrix products alone.
+The ways take turns in one run; look at the ratios. Then eight sessions at once, and the process's
+memory as they go on.
 """
 
 import argparse
@@ -16,6 +17,7 @@ import os
 import statistics
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -29,6 +31,9 @@ from tfseq.serving.loader_process import LoaderProcess
 from tfseq.serving.warm_up import replay
 
 NEW_CHARACTERS = 100
+BATCH_SIZES = (1, 8, 32)
+RUNS_A_TURN = 4
+PARTS = ("latencies", "throughput", "soak")
 PROMPT = "The value of the object is a sequence of characters that begins "  # 64 characters
 
 
@@ -113,6 +118,25 @@ def torch_loop(model, vocabulary):
     return generate
 
 
+def products_alone(model):
+    """The matrix products of the steps and nothing else, as one graph: what bounds the rest."""
+    recurrent = tf.constant(model.stack.rnns[0].cell.recurrent_kernel.value)
+    output = tf.constant(model.output_kernel.value)
+
+    @tf.function(autograph=False)
+    def products(h):
+        def body(t, h, total):
+            total += tf.reduce_sum(tf.matmul(h, output)[:, 0])
+            return t + 1, tf.matmul(h, recurrent)[:, : model.units], total
+
+        return tf.while_loop(lambda t, *_: t < NEW_CHARACTERS, body, (0, h, 0.0))[2]
+
+    def run(batch_size):
+        return products(tf.zeros([batch_size, model.units]))
+
+    return run
+
+
 def percentiles(seconds: list[float]) -> str:
     p50, p99 = np.percentile(seconds, [50, 99]) * 1000
     return f"{p50:8.1f} {p99:8.1f}"
@@ -135,7 +159,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--export", type=Path, help="a GRU of one layer; left out: untrained")
     parser.add_argument("--units", type=int, default=256, help="of the untrained one")
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
+    parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--requests", type=int, default=100, help="for each latency")
     parser.add_argument("--soak-seconds", type=float, default=60)
     options = parser.parse_args()
@@ -151,23 +176,26 @@ def main() -> None:
         start = time.perf_counter()
         count = replay(path, loader)
         print(f"load and {count} warm-up requests  {time.perf_counter() - start:.2f} s\n")
-        latencies(loader, path, options.requests)
-        ways = {"(a) tutorial": tutorial_loop(model, vocabulary)}
-        torch = torch_loop(model, vocabulary)
-        if torch:
-            ways["(b) torch"] = torch
-        throughput(loader, path, ways, options.rounds)
-        soak(loader, path, options.soak_seconds)
+        if "latencies" in options.parts:
+            latencies(loader, path, options.requests)
+        if "throughput" in options.parts:
+            ways = {"(a) tutorial": tutorial_loop(model, vocabulary)}
+            torch = torch_loop(model, vocabulary)
+            if torch:
+                ways["(b) torch"] = torch
+            ways["products alone"] = products_alone(model)
+            throughput(loader, path, ways, options.rounds)
+        if "soak" in options.parts:
+            soak(loader, path, options.soak_seconds)
 
 
 def latencies(loader: LoaderProcess, path: Path, requests: int) -> None:
     """Print p50 and p99 of single requests."""
     print("milliseconds          batch      p50      p99")
-    for batch_size in (1, 8, 32):
+    for batch_size in BATCH_SIZES:
         calls = {
             "next_token": {"prompt": [PROMPT] * batch_size},
             "score": {"text": [PROMPT] * batch_size},
-            "generate": generate_inputs(batch_size),
         }
         for name, inputs in calls.items():
             loader.time(path, name, 5, **inputs)
@@ -176,25 +204,34 @@ def latencies(loader: LoaderProcess, path: Path, requests: int) -> None:
     print()
 
 
+def timed(way, batch_size: int) -> list[float]:
+    """Seconds of each run of a turn."""
+    seconds = []
+    for _ in range(RUNS_A_TURN):
+        start = time.perf_counter()
+        way(batch_size)
+        seconds.append(time.perf_counter() - start)
+    return seconds
+
+
 def throughput(loader: LoaderProcess, path: Path, ways: dict, rounds: int) -> None:
-    """Print characters per second of `generate` and of the loops, taking turns."""
-    print("generate, characters per second (median of rounds), and how many times each loop")
-    for batch_size in (1, 32):
+    """Print `generate` and the loops, taking turns: latency, and how many times ours each takes."""
+    print("100 characters, ms    batch      p50      p99  characters/s  times ours (10% to 90%)")
+    for batch_size in BATCH_SIZES:
         inputs = generate_inputs(batch_size)
-        seconds = {"C API": [], **{name: [] for name in ways}}
-        for way in ways.values():
-            way(batch_size)
+        clocks = {"generate": partial(loader.time, path, "generate", RUNS_A_TURN, **inputs)}
+        clocks |= {name: partial(timed, way, batch_size) for name, way in ways.items()}
+        seconds = {name: [] for name in clocks}
         for _ in range(rounds):
-            seconds["C API"] += loader.time(path, "generate", 1, **inputs)
-            for name, way in ways.items():
-                start = time.perf_counter()
-                way(batch_size)
-                seconds[name].append(time.perf_counter() - start)
-        medians = {name: statistics.median(values) for name, values in seconds.items()}
-        for name, median in medians.items():
-            rate = batch_size * NEW_CHARACTERS / median
-            ratio = f"{median / medians['C API']:6.1f}x" if name != "C API" else ""
-            print(f"  batch {batch_size:3}  {name:14} {rate:10,.0f} {ratio}")
+            for name, clock in clocks.items():
+                # The first of a turn warms up what the one before it left cold.
+                seconds[name] += clock()[1:]
+        for name, values in seconds.items():
+            rate = batch_size * NEW_CHARACTERS / statistics.median(values)
+            ratios = np.divide(values, seconds["generate"])
+            low, middle, high = np.percentile(ratios, [10, 50, 90])
+            spread = f"{middle:6.2f} ({low:.2f} to {high:.2f})" if name != "generate" else ""
+            print(f"{name:20} {batch_size:6} {percentiles(values)} {rate:13,.0f}  {spread}")
     print()
 
 

@@ -102,18 +102,14 @@ def test_the_end_is_missing_as_if_it_had_not_come_yet(model):
     )
 
 
-@settings(max_examples=25)
+@settings(max_examples=20)
 @given(st.integers(0, 6), st.integers(0, 3), st.integers(0, 3))
-def test_padding_changes_nothing(length, left, right):
-    model = Forecaster(2, lags=6, units=3)
-    rng = np.random.default_rng(length)
-    for weight in model.trainable_weights:
-        weight.assign(rng.normal(size=weight.shape))
-    x = rng.normal(size=(1, length, 2)).astype("float32")
+def test_padding_changes_nothing(model, length, left, right):
+    x = series(1, length)
     padded = np.pad(x, [(0, 0), (left, 0), (0, 0)], constant_values=np.nan)
     padded = np.pad(padded, [(0, 0), (0, right), (0, 0)], constant_values=7)
     told = model.forecast(padded, 3, num_values=np.int32([left + length]))
-    np.testing.assert_allclose(told, model.forecast(x, 3), atol=1e-5)
+    np.testing.assert_allclose(told, model.forecast(x, 3), rtol=1e-5, atol=1e-4)
 
 
 def test_a_row_without_values_goes_on_from_the_training_mean(model):

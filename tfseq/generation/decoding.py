@@ -132,7 +132,7 @@ def _decode(model, hidden, states, max_new_tokens, temperature, seed, penalty, k
     advance, logits_of = token_step(model)
 
     def block(first_turn, hidden, states, new_ids, log_probabilities):
-        num_steps = turns_a_block * steps_a_turn
+        num_steps = tf.minimum(turns_a_block, num_turns - first_turn) * steps_a_turn
         noise = gumbel_noise(seed, first_turn * steps_a_turn, num_steps, num_symbols)
         noise = scale_noise(noise, temperature) + penalty
 

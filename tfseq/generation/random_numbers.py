@@ -8,7 +8,7 @@ _NUMBERS_A_COUNT = 4
 
 
 def gumbel_noise(
-    seeds: tf.Tensor, first_step: tf.Tensor, num_steps: int, num_symbols: int
+    seeds: tf.Tensor, first_step: tf.Tensor, num_steps: tf.Tensor, num_symbols: int
 ) -> tf.Tensor:
     """Standard Gumbel random numbers g = −log(−log u), one for each step and symbol of a row.
 
@@ -20,7 +20,7 @@ def gumbel_noise(
     Args:
         seeds: int64 [B].
         first_step: int32 scalar, not negative.
-        num_steps: how many steps to draw for.
+        num_steps: int32 scalar, how many steps to draw for.
         num_symbols: V.
 
     Returns:
@@ -34,16 +34,20 @@ def gumbel_noise(
         True
     """
     counts_a_step = -(-num_symbols // _NUMBERS_A_COUNT)
-    shape = [num_steps, counts_a_step * _NUMBERS_A_COUNT]
+    columns = counts_a_step * _NUMBERS_A_COUNT
+    shape = tf.stack([num_steps, columns])
     first_count = tf.cast(first_step, tf.uint64) * tf.constant(counts_a_step, tf.uint64)
     counter = tf.stack([first_count, tf.zeros_like(first_count)])
+    # TensorFlow cannot stack none: where there is no row, one is made and left out.
+    num_rows = tf.size(seeds)
+    keys = tf.cast(tf.pad(seeds, [[0, tf.cast(num_rows == 0, tf.int32)]]), tf.uint64)
     uniforms = tf.map_fn(
         lambda key: tf.raw_ops.StatelessRandomUniformV2(
             shape=shape, key=key, counter=counter, alg=_PHILOX, dtype=tf.float32
         ),
-        tf.cast(seeds, tf.uint64)[:, tf.newaxis],
-        fn_output_signature=tf.TensorSpec(shape, tf.float32),
+        keys[:, tf.newaxis],
+        fn_output_signature=tf.TensorSpec([None, columns], tf.float32),
     )
     # Products: Grappler would make one operation, ten times slower, of −log(−log u).
-    exponential = -1.0 * tf.math.log(uniforms[..., :num_symbols] + 2.0**-24)
+    exponential = -1.0 * tf.math.log(uniforms[:num_rows, :, :num_symbols] + 2.0**-24)
     return -1.0 * tf.math.log(exponential)
