@@ -3,6 +3,7 @@
 Derivatives of the NumPy equations are taken with a complex step, which is exact to rounding.
 """
 
+import keras
 import numpy as np
 import pytest
 from cells.numpy_equations import gru_reset_after, lstm, simple_rnn
@@ -150,6 +151,38 @@ def test_states_and_rows():
     late = gradient_norms_through_time(model, (inputs[:, 2:], targets[:, 2:]), states=states)
     np.testing.assert_allclose(late.loss, together.loss[:, 2:])
     np.testing.assert_allclose(late.states, together.states[:, 2:])
+
+
+def test_other_cells():
+    """A cell of Keras, in place of ours with the same weights; one that hides its state."""
+
+    class Hiding(keras.layers.SimpleRNNCell):
+        def call(self, sequence, states, training=False):
+            output, states = super().call(sequence, states, training=training)
+            return 2 * output, states
+
+    ours, batch = make_model("lstm"), draw_batch()
+    theirs = LanguageModel(
+        V,
+        cell=lambda units: keras.layers.LSTMCell(units, dtype="float64"),
+        units=UNITS,
+        dtype="float64",
+    )
+    theirs.set_weights(ours.get_weights())
+    norms = [gradient_norms_through_time(model, batch) for model in (ours, theirs)]
+    np.testing.assert_allclose(norms[0].loss, norms[1].loss)
+    np.testing.assert_allclose(norms[0].states, norms[1].states)
+    hiding = LanguageModel(V, cell=Hiding, units=UNITS)
+    with pytest.raises(ValueError, match=r"must be their first state\. Received: Hiding"):
+        gradient_norms_through_time(hiding, batch)
+
+
+def test_bfloat16():
+    """Weights and steps of eight bits: norms within a tenth."""
+    exact, rough = make_model("gru"), make_model("gru", dtype="mixed_bfloat16")
+    norms = [gradient_norms_through_time(model, draw_batch()) for model in (exact, rough)]
+    np.testing.assert_allclose(norms[1].loss, norms[0].loss, rtol=0.1)
+    np.testing.assert_allclose(norms[1].states, norms[0].states, rtol=0.1)
 
 
 def test_errors():

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfseq.cells.recurrent_cell import RecurrentCell
+from tfseq.layers.recurrent_stack import CELL_TYPES
 from tfseq.models import LanguageModel
 
 
@@ -176,8 +176,8 @@ def _loss_gradient(model: LanguageModel, hidden: tf.Tensor, targets: np.ndarray)
 def _embedded(model: LanguageModel, ids: np.ndarray) -> tf.Tensor:
     if model.embedding is not None:
         return model.embedding(ids)
-    if isinstance(model.stack.rnns[0].cell, RecurrentCell):
-        # It reads ids as one-hot vectors.
+    if model.cell in tuple(CELL_TYPES):
+        # Our cells read ids as one-hot vectors.
         return tf.constant(ids)
     return tf.one_hot(ids, model.vocabulary_size, dtype=model.compute_dtype)
 
