@@ -9,14 +9,10 @@ import random
 import warnings
 from pathlib import Path
 
-from seqeval.metrics import f1_score, precision_score, recall_score
-from seqeval.metrics.sequence_labeling import get_entities
-from sklearn import metrics
-
 TAGS = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC", "B-A-B", "I-A-B"]
 
 
-def classification(chance: random.Random) -> dict:
+def classification(chance: random.Random, metrics) -> dict:
     num_labels = chance.randrange(2, 7)
     count = chance.randrange(1, 40)
     labels = [chance.randrange(chance.randrange(1, num_labels + 1)) for _ in range(count)]
@@ -35,7 +31,7 @@ def classification(chance: random.Random) -> dict:
     }
 
 
-def tagging(chance: random.Random) -> dict:
+def tagging(chance: random.Random, seqeval) -> dict:
     weights = [chance.random() + 0.05 for _ in TAGS]
     lengths = [chance.randrange(0, 9) for _ in range(chance.randrange(1, 6))]
     tags = [chance.choices(TAGS, weights, k=n) for n in lengths]
@@ -43,20 +39,29 @@ def tagging(chance: random.Random) -> dict:
     return {
         "tags": tags,
         "guesses": guesses,
-        "spans": [get_entities(sentence) for sentence in tags],
-        "precision": precision_score(tags, guesses, zero_division=0),
-        "recall": recall_score(tags, guesses, zero_division=0),
-        "f1": f1_score(tags, guesses, zero_division=0),
+        "spans": [seqeval.sequence_labeling.get_entities(sentence) for sentence in tags],
+        "precision": seqeval.precision_score(tags, guesses, zero_division=0),
+        "recall": seqeval.recall_score(tags, guesses, zero_division=0),
+        "f1": seqeval.f1_score(tags, guesses, zero_division=0),
     }
 
 
-if __name__ == "__main__":
+def main() -> None:
+    # Imported here, so that test collection can import this file without them.
+    import seqeval.metrics
+    import seqeval.metrics.sequence_labeling
+    import sklearn.metrics
+
     warnings.simplefilter("ignore")
     chance = random.Random(5)
     figures = {
-        "classification": [classification(chance) for _ in range(40)],
-        "tagging": [tagging(chance) for _ in range(60)],
+        "classification": [classification(chance, sklearn.metrics) for _ in range(40)],
+        "tagging": [tagging(chance, seqeval.metrics) for _ in range(60)],
     }
     text = json.dumps(figures, default=float, separators=(",", ":"))
     path = Path(__file__).with_name("classification_figures.json")
     path.write_text(text.replace('},{"', '},\n{"') + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -34,10 +34,12 @@ def series_batches(
     Example:
 
     >>> values = np.arange(5.0)[:, None]
-    >>> for x, y, weights in series_batches(values, np.array([2, 3]), 2, 2, 3, batch_size=1):
-    ...     print(x.numpy().ravel().tolist(), y.numpy().ravel().tolist())
-    [1.0, 2.0] [2.0, 3.0, 4.0]
+    >>> batches = series_batches(values, np.array([2, 3]), 2, 2, 3, batch_size=1)
+    >>> for x, y in sorted((x.numpy().ravel().tolist(), y.numpy().ravel().tolist())
+    ...                    for x, y, weights in batches):
+    ...     print(x, y)
     [0.0, 1.0] [1.0, 2.0, 3.0]
+    [1.0, 2.0] [2.0, 3.0, 4.0]
     """
     starts = np.random.default_rng([seed, epoch]).permutation(origins) - lags
     series = tf.constant(values, tf.float32)

@@ -71,7 +71,7 @@ class ForecastOptions(SupervisedOptions):
             InputError: it is more than the horizon.
 
         >>> ForecastOptions(horizon=100).num_feedback_steps()
-        48
+        12
         """
         if self.feedback_steps is None:
             return min(self.horizon, _MOST_FEEDBACK)
