@@ -1,7 +1,10 @@
 """A traced step run over a sequence, with back-propagation through time written out."""
 
+from functools import partial
+
 import tensorflow as tf
 
+from tfseq.layers.compiled import run_compiled
 from tfseq.layers.replay import replay, run_again
 from tfseq.layers.row_projection import project_rows
 from tfseq.layers.step_graph import StepGraph
@@ -51,29 +54,26 @@ def run_loop(
     constants = [tensors[t.ref()] for t in step.constants]
     counts = (len(projected), len(previous), len(constants))
 
-    def run_forward(keep, *arguments):
+    def forward(keep, arguments):
         return forward_loop(step, num_steps, all_outputs, keep, *_divide(arguments, counts))
 
-    def run_backward(arguments, kept, cotangents):
+    def backward(arguments, kept, cotangents):
         projected, _, constants = _divide(arguments, counts)
         read = [*step.projected, *step.kept]
         values = {t.ref(): v for t, v in zip(read, [*projected, *kept], strict=True)}
         d_outputs, *d_final = cotangents
-        return backward_loop(
-            step, num_steps, all_outputs, values, constants, d_outputs, list(d_final)
-        )
+        return backward_loop(step, num_steps, all_outputs, values, constants, d_outputs, d_final)
 
-    if compiled:
-        run_forward = tf.function(run_forward, jit_compile=True, autograph=False)
-        run_backward = tf.function(run_backward, jit_compile=True, autograph=False)
+    def run(function, *arguments):
+        return run_compiled(function, *arguments) if compiled else function(*arguments)
 
     @tf.custom_gradient
     def loop(*arguments):
-        outputs, final, kept = run_forward(keep, *arguments)
+        outputs, final, kept = run(partial(forward, keep), arguments)
 
         def gradient(*cotangents):
-            stored = kept if keep else run_forward(True, *arguments)[2]
-            parts = run_backward(list(arguments), stored, list(cotangents))
+            stored = kept if keep else run(partial(forward, True), arguments)[2]
+            parts = run(backward, arguments, stored, cotangents)
             d_projected, d_previous, d_products, d_summed = parts
             projected, _, constants = _divide(arguments, counts)
             d_constants = _constant_gradients(

@@ -45,12 +45,14 @@ def acts_on_rows(operation, is_rows) -> bool:
 
 def _broadcasts_over_rows(inputs, rows):
     rank = max(tensor.shape.rank for tensor in inputs)
+    if rank == 0:
+        return False
     for tensor, is_row in zip(inputs, rows, strict=True):
         if is_row and tensor.shape.rank != rank:
             return False
         if not is_row and tensor.shape.rank == rank and tensor.shape[0] != 1:
             return False
-    return rank >= 1
+    return True
 
 
 def _axis(tensor, rank):

@@ -82,6 +82,11 @@ def trace_step(cell, inputs, states, mask, training, zero_output_for_mask) -> St
     steps = []
 
     def build():
+        # Keras opens a scope of the cell's name; a root scope's must not begin with "_".
+        with tf.name_scope("step"):
+            sort()
+
+    def sort():
         step = _trace_forward(cell, inputs, states, mask, training, zero_output_for_mask)
         kinds = sort_forward(step)
         _differentiate(step)
@@ -107,7 +112,12 @@ def _trace_forward(cell, inputs, states, mask, training, zero_output_for_mask):
     takes_training = "training" in inspect.signature(cell.call).parameters
     keywords = {"training": training} if takes_training else {}
     with keras.StatelessScope(state_mapping=variables, collect_losses=True) as scope:
-        y, new = cell(x, previous, **keywords)
+        try:
+            y, new = cell(x, previous, **keywords)
+        except Exception as error:
+            # If the cell itself is wrong, the loop of Keras meets the same error, and raises it.
+            name = type(error).__name__
+            raise NotTraceableError(f"its step cannot be traced alone, {name}: {error}") from error
         if scope.losses:
             raise NotTraceableError("it adds a loss")
         if any(scope.get_current_value(v) is not w for v, w in variables):

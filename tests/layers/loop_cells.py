@@ -1,0 +1,102 @@
+"""Cells that the tests of the loops run, and what runs them."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from tfseq.cells import GRUCell, LSTMCell, SimpleRNNCell
+
+UNITS = 6
+
+
+class LeakyCell(SimpleRNNCell):
+    """A user's cell: h_t = (1 − a) h_{t-1} + a φ(…), with a learned for each unit."""
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        self.rate = self.add_weight(name="rate", shape=(self.units,), initializer="uniform")
+
+    def call(self, inputs, states, training=None):
+        (h,) = states
+        new, _ = super().call(inputs, states)
+        a = ops.sigmoid(self.rate)
+        h = (1 - a) * h + a * new
+        return h, [h]
+
+
+class SquaredCell(keras.layers.Layer):
+    """Reads one weight in two ways, of which one is no product of rows."""
+
+    state_size = output_size = UNITS
+
+    def build(self, input_shape):
+        self.kernel = self.add_weight(shape=(UNITS, UNITS), initializer="orthogonal")
+
+    def call(self, inputs, states):
+        (h,) = states
+        scale = ops.sum(h) * ops.sum(self.kernel)
+        h = ops.tanh(inputs[:, :UNITS] + ops.matmul(h, self.kernel) + 0.01 * scale)
+        return h, [h]
+
+
+class MemorylessCell(keras.layers.Layer):
+    """Its output does not depend on the state, and one of its states never changes."""
+
+    state_size = (UNITS, 2)
+    output_size = UNITS
+
+    def build(self, input_shape):
+        self.kernel = self.add_weight(shape=(input_shape[-1], UNITS))
+
+    def call(self, inputs, states):
+        y = ops.tanh(ops.matmul(inputs, self.kernel))
+        return y, [y + 0.5 * states[0], states[1]]
+
+
+def _random_bias(cell, **arguments):
+    return cell(UNITS, bias_initializer="random_normal", **arguments)
+
+
+CELLS = {
+    "rnn": lambda: _random_bias(SimpleRNNCell),
+    "gru": lambda: _random_bias(GRUCell),
+    "gru, textbook": lambda: _random_bias(GRUCell, reset_after=False),
+    "lstm": lambda: _random_bias(LSTMCell),
+    "keras rnn": lambda: _random_bias(keras.layers.SimpleRNNCell),
+    "keras gru": lambda: _random_bias(keras.layers.GRUCell),
+    "keras lstm": lambda: _random_bias(keras.layers.LSTMCell),
+    "stacked": lambda: keras.layers.StackedRNNCells(
+        [_random_bias(LSTMCell), _random_bias(keras.layers.GRUCell)]
+    ),
+    "leaky": lambda: LeakyCell(UNITS),
+    "squared": SquaredCell,
+    "memoryless": MemorylessCell,
+}
+
+
+def random_like(tensors, seed=0):
+    """Random tensors of the shapes of `tensors`."""
+    generator = np.random.default_rng(seed)
+    return [tf.constant(generator.normal(size=t.shape), t.dtype) for t in tf.nest.flatten(tensors)]
+
+
+def results_and_gradients(layer, x, mask=None, known_shapes=True, training=True):
+    """Outputs, states, and the gradients for inputs, initial states and weights, of one loss."""
+    initial = random_like(layer.get_initial_state(x.shape[0]), seed=1)
+    signature = None if known_shapes else [tf.TensorSpec([None, None, x.shape[2]], x.dtype)]
+
+    @tf.function(input_signature=signature, autograph=False)
+    def run(x):
+        nested = tf.nest.pack_sequence_as(layer.get_initial_state(1), initial)
+        weights = [v.value for v in layer.trainable_variables]
+        with tf.GradientTape() as tape:
+            tape.watch([x, *initial])
+            y, *states = layer(x, initial_state=nested, mask=mask, training=training)
+            results = [y, *tf.nest.flatten(states)]
+            loss = sum((i + 1) * tf.reduce_sum(tf.sin(r)) for i, r in enumerate(results))
+        return results, tape.gradient(
+            loss, [x, *initial, *weights], unconnected_gradients=tf.UnconnectedGradients.ZERO
+        )
+
+    return [r.numpy() for r in tf.nest.flatten(run(x))]

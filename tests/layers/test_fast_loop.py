@@ -1,0 +1,352 @@
+"""The loops of `tfseq.RNN` in a graph, against `keras.layers.RNN` with the same cell."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import ops
+from loop_cells import CELLS, UNITS, random_like, results_and_gradients
+
+from tfseq.cells import GRUCell, LSTMCell, SimpleRNNCell
+from tfseq.layers import RNN, mark_lookup, portable_loops
+
+BATCH, STEPS, FEATURES = 3, 5, 7
+
+
+@pytest.fixture(autouse=True)
+def _seeded():
+    keras.utils.set_random_seed(0)
+
+
+@pytest.fixture
+def x():
+    return random_like([tf.zeros([BATCH, STEPS, FEATURES])])[0]
+
+
+@pytest.fixture
+def mask():
+    return tf.constant(np.random.default_rng(2).random((BATCH, STEPS)) > 0.3)
+
+
+def _pair(cell, x, **arguments):
+    arguments = {"return_state": True, **arguments}
+    fast, plain = RNN(cell, **arguments), keras.layers.RNN(cell, **arguments)
+    fast(x)
+    plain(x)
+    return fast, plain
+
+
+def _assert_equal(found, expected, tolerance=2e-6):
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_compiled_in_training_equals_the_loop_of_keras(name, x):
+    fast, plain = _pair(CELLS[name](), x, return_sequences=True)
+    found = results_and_gradients(fast, x)
+    assert fast.last_loop == "compiled"
+    _assert_equal(found, results_and_gradients(plain, x))
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_shapes_known_at_run_time_only_and_a_mask(name, x, mask):
+    fast, plain = _pair(CELLS[name](), x, return_sequences=True, go_backwards=True)
+    found = results_and_gradients(fast, x, mask, known_shapes=False)
+    assert fast.last_loop == "graph"
+    _assert_equal(found, results_and_gradients(plain, x, mask, known_shapes=False))
+
+
+@pytest.mark.parametrize("return_sequences", [False, True])
+@pytest.mark.parametrize("go_backwards", [False, True])
+@pytest.mark.parametrize("zero_output_for_mask", [None, False, True])
+def test_every_setting(x, mask, return_sequences, go_backwards, zero_output_for_mask):
+    mask = None if zero_output_for_mask is None else mask
+    settings = {
+        "return_sequences": return_sequences,
+        "go_backwards": go_backwards,
+        "zero_output_for_mask": bool(zero_output_for_mask),
+    }
+    fast, plain = _pair(CELLS["leaky"](), x, **settings)
+    found = results_and_gradients(fast, x, mask)
+    assert fast.last_loop == "compiled"
+    _assert_equal(found, results_and_gradients(plain, x, mask))
+
+
+def test_gradients_outside_of_training(x):
+    fast, plain = _pair(CELLS["lstm"](), x, return_sequences=True)
+    found = results_and_gradients(fast, x, training=False)
+    assert fast.last_loop == "graph"
+    _assert_equal(found, results_and_gradients(plain, x, training=False))
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("name", ["gru", "lstm", "leaky"])
+def test_second_order_gradients(name, training, x):
+    fast, plain = _pair(CELLS[name](), x, return_sequences=True)
+
+    def second_order(layer):
+        weights = [v.value for v in layer.trainable_variables]
+
+        @tf.function(autograph=False)
+        def run(x):
+            with tf.GradientTape() as outer:
+                outer.watch(x)
+                with tf.GradientTape() as inner:
+                    inner.watch(x)
+                    loss = tf.reduce_sum(tf.sin(layer(x, training=training)[0]))
+                first = inner.gradient(loss, x)
+                penalty = tf.reduce_sum(first**2)
+            return outer.gradient(penalty, [x, *weights])
+
+        return [g.numpy() for g in run(x)]
+
+    found = second_order(fast)
+    assert fast.last_loop == ("compiled" if training else "graph")
+    _assert_equal(found, second_order(plain), 1e-5)
+
+
+@pytest.mark.parametrize("name", ["gru", "lstm"])
+def test_bfloat16_is_as_near_to_float32_as_that_of_keras(name, x):
+    make = {"gru": GRUCell, "lstm": LSTMCell}[name]
+    exact = make(UNITS)
+    cell = make(UNITS, dtype="mixed_bfloat16")
+    fast = RNN(cell, return_sequences=True, return_state=True, dtype="mixed_bfloat16")
+    plain = keras.layers.RNN(cell, return_sequences=True, return_state=True, dtype="mixed_bfloat16")
+    reference, _ = _pair(exact, x, return_sequences=True)
+    fast(x)
+    plain(x)
+    exact.set_weights(cell.get_weights())
+    expected = results_and_gradients(reference, x)
+    x = tf.cast(x, tf.bfloat16)
+
+    def error(layer):
+        found = results_and_gradients(layer, x)
+        pairs = zip(found, expected, strict=True)
+        return max(np.max(np.abs(a.astype("float32") - b)) / np.max(np.abs(b)) for a, b in pairs)
+
+    assert error(fast) < 1.5 * error(plain) < 0.2
+    assert fast.last_loop == "compiled"
+
+
+@pytest.mark.parametrize("time", [0, 1, 4])
+def test_any_number_of_steps_in_one_graph(time, x):
+    fast, _ = _pair(CELLS["gru"](), x, return_sequences=True)
+    run = tf.function(
+        lambda x: fast(x), input_signature=[tf.TensorSpec([None, None, FEATURES])], autograph=False
+    )
+    _assert_equal(run(x[:, :time]), fast(x[:, :time]))
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_one_step(training, x):
+    fast, plain = _pair(CELLS["lstm"](), x[:, :1], return_sequences=True)
+    found = results_and_gradients(fast, x[:, :1], training=training)
+    _assert_equal(found, results_and_gradients(plain, x[:, :1], training=training))
+
+
+def test_stateful(x):
+    cell = CELLS["lstm"]()
+    fast, plain = _pair(cell, x, return_sequences=True, stateful=True)
+    fast.reset_state()
+    plain.reset_state()
+    run = tf.function(lambda x: (fast(x, training=True), plain(x, training=True)), autograph=False)
+    run(x)
+    _assert_equal(*run(x))
+
+
+def test_fit_takes_the_same_course(x):
+    y = tf.reduce_sum(x, [1, 2])[:, None]
+    losses = []
+    for layer_type in (RNN, keras.layers.RNN):
+        keras.utils.set_random_seed(3)
+        model = keras.Sequential([layer_type(LSTMCell(4)), keras.layers.Dense(1)])
+        model.compile(keras.optimizers.Adam(0.05), "mse")
+        losses.append(model.fit(x, y, batch_size=3, epochs=5, verbose=0).history["loss"])
+    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-4)
+
+
+class _Noisy(SimpleRNNCell):
+    def build(self, input_shape):
+        super().build(input_shape)
+        self.generator = keras.random.SeedGenerator(1)
+
+    def call(self, inputs, states, training=None):
+        y, states = super().call(inputs, states)
+        return y + keras.random.normal(ops.shape(y), seed=self.generator), states
+
+
+class _Penalised(SimpleRNNCell):
+    def call(self, inputs, states, training=None):
+        y, states = super().call(inputs, states)
+        self.add_loss(ops.sum(y))
+        return y, states
+
+
+class _Counting(SimpleRNNCell):
+    def build(self, input_shape):
+        super().build(input_shape)
+        self.count = self.add_weight(shape=(), initializer="zeros", trainable=False)
+
+    def call(self, inputs, states, training=None):
+        self.count.assign_add(1.0)
+        return super().call(inputs, states)
+
+
+class _Branching(SimpleRNNCell):
+    def call(self, inputs, states, training=None):
+        y, states = super().call(inputs, states)
+        return ops.cond(ops.sum(y) > 0, lambda: y, lambda: -y), states
+
+
+class _OwnGradient(SimpleRNNCell):
+    def call(self, inputs, states, training=None):
+        y, states = super().call(inputs, states)
+        return ops.custom_gradient(lambda y: (y, lambda *_, upstream: 2 * upstream))(y), states
+
+
+@pytest.mark.parametrize(
+    ("cell", "reason"),
+    [
+        (_Noisy, "it writes a variable"),
+        (_Penalised, "it adds a loss"),
+        (_Counting, "it writes a variable"),
+        (_Branching, "its operation StatelessIf"),
+        (_OwnGradient, "its operation IdentityN"),
+        (lambda n: keras.layers.LSTMCell(n, dropout=0.5), "it reads a tensor from outside"),
+    ],
+)
+def test_cells_that_need_the_loop_of_keras_get_it(cell, reason, x):
+    layer = RNN(cell(UNITS))
+    layer.build(x.shape)
+    tf.function(lambda x: layer(x, training=True), autograph=False).get_concrete_function(x)
+    assert layer.last_loop.startswith("keras: " + reason)
+
+
+def test_the_error_of_a_cell_is_its_own(x):
+    class Broken(SimpleRNNCell):
+        def call(self, inputs, states, training=None):
+            raise RuntimeError("this step is broken")
+
+    layer = RNN(Broken(UNITS))
+    layer.build(x.shape)
+    with pytest.raises(RuntimeError, match="this step is broken"):
+        tf.function(layer, autograph=False)(x)
+
+
+def test_an_outside_tensor_keeps_its_gradient(x):
+    outside = tf.constant(0.5)
+
+    class Reading(SimpleRNNCell):
+        def call(self, inputs, states, training=None):
+            y, _ = super().call(inputs, states)
+            y = y * self.outside
+            return y, [y]
+
+    def gradient(layer_type, cell):
+        layer = layer_type(cell)
+
+        @tf.function(autograph=False)
+        def run(x, outside):
+            with tf.GradientTape() as tape:
+                tape.watch(outside)
+                cell.outside = outside
+                loss = tf.reduce_sum(layer(x, training=True))
+            return tape.gradient(loss, outside)
+
+        cell.outside = outside
+        layer(x)
+        return run(x, outside).numpy(), layer
+
+    cell = Reading(UNITS)
+    found, layer = gradient(RNN, cell)
+    assert layer.last_loop == "keras: it reads a tensor from outside"
+    np.testing.assert_allclose(found, gradient(keras.layers.RNN, cell)[0], rtol=1e-5)
+
+
+def test_called_eagerly_it_is_the_loop_of_keras(x):
+    layer = RNN(CELLS["gru"]())
+    eager = layer(x)
+    assert layer.last_loop.startswith("keras: called eagerly")
+    _assert_equal([tf.function(layer)(x)], [eager])
+
+
+@pytest.mark.parametrize("vocabulary_size", [4, 300])
+@pytest.mark.parametrize("embedded", [False, True])
+@pytest.mark.parametrize("name", ["gru", "keras lstm"])
+def test_looked_up_rows_give_what_products_give(name, embedded, vocabulary_size):
+    generator = np.random.default_rng(4)
+    ids = tf.constant(generator.integers(0, vocabulary_size, (BATCH, 200)))
+    table = tf.constant(generator.normal(size=(vocabulary_size, FEATURES)), tf.float32)
+    layer = RNN(CELLS[name](), return_sequences=True)
+    layer.build((None, None, FEATURES if embedded else vocabulary_size))
+
+    @tf.function(autograph=False)
+    def run(ids, table, marked):
+        weights = [v.value for v in layer.trainable_variables]
+        with tf.GradientTape() as tape:
+            tape.watch(table)
+            rows = tf.gather(table, ids) if embedded else tf.one_hot(ids, vocabulary_size)
+            if marked:
+                rows = mark_lookup(rows, ids, table if embedded else None)
+            y = layer(rows, training=True)
+            loss = tf.reduce_sum(tf.sin(y))
+        sources = [*weights, table] if embedded else weights
+        return [y, *map(tf.convert_to_tensor, tape.gradient(loss, sources))]
+
+    _assert_equal(run(ids, table, True), run(ids, table, False), 2e-5)
+    marked, plain = (run.get_concrete_function(ids, table, marked) for marked in (True, False))
+    assert _multiplications_outside_of_loops(marked) < _multiplications_outside_of_loops(plain)
+
+
+def _multiplications_outside_of_loops(concrete):
+    count = 0
+    for operation in concrete.graph.get_operations():
+        if operation.type == "MatMul":
+            rows, columns = operation.outputs[0].shape
+            inner = operation.inputs[0].shape[0 if operation.get_attr("transpose_a") else 1]
+            count += rows * inner * columns
+    return count
+
+
+def _products_by_function(concrete):
+    """The number of matrix products in each function of a graph, by name; None: outside loops."""
+    definition = concrete.graph.as_graph_def()
+    counts = {None: sum(node.op == "MatMul" for node in definition.node)}
+    for function in definition.library.function:
+        counts[function.signature.name] = sum(n.op == "MatMul" for n in function.node_def)
+    return counts
+
+
+@pytest.mark.parametrize(("name", "in_loops"), [("rnn", 1), ("lstm", 1), ("gru, textbook", 2)])
+def test_a_step_multiplies_by_each_recurrent_block_once_forward_and_once_backward(
+    name, in_loops, x
+):
+    layer, _ = _pair(CELLS[name](), x, return_sequences=True)
+
+    @tf.function(autograph=False)
+    def run(x):
+        weights = [v.value for v in layer.trainable_variables]
+        with portable_loops(), tf.GradientTape() as tape:
+            tape.watch(x)
+            loss = tf.reduce_sum(layer(x, training=True)[0])
+        return tape.gradient(loss, [x, *weights])
+
+    counts = _products_by_function(run.get_concrete_function(x))
+    outside = counts.pop(None)
+    bodies = sorted(n for name, n in counts.items() if "body" in name)
+    assert bodies == [in_loops, in_loops]
+    # X W_x, its two gradients, and the gradient of each recurrent block.
+    assert outside == 3 + in_loops
+
+
+def test_portable_loops_hold_no_compiled_function(x):
+    layer, _ = _pair(CELLS["gru"](), x)
+    for portable in (True, False):
+        run = tf.function(lambda x: layer(x, training=True)[0], autograph=False)
+        with portable_loops():
+            concrete = run.get_concrete_function(x) if portable else None
+        concrete = concrete or run.get_concrete_function(x)
+        functions = concrete.graph.as_graph_def().library.function
+        compiled = any("_XlaMustCompile" in f.attr for f in functions)
+        assert compiled is not portable
