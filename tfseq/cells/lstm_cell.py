@@ -95,10 +95,12 @@ class LSTMCell(RecurrentCell):
         if self.use_bias:
             x = x + self.bias
         a = x + ops.matmul(h, self.recurrent_kernel)
-        i, f, candidate, o = ops.split(a, 4, axis=-1)
+        # σ of all blocks in one pass, that of the candidate unused, is faster than of three alone.
+        i, f, _, o = ops.split(σ(a), 4, axis=-1)
+        candidate = φ(ops.split(a, 4, axis=-1)[2])
 
-        c = σ(f) * c + σ(i) * φ(candidate)
-        h = σ(o) * φ(c)
+        c = f * c + i * candidate
+        h = o * φ(c)
         return h, [h, c]
 
     def get_config(self):

@@ -22,9 +22,9 @@ def run_on_tensorflow(layer, sequences, initial_state, mask, training):
     - "graph": the same loop, of single operations;
     - "keras: …", the loop of Keras, with the reason.
 
-    XLA pays in training: it joins the many small operations on gates, forward and backward. In
-    inference the operations of one step are few, and TensorFlow's own matrix product is the
-    faster one.
+    XLA joins the many small operations on gates. It is faster in inference, too, but there it is
+    the caller's to choose, as `Model.predict` does for the whole model: what is traced may be on
+    its way into an export, which must run where there is no XLA.
     """
     if tf.executing_eagerly():
         layer.last_loop = "keras: called eagerly, outside of tf.function"
