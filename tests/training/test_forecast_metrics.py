@@ -80,7 +80,11 @@ def test_figures_of_an_evaluation():
     )
     assert set(figures["exact"].values()) == {0.0}
     np.testing.assert_allclose(evaluation.rmse_by_step("a", 1), np.sqrt(np.mean(off**2, axis=0)))
-    assert evaluation.table(1).splitlines()[1].split() == [
-        "a",
-        *(f"{value:.4g}" for value in figures["a"].values()),
-    ]
+    head, row, exact = evaluation.table(1).splitlines()
+    assert head.split() == "RMSE, step 1 step 4 steps 1 to 4 MASE".split()
+    assert row.split()[0] == "a"
+    assert [float(cell) for cell in row.split()[1:]] == pytest.approx(
+        list(figures["a"].values()), rel=1e-3
+    )
+    assert [float(cell) for cell in exact.split()[1:]] == [0] * 4
+    assert len({len(line) for line in (head, row, exact)}) == 1

@@ -1,8 +1,8 @@
 """forecast_series.py end to end: quality, no leak, resume, and what it refuses."""
 
+import contextlib
 import csv
 import json
-import os
 import re
 import runpy
 from pathlib import Path
@@ -12,7 +12,8 @@ import pytest
 
 import tfseq
 from tfseq.models import LinearAutoregression
-from tfseq.serving import inspect_export
+from tfseq.serving import export, inspect_export
+from tfseq.serving.loader_process import LoaderProcess
 from tfseq.training import ForecastOptions, ForecastRun, parse_run_options
 from tfseq.training.forecast_metrics import rmse
 
@@ -47,12 +48,18 @@ def make_run(*arguments, log=lambda line: None):
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
+def loader_process():
+    with LoaderProcess() as loader:
+        yield loader
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory, loader_process):
     """A directory with a series, and a finished run on it."""
     place = tmp_path_factory.mktemp("series")
-    before = os.getcwd()
-    os.chdir(place)
-    try:
+    with contextlib.chdir(place), pytest.MonkeyPatch.context() as patch:
+        # Another process for the warm-up would take seconds.
+        patch.setattr(export, "LoaderProcess", lambda: contextlib.nullcontext(loader_process))
         write(place / "sales.csv", seasonal())
         options = [
             "--data=sales.csv",
@@ -60,11 +67,10 @@ def place(tmp_path_factory):
             f"--epochs={EPOCHS}",
             "--season=8",
             "--report",
+            f"--export-dir={place / 'exported'}",
         ]
         run_script(*SMALL, *options)
         yield place
-    finally:
-        os.chdir(before)
 
 
 def test_it_is_better_than_the_naive_forecasts(place):
@@ -123,19 +129,35 @@ def test_the_run_is_complete(place):
     assert metrics["validation_loss"] == pytest.approx(min(losses))
     assert min(losses) < 0.9 * losses[0]
     page = (directory / "report.html").read_text()
-    for words in ("seasonal naive", "linear AR(12)", "feed-forward network", "learning_rate"):
+    for words in ("seasonal naive", "linear AR(12)", "feed-forward network", "--learning-rate"):
         assert words in page
     assert f"{metrics['test']['up']['GRU']['rmse']:.4f}" in page
     assert not list(place.rglob("*.partial*"))
 
 
+class StopError(Exception):
+    """Stands for a kill."""
+
+
 @pytest.fixture(scope="module")
 def resumed(place):
-    """The same run, stopped after some epochs and gone on with."""
-    options = ["--data=sales.csv", "--columns=up,down", "--season=8"]
-    make_run(*options, "--epochs=2", f"--run-dir={place / 'cut'}").fit()
-    run = make_run("--resume", f"--epochs={EPOCHS}", f"--run-dir={place / 'cut'}")
+    """The same run, stopped within an epoch and gone on with."""
+    options = ["--data=sales.csv", "--columns=up,down", "--season=8", f"--epochs={EPOCHS}"]
+    cut = make_run(*options, "--checkpoint-seconds=0", f"--run-dir={place / 'cut'}")
+    step = cut.trainer._run_step
+
+    def stopping(batch):
+        if cut.trainer.progress.step == 50:
+            raise StopError
+        return step(batch)
+
+    cut.trainer._run_step = stopping
+    with pytest.raises(StopError):
+        cut.fit()
+    said = []
+    run = make_run("--resume", f"--run-dir={place / 'cut'}", log=said.append)
     run.fit()
+    assert "resumed at step 50, epoch 2" in said
     return run
 
 
@@ -173,14 +195,6 @@ def test_the_export_gives_the_runs_own_forecasts(place, resumed, loader_process)
     )
     np.testing.assert_allclose(served["forecast"] / [1, 250], told / [1, 250], atol=1e-5)
     assert set(served["warning"]) == {b""}
-
-
-@pytest.fixture(scope="module")
-def loader_process():
-    from tfseq.serving.loader_process import LoaderProcess
-
-    with LoaderProcess() as loader:
-        yield loader
 
 
 def weights(run):

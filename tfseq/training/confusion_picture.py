@@ -7,6 +7,9 @@ import numpy as np
 
 from tfseq.training.curve import save_figure
 
+#: The picture's name in a run's directory.
+CONFUSION_PICTURE = "confusion.png"
+
 
 def save_confusion_matrix(
     confusion: np.ndarray, labels: Sequence[str], path: str | os.PathLike, title: str = ""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from tfseq.training.forecast_metrics import mase, rmse
+from tfseq.training.report_format import shown_alike
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,12 +59,14 @@ class ForecastEvaluation:
     def table(self, column: int) -> str:
         """The figures of a column as lines of text, a method each."""
         horizon = self.targets.shape[1]
-        heads = ["RMSE 1 step", f"{horizon} steps", f"1 to {horizon}", "MASE"]
+        heads = ["RMSE, step 1", f"step {horizon}", f"steps 1 to {horizon}", "MASE"]
+        rows = [self.figures(method, column).values() for method in self.forecasts]
+        rows = zip(*map(shown_alike, zip(*rows, strict=True)), strict=True)
         width = max(map(len, self.forecasts))
-        lines = [" " * width + "".join(f"{head:>13}" for head in heads)]
-        for method in self.forecasts:
-            row = "".join(f"{value:>13.4g}" for value in self.figures(method, column).values())
-            lines.append(f"{method:<{width}}{row}")
+        lines = []
+        for name, cells in zip(["", *self.forecasts], [heads, *rows], strict=True):
+            row = (f"{c:>{max(len(head), 8) + 2}}" for c, head in zip(cells, heads, strict=True))
+            lines.append(f"{name:<{width}}{''.join(row)}")
         return "\n".join(lines)
 
 

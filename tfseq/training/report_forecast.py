@@ -7,6 +7,7 @@ import numpy as np
 
 from tfseq.training.forecast_evaluation import ForecastEvaluation
 from tfseq.training.report import Report
+from tfseq.training.report_gradient_norms import add_gradient_norms
 
 _DRAWN_COLUMNS = 6
 
@@ -78,6 +79,7 @@ def forecast_report(
             "Training counts steps within the lags and steps fed back; validation the whole horizon"
         ),
     )
+    add_gradient_norms(report, history, options["clip_norm"])
     report.values(
         {
             "parameters": metrics["num_parameters"],
@@ -86,8 +88,11 @@ def forecast_report(
             "targets per second": metrics["targets_per_second"],
         }
     )
-    report.section("Configuration").values(options)
-    return report
+    report.section("Configuration").values(
+        {f"--{name.replace('_', '-')}": value for name, value in options.items()}
+    )
+    names = ("tensorflow_version", "keras_version", "python_version", "data_fingerprint")
+    return report.values({n.replace("_", " "): metrics[n] for n in names}, "Made with")
 
 
 def _add_column(report, evaluation, values, method, c, column) -> None:

@@ -12,6 +12,7 @@ from tfseq.training.gradient_norms import gradient_norms_through_time
 from tfseq.training.messages import describe_model
 from tfseq.training.report import Report
 from tfseq.training.report_format import shown
+from tfseq.training.report_gradient_norms import add_gradient_norms
 from tfseq.training.report_surprise import token_surprise
 from tfseq.training.trained_run import TrainedRun
 
@@ -184,21 +185,7 @@ def _add_surprise(report, trained, corpus, unit) -> None:
 def _add_gradients(report, trained, corpus, history) -> None:
     options, model = trained.options, trained.model
     report.section("Gradients")
-    lines = {
-        "mean of the epoch": _column(history, "gradient_norm"),
-        "largest": _column(history, "gradient_norm_max"),
-    }
-    clip = options.clip_norm
-    if clip:
-        lines["clipped to"] = [(row["epoch"], clip) for row in (history[0], history[-1])]
-    if history:
-        report.chart(
-            lines,
-            "epoch",
-            "norm of the gradient",
-            log_y=True,
-            caption="Through training: the global norm of each step's gradient, before clipping",
-        )
+    add_gradient_norms(report, history, options.clip_norm)
     steps = min(options.num_steps, BACK_STEPS, len(corpus.ids) // BACK_ROWS - 1)
     batch = next(iter(sequential_windows(corpus.ids, BACK_ROWS, steps, offset=0)))
     jacobians = model.units <= JACOBIAN_UNITS

@@ -7,11 +7,13 @@ import numpy as np
 
 from tfseq.configuration import to_json
 from tfseq.training.classification import f1_scores
+from tfseq.training.confusion_picture import CONFUSION_PICTURE
 from tfseq.training.report import Report
+from tfseq.training.report_gradient_norms import add_gradient_norms
 from tfseq.training.supervised_run import SupervisedRun
 
-# A larger matrix is no longer read.
-_MOST_LABELS = 40
+# A wider matrix does not fit the page, and is shown as the picture that the run has of it.
+_MOST_LABELS = 8
 
 
 def supervised_report(
@@ -40,10 +42,13 @@ def supervised_report(
     history = run.trainer.progress.history
     report = Report(run.directory.name, f"{own_name}: {metrics['num_parameters']:,} parameters")
     own = {key: metrics[f"test_{key}"] for key in figures}
-    report.section("Result").highlights({name: own[key] for key, name in figures.items()})
-    rows = [[own_name, *own.values()]]
-    rows += [[name, *(b[key] for key in figures)] for name, b in metrics["baselines"].items()]
-    report.table(["model", *figures.values()], rows, caption=f"On {part}")
+    report.section("Result").highlights({name: f"{own[k]:.3f}" for k, name in figures.items()})
+    rows = [(own_name, own), *metrics["baselines"].items()]
+    report.table(
+        ["model", *figures.values()],
+        [[name, *(round(told[key], 3) for key in figures)] for name, told in rows],
+        caption=f"On {part}",
+    )
     report.section("Curves")
     marks = {"best": metrics["best_epoch"]} if metrics["best_epoch"] else None
     for panel in run.panels:
@@ -54,12 +59,16 @@ def supervised_report(
         }
         label = panel.label if panel.train else f"validation {panel.label}"
         report.chart(lines, "epoch", label, log_y=panel.logarithmic, marks=marks)
+    add_gradient_norms(report, history, run.options.clip_norm)
     report.section("Labels")
     scores, counts = f1_scores(confusion), confusion.sum(axis=1)
-    rows = [[labels[i], int(counts[i]), float(scores[i])] for i in np.argsort(-counts)]
+    rows = [[labels[i], int(counts[i]), round(float(scores[i]), 3)] for i in np.argsort(-counts)]
     report.table(["label", "examples", "F1"], rows)
     if len(labels) <= _MOST_LABELS:
         report.matrix(labels, labels, confusion.tolist(), caption="Rows: label. Columns: guess.")
+    else:
+        picture = run.directory.path / CONFUSION_PICTURE
+        report.figure(picture, "Counts of each label and each guess")
     add_examples(report.section("Examples"))
     report.section("Time").values(
         {

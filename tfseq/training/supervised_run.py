@@ -146,7 +146,7 @@ class SupervisedRun(CheckpointedRun):
         text = f"epoch {row['epoch']:>{len(str(epochs))}}/{epochs}"
         text += f"  training loss {row['train_loss']:.4f}"
         validation = [
-            f"{name.removeprefix('validation_').replace('_', ' ')} {value:.4f}"
+            f"{name.removeprefix('validation_').replace('_', ' ').replace('f1', 'F1')} {value:.4f}"
             for name, value in row.items()
             if name.startswith("validation_")
         ]

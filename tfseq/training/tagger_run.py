@@ -16,11 +16,12 @@ from tfseq.errors import InputError
 from tfseq.models import Tagger
 from tfseq.text import Vocabulary
 from tfseq.training.classification import accuracy, confusion_matrix, f1_scores, macro_f1
-from tfseq.training.confusion_picture import save_confusion_matrix
+from tfseq.training.confusion_picture import CONFUSION_PICTURE, save_confusion_matrix
 from tfseq.training.curve import Panel
 from tfseq.training.predictor import Predictor, mean_cross_entropy
 from tfseq.training.report import Report
 from tfseq.training.report_supervised import supervised_report
+from tfseq.training.report_tagging import add_tagged_sentences
 from tfseq.training.sequence_task import LabelledIds, fingerprint, sequence_task
 from tfseq.training.span_f1 import is_iob2, span_scores
 from tfseq.training.supervised_run import LOSS, SupervisedRun
@@ -226,7 +227,7 @@ class TaggerRun(SupervisedRun):
         super()._draw()
         if self.trainer.finished:
             title = f"{self.directory.name}: tokens of {self.parts['test'].size:,} sentences"
-            path = self.directory.path / "confusion.png"
+            path = self.directory.path / CONFUSION_PICTURE
             save_confusion_matrix(self._confusion(), self.tags, path, title)
 
     def _confusion(self) -> np.ndarray:
@@ -250,22 +251,14 @@ class TaggerRun(SupervisedRun):
 
     def _add_examples(self, report: Report) -> None:
         part = self._ids["test"]
-        guesses = self._sentences(self._test_guesses(), part)
-        expected = self._sentences(part.flat_targets, part)
-        rows = {True: [], False: []}
-        for i, tags, guess in zip(self.parts["test"], expected, guesses, strict=True):
-            right = bool((tags == guess).all())
-            if len(rows[right]) < 12 and len(tags) > 3 and (not right or set(tags) != {"O"}):
-                rows[right].append(_marked(self.data.tokens[i], tags, guess))
-        for right, caption in ((True, "Right"), (False, "Wrong: what was guessed ≠ what it is")):
-            if rows[right]:
-                report.text("\n".join(rows[right]), caption=caption)
-
-
-def _marked(tokens: Sequence[str], tags: Sequence[str], guesses: Sequence[str]) -> str:
-    """A sentence with its guesses, and the tag beside where it is another."""
-    words = []
-    for token, tag, guess in zip(tokens, tags, guesses, strict=False):
-        mark = guess if tag == guess else f"{guess}≠{tag}"
-        words.append(token if mark == "O" else f"{token}/{mark}")
-    return " ".join(words)
+        logits = self._predict(part.ids).astype("float64")
+        log_z = np.logaddexp.reduce(logits, axis=1)
+        rows = np.arange(len(logits))
+        bits = (log_z - logits[rows, part.flat_targets]) / np.log(2)
+        add_tagged_sentences(
+            report,
+            [self.data.tokens[i] for i in self.parts["test"]],
+            self._sentences(part.flat_targets, part),
+            self._sentences(logits.argmax(axis=1), part),
+            np.split(bits, part.ids.row_splits.numpy()[1:-1]),
+        )

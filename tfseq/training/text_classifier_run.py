@@ -15,7 +15,7 @@ from tfseq.errors import InputError
 from tfseq.models import BagOfWords, TextClassifier
 from tfseq.text import Tokenizer, Vocabulary, WordTokenizer, count_tokens, make_tokenizer
 from tfseq.training.classification import accuracy, confusion_matrix, f1_scores, macro_f1
-from tfseq.training.confusion_picture import save_confusion_matrix
+from tfseq.training.confusion_picture import CONFUSION_PICTURE, save_confusion_matrix
 from tfseq.training.curve import Panel
 from tfseq.training.predictor import Predictor, mean_cross_entropy
 from tfseq.training.report import Report
@@ -217,7 +217,7 @@ class TextClassifierRun(SupervisedRun):
     def _draw(self) -> None:
         super()._draw()
         if self.trainer.finished:
-            path = self.directory.path / "confusion.png"
+            path = self.directory.path / CONFUSION_PICTURE
             title = f"{self.directory.name}: {self.parts['test'].size:,} texts set apart"
             save_confusion_matrix(self.test_confusion(), self.labels, path, title)
 
