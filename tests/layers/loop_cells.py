@@ -54,6 +54,30 @@ class MemorylessCell(keras.layers.Layer):
         return y, [y + 0.5 * states[0], states[1]]
 
 
+class NormalisedCell(keras.layers.Layer):
+    """Joins input and state, and normalises each row."""
+
+    state_size = output_size = UNITS
+
+    def build(self, input_shape):
+        self.kernel = self.add_weight(shape=(input_shape[-1] + UNITS, UNITS))
+
+    def call(self, inputs, states):
+        a = ops.matmul(ops.concatenate([inputs, states[0]], axis=-1), self.kernel)
+        a = a - ops.mean(a, axis=-1, keepdims=True)
+        h = ops.tanh(a / ops.sqrt(ops.mean(a * a, axis=-1, keepdims=True) + 0.1))
+        return h, [h]
+
+
+class CentredCell(NormalisedCell):
+    """Its rows are not independent: their mean is taken away."""
+
+    def call(self, inputs, states):
+        h = super().call(inputs, states)[0]
+        h = h - ops.mean(h, axis=0, keepdims=True)
+        return h, [h]
+
+
 def _random_bias(cell, **arguments):
     return cell(UNITS, bias_initializer="random_normal", **arguments)
 
@@ -71,6 +95,8 @@ CELLS = {
     ),
     "leaky": lambda: LeakyCell(UNITS),
     "squared": SquaredCell,
+    "normalised": NormalisedCell,
+    "centred": CentredCell,
     "memoryless": MemorylessCell,
 }
 

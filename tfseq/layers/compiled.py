@@ -3,8 +3,8 @@
 import tensorflow as tf
 
 
-def run_compiled(function, *arguments):
-    """`function(*arguments)`, compiled by XLA for the static shapes of the arguments.
+def compiled(function):
+    """`function`, compiled by XLA for the static shapes of its arguments.
 
     XLA cannot hand out the stacks of tensors that TensorFlow's gradient of a loop reads. A
     gradient through the result therefore runs `function` again, of single operations, and
@@ -12,41 +12,48 @@ def run_compiled(function, *arguments):
 
     Args:
         function: from nested tensors to nested tensors; None may stand among the results.
-        *arguments: nested tensors.
+
+    Returns:
+        A function of the same arguments. Calls with the same shapes share what was compiled.
 
     Example:
 
+    >>> square = compiled(lambda x: [x * x])
     >>> x = tf.constant([1.0, 2.0])
     >>> with tf.GradientTape() as tape:
     ...     tape.watch(x)
-    ...     (y,) = run_compiled(lambda x: [x * x], x)
+    ...     (y,) = square(x)
     >>> y.numpy(), tape.gradient(y, x).numpy()
     (array([1., 4.], dtype=float32), array([2., 4.], dtype=float32))
     """
-    structure = []
+    by_xla = tf.function(function, jit_compile=True, autograph=False)
 
-    @tf.custom_gradient
-    def run(*tensors):
-        # Stopped, or two tapes around it would have it hand out what its own gradient needs.
-        unwatched = pack(tf.nest.map_structure(tf.stop_gradient, tensors))
-        results = tf.function(function, jit_compile=True, autograph=False)(*unwatched)
-        structure.append(results)
+    def run(*arguments):
+        structure = []
 
-        def gradient(*cotangents):
-            with tf.GradientTape() as tape:
+        def pack(tensors):
+            return tf.nest.pack_sequence_as(list(arguments), list(tensors))
+
+        @tf.custom_gradient
+        def run_flat(*tensors):
+            # Stopped, or two tapes around it would have it hand out what its own gradient needs.
+            results = by_xla(*pack(map(tf.stop_gradient, tensors)))
+            structure.append(results)
+
+            def gradient(*cotangents):
                 floats = [t for t in tensors if t.dtype.is_floating]
-                tape.watch(floats)
-                again = _present(function(*pack(tensors)))
-            gradients = iter(tape.gradient(again, floats, output_gradients=list(cotangents)))
-            return [next(gradients) if t.dtype.is_floating else None for t in tensors]
+                with tf.GradientTape() as tape:
+                    tape.watch(floats)
+                    again = _present(function(*pack(tensors)))
+                gradients = iter(tape.gradient(again, floats, output_gradients=list(cotangents)))
+                return [next(gradients) if t.dtype.is_floating else None for t in tensors]
 
-        return tuple(_present(results)), gradient
+            return tuple(_present(results)), gradient
 
-    def pack(tensors):
-        return tf.nest.pack_sequence_as(list(arguments), list(tensors))
+        present = iter(run_flat(*tf.nest.flatten(arguments)))
+        return tf.nest.map_structure(lambda r: None if r is None else next(present), structure[-1])
 
-    present = iter(run(*tf.nest.flatten(arguments)))
-    return tf.nest.map_structure(lambda r: None if r is None else next(present), structure[-1])
+    return run
 
 
 def _present(results):

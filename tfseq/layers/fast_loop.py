@@ -4,7 +4,7 @@ from functools import partial
 
 import tensorflow as tf
 
-from tfseq.layers.compiled import run_compiled
+from tfseq.layers.compiled import compiled
 from tfseq.layers.replay import replay, run_again
 from tfseq.layers.row_projection import project_rows
 from tfseq.layers.step_graph import StepGraph
@@ -21,38 +21,44 @@ def run_loop(
     lookup=None,
     all_outputs=True,
     keep=True,
-    compiled=False,
+    by_xla=False,
 ):
-    """Runs `step` over a sequence.
+    """Runs `step` over sequences.
 
     What depends on the inputs alone runs first, for all steps at once: a cell's product with
     its input kernel is one product. The loop runs the rest. Its gradient is back-propagation
     through time as the textbook writes it: a loop carries ∂L/∂s_t backwards, and afterwards
     the gradient of each weight is one product over all steps, ∂L/∂W_hh = Σ_t H_{t-1}ᵀ ∂L/∂Z_t.
 
+    The batch comes in parts, each with loops of its own, between which nothing is ordered: while
+    one multiplies, another has its gates computed.
+
     Args:
-        step: a traced step.
-        sequences: X, `[time, batch, …]`.
-        mask: bool, `[time, batch, 1]`, or None.
-        previous: values of `step.previous` before the first step.
+        step: a traced step, for the rows of one part.
+        sequences: X, `[parts, time, rows, …]`.
+        mask: bool, `[parts, time, rows, 1]`, or None.
+        previous: values of `step.previous` before the first step, `[parts, rows, …]` each.
         weights: values of `step.weights`.
-        lookup: `(ids [time, batch], table)` that `sequences` are rows of, or None.
+        lookup: `(ids [parts, time, rows], table)` that `sequences` are rows of, or None.
         all_outputs: whether every y_t is put out, or the last one.
         keep: whether the forward loop stores what the backward loop reads. If not, a gradient
             runs the forward loop again.
-        compiled: whether XLA compiles the loops; shapes have to be static.
+        by_xla: whether XLA compiles the loops; shapes have to be static.
 
     Returns:
-        The outputs `[time, batch, …]`, or the last one, and the final states.
+        The outputs `[parts, time, rows, …]`, or the last one of each part `[parts, rows, …]`, and
+        the final states, `[parts, rows, …]` each.
     """
-    num_steps, batch_size = _sizes(sequences)
+    num_parts, num_steps, num_rows = _sizes(sequences)
     tensors = {t.ref(): value for t, value in zip(step.weights, weights, strict=True)}
     replay(step.fixed, tensors)
     replay(step.once, tensors)
     _run_ahead(step, sequences, mask, lookup, tensors)
-    projected = [_as_steps(tensors[t.ref()], num_steps, batch_size) for t in step.projected]
+    shape = [num_parts, num_steps, num_rows]
+    by_part = [_as_steps(tensors[t.ref()], shape) for t in step.projected] + previous
+    by_part = [tf.unstack(tensor, num_parts) for tensor in by_part]
     constants = [tensors[t.ref()] for t in step.constants]
-    counts = (len(projected), len(previous), len(constants))
+    counts = (len(step.projected), len(previous), len(constants))
 
     def forward(keep, arguments):
         return forward_loop(step, num_steps, all_outputs, keep, *_divide(arguments, counts))
@@ -64,16 +70,17 @@ def run_loop(
         d_outputs, *d_final = cotangents
         return backward_loop(step, num_steps, all_outputs, values, constants, d_outputs, d_final)
 
-    def run(function, *arguments):
-        return run_compiled(function, *arguments) if compiled else function(*arguments)
+    first, again = partial(forward, keep), partial(forward, True)
+    if by_xla:
+        first, again, backward = compiled(first), compiled(again), compiled(backward)
 
     @tf.custom_gradient
     def loop(*arguments):
-        outputs, final, kept = run(partial(forward, keep), arguments)
+        outputs, final, kept = first(arguments)
 
         def gradient(*cotangents):
-            stored = kept if keep else run(partial(forward, True), arguments)[2]
-            parts = run(backward, arguments, stored, cotangents)
+            stored = kept if keep else again(arguments)[2]
+            parts = backward(arguments, stored, cotangents)
             d_projected, d_previous, d_products, d_summed = parts
             projected, _, constants = _divide(arguments, counts)
             d_constants = _constant_gradients(
@@ -83,20 +90,21 @@ def run_loop(
 
         return (outputs, *final), gradient
 
-    outputs, *final = loop(*projected, *previous, *constants)
+    results = [loop(*(t[i] for t in by_part), *constants) for i in range(num_parts)]
+    outputs, *final = map(tf.stack, zip(*results, strict=True))
     return outputs, final[step.repeats :]
 
 
 def _sizes(sequences):
     shape = tf.shape(sequences)
-    static = sequences.shape[:2]
+    static = sequences.shape[:3]
     return [shape[i] if n is None else n for i, n in enumerate(static)]
 
 
 def _run_ahead(step, sequences, mask, lookup, tensors):
     x = step.inputs[0]
     given = [sequences] if mask is None else [sequences, mask]
-    tensors |= {t.ref(): _as_rows(value) for t, value in zip(step.inputs, given, strict=True)}
+    tensors |= {t.ref(): _as_rows(value, 3) for t, value in zip(step.inputs, given, strict=True)}
     if lookup is None or not _only_multiplied(step, x, sequences, lookup):
         replay(step.ahead, tensors)
         return
@@ -115,7 +123,7 @@ def _only_multiplied(step, x, sequences, lookup):
     everything = [*step.ahead, *step.recurrent, *step.backward]
     readers = [o for o in everything if any(t is x for t in o.inputs)]
     _, table = lookup
-    num_rows = sequences.shape[:2].num_elements()
+    num_rows = sequences.shape[:3].num_elements()
     return (
         not any(t is x for t in (*step.projected, *step.kept))
         and all(o in step.ahead and o.type == "MatMul" for o in readers)
@@ -132,30 +140,30 @@ def _divide(items, counts):
     return parts
 
 
-def _as_rows(steps):
-    """`[time, batch, …]` as `[time * batch, …]`."""
-    rest = [tf.shape(steps)[i] if n is None else n for i, n in enumerate(steps.shape) if i > 1]
-    num_rows = steps.shape[:2].num_elements()
+def _as_rows(steps, num_axes):
+    """`steps` with its first axes, of parts, steps and rows, as one."""
+    rest = [tf.shape(steps)[i] if n is None else n for i, n in enumerate(steps.shape)][num_axes:]
+    num_rows = steps.shape[:num_axes].num_elements()
     return tf.reshape(steps, [-1 if num_rows is None else num_rows, *rest])
 
 
-def _as_steps(rows, num_steps, batch_size):
-    """`[time * batch, …]` as `[time, batch, …]`."""
-    rest = [tf.shape(rows)[i] if n is None else n for i, n in enumerate(rows.shape) if i > 0]
-    return tf.reshape(rows, [num_steps, batch_size, *rest])
+def _as_steps(rows, shape):
+    """`rows` with its first axis divided into `shape`."""
+    rest = [tf.shape(rows)[i] if n is None else n for i, n in enumerate(rows.shape)][1:]
+    return tf.reshape(rows, [*shape, *rest])
 
 
 def _constant_gradients(step, projected, kept, constants, d_products, d_summed):
     """∂L/∂ of each of `step.constants`; None for those that L does not depend on."""
     values = known_values(step, constants)
     steps = zip([*step.projected, *step.kept], [*projected, *kept], strict=True)
-    values |= {t.ref(): _as_rows(value) for t, value in steps}
+    values |= {t.ref(): _as_rows(value, 2) for t, value in steps}
     totals = {t.ref(): d for t, d in zip(step.summed, d_summed, strict=True) if d is not None}
     constant = {c.ref() for c in step.constants if c.dtype.is_floating}
     for operation, d in zip(step.products, d_products, strict=True):
         for reference in {t.ref() for t in operation.inputs} & constant:
             if d is not None:
-                g = _product_gradient(operation, reference, values, _as_rows(d))
+                g = _product_gradient(operation, reference, values, _as_rows(d, 2))
                 totals[reference] = totals[reference] + g if reference in totals else g
     return [totals.get(c.ref()) for c in step.constants]
 

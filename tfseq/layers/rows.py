@@ -6,7 +6,10 @@ _ONE_INPUT = frozenset(
     "Abs Cast Cos Elu Erf Exp Expm1 Identity LeakyRelu Log Log1p Neg Reciprocal Relu Relu6 Rsqrt "
     "Selu Sigmoid Sign Sin Softplus Softsign Sqrt Square Tanh".split()
 )
-_TWO_INPUTS = frozenset("Add AddV2 Maximum Minimum Mul Pow RealDiv SquaredDifference Sub".split())
+_SEVERAL_INPUTS = frozenset(
+    "Add AddV2 Maximum Minimum Mul Pow RealDiv SelectV2 SquaredDifference Sub".split()
+)
+_REDUCTIONS = frozenset("Max Mean Min Prod Sum".split())
 
 
 def acts_on_rows(operation, is_rows) -> bool:
@@ -28,14 +31,18 @@ def acts_on_rows(operation, is_rows) -> bool:
     kind = operation.type
     if kind in _ONE_INPUT:
         return inputs[0].shape.rank >= 1
-    if kind in _TWO_INPUTS:
+    if kind in _SEVERAL_INPUTS:
         return _broadcasts_over_rows(inputs, rows)
+    if kind in _REDUCTIONS:
+        return rows == [True, False] and _keeps_rows(*inputs)
     if kind == "MatMul":
         return rows == [True, False] and not operation.get_attr("transpose_a")
     if kind == "BiasAdd":
         return rows == [True, False] and operation.get_attr("data_format") == b"NHWC"
     if kind == "Split":
         return rows == [False, True] and _axis(inputs[0], inputs[1].shape.rank) != 0
+    if kind == "ConcatV2":
+        return all(rows[:-1]) and not rows[-1] and _axis(inputs[-1], inputs[0].shape.rank) != 0
     if kind == "StridedSlice":
         return rows == [True, False, False, False] and _takes_all_rows(operation)
     if kind == "GatherV2":
@@ -58,6 +65,11 @@ def _broadcasts_over_rows(inputs, rows):
 def _axis(tensor, rank):
     value = tf.get_static_value(tensor)
     return 0 if value is None else int(value) % rank
+
+
+def _keeps_rows(tensor, axes):
+    axes = tf.get_static_value(axes)
+    return axes is not None and all(axis % tensor.shape.rank for axis in axes.reshape(-1))
 
 
 def _takes_all_rows(operation):

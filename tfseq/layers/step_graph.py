@@ -38,6 +38,8 @@ class StepGraph:
         summed: those of `constants` whose gradient is summed up step by step.
         gradients: by `ref()` of `previous`, `projected`, `summed` and of the results of
             `products`: ∂L/∂ of it. What L does not depend on is missing.
+        acts_on_rows: whether each row of the results depends on the same row of inputs and states
+            alone.
     """
 
     inputs: list
@@ -57,6 +59,7 @@ class StepGraph:
     products: list = field(default_factory=list)
     summed: list = field(default_factory=list)
     gradients: dict = field(default_factory=dict)
+    acts_on_rows: bool = False
 
     @property
     def repeats(self) -> bool:
@@ -130,7 +133,7 @@ def _trace_forward(cell, inputs, states, mask, training, zero_output_for_mask):
     if m is None:
         return StepGraph([x], old, weights, [y, *new])
     repeated = [] if zero_output_for_mask else [_placeholder(tf.TensorSpec(y.shape, y.dtype))]
-    y = tf.where(_as_wide(m, y), y, tf.zeros_like(y) if zero_output_for_mask else repeated[0])
+    y = tf.where(_as_wide(m, y), y, tf.zeros([], y.dtype) if zero_output_for_mask else repeated[0])
     new = [tf.where(_as_wide(m, n), n, o) for n, o in zip(new, old, strict=True)]
     return StepGraph([x, m], [*repeated, *old], weights, [y, *new])
 

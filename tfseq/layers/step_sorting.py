@@ -82,6 +82,8 @@ def _sort_products(step, learned):
     def is_product(operation):
         return acts_on_rows(operation, lambda t: t.ref() not in constant)
 
+    step.acts_on_rows = all(map(is_product, step.recurrent))
+
     results = {t.ref() for t in step.results}
     for tensor in step.constants:
         reference = tensor.ref()
