@@ -3,6 +3,7 @@
 import csv
 import json
 import random
+import re
 import sys
 from pathlib import Path
 
@@ -109,7 +110,13 @@ def test_a_tagger_learns_from_what_stands_beside(tmp_path, monkeypatch):
     assert json.loads((tmp_path / "run" / "tags.json").read_text()) == sorted(
         ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
     )
-    assert (tmp_path / "run" / "report.html").is_file()
+    page = (tmp_path / "run" / "report.html").read_text()
+    told = re.findall(r': ([\d.]+)( × 10⁻\S+)? bits; ([^"]+)"', page)
+    assert len(told) > 100
+    for bits, power, note in told:
+        bits = 0 if power else float(bits)
+        # Of five tags, the one that is guessed has a fifth of the probability at least.
+        assert bits > 1 if "taken for" in note else bits < 2.33
     assert not (tmp_path / "exported").exists()
 
 

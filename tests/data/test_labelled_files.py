@@ -70,6 +70,16 @@ def test_columns(tmp_path):
     assert read_conll(path, token_column=2, tag_column=3).tags[0] == ("B-NP", "B-VP")
 
 
+def test_columns_of_universal_dependencies(tmp_path):
+    path = tmp_path / "fr.conllu"
+    rows = ["1-2\tdu\t_\t_", "1\tde\tde\tADP", "2\tle\tle\tDET", "2.1\tx\tx\tX"]
+    rows.append("3\t10 000\t10 000\tNUM")
+    path.write_text("# sent_id = 1\n" + "\n".join(rows) + "\n\n# text = #\n1\t#\t#\tSYM\n")
+    read = read_conll(path, token_column=2, tag_column=4)
+    assert read.tokens == (("de", "le", "10 000"), ("#",))
+    assert read.tags == (("ADP", "DET", "NUM"), ("SYM",))
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

@@ -28,7 +28,8 @@ def read_conll(
 ) -> LabelledSentences:
     """Read a column file: a token a line, columns parted by white space, sentences by empty lines.
 
-    Lines that begin with `-DOCSTART-` are passed over.
+    Lines that begin with `-DOCSTART-` are passed over. In a `.conllu` file columns are parted by
+    tabs, and comments, ranges of words (`3-4`) and empty nodes (`3.1`) are passed over.
 
     Args:
         path: the file, UTF-8, perhaps compressed (`.gz`).
@@ -49,11 +50,17 @@ def read_conll(
     ((('Ada', 'Lovelace', 'wrote'), ('Well',)), (('B-PER', 'I-PER', 'O'), ('O',)))
     """
     path = Path(path)
+    name = path.name.removesuffix(".gz")
+    universal = name.endswith(".conllu")
     sentences, sentence = [], []
     try:
         with open_text(path) as file:
             for number, line in enumerate(file, start=1):
                 columns = line.split()
+                if universal and columns:
+                    columns = [column.strip() for column in line.split("\t")]
+                    if line[0] == "#" or not columns[0].isdecimal():
+                        continue
                 if not columns or columns[0] == "-DOCSTART-":
                     sentences.append(sentence)
                     sentence = []
@@ -71,7 +78,7 @@ def read_conll(
     if not sentences:
         raise InputError(f"{path} holds no sentence.")
     return LabelledSentences(
-        path.name.removesuffix(".gz").rpartition(".")[0] or path.name,
+        name.rpartition(".")[0] or path.name,
         tuple(tuple(token for token, _ in s) for s in sentences),
         tuple(tuple(tag for _, tag in s) for s in sentences),
     )

@@ -68,7 +68,7 @@ def supervised_report(
         report.matrix(labels, labels, confusion.tolist(), caption="Rows: label. Columns: guess.")
     else:
         picture = run.directory.path / CONFUSION_PICTURE
-        report.figure(picture, "Counts of each label and each guess")
+        report.figure(picture, "Counts of each label and each guess", "Labels and guesses")
     add_examples(report.section("Examples"))
     report.section("Time").values(
         {

@@ -14,7 +14,7 @@ class TaggerOptions(SequenceOptions):
     (.gz too); left out, the task is to tell what the names in a line of Python code stand for."""
 
     token_column: PositiveInt = 1
-    """Column of the token, the first being 1."""
+    """Column of the token, the first being 1; in a .conllu file words are in column 2."""
     tag_column: PositiveInt | None = None
     """Column of the tag; left out, the last."""
     min_frequency: PositiveInt = 2
