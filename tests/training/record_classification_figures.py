@@ -9,7 +9,7 @@ import random
 import warnings
 from pathlib import Path
 
-TAGS = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC", "B-A-B", "I-A-B"]
+TAGS = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC", "B-A-B", "I-A-B", "E-LOC", "S-LOC", "E-PER"]
 
 
 def classification(chance: random.Random, metrics) -> dict:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tfseq.training.classification import accuracy, confusion_matrix, f1_scores, macro_f1
-from tfseq.training.span_f1 import is_iob2, span_scores, spans
+from tfseq.training.span_f1 import names_spans, span_scores, spans
 
 FIGURES = json.loads(Path(__file__).with_name("classification_figures.json").read_text())
 
@@ -37,9 +37,11 @@ def test_spans_are_those_of_seqeval():
         (["O", "B-PER"], True),
         (["I-PER"], True),
         (["O", "B-"], False),
-        (["B-PER", "E-PER"], False),
+        (["B-PER", "E-PER"], True),
+        (["S-PER"], True),
+        (["B-PER", "L-PER"], False),
         (["NOUN"], False),
     ],
 )
 def test_which_tags_name_spans(tags, expected):
-    assert is_iob2(tags) is expected
+    assert names_spans(tags) is expected

@@ -165,7 +165,9 @@ class ForecastRun(SupervisedRun):
         )
         model.adapt(self.training)
         forecast = tf.function(
-            lambda values: model.forecast(values, options.horizon), reduce_retracing=True
+            lambda values: model.forecast(values, options.horizon),
+            reduce_retracing=True,
+            autograph=False,
         )
         return self._task(
             model,
@@ -248,7 +250,9 @@ class ForecastRun(SupervisedRun):
         )
         model.adapt(self.training)
         forecast = tf.function(
-            lambda values: model.forecast(values, options.horizon), reduce_retracing=True
+            lambda values: model.forecast(values, options.horizon),
+            reduce_retracing=True,
+            autograph=False,
         )
         trainer = SupervisedTrainer(self._task(model, forecast, feedback, options), options)
         while not trainer.finished:

@@ -1,36 +1,40 @@
-"""How many spans were found whole: precision, recall and F1 of IOB2 tags."""
+"""How many spans were found whole: precision, recall and F1 of IOB tags."""
 
 from collections.abc import Iterable, Sequence
 
 
-def is_iob2(tags: Iterable[str]) -> bool:
-    """Whether tags name spans: each is `O`, `B-kind` or `I-kind`, and some begin one.
+def names_spans(tags: Iterable[str]) -> bool:
+    """Whether tags name spans: some are `B-kind`, `I-kind`, `E-kind` or `S-kind`, the others `O`.
 
-    >>> is_iob2(["O", "B-PER", "I-PER"]), is_iob2(["NOUN", "VERB"])
+    >>> names_spans(["O", "B-PER", "I-PER"]), names_spans(["NOUN", "VERB"])
     (True, False)
     """
     tags = set(tags)
-    named = {tag for tag in tags if tag[:2] in ("B-", "I-") and len(tag) > 2}
+    named = {tag for tag in tags if tag[:2] in ("B-", "I-", "E-", "S-") and len(tag) > 2}
     return bool(named) and tags - named <= {"O"}
 
 
 def spans(tags: Sequence[str]) -> set[tuple[str, int, int]]:
     """The spans of a sentence: (kind, first token, last token).
 
-    A span begins at `B-kind`, and at `I-kind` after `O` or another kind, as in conlleval and
-    seqeval; it goes on while `I-kind` follows.
+    A span begins at `B-kind` and `S-kind`, and at any other tag after `O`, after another kind, or
+    after `E-kind` and `S-kind`, which end theirs; it goes on while `I-kind` or `E-kind` follows.
+    This is how seqeval reads tags where it is not told a scheme, and conlleval.
 
     >>> sorted(spans(["B-PER", "I-PER", "O", "I-LOC", "B-LOC"]))
     [('LOC', 3, 3), ('LOC', 4, 4), ('PER', 0, 1)]
+    >>> sorted(spans(["B-PER", "E-PER", "S-PER"]))
+    [('PER', 0, 1), ('PER', 2, 2)]
     """
-    found, begin, kind = set(), 0, None
+    found, begin, kind, ended = set(), 0, None, False
     for place, tag in enumerate([*tags, "O"]):
         prefix, _, of = tag.partition("-")
         of = None if prefix == "O" else of
-        if prefix == "B" or of != kind:
+        if prefix in ("B", "S") or of != kind or ended:
             if kind is not None:
                 found.add((kind, begin, place - 1))
             begin, kind = place, of
+        ended = prefix in ("E", "S")
     return found
 
 

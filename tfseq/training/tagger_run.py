@@ -23,7 +23,7 @@ from tfseq.training.report import Report
 from tfseq.training.report_supervised import supervised_report
 from tfseq.training.report_tagging import add_tagged_sentences
 from tfseq.training.sequence_task import LabelledIds, fingerprint, sequence_task
-from tfseq.training.span_f1 import is_iob2, span_scores
+from tfseq.training.span_f1 import names_spans, span_scores
 from tfseq.training.supervised_run import LOSS, SupervisedRun
 from tfseq.training.supervised_trainer import SupervisedTask
 from tfseq.training.tagger_options import TaggerOptions
@@ -35,14 +35,14 @@ class TaggerRun(SupervisedRun):
     """A `SupervisedRun` of a `Tagger` on sentences with a tag for each token.
 
     The sentences are split at random into a part to train on, one that chooses the best epoch,
-    and one that the figures are of: token accuracy, and the F1 of spans where the tags are IOB2,
+    and one that the figures are of: token accuracy, and the F1 of spans where the tags name some,
     else the mean F1 of the tags. Beside the model stand the most frequent tag, and the most
     frequent tag of each token.
 
     Attributes:
         data: the `LabelledSentences`.
         tags: the tags, in order.
-        iob2: whether they name spans.
+        has_spans: whether they name spans.
         vocabulary: the tokens that are known.
         parts: `train`, `validation` and `test`, the numbers of their sentences.
 
@@ -80,7 +80,7 @@ class TaggerRun(SupervisedRun):
 
     def result(self, metrics: dict[str, Any]) -> str:
         """The figures on the sentences that were set apart, beside the baselines'."""
-        key, name = self._f1_key, "span F1" if self.iob2 else "macro F1"
+        key, name = self._f1_key, "span F1" if self.has_spans else "macro F1"
         rows = [(self._model_name, metrics["test_accuracy"], metrics[f"test_{key}"])]
         rows += [(n, b["accuracy"], b[key]) for n, b in metrics["baselines"].items()]
         head = f"on {len(self.parts['test']):,} sentences"
@@ -99,12 +99,12 @@ class TaggerRun(SupervisedRun):
 
     @property
     def _f1_key(self) -> str:
-        return "span_f1" if self.iob2 else "macro_f1"
+        return "span_f1" if self.has_spans else "macro_f1"
 
     def _prepare(self, options: TaggerOptions) -> SupervisedTask:
         data = self.data
         self.tags = tuple(sorted({tag for sentence in data.tags for tag in sentence}))
-        self.iob2 = is_iob2(self.tags)
+        self.has_spans = names_spans(self.tags)
         if len(self.tags) < 2:
             raise InputError(f"All tokens of {data.name} have the tag {self.tags[0]!r}.")
         names = ("train", "validation", "test")
@@ -164,7 +164,7 @@ class TaggerRun(SupervisedRun):
     def _scores(self, guesses: np.ndarray, part: LabelledIds) -> dict[str, float]:
         """Accuracy and F1 of guesses for all tokens of a part, row after row."""
         confusion = confusion_matrix(part.flat_targets, guesses, len(self.tags))
-        if self.iob2:
+        if self.has_spans:
             expected = self._sentences(part.flat_targets, part)
             f1 = span_scores(expected, self._sentences(guesses, part))["f1"]
         else:
@@ -187,7 +187,7 @@ class TaggerRun(SupervisedRun):
         words = [w for i in self.parts["test"] for w in self.data.tokens[i][:length]]
         unknown = np.array([word not in seen for word in words])
         more = {}
-        if self.iob2:
+        if self.has_spans:
             scores = span_scores(
                 self._sentences(test.flat_targets, test), self._sentences(guesses, test)
             )
@@ -236,7 +236,7 @@ class TaggerRun(SupervisedRun):
 
     def write_report(self, metrics: dict[str, Any]) -> Path:
         """Write `report.html`, after `fit`, and return its path."""
-        name = "span F1" if self.iob2 else "macro F1"
+        name = "span F1" if self.has_spans else "macro F1"
         report = supervised_report(
             self,
             metrics,
