@@ -4,27 +4,14 @@ import csv
 import gzip
 import json
 import random
+import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from pipeline_scripts import PIPELINES, script, script_in_a_process
 
-PIPELINES = Path(__file__).parents[1] / "pipelines"
-SMALL = "--batch-size=4 --num-steps=16 --units=24 --learning-rate=0.02 --sample-epochs=1".split()
-
-
-def script(name: str, *arguments, cwd: Path, expected: int = 0) -> subprocess.CompletedProcess:
-    done = subprocess.run(
-        [sys.executable, str(PIPELINES / f"{name}.py"), *map(str, arguments)],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == expected, done.stdout + done.stderr
-    return done
+SMALL = "--batch-size=4 --num-steps=16 --units=24 --learning-rate=0.02 --sample-epochs=0".split()
 
 
 def snapshot(directory: Path) -> dict[str, bytes | None]:
@@ -45,7 +32,8 @@ def place(tmp_path_factory) -> Path:
     with gzip.open(place / "text.jsonl.gz", "wt") as file:
         for start in range(0, len(text), 500):
             file.write(json.dumps({"body": text[start : start + 500]}) + "\n")
-    done = script("train_language_model", "--corpus=text.txt", "--epochs=4", *SMALL, cwd=place)
+    options = ["--corpus=text.txt", "--epochs=4", *SMALL, "--sample-epochs=2"]
+    done = script_in_a_process("train_language_model", *options, cwd=place)
     (place / "output.txt").write_text(done.stdout)
     assert done.stderr == ""
     return place
@@ -98,13 +86,13 @@ def test_evaluation_agrees_with_training(place):
 
 def test_generation_is_seeded_and_begins_with_the_prompt(place):
     arguments = ["--run-dir=runs/text_gru", "--prompt=the 時 ", "--max-new-tokens=40"]
-    texts = [
-        script("generate_text", *arguments, f"--seed={seed}", cwd=place).stdout
-        for seed in (1, 1, 2)
-    ]
-    assert texts[0] == texts[1] != texts[2]
-    assert all(text.startswith("the 時 ") for text in texts)
-    assert len(texts[0]) == len("the 時 ") + 40 + len("\n")
+    both = script("generate_text", *arguments, "--seed=1", "--num-samples=2", cwd=place).stdout
+    _, first, second = re.split(r"--- seed \d ---\n", both)
+    again = script_in_a_process("generate_text", *arguments, "--seed=2", cwd=place).stdout
+    assert second == again != first.removesuffix("\n")
+    for text in (first.removesuffix("\n"), second):
+        assert text.startswith("the 時 ")
+        assert len(text) == len("the 時 ") + 40 + len("\n")
 
 
 def test_beam_search_gives_the_most_probable_first(place):
@@ -254,6 +242,12 @@ def test_bad_input_is_one_clear_error_and_leaves_nothing(case, bad_place):
     assert snapshot(bad_place) == before
 
 
+def test_bad_input_ends_a_process_with_code_2(bad_place):
+    done = script_in_a_process("train_language_model", "--corpus=none", cwd=bad_place, expected=2)
+    assert done.stderr.startswith("error: ")
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_odd_names_of_runs_and_texts(place):
     (place / "中文 $x^$.txt").write_bytes((place / "text.txt").read_bytes())
     done = script("train_language_model", "--corpus=中文 $x^$.txt", "--epochs=1", *SMALL, cwd=place)
@@ -311,4 +305,4 @@ def test_divergence_names_step_norm_and_checkpoint(place):
 
 @pytest.mark.parametrize("path", sorted(PIPELINES.glob("*.py")), ids=lambda path: path.stem)
 def test_help(path, tmp_path):
-    assert "--help" in script(path.stem, "--help", cwd=tmp_path).stdout
+    assert "--help" in script_in_a_process(path.stem, "--help", cwd=tmp_path).stdout

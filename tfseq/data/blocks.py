@@ -34,6 +34,7 @@ def batches_from_blocks(
     values_per_batch = max(spec.shape.num_elements() for spec in element_spec)
     batches_per_block = max(1, BLOCK_VALUES // max(1, values_per_batch))
 
+    @tf.autograph.experimental.do_not_convert
     def block(first: tf.Tensor) -> tuple[tf.Tensor, ...]:
         last = tf.minimum(first + batches_per_block, stop)
         arrays = tf.numpy_function(

@@ -53,6 +53,7 @@ def length_batches(
     plan = length_plan(ids.row_lengths().numpy(), batch_size, seed, epoch)
     plan = tf.RaggedTensor.from_row_lengths(np.concatenate(plan), [len(batch) for batch in plan])
 
+    @tf.autograph.experimental.do_not_convert
     def gather(examples):
         rows = tf.gather(ids, examples).to_tensor(PADDING)
         chosen = tf.gather(targets, examples)

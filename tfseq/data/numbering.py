@@ -85,7 +85,11 @@ def number_tokens(
 
     dataset = tf.data.Dataset.from_generator(
         readable, output_signature=tf.TensorSpec([], tf.string)
-    ).map(tokenizer.tokenize_distinct, num_parallel_calls=cpu_count() or 1, deterministic=True)
+    ).map(
+        tf.autograph.experimental.do_not_convert(tokenizer.tokenize_distinct),
+        num_parallel_calls=cpu_count() or 1,
+        deterministic=True,
+    )
 
     number_of: dict[bytes, int] = {}
     pieces = []

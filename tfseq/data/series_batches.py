@@ -44,6 +44,7 @@ def series_batches(
     starts = np.random.default_rng([seed, epoch]).permutation(origins) - lags
     series = tf.constant(values, tf.float32)
 
+    @tf.autograph.experimental.do_not_convert
     def read(starts):
         window = tf.gather(series, starts[:, tf.newaxis] + np.arange(lags + horizon))
         targets = window[:, lags + horizon - num_targets :]

@@ -55,7 +55,7 @@ class Evaluator:
         self.batch_size = batch_size
         self.num_steps = num_steps
         self._metric = Perplexity()
-        self._step = tf.function(self._update, reduce_retracing=True)
+        self._step = tf.function(self._update, reduce_retracing=True, autograph=False)
 
     def __call__(self, ids: np.ndarray, context: int | None = None) -> Evaluation:
         """Predict every id once, in order, the state carried along.

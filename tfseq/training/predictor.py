@@ -27,6 +27,7 @@ class Predictor:
         self._forward = tf.function(
             lambda ids: model(ids, training=False),
             input_signature=[tf.TensorSpec([None, None], tf.int32)],
+            autograph=False,
         )
 
     def __call__(self, ids: tf.RaggedTensor) -> np.ndarray:

@@ -84,7 +84,9 @@ class SupervisedTrainer(CheckpointedTrainer):
         self.task = task
         first = task.batches(0)
         super().__init__(task.model, options, make_optimizer(options, int(first.cardinality())))
-        self._train_step = tf.function(self._step, input_signature=first.element_spec)
+        self._train_step = tf.function(
+            self._step, input_signature=first.element_spec, autograph=False
+        )
 
     def steps_in_epoch(self, epoch: int) -> int:
         """How many steps an epoch has."""

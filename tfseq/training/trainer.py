@@ -59,7 +59,7 @@ class Trainer(CheckpointedTrainer):
         self.states = model.initial_states(options.batch_size)
         self.steps_in_epoch(0)  # Raises where the text is too short for one batch.
         self._evaluate = Evaluator(model, batch_size=options.batch_size)
-        self._train_step = tf.function(self._step)
+        self._train_step = tf.function(self._step, autograph=False)
 
     def steps_in_epoch(self, epoch: int) -> int:
         """How many steps an epoch has."""
