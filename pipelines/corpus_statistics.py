@@ -40,7 +40,7 @@ class StatisticsOptions:
     """Where statistics.json and the pictures go; left out, runs/CORPUS_statistics, numbered if
     that is taken."""
     seed: Seed = 0
-    """As every script has it; nothing here is drawn at random."""
+    """Has no effect: nothing here is drawn at random. Every script takes it."""
     config: PathText | None = None
     """A JSON file of options by name (max_order, ...); options given here win over it."""
 
