@@ -9,8 +9,10 @@ import pytest
 import tensorflow as tf
 
 from tfseq.errors import InputError
+from tfseq.models import TextClassifier
 from tfseq.training import SupervisedOptions, SupervisedRun, SupervisedTask
 from tfseq.training.checkpointed_trainer import DivergenceError
+from tfseq.training.sequence_task import LabelledIds, sequence_task
 from tfseq.training.supervised_trainer import SupervisedTrainer
 
 RNG = np.random.default_rng(0)
@@ -157,6 +159,31 @@ def test_resumed_to_the_same_weights(stop_at, whole, tmp_path):
     best = min(float(r["validation_loss"]) for r in without_seconds(whole_place))
     assert metrics["validation_loss"] == pytest.approx(best)
     assert (tmp_path / "killed" / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_sequences_in_buckets_with_dropout_go_on_the_same():
+    """A classifier's own batches and its layers' dropout, from a checkpoint within an epoch."""
+    rows = [list(RNG.integers(0, 6, n)) for n in RNG.integers(0, 7, 14)]
+    train = LabelledIds(tf.ragged.constant(rows, tf.int32), tf.constant([0, 1] * 7))
+    options = SupervisedOptions(epochs=2, batch_size=4, seed=3)
+    model = TextClassifier(6, 2, units=3, dropout=0.4, embedding_size=4)
+    task = sequence_task(model, train, options, validate=None, fingerprint="")
+    trainer = SupervisedTrainer(task, options)
+    steps = trainer.train_epoch()
+    for _ in range(2):
+        next(steps)
+    checkpoint, ends = trainer.checkpoint(), []
+    for _ in range(2):
+        trainer.restore(checkpoint)
+        assert (trainer.progress.step, trainer.progress.batch) == (2, 2)
+        while not trainer.finished:
+            list(trainer.train_epoch())
+        ends.append((model.get_weights(), trainer.progress.history[-1]["train_loss"]))
+    (whole, loss), (resumed, again) = ends
+    assert trainer.progress.step == 8
+    assert loss == again
+    for a, b in zip(whole, resumed, strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_what_a_run_refuses(tmp_path):
