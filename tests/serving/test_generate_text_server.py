@@ -1,26 +1,20 @@
 """The script that writes text, asking a server."""
 
-import subprocess
-import sys
-from pathlib import Path
+import functools
 
+import pipeline_scripts
 import pytest
 
 from .fake_server import Backend, GrpcServer, RestServer
 
-SCRIPT = Path(__file__).parents[2] / "pipelines" / "generate_text.py"
 
-
-def script(*arguments, expected=0):
-    done = subprocess.run(
-        [sys.executable, str(SCRIPT), *arguments], capture_output=True, text=True, timeout=120
-    )
-    assert done.returncode == expected, done.stdout + done.stderr
-    return done
+@pytest.fixture
+def script(tmp_path):
+    return functools.partial(pipeline_scripts.script, "generate_text", cwd=tmp_path)
 
 
 @pytest.mark.parametrize("protocol", ["grpc", "rest"])
-def test_texts_of_a_server_are_those_of_the_model(exported, protocol):
+def test_texts_of_a_server_are_those_of_the_model(exported, protocol, script):
     if protocol == "grpc":
         pytest.importorskip("tensorflow_serving.apis", reason="extra `serving` is not installed")
     language = exported("gru", 2, "char")
@@ -51,7 +45,7 @@ def test_texts_of_a_server_are_those_of_the_model(exported, protocol):
     server.close()
 
 
-def test_wrong_options():
+def test_wrong_options(script):
     assert "Give one of `--run-dir` and `--server`" in script(expected=2).stderr
     both = script("--run-dir=a", "--server=localhost:1", expected=2)
     assert "Give one of" in both.stderr

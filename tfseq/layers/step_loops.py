@@ -23,15 +23,14 @@ def forward_loop(step: StepGraph, num_steps, all_outputs, keep, projected, previ
         last step; and those of `step.kept`, `[time, batch, …]` each.
     """
     known = known_values(step, constants)
-    arrays = [_array(p) for p in projected]
     shifted = _outputs_of_the_step_before(step)
     stored = [t for t in step.kept if t.ref() not in shifted] if keep else []
     store_outputs = all_outputs or (keep and bool(shifted))
     repeats = step.repeats
 
-    def body(t, last, previous, outputs, kept):
+    def body(t, read, last, previous, outputs, kept):
         tensors = dict(known)
-        tensors |= {p.ref(): a.read(t) for p, a in zip(step.projected, arrays, strict=True)}
+        tensors |= {p.ref(): value for p, value in zip(step.projected, read, strict=True)}
         tensors |= {p.ref(): value for p, value in zip(step.previous, previous, strict=True)}
         replay(step.recurrent, tensors)
         results = [tensors[r.ref()] for r in step.results]
@@ -40,14 +39,14 @@ def forward_loop(step: StepGraph, num_steps, all_outputs, keep, projected, previ
         kept = [a.write(t, tensors[k.ref()]) for k, a in zip(stored, kept, strict=True)]
         outputs = [a.write(t, results[0]) for a in outputs]
         last = [results[0]] if last else []
-        return t + 1, last, results[1 - repeats :], outputs, kept
+        return last, results[1 - repeats :], outputs, kept
 
     y = step.results[0]
     first = [] if all_outputs else [_as_wide_as(y, _zeros_like_output(y, previous))]
     previous = [_as_wide_as(p, value) for p, value in zip(step.previous, previous, strict=True)]
     outputs = _empty_arrays([y] if store_outputs else [], num_steps)
-    variables = (tf.constant(0), first, previous, outputs, _empty_arrays(stored, num_steps))
-    _, last, final, outputs, kept = _loop(body, variables, num_steps)
+    variables = (first, previous, outputs, _empty_arrays(stored, num_steps))
+    last, final, outputs, kept = _loop(body, projected, variables, num_steps)
 
     outputs = [a.stack() for a in outputs]
     if not keep:
@@ -78,8 +77,7 @@ def backward_loop(step: StepGraph, num_steps, all_outputs, values, constants, d_
     transposed = _transposed(step.backward, known)
     read = {t.ref() for o in (*step.backward, *step.remade) for t in o.inputs}
     read |= {g.ref() for g in step.gradients.values()}
-    arrays = {reference: _array(value) for reference, value in values.items() if reference in read}
-    d_array = _array(d_outputs) if all_outputs else None
+    values = {reference: value for reference, value in values.items() if reference in read}
     repeats = step.repeats
 
     # Several tensors may have the same gradient, which is then stored once.
@@ -88,12 +86,11 @@ def backward_loop(step: StepGraph, num_steps, all_outputs, values, constants, d_
     stored = {g.ref(): g for g in gradients}
     totals = [t for t in step.summed if t.ref() in step.gradients]
 
-    def body(i, d_y, d_states, results, sums):
-        t = num_steps - 1 - i
-        d = d_array.read(t) if all_outputs else d_y[0]
+    def body(t, read, d_y, d_states, results, sums):
+        d = read[-1] if all_outputs else d_y[0]
         if all_outputs and repeats:
             d = d + d_y[0]
-        tensors = known | {reference: a.read(t) for reference, a in arrays.items()}
+        tensors = known | dict(zip(values, read, strict=False))
         cotangents = [d, *d_states]
         tensors |= {c.ref(): v for c, v in zip(step.cotangents, cotangents, strict=True)}
         replay(step.remade, tensors)
@@ -111,20 +108,20 @@ def backward_loop(step: StepGraph, num_steps, all_outputs, values, constants, d_
             d_y = before[:1]
         else:
             d_y = [tf.zeros_like(d) for d in d_y]
-        return i + 1, d_y, before[repeats:], results, sums
+        return d_y, before[repeats:], results, sums
 
     d_y = d_final[:repeats]
     if not all_outputs:
         d_y = [d_outputs + d_y[0]] if repeats else [d_outputs]
     y, *states = step.results
     variables = (
-        tf.constant(0),
         [_as_wide_as(y, d) for d in d_y],
         [_as_wide_as(s, d) for s, d in zip(states, d_final[repeats:], strict=True)],
         _empty_arrays(stored.values(), num_steps),
         [tf.zeros_like(known[t.ref()]) for t in totals],
     )
-    _, d_y, d_states, results, sums = _loop(body, variables, num_steps)
+    sequences = [*values.values(), *([d_outputs] if all_outputs else [])]
+    d_y, d_states, results, sums = _loop(body, sequences, variables, num_steps, backwards=True)
     stacked = {r: a.stack() for r, a in zip(stored, results, strict=True)}
     sums = {t.ref(): value for t, value in zip(totals, sums, strict=True)}
 
@@ -147,16 +144,31 @@ def known_values(step, constants):
     return known
 
 
-def _loop(body, variables, num_steps):
+def _loop(body, sequences, variables, num_steps, backwards=False):
+    """Runs `body(t, read, *variables) -> variables` for each step t; `read` is `sequences` at t.
+
+    What a step reads is read in the step before, and is a variable of the loop. Read where it is
+    used, XLA makes the reading a part of what computes the gates: that takes half as long again.
+    """
     if isinstance(num_steps, int) and num_steps == 1:
-        return body(*variables)
-    return tf.while_loop(lambda t, *_: t < num_steps, body, variables, maximum_iterations=num_steps)
+        return body(0, [s[0] for s in sequences], *variables)
+    arrays = [
+        tf.TensorArray(s.dtype, num_steps, element_shape=s.shape[1:]).unstack(s) for s in sequences
+    ]
 
+    def step_of(turn):
+        return num_steps - 1 - turn if backwards else turn
 
-def _array(steps):
-    return tf.TensorArray(steps.dtype, tf.shape(steps)[0], element_shape=steps.shape[1:]).unstack(
-        steps
+    def run_turn(turn, read, *variables):
+        variables = body(step_of(turn), read, *variables)
+        following = step_of(tf.minimum(turn + 1, num_steps - 1))
+        return turn + 1, [a.read(following) for a in arrays], *variables
+
+    variables = (tf.constant(0), [a.read(step_of(0)) for a in arrays], *variables)
+    _, _, *variables = tf.while_loop(
+        lambda turn, *_: turn < num_steps, run_turn, variables, maximum_iterations=num_steps
     )
+    return variables
 
 
 def _empty_arrays(tensors, num_steps):
