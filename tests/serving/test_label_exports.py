@@ -96,11 +96,13 @@ def test_a_classifier_answers_as_its_model_does(classifier):
 def test_a_classifier_s_rows_do_not_depend_on_each_other(classifier):
     ask, _, _ = classifier
     texts = [*TEXTS, *(text.decode("latin-1") for text in HOSTILE[:4])]
-    together = ask(texts)
-    for row, text in enumerate(texts):
-        alone = ask([text])
-        assert alone["labels"][0].tolist() == together["labels"][row].tolist()
-        assert alone["scores"][0] == pytest.approx(together["scores"][row], abs=1e-5)
+    alone = [ask([text]) for text in texts]
+    for size in (len(texts), 64):
+        together = ask([texts[row % len(texts)] for row in range(size)])
+        for row in range(size):
+            answer = alone[row % len(texts)]
+            assert answer["labels"][0].tolist() == together["labels"][row].tolist()
+            assert answer["scores"][0] == pytest.approx(together["scores"][row], abs=1e-5)
 
 
 def test_a_classifier_answers_whatever_comes(classifier):
@@ -136,12 +138,14 @@ def test_a_tagger_answers_as_its_model_does(tagger):
 
 def test_a_tagger_s_rows_do_not_depend_on_each_other(tagger):
     ask, _, _ = tagger
-    together = ask(TEXTS)
-    for row, text in enumerate(TEXTS):
-        alone = ask([text])
-        n = int(alone["num_tokens"][0])
-        assert alone["tags"][0].tolist() == together["tags"][row][:n].tolist()
-        assert alone["scores"][0] == pytest.approx(together["scores"][row][:n], abs=1e-5)
+    alone = [ask([text]) for text in TEXTS]
+    for size in (len(TEXTS), 64):
+        together = ask([TEXTS[row % len(TEXTS)] for row in range(size)])
+        for row in range(size):
+            answer = alone[row % len(TEXTS)]
+            n = int(answer["num_tokens"][0])
+            assert answer["tags"][0].tolist() == together["tags"][row][:n].tolist()
+            assert answer["scores"][0] == pytest.approx(together["scores"][row][:n], abs=1e-5)
 
 
 def test_a_tagger_answers_whatever_comes(tagger):
