@@ -2,6 +2,7 @@
 
 import os
 
+import pytest
 from hypothesis import settings
 
 # What TensorFlow's C++ side prints would be taken for the output of a test.
@@ -10,3 +11,29 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # How long one example takes says nothing on a busy machine, or where TensorFlow traces first.
 settings.register_profile("tfseq", deadline=None)
 settings.load_profile("tfseq")
+
+# Directories whose files share fixtures that take long to make: one worker runs them all.
+TOGETHER = ("tests/serving/",)
+# What takes longest is begun first, so that no worker is left alone with it at the end.
+FIRST = ("tests/serving/", "tests/training/test_resume.py", "tests/test_pipelines.py")
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(
+        key=lambda item: next(
+            (n for n, start in enumerate(FIRST) if item.nodeid.startswith(start)), len(FIRST)
+        )
+    )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduler(LoadFileScheduling):
+        """A worker takes a file at a time, or all files of a directory in `TOGETHER`."""
+
+        def _split_scope(self, nodeid):
+            return next((d for d in TOGETHER if nodeid.startswith(d)), super()._split_scope(nodeid))
+
+    return Scheduler(config, log) if config.option.dist == "loadfile" else None

@@ -27,10 +27,14 @@ def run_script(parse="return 3", main="pass"):
 def test_the_job_is_done_with_tensorflow_loaded_in_silence():
     done = run_script(
         parse="print('tensorflow' in sys.modules)\nreturn 3",
-        main="print(options, 'tensorflow_text' in sys.modules)",
+        main="""
+            print(options, 'tensorflow_text' in sys.modules, 'matplotlib' in sys.modules)
+            import matplotlib.figure
+            print(matplotlib.figure.Figure.__name__)
+        """,
     )
     assert done.returncode == 0
-    assert done.stdout == "False\n3 True\n"
+    assert done.stdout == "False\n3 True False\nFigure\n"
     assert done.stderr == ""
 
 

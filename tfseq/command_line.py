@@ -1,10 +1,11 @@
 """What every script in `pipelines/` does around its job."""
 
+import contextlib
 import io
 import os
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from tfseq.errors import InputError
@@ -55,7 +56,7 @@ def import_tensorflow() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.stderr.flush()
     stderr = os.dup(2)
-    with tempfile.TemporaryFile() as chatter:
+    with tempfile.TemporaryFile() as chatter, _without("matplotlib"):
         os.dup2(chatter.fileno(), 2)
         try:
             import tensorflow
@@ -68,3 +69,19 @@ def import_tensorflow() -> None:
             os.dup2(stderr, 2)
             os.close(stderr)
     tensorflow.get_logger().setLevel("ERROR")
+
+
+@contextlib.contextmanager
+def _without(name: str) -> Iterator[None]:
+    """A module that has not been loaded is not found meanwhile.
+
+    Keras loads Matplotlib if it finds it, half a second, for functions that no script calls.
+    """
+    if name in sys.modules:
+        yield
+        return
+    sys.modules[name] = None
+    try:
+        yield
+    finally:
+        del sys.modules[name]

@@ -34,7 +34,9 @@ def draw_rank_frequency(
     axes.set_xlabel("rank")
     axes.set_ylabel("frequency")
     if axes.lines:
-        axes.legend(frameon=False, fontsize=8)
+        fitted = any(ngrams.zipf is not None for ngrams in statistics.ngrams)
+        title = "dashed: Zipf's law, least squares" if fitted else None
+        axes.legend(frameon=False, fontsize=8, title=title, title_fontsize=8)
     _save(figure, path)
 
 

@@ -90,7 +90,8 @@ def _add_result(report: Report, metrics: Mapping[str, Any], unit: str) -> None:
     part = "validation part" if metrics["validation_tokens"] else "training part"
     rows = [("blind guess", metrics["vocabulary_size"])]
     if baseline is not None:
-        rows.append((counts + _counted(metrics, unit), baseline))
+        name = f"{counts}, Kneser-Ney smoothing" + _counted(metrics, unit)
+        rows.append((name, baseline))
     rows.append(("this model", validation or metrics["train_perplexity"]))
     report.table(
         ["model", "perplexity", "bits"],
