@@ -38,7 +38,9 @@ def test_json_lines_compressed_with_other_fields(tmp_path):
 BAD_TEXTS = {
     "a.txt": (b"x", "`--data` must be a .csv or .jsonl file"),
     "b.csv": (b"text,other\na,b\n", "b.csv:2: no 'label'. It has: 'text', 'other'"),
-    "c.csv": (b"text,label\na,\n", "c.csv:2: no 'label'"),
+    "c.csv": (b"text,label\na,\n", "c.csv:2: its 'label' is empty"),
+    "c2.csv": (b"text,label\na\n", "c2.csv:2: its 'label' is empty"),
+    "c3.csv": (b"text,label\na, b,c\n", "c3.csv:2: more values than the 2 columns"),
     "d.csv": (b"text,label\n", "d.csv holds no record"),
     "e.csv": (b"text,label\n\xff,a\n", "e.csv is not valid UTF-8"),
     "f.jsonl": (b'{"text": "a", "label": "b"}\n[1]\n', "f.jsonl:2: a line must hold one JSON"),
@@ -46,7 +48,7 @@ BAD_TEXTS = {
     "h.jsonl.gz": (b"nothing", "h.jsonl.gz is a broken gzip file"),
     "i.csv": (None, "i.csv cannot be read: No such file"),
     "j.csv": (b'text,label\n"a,b\n', "j.csv cannot be read: unexpected end of data"),
-    "k.jsonl": (b'{"text": 5, "label": "b"}\n', "k.jsonl:1: no 'text'"),
+    "k.jsonl": (b'{"text": 5, "label": "b"}\n', "k.jsonl:1: its 'text' must be a string. Received: 5."),
 }
 
 

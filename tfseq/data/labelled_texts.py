@@ -64,11 +64,15 @@ def read_labelled_texts(
     texts, labels = [], []
     for place, record in reader(path):
         for field, values in ((text_field, texts), (label_field, labels)):
-            value = record.get(field)
+            if field not in record:
+                raise InputError(f"{place}: no {field!r}. It has: {', '.join(map(repr, record))}.")
+            value = record[field]
             if field == label_field and isinstance(value, bool | int):
                 value = json.dumps(value)
-            if not isinstance(value, str) or (field == label_field and not value):
-                raise InputError(f"{place}: no {field!r}. It has: {', '.join(map(repr, record))}.")
+            if value is None or (field == label_field and value == ""):
+                raise InputError(f"{place}: its {field!r} is empty.")
+            if not isinstance(value, str):
+                raise InputError(f"{place}: its {field!r} must be a string. Received: {value!r}.")
             values.append(value)
     if not texts:
         raise InputError(f"{path} holds no record.")
@@ -123,7 +127,14 @@ def _csv_records(path: Path) -> Iterator[tuple[str, dict]]:
         with open_text(path) as file:
             reader = csv.DictReader(file, strict=True)
             for record in reader:
-                yield f"{path}:{reader.line_num}", record
+                place = f"{path}:{reader.line_num}"
+                if None in record:
+                    # A comma in a text without quotes would cut it, and shift its label.
+                    raise InputError(
+                        f"{place}: more values than the {len(reader.fieldnames)} columns of the "
+                        "first line. A text that holds a comma needs quotes around it."
+                    )
+                yield place, record
     except (OSError, UnicodeDecodeError, EOFError, csv.Error) as error:
         raise read_failure(path, error) from None
 

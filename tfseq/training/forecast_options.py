@@ -18,7 +18,7 @@ from tfseq.training.supervised_options import SupervisedOptions
 Share = Annotated[float, Rule("above 0 and less than 1", lambda v: 0 < v < 1)]
 Season = Annotated[int, Rule("an integer, at least 2", lambda v: 2 <= v < 2**31)]
 
-# Each step costs, and more of them gain little: the README has figures.
+# Each step costs, and more of them gain little.
 _MOST_FEEDBACK = 12
 
 
