@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from tfseq.generation import decoding as decoding_module
 from tfseq.generation import gumbel_noise, sample
+from tfseq.generation import row_groups as row_groups_module
 from tfseq.generation.decoding import decode, read_prompt
 
 SYMBOLS = 11
@@ -21,6 +22,10 @@ SPECS = [
     tf.TensorSpec([None], tf.float32),
     tf.TensorSpec([None], tf.int64),
 ]
+
+
+def read_and_decode(model, ids, lengths, *settings, **options):
+    return decode(model, *read_prompt(model, ids, lengths), *settings, **options)
 
 
 def padded(prompts):
@@ -67,7 +72,9 @@ def compiled(make_model):
         if (cell, layers) not in cache:
             model = make_model(SYMBOLS, cell, layers)
             function = tf.function(
-                lambda *inputs: decode(model, *inputs), input_signature=SPECS, autograph=False
+                lambda *inputs: read_and_decode(model, *inputs),
+                input_signature=SPECS,
+                autograph=False,
             )
             cache[cell, layers] = model, function
         return cache[cell, layers]
@@ -77,12 +84,17 @@ def compiled(make_model):
 
 @pytest.fixture(scope="module", autouse=True)
 def short_blocks():
-    """Prompts and continuations of a few tokens span several blocks, of two turns of two steps."""
-    short = {"_BLOCK_STEPS": 4, "_STEPS_A_TURN": 2, "_BLOCK_NOISE": 4 * SYMBOLS}
-    usual = {name: getattr(decoding_module, name) for name in short}
-    vars(decoding_module).update(short)
-    yield
-    vars(decoding_module).update(usual)
+    """Few tokens span several blocks, of two turns of two steps; few rows make two groups."""
+    short = {
+        (decoding_module, "_BLOCK_STEPS"): 4,
+        (decoding_module, "_STEPS_A_TURN"): 2,
+        (decoding_module, "_BLOCK_NOISE"): 4 * SYMBOLS,
+        (row_groups_module, "_FEWEST_ROWS"): 3,
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for (module, name), value in short.items():
+            patch.setattr(module, name, value)
+        yield
 
 
 @pytest.mark.parametrize(("cell", "layers"), CELLS)
@@ -178,16 +190,16 @@ def test_unknown_is_produced_only_when_asked(make_model):
         np.int64([0, 0]),
     ]
     inputs = [tf.constant(i) for i in inputs]
-    new_ids, log_probability = decode(model, *inputs)
+    new_ids, log_probability = read_and_decode(model, *inputs)
     assert np.all(new_ids.numpy() > 0)
     assert np.all(log_probability.numpy() < -20 * 20)
-    new_ids, _ = decode(model, *inputs, allow_unknown=True)
+    new_ids, _ = read_and_decode(model, *inputs, allow_unknown=True)
     assert not new_ids.numpy().any()
 
 
 def test_half_precision_models_decode(make_model):
     model = make_model(SYMBOLS, dtype="mixed_bfloat16")
-    new_ids, log_probability = decode(
+    new_ids, log_probability = read_and_decode(
         model,
         *map(tf.constant, padded([[1, 2, 3, 4, 5], []])),
         tf.constant([4, 4]),

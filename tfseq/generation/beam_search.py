@@ -2,15 +2,15 @@
 
 import tensorflow as tf
 
-from tfseq.generation.decoding import read_prompt, unknown_penalty
+from tfseq.generation.decoding import unknown_penalty
 from tfseq.generation.token_step import token_step
 from tfseq.models import LanguageModel
 
 
 def beam_search(
     model: LanguageModel,
-    ids: tf.Tensor,
-    lengths: tf.Tensor,
+    hidden: tf.Tensor,
+    states: list,
     max_new_tokens: tf.Tensor,
     beam_size: int,
     allow_unknown: bool = False,
@@ -23,8 +23,7 @@ def beam_search(
 
     Args:
         model: the language model.
-        ids: int32 [B, T], prompts padded on the right.
-        lengths: int32 [B], the real tokens of each row; 0 starts from the zero state.
+        hidden, states: where the prompts end, as `read_prompt` gives them.
         max_new_tokens: int32 [B], not negative.
         beam_size: K, positive.
         allow_unknown: whether id 0, `<unk>`, may be produced.
@@ -36,13 +35,13 @@ def beam_search(
 
     Source: Graves, Sequence transduction with recurrent neural networks, 2012.
     """
-    batch_size = tf.shape(ids)[0]
+    batch_size = tf.shape(hidden)[0]
+    initial = states
     num_symbols = model.vocabulary_size
     width = tf.maximum(tf.reduce_max(max_new_tokens), 0)
     penalty = unknown_penalty(num_symbols, allow_unknown)
     itself = tf.tile(tf.range(beam_size)[tf.newaxis], [batch_size, 1])
 
-    hidden, initial = read_prompt(model, ids, lengths)
     advance, logits_of = token_step(model)
     hidden = tf.repeat(hidden, beam_size, axis=0)
     states = [tf.repeat(state, beam_size, axis=0) for state in tf.nest.flatten(initial)]

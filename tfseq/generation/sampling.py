@@ -89,8 +89,8 @@ def _kept(weights: tf.Tensor, top_k: tf.Tensor, top_p: tf.Tensor) -> tf.Tensor:
     top_k = tf.minimum(top_k, num_symbols)
     off = (top_k == 0) & (top_p >= 1)
     limit = tf.where(top_k > 0, top_k, num_symbols)
-    # Only as many weights are ordered as the most demanding row needs.
-    num_ordered = tf.reduce_max(tf.where(off, tf.ones_like(limit), limit))
+    # Only as many weights are ordered as the most demanding row needs; there may be no row.
+    num_ordered = tf.maximum(tf.reduce_max(tf.where(off, tf.ones_like(limit), limit)), 1)
     limit = tf.minimum(limit, num_ordered)
     ordered = tf.math.top_k(weights, k=num_ordered).values
 

@@ -1,12 +1,14 @@
 """From strings to strings in one graph: the part that the library and an export share."""
 
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import tensorflow as tf
 
 from tfseq.generation.beam_search import beam_search
-from tfseq.generation.decoding import decode
+from tfseq.generation.decoding import decode, read_prompt
 from tfseq.generation.scoring import token_log_probabilities
 from tfseq.models import LanguageModel
 from tfseq.text import Tokenizer, Vocabulary, VocabularyTables
@@ -61,6 +63,18 @@ class TextGraph:
         ids = self.tables.token_to_id(self.tokenizer.tokenize(strings))
         return ids.to_tensor(0), tf.cast(ids.row_lengths(), tf.int32)
 
+    @functools.cached_property
+    def read(self) -> Callable:
+        """Prompts string [B] -> what the output layer reads after them, and states: `read_prompt`.
+
+        A function of its own, so that a graph's file holds it once, not once a signature.
+        """
+
+        def read(prompt):
+            return read_prompt(self.model, *self.encode(prompt))
+
+        return tf.function(read, input_signature=COMPLETE_INPUTS[:1], autograph=False)
+
     def complete(
         self,
         prompt: tf.Tensor,
@@ -70,19 +84,19 @@ class TextGraph:
         top_p: tf.Tensor,
         seed: tf.Tensor,
         allow_unknown: bool = False,
+        filtered: bool | None = None,
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Completions string [B] and their log probabilities float32 [B]; see `decode`."""
-        ids, lengths = self.encode(prompt)
         new_ids, log_probability = decode(
             self.model,
-            ids,
-            lengths,
+            *self.read(prompt),
             max_new_tokens,
             temperature,
             top_k,
             top_p,
             seed,
             allow_unknown,
+            filtered,
         )
         return self.decode(new_ids, max_new_tokens), log_probability
 
@@ -94,9 +108,8 @@ class TextGraph:
         allow_unknown: bool = False,
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """The most probable completions string [B, K], and log probabilities float32 [B, K]."""
-        ids, lengths = self.encode(prompt)
         new_ids, log_probabilities = beam_search(
-            self.model, ids, lengths, max_new_tokens, beam_size, allow_unknown
+            self.model, *self.read(prompt), max_new_tokens, beam_size, allow_unknown
         )
         rows = tf.size(prompt) * beam_size
         completions = self.decode(

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from tfseq.generation.decoding import read_prompt, unknown_penalty
+from tfseq.generation.decoding import unknown_penalty
 from tfseq.generation.text_graph import (
     COMPLETE_INPUTS,
     SCORE_INPUTS,
@@ -50,10 +50,6 @@ class LanguageModelSignatures(tf.Module):
         # TensorFlow Serving's loader finds only what is tracked here, and plain variables only.
         self.weights = [weight.value for weight in model.weights]
         self.tables = tables
-        # One traced function, so that the loop is in the file once and not once a signature.
-        self._complete = tf.function(
-            self._graph.complete, input_signature=COMPLETE_INPUTS, autograph=False
-        ).get_concrete_function()
 
     @property
     def _model(self) -> LanguageModel:
@@ -89,13 +85,15 @@ class LanguageModelSignatures(tf.Module):
             return tf.fill(tf.shape(prompt), tf.constant(value, dtype))
 
         read, _ = keep_last_bytes(prompt, settings.max_prompt_bytes)
-        completion, _ = self._complete(
+        completion, _ = self._graph.complete(
             read,
             column(settings.default_max_new_tokens, tf.int32),
             column(settings.default_temperature, tf.float32),
             column(settings.default_top_k, tf.int32),
             column(settings.default_top_p, tf.float32),
             column(settings.default_seed, tf.int64),
+            # A loop with nothing that the settings do not ask for: the model loads faster.
+            filtered=settings.default_top_k > 0 or settings.default_top_p < 1,
         )
         return {"text": self._graph.join(prompt, completion)}
 
@@ -116,7 +114,7 @@ class LanguageModelSignatures(tf.Module):
         warnings.append(warning)
         top_p, warning = clamp(top_p, "top_p", 0, 1, 1)
         warnings.append(warning)
-        completion, log_probability = self._complete(
+        completion, log_probability = self._graph.complete(
             read, max_new_tokens, temperature, top_k, top_p, seed
         )
         return {
@@ -149,7 +147,7 @@ class LanguageModelSignatures(tf.Module):
     def next_token(self, prompt: tf.Tensor) -> dict[str, tf.Tensor]:
         """The most probable tokens after each prompt, `<unk>` left out, the best first."""
         read, _ = keep_last_bytes(prompt, self._settings.max_prompt_bytes)
-        hidden, _ = read_prompt(self._model, *self._graph.encode(read))
+        hidden, _ = self._graph.read(read)
         logits = tf.cast(self._model.logits(hidden), tf.float32)
         num_symbols = self._model.vocabulary_size
         probabilities, ids = tf.math.top_k(
