@@ -18,7 +18,8 @@ from tfseq.training.supervised_options import SupervisedOptions
 Share = Annotated[float, Rule("above 0 and less than 1", lambda v: 0 < v < 1)]
 Season = Annotated[int, Rule("an integer, at least 2", lambda v: 2 <= v < 2**31)]
 
-# Each step costs, and more of them gain little.
+# On the built-in series, seeds 0 to 2, RMSE is 0.221, 0.227, 0.219 with 12; with 1, which is less
+# work, 0.219, 0.294, 0.219: one goes astray on its own forecasts. 40 gives 0.220 with seed 0.
 _MOST_FEEDBACK = 12
 
 
