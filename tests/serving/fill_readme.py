@@ -29,7 +29,7 @@ def as_text(answer):
     outputs = answer["outputs"]
     if not isinstance(outputs, dict):
         return json.dumps(answer, ensure_ascii=False)
-    lines = [f'  "{k}": {json.dumps(v, ensure_ascii=False)}' for k, v in outputs.items()]
+    lines = [f'  "{k}": {json.dumps(v, ensure_ascii=False)}' for k, v in sorted(outputs.items())]
     return '{"outputs": {\n' + ",\n".join(lines) + "\n}}"
 
 
