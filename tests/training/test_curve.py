@@ -37,6 +37,13 @@ def lines(axes):
     }
 
 
+@pytest.mark.parametrize(("validation", "sides"), [(4.9, (1, -1)), (5.1, (-1, 1))])
+def test_figures_stand_where_the_other_line_is_not(tmp_path, drawn, validation, sides):
+    save_perplexity_curve(rows([9.0, 5.0], [8.0, validation]), tmp_path / "curve.png")
+    (axes,) = drawn
+    assert tuple(math.copysign(1, text.xyann[1]) for text in axes.texts) == sides
+
+
 def test_both_curves(tmp_path, drawn):
     save_perplexity_curve(
         rows([9.0, 5.0, 4.0], [8.0, 4.5, 4.75]), tmp_path / "curve.png", title="a run"

@@ -101,25 +101,31 @@ def _draw(axes: Any, history: Sequence[Mapping[str, Any]], panel: Panel) -> None
     from matplotlib.ticker import MaxNLocator, NullFormatter, ScalarFormatter
 
     marker = "o" if len(history) <= 40 else ""
-    for key, label, colour in (
-        (panel.train, "training", "#1f6fb2"),
-        (panel.validation, "validation", "#d1495b"),
-    ):
-        points = [
-            (row["epoch"], row[key])
+    curves = {
+        key: {
+            row["epoch"]: row[key]
             for row in history
             if row.get(key) is not None and math.isfinite(row[key])
-        ]
-        if not points:
+        }
+        for key in (panel.train, panel.validation)
+    }
+    for key, other, label, colour in (
+        (panel.train, panel.validation, "training", "#1f6fb2"),
+        (panel.validation, panel.train, "validation", "#d1495b"),
+    ):
+        if not curves[key]:
             continue
-        epochs, values = zip(*points, strict=True)
+        epochs, values = list(curves[key]), list(curves[key].values())
         axes.plot(epochs, values, label=label, color=colour, marker=marker, markersize=3.5)
         best = panel.best(values) if key == panel.validation else values[-1]
+        epoch = epochs[values.index(best)]
+        # On the side of its line where the other line is not.
+        above = best > curves[other].get(epoch, -math.inf)
         axes.annotate(
             panel.form.format(best),
-            (epochs[values.index(best)], best),
+            (epoch, best),
             textcoords="offset points",
-            xytext=(0, 6) if key == panel.validation else (0, -13),
+            xytext=(0, 6 if above else -13),
             ha="center",
             fontsize=8,
             color=colour,
