@@ -1,10 +1,13 @@
 """Classifiers and taggers as SavedModels: through the C++ loader, row by row, whatever comes."""
 
 import contextlib
+from functools import partial
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import tfseq
 from tfseq.data.text_ids import text_ids
@@ -18,6 +21,8 @@ from tfseq.serving import (
 )
 from tfseq.serving import export as export_module
 from tfseq.serving.loader_process import LoaderError
+
+from .fuzz import check, requests
 
 LABELS = ["no", "yes", "猫"]
 TAGS = ["B-X", "I-X", "O"]
@@ -49,11 +54,11 @@ def classifier(request, loader, tmp_path_factory):
     vocabulary = tfseq.Vocabulary(tokens)
     cell, layers = ("gru", 2) if request.param == "char" else ("lstm", 1)
     model = lively(TextClassifier(len(vocabulary), 3, cell, units=6, num_layers=layers))
-    settings = TextClassifierSettings(max_length=12, max_text_bytes=64, num_labels=2)
+    caps = TextClassifierSettings(max_length=12, max_text_bytes=64, num_labels=2)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(export_module, "LoaderProcess", lambda: contextlib.nullcontext(loader))
         path = export_text_classifier(
-            model, tokenizer, vocabulary, LABELS, tmp_path_factory.mktemp("c"), settings=settings
+            model, tokenizer, vocabulary, LABELS, tmp_path_factory.mktemp("c"), settings=caps
         )
     loader.load(path)
 
@@ -67,12 +72,10 @@ def classifier(request, loader, tmp_path_factory):
 def tagger(loader, tmp_path_factory):
     vocabulary = tfseq.Vocabulary(["abc", "de", "想要", "c", "e"])
     model = lively(Tagger(len(vocabulary), 3, units=6))
-    settings = TaggerSettings(max_length=5, max_text_bytes=64)
+    caps = TaggerSettings(max_length=5, max_text_bytes=64)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(export_module, "LoaderProcess", lambda: contextlib.nullcontext(loader))
-        path = export_tagger(
-            model, vocabulary, TAGS, tmp_path_factory.mktemp("t"), settings=settings
-        )
+        path = export_tagger(model, vocabulary, TAGS, tmp_path_factory.mktemp("t"), settings=caps)
     loader.load(path)
 
     def ask(texts):
@@ -178,6 +181,18 @@ def test_tokens_tagged_as_they_are(tagger, loader):
     assert tag([1])["num_tokens"].tolist() == [1, 1]
     with pytest.raises(LoaderError):
         tag([3, 1, 1])
+
+
+def test_any_request_ends_in_an_answer_or_is_an_invalid_argument(tagger, classifier, loader):
+    exports = [(path, loader.load(path)) for _, _, path in (tagger, classifier)]
+
+    @settings(max_examples=50, suppress_health_check=list(HealthCheck))
+    @given(st.sampled_from(exports), st.data())
+    def fuzz(export, data):
+        path, signatures = export
+        check(partial(loader.run, path), data.draw(requests(signatures)))
+
+    fuzz()
 
 
 def test_exports_pass_inspection(classifier, tagger):
