@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 if __name__ == "__main__":
@@ -135,6 +135,7 @@ def main() -> None:
         )
         signatures = loader.load(path)
 
+        @seed(options.seed)
         @settings(
             max_examples=options.requests,
             deadline=None,

@@ -17,6 +17,7 @@ A tensor is {"dtype", "shape", "values"}, strings in base64.
 
 import importlib.util
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -32,6 +33,10 @@ def _import_siblings():
 
 
 def main() -> None:
+    # Buffered whatever PYTHONUNBUFFERED says: an unbuffered stream drops the rest of a long line
+    # when a stopped process goes on. What libraries print goes to standard error.
+    answers = os.fdopen(os.dup(1), "w", encoding="ascii")
+    os.dup2(2, 1)
     c_api, soak = _import_siblings()
     api = c_api.CApi()
     models = {}
@@ -52,7 +57,7 @@ def main() -> None:
                 answer = {"outputs": outputs, "seconds": seconds}
         except c_api.StatusError as error:
             answer = {"error": str(error), "code": error.code}
-        print(json.dumps(answer), flush=True)
+        print(json.dumps(answer), file=answers, flush=True)
     forbidden = [name for name in sys.modules if name.split(".")[0] in ("tensorflow", "tfseq")]
     if forbidden:
         raise SystemExit(f"the loader process imported {forbidden}")
