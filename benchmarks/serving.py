@@ -29,7 +29,7 @@ import tensorflow as tf
 import tfseq
 from tfseq.serving import export_language_model
 from tfseq.serving.loader_process import LoaderError, LoaderProcess
-from tfseq.serving.warm_up import replay
+from tfseq.serving.warm_up import WARM_UP_FILE, read_records
 
 NEW_CHARACTERS = 100
 BATCH_SIZES = (1, 8, 32)
@@ -177,9 +177,13 @@ def main() -> None:
         # The process itself starts before the clock does, as a server runs before it loads a model.
         with contextlib.suppress(LoaderError):
             loader.load("nowhere")
+        requests = list(read_records(path / WARM_UP_FILE))
         start = time.perf_counter()
-        count = replay(path, loader)
-        print(f"load and {count} warm-up requests  {time.perf_counter() - start:.2f} s\n")
+        loader.load(path)
+        for signature, inputs in requests:
+            loader.run(path, signature, **inputs)
+        seconds = time.perf_counter() - start
+        print(f"load and {len(requests)} warm-up requests  {seconds:.2f} s\n")
         if "latencies" in options.parts:
             latencies(loader, path, options.requests)
         if "throughput" in options.parts:
