@@ -53,6 +53,8 @@ def test_the_model_card_tells_all(language, tmp_path):
     # Nothing may fail for what a row holds, train, or leave the process.
     assert not {"Assert", "Bitcast", "RandomUniform", "PyFunc", "EagerPyFunc"} & set(operations)
     assert not [name for name in operations if re.search("Xla|Cudnn|Grad$|Print|ReadFile", name)]
+    # No signature's function, and none that it calls, demands the compiler that is switched off.
+    assert b"_XlaMustCompile" not in (path / "saved_model.pb").read_bytes()
     # Readable for the server, which may run as another user.
     assert os.stat(path).st_mode & 0o055 == 0o055
 
