@@ -22,15 +22,17 @@ class EvaluationOptions:
     """Which part of the run's own text."""
     batch_size: PositiveInt = 32
     """Stretches of a long text that are read side by side, each from the zero state; 1 reads it
-    in one pass."""
+    in one pass. CORPUS is read in one pass up to 16,384 tokens, as an export's score reads it."""
 
 
 def main(options: EvaluationOptions) -> None:
+    from tfseq.serving import ServingSettings
     from tfseq.training import Evaluator, load_run
 
     trained = load_run(options.run_dir)
     part, ids, context = choose_part(trained, options)
-    result = Evaluator(trained.model, options.batch_size)(ids, context)
+    as_score = options.corpus is not None and len(ids) <= ServingSettings.max_score_bytes
+    result = Evaluator(trained.model, 1 if as_score else options.batch_size)(ids, context)
     unit = "character" if trained.options.tokenizer == "char" else "word"
     print(f"text        {part}: {result.num_tokens:,} {unit}s predicted")
     print(f"perplexity  {result.perplexity:.4f} per {unit}")
