@@ -8,6 +8,7 @@ from keras import ops
 from tfseq.cells import GRUCell, LSTMCell, SimpleRNNCell
 
 UNITS = 6
+BATCH_SIZE = 3  # Where it is not known when the step is traced.
 
 
 class LeakyCell(SimpleRNNCell):
@@ -78,6 +79,55 @@ class CentredCell(NormalisedCell):
         return h, [h]
 
 
+class _Weighted(keras.layers.Layer):
+    state_size = output_size = UNITS
+
+    def build(self, input_shape):
+        self.kernel = self.add_weight(shape=(input_shape[-1], UNITS))
+        self.recurrent_kernel = self.add_weight(shape=(UNITS, UNITS))
+
+
+class ResidualCell(_Weighted):
+    """Reads x_t as it is, beside its projection, and a gate that is made of x_t alone."""
+
+    def call(self, inputs, states):
+        z = ops.sigmoid(ops.matmul(inputs, self.kernel))
+        x = inputs[:, :UNITS]
+        h = z * states[0] + (1 - z) * ops.tanh(x + ops.matmul(states[0], self.recurrent_kernel))
+        return h + x, [h]
+
+
+class ScaledCell(_Weighted):
+    """Reads a weight, and a number made of it; the weight comes first in a product."""
+
+    def call(self, inputs, states):
+        scale = ops.sqrt(ops.sum(self.recurrent_kernel**2))
+        a = ops.transpose(ops.matmul(self.recurrent_kernel, ops.transpose(states[0])))
+        h = ops.tanh(ops.matmul(inputs, self.kernel) + a / scale)
+        return h, [h]
+
+
+class BatchSizeCell(_Weighted):
+    """Computes with the number of rows."""
+
+    def call(self, inputs, states):
+        a = ops.matmul(inputs, self.kernel) + ops.matmul(states[0], self.recurrent_kernel)
+        h = ops.tanh(a * (inputs.shape[0] or BATCH_SIZE) / 40)
+        return h, [h]
+
+
+class ChoosingCell(_Weighted):
+    """Takes rows of a weight that the state chooses, twice."""
+
+    def call(self, inputs, states):
+        (h,) = states
+        rows = [
+            ops.take(self.recurrent_kernel, f(h, axis=1), axis=0) for f in (ops.argmax, ops.argmin)
+        ]
+        h = ops.tanh(ops.matmul(inputs, self.kernel) + h + rows[0] - rows[1])
+        return h, [h]
+
+
 def _random_bias(cell, **arguments):
     return cell(UNITS, bias_initializer="random_normal", **arguments)
 
@@ -97,6 +147,10 @@ CELLS = {
     "squared": SquaredCell,
     "normalised": NormalisedCell,
     "centred": CentredCell,
+    "residual": ResidualCell,
+    "scaled": ScaledCell,
+    "batch size": BatchSizeCell,
+    "choosing": ChoosingCell,
     "memoryless": MemorylessCell,
 }
 

@@ -6,13 +6,12 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from keras import ops
-from loop_cells import CELLS, UNITS, random_like, results_and_gradients
+from loop_cells import BATCH_SIZE, CELLS, UNITS, random_like, results_and_gradients
 
-from tfseq.cells import GRUCell, LSTMCell, SimpleRNNCell
-from tfseq.layers import RNN, mark_lookup, portable_loops
+from tfseq.cells import GRUCell, LSTMCell
+from tfseq.layers import RNN, mark_lookup
 
-BATCH, STEPS, FEATURES = 3, 5, 7
+STEPS, FEATURES = 5, 7
 LARGE_BATCH = 32  # Run in two parts.
 
 
@@ -23,7 +22,7 @@ def _seeded():
 
 @pytest.fixture
 def x():
-    return random_like([tf.zeros([BATCH, STEPS, FEATURES])])[0]
+    return random_like([tf.zeros([BATCH_SIZE, STEPS, FEATURES])])[0]
 
 
 @pytest.fixture
@@ -52,13 +51,14 @@ def _assert_equal(found, expected, tolerance=2e-6):
 def test_compiled_in_training_equals_the_loop_of_keras(name, large_x):
     fast, plain = _pair(CELLS[name](), large_x, return_sequences=True)
     found = results_and_gradients(fast, large_x)
-    assert fast.last_loop == "compiled"
+    # XLA is not known to have what the choosing one does.
+    assert fast.last_loop == ("graph" if name == "choosing" else "compiled")
     _assert_equal(found, results_and_gradients(plain, large_x), 1e-5)
 
 
 @pytest.mark.parametrize("name", CELLS)
 def test_shapes_known_at_run_time_only_and_a_mask(name, x):
-    mask = _mask(BATCH)
+    mask = _mask(BATCH_SIZE)
     fast, plain = _pair(CELLS[name](), x, return_sequences=True, go_backwards=True)
     found = results_and_gradients(fast, x, mask, known_shapes=False)
     assert fast.last_loop == "graph"
@@ -132,6 +132,18 @@ def test_bfloat16_is_as_near_to_float32_as_that_of_keras(name, x):
     assert fast.last_loop == "compiled"
 
 
+@pytest.mark.parametrize(
+    ("layer_dtype", "cell_dtype"), [("mixed_bfloat16", "float32"), ("float32", "float64")]
+)
+def test_weights_keep_the_dtype_of_their_cell(layer_dtype, cell_dtype, x):
+    cell = GRUCell(UNITS, dtype=cell_dtype)
+    fast, plain = _pair(cell, x, return_sequences=True, dtype=layer_dtype)
+    run = tf.function(lambda x: (fast(x), plain(x)), autograph=False)
+    found, expected = run(x)
+    assert fast.last_loop == "graph"
+    _assert_equal(found, expected)
+
+
 @pytest.mark.parametrize("time", [0, 1, 4])
 def test_any_number_of_steps_in_one_graph(time, x):
     fast, _ = _pair(CELLS["gru"](), x, return_sequences=True)
@@ -169,118 +181,13 @@ def test_fit_takes_the_same_course(x):
     np.testing.assert_allclose(losses[0], losses[1], rtol=1e-4)
 
 
-class _Noisy(SimpleRNNCell):
-    def build(self, input_shape):
-        super().build(input_shape)
-        self.generator = keras.random.SeedGenerator(1)
-
-    def call(self, inputs, states, training=None):
-        y, states = super().call(inputs, states)
-        return y + keras.random.normal(ops.shape(y), seed=self.generator), states
-
-
-class _Penalised(SimpleRNNCell):
-    def call(self, inputs, states, training=None):
-        y, states = super().call(inputs, states)
-        self.add_loss(ops.sum(y))
-        return y, states
-
-
-class _Counting(SimpleRNNCell):
-    def build(self, input_shape):
-        super().build(input_shape)
-        self.count = self.add_weight(shape=(), initializer="zeros", trainable=False)
-
-    def call(self, inputs, states, training=None):
-        self.count.assign_add(1.0)
-        return super().call(inputs, states)
-
-
-class _Branching(SimpleRNNCell):
-    def call(self, inputs, states, training=None):
-        y, states = super().call(inputs, states)
-        return ops.cond(ops.sum(y) > 0, lambda: y, lambda: -y), states
-
-
-class _OwnGradient(SimpleRNNCell):
-    def call(self, inputs, states, training=None):
-        y, states = super().call(inputs, states)
-        return ops.custom_gradient(lambda y: (y, lambda *_, upstream: 2 * upstream))(y), states
-
-
-@pytest.mark.parametrize(
-    ("cell", "reason"),
-    [
-        (_Noisy, "it writes a variable"),
-        (_Penalised, "it adds a loss"),
-        (_Counting, "it writes a variable"),
-        (_Branching, "its operation StatelessIf"),
-        (_OwnGradient, "its operation IdentityN"),
-        (lambda n: keras.layers.LSTMCell(n, dropout=0.5), "it reads a tensor from outside"),
-    ],
-)
-def test_cells_that_need_the_loop_of_keras_get_it(cell, reason, x):
-    layer = RNN(cell(UNITS))
-    layer.build(x.shape)
-    tf.function(lambda x: layer(x, training=True), autograph=False).get_concrete_function(x)
-    assert layer.last_loop.startswith("keras: " + reason)
-
-
-def test_the_error_of_a_cell_is_its_own(x):
-    class Broken(SimpleRNNCell):
-        def call(self, inputs, states, training=None):
-            raise RuntimeError("this step is broken")
-
-    layer = RNN(Broken(UNITS))
-    layer.build(x.shape)
-    with pytest.raises(RuntimeError, match="this step is broken"):
-        tf.function(layer, autograph=False)(x)
-
-
-def test_an_outside_tensor_keeps_its_gradient(x):
-    outside = tf.constant(0.5)
-
-    class Reading(SimpleRNNCell):
-        def call(self, inputs, states, training=None):
-            y, _ = super().call(inputs, states)
-            y = y * self.outside
-            return y, [y]
-
-    def gradient(layer_type, cell):
-        layer = layer_type(cell)
-
-        @tf.function(autograph=False)
-        def run(x, outside):
-            with tf.GradientTape() as tape:
-                tape.watch(outside)
-                cell.outside = outside
-                loss = tf.reduce_sum(layer(x, training=True))
-            return tape.gradient(loss, outside)
-
-        cell.outside = outside
-        layer(x)
-        return run(x, outside).numpy(), layer
-
-    cell = Reading(UNITS)
-    found, layer = gradient(RNN, cell)
-    assert layer.last_loop == "keras: it reads a tensor from outside"
-    np.testing.assert_allclose(found, gradient(keras.layers.RNN, cell)[0], rtol=1e-5)
-
-
-def test_called_eagerly_it_is_the_loop_of_keras(x):
-    layer = RNN(CELLS["gru"]())
-    eager = layer(x)
-    assert layer.last_loop.startswith("keras: called eagerly")
-    _assert_equal([tf.function(layer)(x)], [eager])
-
-
 @pytest.mark.parametrize(
     ("name", "embedded", "vocabulary_size"),
     [("gru", True, 4), ("gru", False, 300), ("keras lstm", True, 300), ("keras lstm", False, 4)],
 )
 def test_looked_up_rows_give_what_products_give(name, embedded, vocabulary_size):
     generator = np.random.default_rng(4)
-    ids = tf.constant(generator.integers(0, vocabulary_size, (BATCH, 200)))
+    ids = tf.constant(generator.integers(0, vocabulary_size, (BATCH_SIZE, 200)))
     table = tf.constant(generator.normal(size=(vocabulary_size, FEATURES)), tf.float32)
     layer = RNN(CELLS[name](), return_sequences=True)
     layer.build((None, None, FEATURES if embedded else vocabulary_size))
@@ -313,44 +220,21 @@ def _multiplications_outside_of_loops(concrete):
     return count
 
 
-def _products_by_function(concrete):
-    """The number of matrix products in each function of a graph, by name; None: outside loops."""
-    definition = concrete.graph.as_graph_def()
-    counts = {None: sum(node.op == "MatMul" for node in definition.node)}
-    for function in definition.library.function:
-        counts[function.signature.name] = sum(n.op == "MatMul" for n in function.node_def)
-    return counts
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_ids_that_are_no_symbols_are_zeros(jit_compile):
+    ids = tf.constant([[1, -1, 3], [4, 2, 0]])
+    layer = RNN(CELLS["gru"](), return_sequences=True)
+    layer.build((None, None, 4))
+
+    def run(ids):
+        return layer(mark_lookup(tf.one_hot(ids, 4), ids))
+
+    compiled = tf.function(run, jit_compile=jit_compile, autograph=False)
+    _assert_equal([compiled(ids)], [layer(tf.one_hot(ids, 4))])
 
 
-@pytest.mark.parametrize(("name", "in_loops"), [("rnn", 1), ("lstm", 1), ("gru, textbook", 2)])
-def test_a_step_multiplies_by_each_recurrent_block_once_forward_and_once_backward(
-    name, in_loops, x
-):
-    layer, _ = _pair(CELLS[name](), x, return_sequences=True)
-
-    @tf.function(autograph=False)
-    def run(x):
-        weights = [v.value for v in layer.trainable_variables]
-        with portable_loops(), tf.GradientTape() as tape:
-            tape.watch(x)
-            loss = tf.reduce_sum(layer(x, training=True)[0])
-        return tape.gradient(loss, [x, *weights])
-
-    counts = _products_by_function(run.get_concrete_function(x))
-    outside = counts.pop(None)
-    bodies = sorted(n for name, n in counts.items() if "body" in name)
-    assert bodies == [in_loops, in_loops]
-    # X W_x, its two gradients, and the gradient of each recurrent block.
-    assert outside == 3 + in_loops
-
-
-def test_portable_loops_hold_no_compiled_function(x):
-    layer, _ = _pair(CELLS["gru"](), x)
-    for portable in (True, False):
-        run = tf.function(lambda x: layer(x, training=True)[0], autograph=False)
-        with portable_loops():
-            concrete = run.get_concrete_function(x) if portable else None
-        concrete = concrete or run.get_concrete_function(x)
-        functions = concrete.graph.as_graph_def().library.function
-        compiled = any("_XlaMustCompile" in f.attr for f in functions)
-        assert compiled is not portable
+def test_a_lookup_of_other_shapes_is_refused():
+    rows, ids = tf.zeros([2, 3, 4]), tf.zeros([2, 3], tf.int32)
+    for wrong in ((ids[0], None), (ids, tf.zeros([9, 5]))):
+        with pytest.raises(ValueError, match=r"`ids` must have the shape \[batch, time\], `table`"):
+            mark_lookup(rows, *wrong)

@@ -1,6 +1,24 @@
-"""Functions compiled by XLA whose gradients are not."""
+"""What XLA compiles."""
 
 import tensorflow as tf
+
+# Known to be compiled. TensorFlow has no list of those that XLA lacks.
+_OPERATIONS = frozenset(
+    "Abs AddN AddV2 Add BatchMatMulV2 BiasAdd BiasAddGrad BroadcastGradientArgs BroadcastTo Cast "
+    "ConcatV2 Const Cos DivNoNan Einsum Elu EluGrad Equal Erf Exp ExpandDims Expm1 Fill FloorDiv "
+    "FloorMod GatherV2 Greater GreaterEqual Identity InvGrad LeakyRelu LeakyReluGrad Less "
+    "LessEqual Log Log1p LogSoftmax LogicalAnd LogicalNot LogicalOr MatMul Max Maximum Mean Min "
+    "Minimum Mul Neg NotEqual OnesLike Pack Pad Pow Prod RealDiv Reciprocal ReciprocalGrad Relu "
+    "Relu6 Relu6Grad ReluGrad Reshape Rsqrt RsqrtGrad Select SelectV2 Selu SeluGrad Shape Sigmoid "
+    "SigmoidGrad Sign Sin Size Slice Softmax Softplus SoftplusGrad Softsign SoftsignGrad Split "
+    "SplitV Sqrt SqrtGrad Square SquaredDifference Squeeze StopGradient StridedSlice "
+    "StridedSliceGrad Sub Sum Tanh TanhGrad Tile Transpose Unpack Xdivy Xlogy ZerosLike".split()
+)
+
+
+def can_compile(operations) -> bool:
+    """Whether XLA is known to have all of `operations`."""
+    return all(operation.type in _OPERATIONS for operation in operations)
 
 
 def compiled(function):

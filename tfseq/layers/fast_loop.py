@@ -162,8 +162,10 @@ def _constant_gradients(step, projected, kept, constants, d_products, d_summed):
     constant = {c.ref() for c in step.constants if c.dtype.is_floating}
     for operation, d in zip(step.products, d_products, strict=True):
         for reference in {t.ref() for t in operation.inputs} & constant:
-            if d is not None:
-                g = _product_gradient(operation, reference, values, _as_rows(d, 2))
+            if d is None:
+                continue
+            g = _product_gradient(operation, reference, values, _as_rows(d, 2))
+            if g is not None:
                 totals[reference] = totals[reference] + g if reference in totals else g
     return [totals.get(c.ref()) for c in step.constants]
 
@@ -183,4 +185,6 @@ def _product_gradient(operation, constant, values, d):
     with tf.GradientTape() as tape:
         tape.watch(value)
         (result,) = run_again(operation, inputs)
-    return tape.gradient(result, value, output_gradients=d)
+    g = tape.gradient(result, value, output_gradients=d)
+    # The gradient of a gather is sparse.
+    return None if g is None else tf.convert_to_tensor(g)

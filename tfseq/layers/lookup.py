@@ -15,6 +15,9 @@ def mark_lookup(sequences, ids, table=None):
         ids: integers `[batch, time]`, each a row of `table`.
         table: `[rows, features]`; None where the sequences are the one-hot vectors of `ids`.
 
+    Raises:
+        ValueError: if the shapes do not fit together.
+
     Returns:
         `sequences`. Backends other than TensorFlow ignore the mark.
 
@@ -25,6 +28,13 @@ def mark_lookup(sequences, ids, table=None):
     >>> tuple(sequences.shape)
     (1, 2, 3)
     """
+    rows = None if table is None else table.shape[-1]
+    if len(ids.shape) != 2 or len(sequences.shape) != 3 or rows not in (None, sequences.shape[-1]):
+        raise ValueError(
+            f"`ids` must have the shape [batch, time], `table` [rows, {sequences.shape[-1]}], as "
+            f"`sequences` have {tuple(sequences.shape)}. Received: ids {tuple(ids.shape)}, "
+            f"table {None if table is None else tuple(table.shape)}."
+        )
     if keras.backend.backend() == "tensorflow":
         sequences._tfseq_lookup = (ids, table)
     return sequences

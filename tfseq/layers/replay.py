@@ -1,5 +1,6 @@
 """Operations of one TensorFlow graph, written again into another."""
 
+import functools
 import inspect
 
 import tensorflow as tf
@@ -65,9 +66,14 @@ def run_again(operation, inputs: list) -> list:
 
 def _as_named_in_python(arguments, function):
     """`arguments` under the names of `function`, which has others for a few of the inputs."""
-    names = [name for name in inspect.signature(function).parameters if name != "name"]
+    names = _parameters(function)
     free = iter([name for name in names if name not in arguments])
     return {name if name in names else next(free): value for name, value in arguments.items()}
+
+
+@functools.cache
+def _parameters(function):
+    return [name for name in inspect.signature(function).parameters if name != "name"]
 
 
 def can_replay(operation) -> bool:

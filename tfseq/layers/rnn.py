@@ -15,8 +15,10 @@ class RNN(keras.layers.RNN):
     traced once and taken apart: what depends on the inputs alone runs for all steps at once,
     before the loop; the gradient of each weight is formed for all steps at once, after the
     loop back through time. In training, with static shapes, XLA compiles the loops. A cell that
-    draws random numbers, writes variables, adds losses or reads tensors from outside runs in the
-    loop of `keras.layers.RNN`, as does a layer called eagerly. `last_loop` says what ran.
+    draws random numbers, writes variables, adds losses, prints, reads tensors from outside or has
+    a gradient of its own (silu has) runs in the loop of `keras.layers.RNN`, as does a layer called
+    eagerly. `last_loop` says what ran. `tf.GradientTape.jacobian` needs
+    `experimental_use_pfor=False`.
 
     Beyond `keras.layers.RNN`, the time axis may be empty (the outputs
     are empty, the states are the initial ones), and wrong shapes are named in one sentence.
@@ -45,7 +47,7 @@ class RNN(keras.layers.RNN):
             an Embedding, say) under this name where `initial_state` is given too.
 
     Attributes:
-        last_loop: the loop of the last call or trace: "graph", "compiled", "cudnn", or
+        last_loop: the loop of the last call or trace: "graph", "compiled", "cudnn…", or
             "keras: …" with the reason; None before, and on other backends.
 
     Returns:

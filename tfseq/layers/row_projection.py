@@ -11,7 +11,11 @@ def project_rows(ids, table, kernel):
     """`table[ids] · kernel`, or `kernel[ids]` where `table` is None; ids are a vector."""
     if table is not None:
         kernel = tf.matmul(tf.cast(table, kernel.dtype), kernel)
-    return _take_rows(kernel, ids)
+        return _take_rows(kernel, ids)
+    # The one-hot vector of an id that is no symbol's is zero, and so is its product.
+    count = kernel.shape[0]
+    ids = tf.where((ids >= 0) & (ids < count), ids, count)
+    return _take_rows(tf.pad(kernel, [[0, 1], [0, 0]]), ids)
 
 
 @tf.custom_gradient

@@ -46,7 +46,9 @@ def acts_on_rows(operation, is_rows) -> bool:
     if kind == "StridedSlice":
         return rows == [True, False, False, False] and _takes_all_rows(operation)
     if kind == "GatherV2":
-        return rows == [False, True, False] and _axis(inputs[2], 1) == 0
+        axis = tf.get_static_value(inputs[2])
+        of_rows = axis is not None and axis == 0 and operation.get_attr("batch_dims") == 0
+        return rows == [False, True, False] and of_rows
     return False
 
 

@@ -37,7 +37,8 @@ class StepGraph:
             is formed after the backward loop, for all steps together.
         summed: those of `constants` whose gradient is summed up step by step.
         gradients: by `ref()` of `previous`, `projected`, `summed` and of the results of
-            `products`: ∂L/∂ of it. What L does not depend on is missing.
+            `products`: ∂L/∂ of it, through this step alone: not on through what `projected` and
+            `constants` were made of. What L does not depend on is missing.
         acts_on_rows: whether each row of the results depends on the same row of inputs and states
             alone.
     """
@@ -62,16 +63,27 @@ class StepGraph:
     acts_on_rows: bool = False
 
     @property
+    def forward(self) -> list:
+        """Types and attributes of the forward operations, which differ where constants do."""
+        definitions = [o.node_def for o in (*self.once, *self.ahead, *self.recurrent)]
+        definitions += [o.node_def for o in self.fixed]
+        for definition in definitions:
+            definition.ClearField("name")
+            definition.ClearField("input")
+        return definitions
+
+    @property
     def repeats(self) -> bool:
         """Whether y_{t-1} is among `previous`."""
         return len(self.previous) == len(self.results)
 
 
-def trace_step(cell, inputs, states, mask, training, zero_output_for_mask) -> StepGraph:
+def trace_step(cell, weights, inputs, states, mask, training, zero_output_for_mask) -> StepGraph:
     """The step of `cell`, with its gradient, for inputs and states of the given shapes.
 
     Args:
         cell: a built Keras layer, `cell(inputs, states) -> (output, new_states)`.
+        weights: `tf.TensorSpec`s of the cell's variables.
         inputs: `tf.TensorSpec` of x_t, `[batch, …]`.
         states: `tf.TensorSpec`s of the states, nested as the cell has them.
         mask: `tf.TensorSpec` of the mask, `[batch, 1]`, or None.
@@ -79,26 +91,47 @@ def trace_step(cell, inputs, states, mask, training, zero_output_for_mask) -> St
         zero_output_for_mask: whether a masked step puts out zeros, or repeats the output.
 
     Raises:
-        NotTraceableError: if the cell draws random numbers, writes variables, adds losses, reads
-            tensors from outside, or uses an operation that cannot be run elsewhere.
+        NotTraceableError: if the cell draws random numbers, writes variables, adds losses, prints,
+            reads tensors from outside, makes tensors whose size depends on values, or uses an
+            operation that cannot be run elsewhere.
     """
-    steps = []
 
     def build():
-        # Keras opens a scope of the cell's name; a root scope's must not begin with "_".
-        with tf.name_scope("step"):
-            sort()
-
-    def sort():
-        step = _trace_forward(cell, inputs, states, mask, training, zero_output_for_mask)
+        step = _trace_forward(cell, weights, inputs, states, mask, training, zero_output_for_mask)
         kinds = sort_forward(step)
         _differentiate(step)
         sort_backward(step, kinds)
-        steps.append(step)
+        return step
 
-    traced = tf.function(build, autograph=False).get_concrete_function()
+    return _traced(build)
+
+
+def trace_forward(*arguments) -> StepGraph:
+    """The forward parts alone, with the arguments of `trace_step`."""
+
+    def build():
+        step = _trace_forward(*arguments)
+        sort_forward(step)
+        return step
+
+    return _traced(build)
+
+
+def _traced(build):
+    steps = []
+
+    def build_in_scope():
+        # Keras opens a scope of the cell's name; a root scope's must not begin with "_".
+        with tf.name_scope("step"):
+            steps.append(build())
+
+    traced = tf.function(build_in_scope, autograph=False).get_concrete_function()
     if traced.captured_inputs:
         raise NotTraceableError("it reads a tensor from outside")
+    for operation in traced.graph.get_operations():
+        # Such as an assertion, or printing, that no result comes from.
+        if operation.op_def.is_stateful:
+            raise NotTraceableError(f"its operation {operation.type} does more than compute")
     return steps[0]
 
 
@@ -106,11 +139,11 @@ def _placeholder(spec):
     return tf.compat.v1.placeholder(spec.dtype, spec.shape)
 
 
-def _trace_forward(cell, inputs, states, mask, training, zero_output_for_mask):
+def _trace_forward(cell, weights, inputs, states, mask, training, zero_output_for_mask):
     x = _placeholder(inputs)
     m = None if mask is None else _placeholder(mask)
     previous = tree.map_structure(_placeholder, states)
-    weights = [_placeholder(tf.TensorSpec(v.shape, v.dtype)) for v in cell.variables]
+    weights = list(map(_placeholder, weights))
     variables = list(zip(cell.variables, weights, strict=True))
     takes_training = "training" in inspect.signature(cell.call).parameters
     keywords = {"training": training} if takes_training else {}
@@ -150,7 +183,13 @@ def _differentiate(step):
     of = [*step.previous, *step.projected, *step.summed]
     of += [operation.outputs[0] for operation in step.products]
     of = unique(t for t in of if t.dtype.is_floating)
-    gradients = tf.gradients(step.results, of, grad_ys=step.cotangents)
+    # What lies ahead of the loop is differentiated there, for all steps at once.
+    gradients = tf.gradients(
+        step.results,
+        of,
+        grad_ys=step.cotangents,
+        stop_gradients=[*step.projected, *step.constants],
+    )
     step.gradients = {
         tensor.ref(): tf.convert_to_tensor(gradient)
         for tensor, gradient in zip(of, gradients, strict=True)

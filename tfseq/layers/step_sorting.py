@@ -11,6 +11,10 @@ _CHEAP = _MOVES | {"AddV2", "Cast", "Mul", "Neg", "Sub"}
 ADDITIONS = frozenset({"AddV2", "BiasAdd"})
 
 
+# Their results have as many rows as values ask for.
+_OF_ANY_SIZE = frozenset({"DynamicPartition", "ListDiff", "Unique", "UniqueV2", "Where"})
+
+
 class NotTraceableError(Exception):
     """Why a cell has to run in the ordinary loop."""
 
@@ -45,12 +49,25 @@ def sort_forward(step):
 
     for operation in operations:
         getattr(step, kind_of[operation]).append(operation)
+    _check_sizes(step)
     read = [t for operation in step.recurrent for t in operation.inputs] + step.results
     step.projected = unique(t for t in read if kinds[t.ref()] == "ahead")
     constants = unique(t for t in read if kinds[t.ref()] in ("weights", "once"))
     step.constants = constants
     _sort_products(step, [t for t in constants if t.ref() in learned and t.dtype.is_floating])
     return kinds
+
+
+def _check_sizes(step):
+    """Refuses tensors of a size that depends on values: a loop cannot store them."""
+    batch_size = step.inputs[0].shape[0]
+    for operation in step.recurrent:
+        for tensor in operation.outputs:
+            known = tensor.shape.rank is not None and None not in tensor.shape[1:]
+            if batch_size is not None or operation.type in _OF_ANY_SIZE:
+                known = known and tensor.shape.is_fully_defined()
+            if not known:
+                raise NotTraceableError(f"what its operation {operation.type} makes has no size")
 
 
 def _keep_moves_in_the_loop(operations, kind_of, kinds, results):
@@ -101,6 +118,7 @@ def _sort_products(step, learned):
 
 
 def sort_backward(step, kinds):
+    """Fills in the parts of the gradient; `kinds` is what `sort_forward` has returned."""
     forward = {*step.once, *step.ahead, *step.recurrent}
     stop = [*step.cotangents, *step.inputs, *step.previous, *step.weights]
     kinds |= {t.ref(): "backward" for t in step.cotangents}

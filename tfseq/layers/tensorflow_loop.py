@@ -4,10 +4,12 @@ import tensorflow as tf
 from keras import tree
 
 from tfseq.layers import cudnn
+from tfseq.layers.autocast import without_autocast
+from tfseq.layers.compiled import can_compile
 from tfseq.layers.fast_loop import run_loop
 from tfseq.layers.lookup import lookup_of
 from tfseq.layers.portable import in_portable_loops
-from tfseq.layers.step_graph import trace_step
+from tfseq.layers.step_graph import trace_forward, trace_step
 from tfseq.layers.step_sorting import NotTraceableError
 
 # A batch is run in two parts at once, if each has as many rows as this. On two cores that takes a
@@ -20,9 +22,10 @@ def run_on_tensorflow(layer, sequences, initial_state, mask, training):
 
     Also sets `layer.last_loop`:
 
-    - "cudnn" on a GPU, for a cell that cuDNN has;
+    - "cudnn" on a GPU, for a cell that cuDNN has, without a mask; with one, "cudnn, or compiled
+      if not right-padded";
     - "compiled" by XLA: in training, where the batch size and the number of steps are known when
-      the graph is traced; on a GPU also in inference;
+      the graph is traced, and XLA has the operations of the step; on a GPU also in inference;
     - "graph": the same loop, of single operations;
     - "keras: …", the loop of Keras, with the reason.
 
@@ -34,22 +37,29 @@ def run_on_tensorflow(layer, sequences, initial_state, mask, training):
         layer.last_loop = "keras: called eagerly, outside of tf.function"
         return None
     x, states, mask = _as_arguments(sequences, initial_state, mask)
-    on_gpu = bool(tf.config.list_physical_devices("GPU")) and not in_portable_loops()
+    on_gpu = bool(tf.config.get_visible_devices("GPU")) and not in_portable_loops()
+    most_parts = 1 if on_gpu else 2
     try:
-        num_parts, step = _trace(layer, x, states, mask, training, 1 if on_gpu else 2)
+        weights, num_parts, step = without_autocast(
+            lambda: _trace(layer, x, states, mask, training, most_parts)
+        )
     except NotTraceableError as reason:
         layer.last_loop = f"keras: {reason}"
         return None
-    static = None not in x.shape[:2]
-    by_xla = static and (training is True or on_gpu) and not in_portable_loops()
+    by_xla = (
+        None not in x.shape[:2]
+        and (training is True or on_gpu)
+        and not in_portable_loops()
+        and can_compile([*step.recurrent, *step.remade, *step.backward])
+    )
     layer.last_loop = "compiled" if by_xla else "graph"
 
     def run(x, mask, states):
         lookup = lookup_of(sequences)
-        return _run(layer, step, num_parts, x, mask, states, lookup, training, by_xla)
+        return _run(layer, weights, step, num_parts, x, mask, states, lookup, training, by_xla)
 
     if on_gpu and cudnn.can_run(layer.cell, x.dtype):
-        layer.last_loop = "cudnn"
+        layer.last_loop = "cudnn" if mask is None else "cudnn, or compiled if not right-padded"
         return cudnn.run(layer, x, mask, states, otherwise=run)
     return run(x, mask, states)
 
@@ -70,14 +80,19 @@ def _as_arguments(sequences, initial_state, mask):
 
 
 def _trace(layer, x, states, mask, training, num_parts):
-    """The number of parts that the batch is run in, at most `num_parts`, and the step of one."""
+    """Values of the weights, the number of parts of the batch, at most `num_parts`, a part's step.
+
+    A batch is divided where no row of a step depends on another, nor on how many there are.
+    """
+    weights = [tf.convert_to_tensor(v) for v in layer.cell.variables]
     batch_size = x.shape[0]
     if batch_size is None or batch_size % num_parts or batch_size < num_parts * _ROWS_OF_A_PART:
         num_parts = 1
 
-    def trace(num_rows):
-        return trace_step(
+    def trace(trace_part, num_rows):
+        return trace_part(
             layer.cell,
+            [tf.TensorSpec(w.shape, w.dtype) for w in weights],
             tf.TensorSpec([num_rows, *x.shape[2:]], x.dtype),
             tree.map_structure(lambda s: tf.TensorSpec([num_rows, *s.shape[1:]], s.dtype), states),
             None if mask is None else tf.TensorSpec([num_rows, 1], tf.bool),
@@ -85,13 +100,14 @@ def _trace(layer, x, states, mask, training, num_parts):
             layer.zero_output_for_mask,
         )
 
-    step = trace(batch_size if num_parts == 1 else batch_size // num_parts)
-    if num_parts == 1 or step.acts_on_rows:
-        return num_parts, step
-    return 1, trace(batch_size)
+    if num_parts > 1:
+        step = trace(trace_step, batch_size // num_parts)
+        if step.acts_on_rows and step.forward == trace(trace_forward, batch_size).forward:
+            return weights, num_parts, step
+    return weights, 1, trace(trace_step, batch_size)
 
 
-def _run(layer, step, num_parts, x, mask, states, lookup, training, by_xla):
+def _run(layer, weights, step, num_parts, x, mask, states, lookup, training, by_xla):
     x, mask = _time_first(x, num_parts), None if mask is None else _time_first(mask, num_parts)
     if lookup is not None:
         lookup = (_time_first(lookup[0], num_parts), lookup[1])
@@ -106,7 +122,7 @@ def _run(layer, step, num_parts, x, mask, states, lookup, training, by_xla):
         x,
         mask,
         [_in_parts(p, num_parts) for p in previous],
-        [tf.convert_to_tensor(v) for v in layer.cell.variables],
+        weights,
         lookup=lookup,
         all_outputs=layer.return_sequences,
         keep=training is not False,
