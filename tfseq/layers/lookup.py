@@ -28,11 +28,12 @@ def mark_lookup(sequences, ids, table=None):
     >>> tuple(sequences.shape)
     (1, 2, 3)
     """
-    rows = None if table is None else table.shape[-1]
-    if len(ids.shape) != 2 or len(sequences.shape) != 3 or rows not in (None, sequences.shape[-1]):
+    features = sequences.shape[-1]
+    fits = len(sequences.shape) == len(ids.shape) + 1
+    if not fits or (table is not None and table.shape[-1] != features):
         raise ValueError(
-            f"`ids` must have the shape [batch, time], `table` [rows, {sequences.shape[-1]}], as "
-            f"`sequences` have {tuple(sequences.shape)}. Received: ids {tuple(ids.shape)}, "
+            f"`sequences` must have one axis more than `ids`, and `table` the shape [rows, "
+            f"{features}]. Received: sequences {tuple(sequences.shape)}, ids {tuple(ids.shape)}, "
             f"table {None if table is None else tuple(table.shape)}."
         )
     if keras.backend.backend() == "tensorflow":
