@@ -24,7 +24,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -34,168 +33,20 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 import tensorflow as tf
-from keras import ops
-
-import tfseq
-from tfseq import cells
+from rnn_layers_tasks import (
+    CELLS,
+    Size,
+    language_model_tasks,
+    layer_tasks,
+    layers_of_keras,
+    ours,
+    own_cell,
+    products_alone,
+)
 
 SIZES = ("8x35x128", "32x35x256", "64x64x512", "32x256x256", "1x1x512")
-CELLS = {
-    "rnn": (cells.SimpleRNNCell, keras.layers.SimpleRNNCell, keras.layers.SimpleRNN),
-    "gru": (cells.GRUCell, keras.layers.GRUCell, keras.layers.GRU),
-    "lstm": (cells.LSTMCell, keras.layers.LSTMCell, keras.layers.LSTM),
-}
-PARTS = ("layers", "language_model", "bfloat16", "own_cell", "floor", "memory")
 MEMORY_STEPS = (64, 128, 256, 512, 1024, 2048)
 SECONDS_A_TURN = 0.12
-
-
-class LeakyCell(cells.GRUCell):
-    """A user's cell: a GRU that never takes more than four fifths of the new state."""
-
-    def call(self, inputs, states, training=None):
-        new, _ = super().call(inputs, states, training=training)
-        h = 0.2 * ops.cast(states[0], new.dtype) + 0.8 * new
-        return h, [h]
-
-
-@dataclass
-class Size:
-    """Batch × steps × units."""
-
-    batch: int
-    steps: int
-    units: int
-
-    @classmethod
-    def parse(cls, text: str):
-        return cls(*map(int, text.split("x")))
-
-    def __str__(self):
-        return f"{self.batch}×{self.steps}×{self.units}"
-
-
-def layer_tasks(layer, size: Size, xla: bool = False) -> dict[str, Callable]:
-    """Training and a forward pass of `layer`."""
-    shape = [size.batch, size.steps, size.units]
-    x = tf.random.normal(shape, dtype=layer.compute_dtype)
-    cotangent = tf.random.normal(shape, dtype=layer.compute_dtype)
-    layer.build(shape)
-
-    def loss(x):
-        return tf.reduce_sum(tf.cast(layer(x, training=True) * cotangent, tf.float32))
-
-    train = training_step(layer.trainable_variables, loss, x, xla)
-    forward = tf.function(lambda: layer(x, training=False), jit_compile=xla, autograph=False)
-    return {"training": train, "forward": forward}
-
-
-def training_step(variables, loss, x, xla: bool) -> Callable:
-    """Forward, backward, clip, update. `x` gets a gradient where it is of floats."""
-
-    @tf.function(jit_compile=xla, autograph=False)
-    def train():
-        weights = [v.value for v in variables]
-        with tf.GradientTape() as tape:
-            if x.dtype.is_floating:
-                tape.watch(x)
-            value = loss(x)
-        sources = [x, *weights] if x.dtype.is_floating else weights
-        gradients = tape.gradient(value, sources)
-        clipped, _ = tf.clip_by_global_norm(gradients[-len(weights) :], 1.0)
-        for variable, gradient in zip(variables, clipped, strict=True):
-            variable.assign(variable - 1e-3 * tf.convert_to_tensor(gradient))
-        return value, gradients[0]
-
-    return train
-
-
-def layers_of_keras(cell: str, size: Size) -> dict[str, dict]:
-    """What Keras itself has, as it is and compiled as a whole."""
-    _, cell_type, layer_type = CELLS[cell]
-    makers = {
-        f"keras {layer_type.__name__}": lambda: layer_type(size.units, return_sequences=True),
-        "keras RNN(cell)": lambda: keras.layers.RNN(cell_type(size.units), return_sequences=True),
-    }
-    ways = {}
-    for name, make in makers.items():
-        ways[name] = layer_tasks(make(), size)
-        ways[f"{name}, XLA"] = layer_tasks(make(), size, xla=True)
-    return ways
-
-
-def ours(cell_type, size: Size, dtype: str = "float32"):
-    return tfseq.RNN(cell_type(size.units, dtype=dtype), return_sequences=True, dtype=dtype)
-
-
-def products_alone(cell: str, size: Size, xla: bool) -> Callable:
-    """The matrix products of a training step: those of the two loops, and the four over all."""
-    gates = {"rnn": 1, "gru": 3, "lstm": 4}[cell]
-    batch, steps, units = size.batch, size.steps, size.units
-    rows = tf.random.normal([steps * batch, units])
-    kernel = tf.random.normal([units, gates * units]) / units
-    wide = tf.random.normal([gates * units, units]) / units
-    blocks = tf.random.normal([steps * batch, gates * units])
-
-    def loop(h, first, back):
-        # What is multiplied next is cut from, or filled with, what came out.
-        def forward(t, h):
-            return t + 1, (h @ first)[:, :units]
-
-        def backward(t, z):
-            return t + 1, tf.tile(z @ back, [1, gates])
-
-        _, h = tf.while_loop(lambda t, _: t < steps, forward, (0, h))
-        _, z = tf.while_loop(lambda t, _: t < steps, backward, (0, tf.tile(h, [1, gates])))
-        return z
-
-    @tf.function(jit_compile=xla, autograph=False)
-    def products(rows, kernel, wide, blocks):
-        z = loop(rows[:batch], kernel, wide)
-        projected, d_rows = rows @ kernel, blocks @ wide
-        d_kernels = [tf.matmul(a, blocks, transpose_a=True) for a in (rows, rows + 1.0)]
-        return z, projected, d_rows, d_kernels
-
-    return partial(products, rows, kernel, wide, blocks)
-
-
-def language_model_tasks(cell: str, size: Size, vocabulary: int, embedding: bool) -> dict:
-    """Training of ids → embedding or one-hot → layer → logits → loss: ours, and on keras.layers."""
-    ids = tf.random.uniform([size.batch, size.steps + 1], 0, vocabulary, tf.int32)
-    width = size.units if embedding else None
-    model = tfseq.LanguageModel(vocabulary, cell=cell, units=size.units, embedding_size=width)
-    tasks = {
-        f"tfseq{', XLA' if xla else ''}": {"training": _language_model_step(model, ids, xla)}
-        for xla in (False, True)
-    }
-    layer_type = CELLS[cell][2]
-    for xla in (False, True):
-        embed = (
-            keras.layers.Embedding(vocabulary, size.units)
-            if embedding
-            else keras.layers.Lambda(
-                partial(keras.ops.one_hot, num_classes=vocabulary),
-                output_shape=lambda shape: (*shape, vocabulary),
-            )
-        )
-        layers = [
-            embed,
-            layer_type(size.units, return_sequences=True),
-            keras.layers.Dense(vocabulary),
-        ]
-        peer = keras.Sequential([keras.Input((size.steps,), size.batch, dtype="int32"), *layers])
-        name = f"keras {layer_type.__name__}" + (", XLA" if xla else "")
-        tasks[name] = {"training": _language_model_step(peer, ids, xla)}
-    return tasks
-
-
-def _language_model_step(model, ids, xla):
-    def loss(ids):
-        logits = model(ids[:, :-1], training=True)
-        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=ids[:, 1:], logits=logits)
-        return tf.reduce_mean(losses)
-
-    return training_step(model.trainable_variables, loss, ids, xla)
 
 
 class Torch:
@@ -289,40 +140,56 @@ def compare(title, size, ways, torch, turns, **wanted) -> None:
         report(f"{title}, {task} (torch: {threads[task]} threads)", size, seconds, ratios)
 
 
-def measure(part: str, cell: str, size: Size, torch, turns: int) -> None:
-    """One part for one cell and size."""
-    cell_type = CELLS[cell][0]
-    if part == "layers":
-        ways = {
-            "tfseq": layer_tasks(ours(cell_type, size), size),
-            "tfseq, XLA": layer_tasks(ours(cell_type, size), size, xla=True),
-            **layers_of_keras(cell, size),
-        }
-        compare(cell, size, ways, torch, turns, cell=cell)
-        return
-    if part == "bfloat16":
-        names = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
-        ways = {n: layer_tasks(ours(cell_type, size, d), size) for n, d in names.items()}
-        pairs = {"float32 / bfloat16": ("float32", "bfloat16")}
-    elif part == "own_cell":
-        plain = keras.layers.RNN(LeakyCell(size.units), return_sequences=True)
-        ways = {
-            "tfseq.RNN": layer_tasks(ours(LeakyCell, size), size),
-            "keras.layers.RNN": layer_tasks(plain, size),
-        }
-        plain = keras.layers.RNN(LeakyCell(size.units), return_sequences=True)
-        ways["keras.layers.RNN, XLA"] = layer_tasks(plain, size, xla=True)
-        pairs = {f"{name} / tfseq.RNN": (name, "tfseq.RNN") for name in list(ways)[1:]}
-    else:
-        ways = {"tfseq": {"training": layer_tasks(ours(cell_type, size), size)["training"]}}
-        for name, xla in {"products": False, "products, XLA": True}.items():
-            ways[name] = {"training": products_alone(cell, size, xla)}
-        pairs = {f"{name} / tfseq": (name, "tfseq") for name in list(ways)[1:]}
-    for task in next(iter(ways.values())):
+def measure_layers(cell: str, size: Size, torch, turns: int) -> None:
+    """One layer of ours beside those of the peers."""
+    ways = {
+        "tfseq": layer_tasks(ours(cell, size), size),
+        "tfseq, XLA": layer_tasks(ours(cell, size), size, xla=True),
+        **layers_of_keras(cell, size),
+    }
+    compare(cell, size, ways, torch, turns, cell=cell)
+
+
+def measure_bfloat16(cell: str, size: Size, torch, turns: int) -> None:
+    """Ours in two precisions."""
+    ways = {
+        "float32": layer_tasks(ours(cell, size), size),
+        "bfloat16": layer_tasks(ours(cell, size, "mixed_bfloat16"), size),
+    }
+    compare_pairs(f"bfloat16, {cell}", size, ways, "bfloat16", turns)
+
+
+def measure_own_cell(cell: str, size: Size, torch, turns: int) -> None:
+    """A user's subclass of the cell in our layer and in that of Keras."""
+    cell_type = own_cell(CELLS[cell][0])
+    ways = {"tfseq.RNN": layer_tasks(ours(cell_type, size), size)}
+    for xla in (False, True):
+        plain = keras.layers.RNN(cell_type(size.units), return_sequences=True)
+        name = f"keras.layers.RNN{', XLA' if xla else ''}"
+        ways[name] = layer_tasks(plain, size, xla)
+    compare_pairs(f"a user's own {cell}", size, ways, "tfseq.RNN", turns)
+
+
+def measure_floor(cell: str, size: Size, torch, turns: int) -> None:
+    """The matrix products of a training step alone, beside the whole step."""
+    ways = {"tfseq": {"training": layer_tasks(ours(cell, size), size)["training"]}}
+    for xla in (False, True):
+        name = f"products{', XLA' if xla else ''}"
+        ways[name] = {"training": products_alone(cell, size, xla)}
+    compare_pairs(f"floor, {cell}", size, ways, "tfseq", turns)
+
+
+def compare_pairs(title, size, ways, own: str, turns) -> None:
+    """Measures `ways`, and how many times what `own` takes each of the others does."""
+    for task in ways[own]:
         clocks = {name: partial(clock, tasks[task]) for name, tasks in ways.items()}
         seconds = take_turns(clocks, turns)
-        ratios = {name: (seconds[a], seconds[b]) for name, (a, b) in pairs.items()}
-        report(f"{part}, {cell}, {task}", size, seconds, ratios)
+        ratios = {
+            f"{name} / {own}": (values, seconds[own])
+            for name, values in seconds.items()
+            if name != own
+        }
+        report(f"{title}, {task}", size, seconds, ratios)
 
 
 def measure_language_models(names, torch, turns: int) -> None:
@@ -347,7 +214,7 @@ def peak_memory(name: str, steps: int) -> float:
         train = rnn_layers_torch.layer_tasks("lstm", 32, steps, 256)["training"]
     else:
         layer = (
-            ours(cells.LSTMCell, size)
+            ours("lstm", size)
             if name == "tfseq"
             else keras.layers.LSTM(size.units, return_sequences=True)
         )
@@ -370,6 +237,15 @@ def measure_memory(with_torch: bool) -> None:
             for name in names
         ]
         print(f"{steps:7} " + "".join(f"{float(v.stdout):10.0f}" for v in values), flush=True)
+
+
+MEASURES = {
+    "layers": measure_layers,
+    "bfloat16": measure_bfloat16,
+    "own_cell": measure_own_cell,
+    "floor": measure_floor,
+}
+PARTS = (*MEASURES, "language_model", "memory")
 
 
 def main() -> None:
@@ -398,7 +274,7 @@ def main() -> None:
         else:
             for size in map(Size.parse, options.sizes):
                 for cell in options.cells:
-                    measure(part, cell, size, torch, options.turns)
+                    MEASURES[part](cell, size, torch, options.turns)
     if torch:
         torch.close()
 
