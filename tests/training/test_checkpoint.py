@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from tfseq.atomic_file import write_atomically
 from tfseq.training import checkpoint as module
 from tfseq.training.checkpoint import (
     Checkpoint,
     list_checkpoints,
     load_latest_checkpoint,
     save_checkpoint,
-    write_atomically,
 )
 
 

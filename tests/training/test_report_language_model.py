@@ -9,8 +9,8 @@ import pytest
 import tensorflow as tf
 
 from tfseq.models import LanguageModel
+from tfseq.report.format import shown
 from tfseq.training import Run, TrainingOptions
-from tfseq.training.report_format import shown
 from tfseq.training.report_surprise import token_surprise
 
 SMALL = {

@@ -11,7 +11,7 @@ __getattr__, __dir__, __all__ = attach(
         "ForecastRun": "tfseq.training.forecast_run",
         "GradientNorms": "tfseq.training.gradient_norms",
         "Perplexity": "tfseq.training.perplexity",
-        "Report": "tfseq.training.report",
+        "Report": "tfseq.report",
         "Run": "tfseq.training.run",
         "SupervisedOptions": "tfseq.training.supervised_options",
         "SupervisedRun": "tfseq.training.supervised_run",

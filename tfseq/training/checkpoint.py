@@ -18,6 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from tfseq.atomic_file import write_atomically
+
 _NAME = re.compile(r"step-(\d{9})\.npz")
 _METADATA = "metadata.json"
 
@@ -29,20 +31,6 @@ class Checkpoint:
     step: int
     arrays: Mapping[str, np.ndarray]
     metadata: Mapping[str, Any]
-
-
-def write_atomically(path: str | os.PathLike, content: bytes) -> None:
-    """Write a file aside, flush it to the disk, and rename it into place."""
-    path = Path(path)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with open(aside, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 def save_checkpoint(directory: str | os.PathLike, checkpoint: Checkpoint, keep: int = 2) -> Path:

@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from tfseq.report.format import shown_alike
 from tfseq.training.forecast_metrics import mase, rmse
-from tfseq.training.report_format import shown_alike
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tfseq.configuration import to_json
+from tfseq.report import Report
 from tfseq.result_directory import new_directory
 from tfseq.training.curve import save_figure
 from tfseq.training.gradient_flow import CELLS, GONE, reach
@@ -16,7 +17,6 @@ from tfseq.training.gradient_flow_pictures import (
     draw_clipping,
     draw_radii,
 )
-from tfseq.training.report import Report
 
 _NAMES = {"rnn": "simple RNN", "gru": "GRU", "lstm": "LSTM"}
 

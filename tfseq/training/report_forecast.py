@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from tfseq.report import Report
 from tfseq.training.forecast_evaluation import ForecastEvaluation
-from tfseq.training.report import Report
 from tfseq.training.report_gradient_norms import add_gradient_norms
 
 _DRAWN_COLUMNS = 6

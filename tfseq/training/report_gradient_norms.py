@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tfseq.training.report import Report
+from tfseq.report import Report
 
 
 def add_gradient_norms(

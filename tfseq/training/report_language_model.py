@@ -8,10 +8,10 @@ import numpy as np
 
 from tfseq.configuration import to_json
 from tfseq.data import EncodedCorpus, sequential_windows
+from tfseq.report import Report
+from tfseq.report.format import shown
 from tfseq.training.gradient_norms import gradient_norms_through_time
 from tfseq.training.messages import describe_model
-from tfseq.training.report import Report
-from tfseq.training.report_format import shown
 from tfseq.training.report_gradient_norms import add_gradient_norms
 from tfseq.training.report_surprise import token_surprise
 from tfseq.training.trained_run import TrainedRun

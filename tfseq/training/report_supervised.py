@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from tfseq.configuration import to_json
+from tfseq.report import Report
 from tfseq.training.classification import f1_scores
 from tfseq.training.confusion_picture import CONFUSION_PICTURE
-from tfseq.training.report import Report
 from tfseq.training.report_gradient_norms import add_gradient_norms
 from tfseq.training.supervised_run import SupervisedRun
 

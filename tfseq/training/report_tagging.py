@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tfseq.training.report import Report
+from tfseq.report import Report
 
 _MOST_SENTENCES = 12
 _MOST_TOKENS = 250

@@ -16,11 +16,11 @@ from typing import Any
 
 import keras
 
+from tfseq.atomic_file import write_atomically
 from tfseq.configuration import to_json
 from tfseq.errors import InputError
 from tfseq.result_directory import check_writable
 from tfseq.text import Vocabulary
-from tfseq.training.checkpoint import write_atomically
 
 HISTORY_COLUMNS = (
     "epoch",

@@ -14,12 +14,12 @@ from tfseq.data.labelled_sentences import read_conll
 from tfseq.data.labelled_texts import split_examples
 from tfseq.errors import InputError
 from tfseq.models import Tagger
+from tfseq.report import Report
 from tfseq.text import Vocabulary
 from tfseq.training.classification import accuracy, confusion_matrix, f1_scores, macro_f1
 from tfseq.training.confusion_picture import CONFUSION_PICTURE, save_confusion_matrix
 from tfseq.training.curve import Panel
 from tfseq.training.predictor import Predictor, mean_cross_entropy
-from tfseq.training.report import Report
 from tfseq.training.report_supervised import supervised_report
 from tfseq.training.report_tagging import add_tagged_sentences
 from tfseq.training.sequence_task import LabelledIds, fingerprint, sequence_task

@@ -13,12 +13,12 @@ from tfseq.data.letter_names import letter_names
 from tfseq.data.text_ids import text_ids
 from tfseq.errors import InputError
 from tfseq.models import BagOfWords, TextClassifier
+from tfseq.report import Report
 from tfseq.text import Tokenizer, Vocabulary, WordTokenizer, count_tokens, make_tokenizer
 from tfseq.training.classification import accuracy, confusion_matrix, f1_scores, macro_f1
 from tfseq.training.confusion_picture import CONFUSION_PICTURE, save_confusion_matrix
 from tfseq.training.curve import Panel
 from tfseq.training.predictor import Predictor, mean_cross_entropy
-from tfseq.training.report import Report
 from tfseq.training.report_supervised import supervised_report
 from tfseq.training.sequence_task import LabelledIds, fingerprint, fit_quietly, sequence_task
 from tfseq.training.supervised_options import SupervisedOptions

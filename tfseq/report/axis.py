@@ -4,7 +4,7 @@ import itertools
 import math
 from collections.abc import Sequence
 
-from tfseq.training.report_format import power_of_ten, shown
+from tfseq.report.format import power_of_ten, shown
 
 _DIVISIONS = (
     (1, 1.2, 1.4, 1.6, 1.8, 2, 2.5, 3, 3.5, 4, 4.5, 5, 6, 7, 8, 9),

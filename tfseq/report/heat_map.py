@@ -3,8 +3,8 @@
 import math
 from collections.abc import Sequence
 
-from tfseq.training.report_format import escaped, shown
-from tfseq.training.report_style import NUM_LEVELS
+from tfseq.report.format import escaped, shown
+from tfseq.report.style import NUM_LEVELS
 
 # What stands for a character that would not be seen.
 _SIGNS = {"\n": "↵", "\t": "⇥"}

@@ -3,9 +3,9 @@
 import math
 from collections.abc import Mapping, Sequence
 
-from tfseq.training.report_axis import Axis
-from tfseq.training.report_format import escaped, shown
-from tfseq.training.report_style import NUM_COLOURS
+from tfseq.report.axis import Axis
+from tfseq.report.format import escaped, shown
+from tfseq.report.style import NUM_COLOURS
 
 Points = Sequence[tuple[float, float]]
 Band = Sequence[tuple[float, float, float]]

@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tfseq.training.checkpoint import write_atomically
-from tfseq.training.report_chart import Band, Points, line_chart
-from tfseq.training.report_format import escaped, is_number, shown, shown_alike
-from tfseq.training.report_heat_map import heat_map, level_class
-from tfseq.training.report_style import report_style
+from tfseq.atomic_file import write_atomically
+from tfseq.report.chart import Band, Points, line_chart
+from tfseq.report.format import escaped, is_number, shown, shown_alike
+from tfseq.report.heat_map import heat_map, level_class
+from tfseq.report.style import report_style
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -25,7 +25,7 @@ class Report:
     escaped. It follows the reader's light or dark theme, fits a telephone, and prints.
 
     Parts appear in the order in which they are added. Each method that adds one returns the
-    report. Values are shown with four digits (`tfseq.training.report_format.shown`); a string is
+    report. Values are shown with four digits (`tfseq.report.format.shown`); a string is
     shown as it is.
 
     Args:
@@ -163,7 +163,7 @@ class Report:
         marks: Mapping[str, float] | None = None,
         caption: str = "",
     ) -> "Report":
-        """Add a chart of lines; see `tfseq.training.report_chart.line_chart`."""
+        """Add a chart of lines; see `tfseq.report.chart.line_chart`."""
         drawn = line_chart(lines, x_label, y_label, log_x, log_y, bands, marks)
         return self._add(_captioned(drawn, caption))
 
@@ -201,7 +201,7 @@ class Report:
         words: bool = False,
         caption: str = "",
     ) -> "Report":
-        """Add text whose background shows a value; see `tfseq.training.report_heat_map`."""
+        """Add text whose background shows a value; see `tfseq.report.heat_map`."""
         drawn = heat_map(tokens, values, unit, notes, limit, words)
         return self._add(_captioned(drawn, caption))
 
