@@ -179,6 +179,28 @@ def test_a_step_multiplies_by_each_recurrent_block_once_forward_and_once_backwar
     assert outside == 3 + in_loops
 
 
+@pytest.mark.parametrize(
+    ("name", "batch_size", "loops"),
+    [
+        ("gru", 32, 2),
+        ("lstm", 64, 2),
+        ("residual", 32, 2),
+        ("normalised", 32, 2),
+        ("gru", 16, 1),
+        ("gru", 33, 1),
+        ("centred", 32, 1),
+        ("batch size", 32, 1),
+    ],
+)
+def test_a_large_batch_of_rows_on_their_own_runs_in_two_loops(name, batch_size, loops):
+    x = tf.zeros([batch_size, STEPS, FEATURES])
+    layer = RNN(CELLS[name]())
+    layer.build(x.shape)
+    run = tf.function(lambda x: layer(x, training=False), autograph=False)
+    operations = run.get_concrete_function(x).graph.get_operations()
+    assert sum(operation.type.endswith("While") for operation in operations) == loops
+
+
 def test_portable_loops_hold_no_compiled_function(x):
     layer = RNN(CELLS["gru"]())
     layer.build(x.shape)

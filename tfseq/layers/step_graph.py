@@ -41,6 +41,8 @@ class StepGraph:
             `constants` were made of. What L does not depend on is missing.
         acts_on_rows: whether each row of the results depends on the same row of inputs and states
             alone.
+        definitions: types and attributes of the forward operations. They differ between two
+            batch sizes where the step computes with the batch size.
     """
 
     inputs: list
@@ -61,16 +63,7 @@ class StepGraph:
     summed: list = field(default_factory=list)
     gradients: dict = field(default_factory=dict)
     acts_on_rows: bool = False
-
-    @property
-    def forward(self) -> list:
-        """Types and attributes of the forward operations, which differ where constants do."""
-        definitions = [o.node_def for o in (*self.once, *self.ahead, *self.recurrent)]
-        definitions += [o.node_def for o in self.fixed]
-        for definition in definitions:
-            definition.ClearField("name")
-            definition.ClearField("input")
-        return definitions
+    definitions: list = field(default_factory=list)
 
     @property
     def repeats(self) -> bool:

@@ -49,6 +49,7 @@ def sort_forward(step):
 
     for operation in operations:
         getattr(step, kind_of[operation]).append(operation)
+        step.definitions.append(_definition(operation))
     _check_sizes(step)
     read = [t for operation in step.recurrent for t in operation.inputs] + step.results
     step.projected = unique(t for t in read if kinds[t.ref()] == "ahead")
@@ -56,6 +57,13 @@ def sort_forward(step):
     step.constants = constants
     _sort_products(step, [t for t in constants if t.ref() in learned and t.dtype.is_floating])
     return kinds
+
+
+def _definition(operation):
+    definition = operation.node_def
+    definition.ClearField("name")
+    definition.ClearField("input")
+    return definition
 
 
 def _check_sizes(step):

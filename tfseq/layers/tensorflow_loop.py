@@ -102,7 +102,8 @@ def _trace(layer, x, states, mask, training, num_parts):
 
     if num_parts > 1:
         step = trace(trace_step, batch_size // num_parts)
-        if step.acts_on_rows and step.forward == trace(trace_forward, batch_size).forward:
+        whole = trace(trace_forward, batch_size)
+        if step.acts_on_rows and step.definitions == whole.definitions:
             return weights, num_parts, step
     return weights, 1, trace(trace_step, batch_size)
 
