@@ -29,6 +29,9 @@ def run_on_tensorflow(layer, sequences, initial_state, mask, training):
     - "graph": the same loop, of single operations;
     - "keras: …", the loop of Keras, with the reason.
 
+    A large batch in bfloat16, which is run in parts, is not compiled: XLA multiplies no faster in
+    bfloat16, where TensorFlow's own product does. Half as fast again at 64 rows and 512 units.
+
     XLA joins the many small operations on gates. It is faster in inference, too, but there it is
     the caller's to choose, as `Model.predict` does for the whole model: what is traced may be on
     its way into an export, which must run where there is no XLA.
@@ -50,6 +53,7 @@ def run_on_tensorflow(layer, sequences, initial_state, mask, training):
         None not in x.shape[:2]
         and (training is True or on_gpu)
         and not in_portable_loops()
+        and not (x.dtype == tf.bfloat16 and num_parts > 1)
         and can_compile([*step.recurrent, *step.remade, *step.backward])
     )
     layer.last_loop = "compiled" if by_xla else "graph"
