@@ -211,6 +211,10 @@ def test_the_script(tmp_path, monkeypatch, capsys):
     assert (written["options"]["max_order"], written["num_tokens"]) == (2, 604)
     SCRIPT["main"](options("--corpus=text.txt"))
     assert "results  runs/text_statistics-2\n" in capsys.readouterr().out
+    # Two words have no three in a row.
+    Path("text.txt").write_text("two words")
+    SCRIPT["main"](options("--corpus=text.txt", "--max-order=3"))
+    assert "results  runs/text_statistics-3\n" in capsys.readouterr().out
 
 
 def test_bad_input_leaves_nothing(tmp_path, monkeypatch):

@@ -233,6 +233,7 @@ def test_what_comes_after_the_training_part_changes_nothing(tmp_path):
 
 
 BAD = {
+    "exact season": (["--data=exact.csv", "--season=6"], "'a' repeats itself exactly in the train"),
     "no file": (["--data=nowhere.csv"], "`--data` .*nowhere.csv cannot be read"),
     "unknown column": (["--columns=up,upp"], "has no column 'upp'; it has day, up, down. Did you"),
     "same column twice": (["--columns=up,up"], "`--columns` must be different names"),
@@ -251,6 +252,7 @@ BAD = {
 def test_bad_input_is_one_clear_error_and_leaves_nothing(case, place):
     arguments, words = BAD[case]
     (place / "constant.csv").write_text("a\n" + "7000000.5\n" * 400)
+    (place / "exact.csv").write_text("a\n" + "1\n2\n4\n" * 160)
     before = sorted(place.rglob("*"))
     with pytest.raises(tfseq.InputError, match=words) as error:
         make_run("--data=sales.csv", "--run-dir=bad", *arguments)

@@ -10,6 +10,7 @@ from tfseq.configuration import check_options
 from tfseq.errors import InputError
 from tfseq.training.gradient_flow import GradientFlow
 from tfseq.training.gradient_flow_options import GradientFlowOptions
+from tfseq.training.gradient_flow_pictures import draw_radii
 from tfseq.training.gradient_flow_results import write_gradient_flow
 
 SMALL = {
@@ -66,6 +67,15 @@ def test_the_directory_is_whole(results, place):
     for name in ("cells", "clipping", "radii"):
         assert (path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
     assert "explodes" in (path / "report.html").read_text()
+
+
+def test_a_power_beyond_the_largest_float_is_left_out():
+    states = [1.0, 1e200, 1e300] + [1e-9] * 200
+    figure = draw_radii({"radii": {"100": {"states": [states]}}, "norm": "spectral"})
+    for line in figure.axes[0].get_lines():
+        drawn = np.ma.masked_invalid(line.get_ydata()).compressed()
+        assert 0 < drawn.min() <= drawn.max() < 1e300
+    assert figure.axes[0].get_ylim()[1] < 1e300
 
 
 def test_figures(results):

@@ -29,6 +29,8 @@ def draw_rank_frequency(
             law = ngrams.zipf
             name += f": exponent {-law.exponent:.3f}, ranks {law.first:,} to {law.last:,}"
             _draw_law(axes, law, colour)
+        if not ngrams.frequencies:
+            continue  # The text is shorter than that many tokens.
         ranks, counts = _steps(ngrams.frequencies)
         axes.plot(ranks, counts, color=colour, linewidth=1.6, label=name)
     axes.set_xlabel("rank")

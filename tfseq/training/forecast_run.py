@@ -296,3 +296,12 @@ def _check_training(training: np.ndarray, columns: tuple[str, ...], season: int 
             f"`--season` must be less than the {len(training):,} steps of the training part. "
             f"Received: {season}."
         )
+    if season is not None:
+        changes = np.abs(training[season:] - training[:-season]).max(axis=0)
+        for name, change in zip(columns, changes, strict=True):
+            if change == 0:
+                raise InputError(
+                    f"`--season` {season}: the column {name!r} repeats itself exactly in the "
+                    "training part, which leaves MASE without a scale. Leave `--season` out, or "
+                    "the column with `--columns`."
+                )

@@ -8,6 +8,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 _BLUE, _RED, _GREY = "#1f6fb2", "#c8442b", "#8a8f98"
+_HIGHEST = 1e250  # An axis needs room above what is drawn.
 _TITLES = {"rnn": "simple RNN, s = h", "gru": "GRU, s = h", "lstm": "LSTM, s = [h, c]"}
 
 
@@ -57,7 +58,9 @@ def draw_radii(figures: dict[str, Any]) -> Figure:
             annotation_clip=False,
         )
         steps = np.arange(len(norms))
-        axes.plot(float(radius) ** steps, color=colour, linewidth=0.9, linestyle=(0, (1, 2)))
+        with np.errstate(over="ignore"):
+            linear = float(radius) ** steps
+        axes.plot(_positive(linear), color=colour, linewidth=0.9, linestyle=(0, (1, 2)))
     _finish(axes, logarithmic=True)
     axes.set_xlabel("steps back, $T - t$")
     axes.set_ylabel(r"$\|\partial h_T / \partial h_t\|$, " + _short(figures["norm"]))
@@ -127,9 +130,9 @@ def _finish(axes: Any, logarithmic: bool) -> None:
 
 
 def _positive(values: list[float]) -> np.ndarray:
-    """Zero has no place on a logarithmic axis."""
+    """Zero has no place on a logarithmic axis, nor has what ends it."""
     array = np.asarray(values, "float64")
-    return np.where(array > 0, array, np.nan)
+    return np.where((array > 0) & (array < _HIGHEST), array, np.nan)
 
 
 def _short(norm: str) -> str:
