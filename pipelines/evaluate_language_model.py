@@ -22,7 +22,7 @@ class EvaluationOptions:
     """Which part of the run's own text."""
     batch_size: PositiveInt = 32
     """Stretches of a long text that are read side by side, each from the zero state; 1 reads it
-    in one pass. CORPUS is read in one pass up to 16,384 tokens, as an export's score reads it."""
+    in one pass. CORPUS is read as an export's score reads it up to 16,384 bytes."""
 
 
 def main(options: EvaluationOptions) -> None:
@@ -30,9 +30,17 @@ def main(options: EvaluationOptions) -> None:
     from tfseq.training import Evaluator, load_run
 
     trained = load_run(options.run_dir)
-    part, ids, context = choose_part(trained, options)
-    as_score = options.corpus is not None and len(ids) <= ServingSettings.max_score_bytes
-    result = Evaluator(trained.model, 1 if as_score else options.batch_size)(ids, context)
+    batch_size, context = options.batch_size, None
+    if options.corpus is not None:
+        part = options.corpus
+        ids = trained.short_text(part, ServingSettings.max_score_bytes)
+        if ids is None or len(ids) < 2:
+            ids = trained.encode(part).ids
+        else:
+            batch_size = 1
+    else:
+        part, ids, context = choose_part(trained, options)
+    result = Evaluator(trained.model, batch_size)(ids, context)
     unit = "character" if trained.options.tokenizer == "char" else "word"
     print(f"text        {part}: {result.num_tokens:,} {unit}s predicted")
     print(f"perplexity  {result.perplexity:.4f} per {unit}")
@@ -40,10 +48,8 @@ def main(options: EvaluationOptions) -> None:
 
 
 def choose_part(trained, options: EvaluationOptions):
-    """The name of the text, its ids, and the id before them, if there is one."""
-    corpus = trained.encode(options.corpus)
-    if options.corpus is not None:
-        return options.corpus, corpus.ids, None
+    """The name of a part of the run's text, its ids, and the id before them, if there is one."""
+    corpus = trained.encode()
     name = f"{trained.options.corpus}, {options.part} part"
     if options.part == "train":
         return name, corpus.train, None

@@ -3,11 +3,16 @@
 import itertools
 import math
 
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tfseq.errors import InputError
+from tfseq.generation.text_graph import TextGraph
 from tfseq.models import LanguageModel
+from tfseq.text import CharTokenizer, Vocabulary
+from tfseq.training import TrainedRun, TrainingOptions
 from tfseq.training import evaluation as module
 from tfseq.training.evaluation import Evaluation, Evaluator
 
@@ -98,3 +103,24 @@ def test_too_short():
 
 def test_a_loss_beyond_any_perplexity():
     assert Evaluation(1e5, 3).perplexity == math.inf
+
+
+def test_a_short_text_is_evaluated_as_score_reads_it(tmp_path):
+    """Letters put a space where another character stood, but none at a text's ends."""
+    keras.utils.set_random_seed(1)
+    tokenizer = CharTokenizer(normalization="letters")
+    vocabulary = Vocabulary([" ", *"etaoinshrdl"])
+    model = LanguageModel(len(vocabulary), units=6)
+    run = TrainedRun(None, TrainingOptions(), tokenizer, vocabulary, model)
+    graph = TextGraph(model, tokenizer, vocabulary.tables())
+    path = tmp_path / "text.txt"
+    for text in ("The end. It is here.", " the end ", "a"):
+        path.write_text(text)
+        ids = run.short_text(str(path), 100)
+        score = graph.score(tf.constant([text]))
+        assert len(ids) - 1 == int(score.num_tokens[0])
+        if len(ids) > 1:
+            result = Evaluator(model, 1)(ids)
+            assert result.perplexity == pytest.approx(float(score.perplexity[0]), rel=1e-5)
+    path.write_text("é" * 60)
+    assert run.short_text(str(path), 100) is None

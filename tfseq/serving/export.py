@@ -62,6 +62,7 @@ def export_language_model(
         The path of the version directory.
 
     Raises:
+        TypeError: if `model` is no language model.
         InputError: if the directory cannot be written or the version is there already.
         ValueError: if model and vocabulary differ in size, `version` or `keep_versions` is not
             positive, `metadata` is not JSON, or the graph could not run on a server.
@@ -76,6 +77,11 @@ def export_language_model(
         ...     print(path.name, sorted(child.name for child in path.iterdir()))
         1 ['assets', 'assets.extra', 'fingerprint.pb', 'saved_model.pb', 'variables']
     """
+    if not isinstance(model, LanguageModel):
+        raise TypeError(
+            "`model` must be a tfseq.LanguageModel; the other models have exports of their own. "
+            f"Received: {type(model).__name__}."
+        )
     check_vocabulary(model, vocabulary)
     settings = settings or ServingSettings()
 

@@ -108,6 +108,8 @@ def inspect_export(path: str | os.PathLike) -> Inspection:
 
 def _read(path: Path) -> SavedModel:
     file = path / "saved_model.pb"
+    if file.exists() and not file.is_file():
+        raise InputError(f"{file} is no regular file.")
     try:
         return SavedModel.FromString(file.read_bytes())
     except DecodeError as error:

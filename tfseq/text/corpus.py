@@ -32,13 +32,13 @@ class Corpus:
     def fingerprint(self) -> str:
         """Return the SHA-256 digest, in hexadecimal, of the text in UTF-8."""
         digest = hashlib.sha256()
-        for piece in self._text():
+        for piece in self.text():
             digest.update(piece.encode())
         return digest.hexdigest()
 
     def is_empty(self) -> bool:
         """Return whether there is not one character."""
-        return next(self._text(), None) is None
+        return next(self.text(), None) is None
 
     def chunks(self, tokenizer: Tokenizer, chunk_chars: int = 1 << 20) -> Iterator[str]:
         """Yield the text in pieces whose tokens, one after the other, are those of the whole.
@@ -58,7 +58,7 @@ class Corpus:
         """
         if chunk_chars < 1:
             raise ValueError(f"`chunk_chars` must be positive. Received: {chunk_chars}.")
-        return self._cut(_framed(self._text(), tokenizer.document_edge), tokenizer, chunk_chars)
+        return self._cut(_framed(self.text(), tokenizer.document_edge), tokenizer, chunk_chars)
 
     def _cut(self, pieces: Iterator[str], tokenizer: Tokenizer, chunk_chars: int) -> Iterator[str]:
         boundary, limit = tokenizer.chunk_boundary, chunk_chars + _MAX_SEARCH
@@ -81,7 +81,8 @@ class Corpus:
         if rest:
             yield rest
 
-    def _text(self) -> Iterator[str]:
+    def text(self) -> Iterator[str]:
+        """Yield the text in pieces, as it is, framed by nothing."""
         last = "\n"
         for document in self._documents():
             starts = True

@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tfseq.configuration import to_json
 from tfseq.data import EncodedCorpus, encode_corpus
 from tfseq.errors import InputError
@@ -64,6 +66,23 @@ class TrainedRun:
         if own:
             self.directory.check_corpus(encoded.fingerprint)
         return encoded
+
+    def short_text(self, corpus: str, max_bytes: int) -> np.ndarray | None:
+        """The ids of a corpus as an export's `score` reads them, or None if it is longer.
+
+        `encode` frames a text as the training text was (`Tokenizer.document_edge`); `score` reads
+        what it is given.
+
+        Raises:
+            InputError: the corpus cannot be read.
+        """
+        text = open_corpus(corpus, self.options.encoding_errors, self.options.text_field).text()
+        read = ""
+        for piece in text:
+            read += piece
+            if len(read.encode()) > max_bytes:
+                return None
+        return self.vocabulary.token_to_id(self.tokenizer.tokenize(read)).numpy()
 
 
 def load_run(path: str | os.PathLike) -> TrainedRun:
