@@ -187,7 +187,7 @@ def test_fit_takes_the_same_course(x):
 )
 def test_looked_up_rows_give_what_products_give(name, embedded, vocabulary_size):
     generator = np.random.default_rng(4)
-    ids = tf.constant(generator.integers(0, vocabulary_size, (BATCH_SIZE, 200)))
+    ids = tf.constant(generator.integers(0, vocabulary_size, (LARGE_BATCH, 20)))
     table = tf.constant(generator.normal(size=(vocabulary_size, FEATURES)), tf.float32)
     layer = RNN(CELLS[name](), return_sequences=True)
     layer.build((None, None, FEATURES if embedded else vocabulary_size))
