@@ -113,7 +113,8 @@ def opened(server, tmp_path_factory):
 
 def test_nothing_but_the_page_is_asked_for(opened):
     frames, complaints, asked = opened
-    assert sorted(asked) == ["/look.html", *["/report.html"] * len(WIDTHS)]
+    # A frame may get the page that another one has asked for.
+    assert set(asked) == {"/look.html", "/report.html"}
     assert len(complaints) == 1
     assert "a complaint is seen" in complaints[0]
     assert {frame["ran"] for frame in frames} == {"undefined"}
