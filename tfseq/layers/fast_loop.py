@@ -7,6 +7,7 @@ import tensorflow as tf
 from tfseq.layers.compiled import compiled
 from tfseq.layers.replay import replay, run_again
 from tfseq.layers.row_projection import project_rows
+from tfseq.layers.sizes import sizes
 from tfseq.layers.step_graph import StepGraph
 from tfseq.layers.step_loops import backward_loop, forward_loop, known_values
 from tfseq.layers.step_sorting import ADDITIONS
@@ -49,7 +50,7 @@ def run_loop(
         The outputs `[parts, time, rows, …]`, or the last one of each part `[parts, rows, …]`, and
         the final states, `[parts, rows, …]` each.
     """
-    num_parts, num_steps, num_rows = _sizes(sequences)
+    num_parts, num_steps, num_rows = sizes(sequences)[:3]
     tensors = {t.ref(): value for t, value in zip(step.weights, weights, strict=True)}
     replay(step.fixed, tensors)
     replay(step.once, tensors)
@@ -95,12 +96,6 @@ def run_loop(
     return outputs, final[step.repeats :]
 
 
-def _sizes(sequences):
-    shape = tf.shape(sequences)
-    static = sequences.shape[:3]
-    return [shape[i] if n is None else n for i, n in enumerate(static)]
-
-
 def _run_ahead(step, sequences, mask, lookup, tensors):
     x = step.inputs[0]
     given = [sequences] if mask is None else [sequences, mask]
@@ -142,15 +137,13 @@ def _divide(items, counts):
 
 def _as_rows(steps, num_axes):
     """`steps` with its first axes, of parts, steps and rows, as one."""
-    rest = [tf.shape(steps)[i] if n is None else n for i, n in enumerate(steps.shape)][num_axes:]
     num_rows = steps.shape[:num_axes].num_elements()
-    return tf.reshape(steps, [-1 if num_rows is None else num_rows, *rest])
+    return tf.reshape(steps, [-1 if num_rows is None else num_rows, *sizes(steps)[num_axes:]])
 
 
 def _as_steps(rows, shape):
     """`rows` with its first axis divided into `shape`."""
-    rest = [tf.shape(rows)[i] if n is None else n for i, n in enumerate(rows.shape)][1:]
-    return tf.reshape(rows, [*shape, *rest])
+    return tf.reshape(rows, [*shape, *sizes(rows)[1:]])
 
 
 def _constant_gradients(step, projected, kept, constants, d_products, d_summed):

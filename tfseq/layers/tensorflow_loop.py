@@ -9,6 +9,7 @@ from tfseq.layers.compiled import can_compile
 from tfseq.layers.fast_loop import run_loop
 from tfseq.layers.lookup import lookup_of
 from tfseq.layers.portable import in_portable_loops
+from tfseq.layers.sizes import sizes
 from tfseq.layers.step_graph import trace_forward, trace_step
 from tfseq.layers.step_sorting import NotTraceableError
 
@@ -148,18 +149,14 @@ def _in_parts(tensor, num_parts):
     """`[batch, …]` as `[parts, rows, …]`."""
     if num_parts == 1:
         return tensor[None]
-    return tf.reshape(tensor, [num_parts, tensor.shape[0] // num_parts, *_sizes(tensor)[1:]])
+    return tf.reshape(tensor, [num_parts, tensor.shape[0] // num_parts, *sizes(tensor)[1:]])
 
 
 def _as_batch(parts):
     """`[parts, rows, …]` as `[batch, …]`."""
     if parts.shape[0] == 1:
         return parts[0]
-    return tf.reshape(parts, [parts.shape[0] * parts.shape[1], *_sizes(parts)[2:]])
-
-
-def _sizes(tensor):
-    return [tf.shape(tensor)[i] if n is None else n for i, n in enumerate(tensor.shape)]
+    return tf.reshape(parts, [parts.shape[0] * parts.shape[1], *sizes(parts)[2:]])
 
 
 def _time_first(tensor, num_parts):
