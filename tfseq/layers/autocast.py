@@ -39,7 +39,8 @@ def without_autocast(function):
 
 class _Calling(keras.layers.Layer):
     def __init__(self, function):
-        super().__init__(autocast=False)
+        # A root scope's name must not begin with "_", as the class's does.
+        super().__init__(autocast=False, name="without_autocast")
         self._function = function
 
     def call(self, inputs):

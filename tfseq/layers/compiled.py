@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+from tfseq.layers.differentiable import is_differentiable
+
 # Known to be compiled. TensorFlow has no list of those that XLA lacks.
 _OPERATIONS = frozenset(
     "Abs AddN AddV2 Add BatchMatMulV2 BiasAdd BiasAddGrad BroadcastGradientArgs BroadcastTo Cast "
@@ -59,16 +61,17 @@ def compiled(function):
             structure.append(results)
 
             def gradient(*cotangents):
-                floats = [t for t in tensors if t.dtype.is_floating]
+                sources = list(filter(is_differentiable, tensors))
                 with tf.GradientTape() as tape:
-                    tape.watch(floats)
+                    tape.watch(sources)
                     again = _present(function(*pack(tensors)))
-                gradients = iter(tape.gradient(again, floats, output_gradients=list(cotangents)))
-                return [next(gradients) if t.dtype.is_floating else None for t in tensors]
+                gradients = iter(tape.gradient(again, sources, output_gradients=list(cotangents)))
+                return [next(gradients) if is_differentiable(t) else None for t in tensors]
 
             return tuple(_present(results)), gradient
 
-        present = iter(run_flat(*tf.nest.flatten(arguments)))
+        # Made tensors of this graph: a gradient's gradient must not reach round it to another.
+        present = iter(run_flat(*map(tf.identity, tf.nest.flatten(arguments))))
         return tf.nest.map_structure(lambda r: None if r is None else next(present), structure[-1])
 
     return run

@@ -5,6 +5,7 @@ from functools import partial
 import tensorflow as tf
 
 from tfseq.layers.compiled import compiled
+from tfseq.layers.differentiable import is_differentiable
 from tfseq.layers.replay import replay, run_again
 from tfseq.layers.row_projection import project_rows
 from tfseq.layers.sizes import sizes
@@ -62,7 +63,9 @@ def run_loop(
     counts = (len(step.projected), len(previous), len(constants))
 
     def forward(keep, arguments):
-        return forward_loop(step, num_steps, all_outputs, keep, *_divide(arguments, counts))
+        return forward_loop(
+            step, num_steps, num_rows, all_outputs, keep, *_divide(arguments, counts)
+        )
 
     def backward(arguments, kept, cotangents):
         projected, _, constants = _divide(arguments, counts)
@@ -91,6 +94,8 @@ def run_loop(
 
         return (outputs, *final), gradient
 
+    # Made tensors of this graph: a gradient's gradient must not reach round it to another.
+    constants = list(map(tf.identity, constants))
     results = [loop(*(t[i] for t in by_part), *constants) for i in range(num_parts)]
     outputs, *final = map(tf.stack, zip(*results, strict=True))
     return outputs, final[step.repeats :]
@@ -152,7 +157,7 @@ def _constant_gradients(step, projected, kept, constants, d_products, d_summed):
     steps = zip([*step.projected, *step.kept], [*projected, *kept], strict=True)
     values |= {t.ref(): _as_rows(value, 2) for t, value in steps}
     totals = {t.ref(): d for t, d in zip(step.summed, d_summed, strict=True) if d is not None}
-    constant = {c.ref() for c in step.constants if c.dtype.is_floating}
+    constant = {c.ref() for c in filter(is_differentiable, step.constants)}
     for operation, d in zip(step.products, d_products, strict=True):
         for reference in {t.ref() for t in operation.inputs} & constant:
             if d is None:
@@ -171,10 +176,9 @@ def _product_gradient(operation, constant, values, d):
         stretched = [i for i, n in enumerate(value.shape) if n == 1 and d.shape[i] != 1]
         return tf.reduce_sum(d, axis=stretched, keepdims=True) if stretched else d
     inputs = [values[t.ref()] for t in operation.inputs]
-    if operation.type == "MatMul" and operation.get_attr("transpose_b"):
-        return tf.matmul(d, inputs[0], transpose_a=True)
-    if operation.type == "MatMul":
-        return tf.matmul(inputs[0], d, transpose_a=True)
+    if operation.type == "MatMul" and not value.dtype.is_complex:
+        factors = [d, inputs[0]] if operation.get_attr("transpose_b") else [inputs[0], d]
+        return tf.matmul(*factors, transpose_a=True)
     with tf.GradientTape() as tape:
         tape.watch(value)
         (result,) = run_again(operation, inputs)

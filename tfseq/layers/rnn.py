@@ -3,6 +3,13 @@
 import keras
 from keras import ops, tree
 
+from tfseq.cells import GRUCell, LSTMCell, SimpleRNNCell
+
+_KNOWN_CELLS = (
+    *(SimpleRNNCell, GRUCell, LSTMCell),
+    *(keras.layers.SimpleRNNCell, keras.layers.GRUCell, keras.layers.LSTMCell),
+)
+
 
 @keras.saving.register_keras_serializable(package="tfseq")
 class RNN(keras.layers.RNN):
@@ -81,7 +88,7 @@ class RNN(keras.layers.RNN):
         if mask is not None:
             _check_mask(mask, sequences.shape)
         if initial_state is not None:
-            _check_states(_as_list(initial_state), self.state_size, sequences.shape[0])
+            _check_states(_as_list(initial_state), self.cell, sequences.shape[0])
         num_steps = ops.shape(sequences)[1]
         # A tensor only in a TensorFlow graph; JAX has an object for a length not known, no int.
         if ops.is_tensor(num_steps) or (isinstance(num_steps, int) and num_steps == 0):
@@ -180,18 +187,25 @@ def _check_mask(mask, sequences_shape):
         )
 
 
-def _check_states(states, sizes, batch_size):
-    if len(states) != len(sizes):
+def _check_states(states, cell, batch_size):
+    """Refuses states that do not fit a cell of tfseq or Keras; others may carry what they like."""
+    if type(cell) is keras.layers.StackedRNNCells:
+        _check_number(states, len(cell.cells))
+        for state, stacked in zip(states, cell.cells, strict=True):
+            _check_states(_as_list(state), stacked, batch_size)
+    elif type(cell) in _KNOWN_CELLS:
+        sizes = _as_list(cell.state_size)
+        _check_number(states, len(sizes))
+        for state, size in zip(states, sizes, strict=True):
+            _check_state(state, size, batch_size)
+
+
+def _check_number(states, number):
+    if len(states) != number:
         raise ValueError(
-            f"`initial_state` must hold {len(sizes)} tensor(s), one for each state of the cell. "
+            f"`initial_state` must hold {number} tensor(s), one for each state of the cell. "
             f"Received: {len(states)}."
         )
-    for state, size in zip(states, sizes, strict=True):
-        # Stacked cells have a list of states for each cell, even of one.
-        if isinstance(size, list | tuple) or isinstance(state, list | tuple):
-            _check_states(_as_list(state), _as_list(size), batch_size)
-        else:
-            _check_state(state, size, batch_size)
 
 
 def _as_list(entry):

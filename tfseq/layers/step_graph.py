@@ -1,12 +1,15 @@
 """One step of a cell as a graph of operations."""
 
 import inspect
+import re
 from dataclasses import dataclass, field
 
 import keras
 import tensorflow as tf
 from keras import tree
 
+from tfseq.layers.cell_marks import no_marks, unbuilt_layers
+from tfseq.layers.differentiable import is_differentiable
 from tfseq.layers.step_sorting import NotTraceableError, sort_backward, sort_forward, unique
 
 
@@ -92,33 +95,42 @@ def trace_step(cell, weights, inputs, states, mask, training, zero_output_for_ma
     def build():
         step = _trace_forward(cell, weights, inputs, states, mask, training, zero_output_for_mask)
         kinds = sort_forward(step)
-        _differentiate(step)
+        try:
+            _differentiate(step)
+        except LookupError as error:
+            # Inference can do without; a gradient meets the same error in the loop of Keras.
+            raise NotTraceableError(f"part of it has no gradient ({_first_line(error)})") from error
         sort_backward(step, kinds)
         return step
 
-    return _traced(build)
+    return _traced(cell, build)
 
 
-def trace_forward(*arguments) -> StepGraph:
+def trace_forward(cell, *arguments) -> StepGraph:
     """The forward parts alone, with the arguments of `trace_step`."""
 
     def build():
-        step = _trace_forward(*arguments)
+        step = _trace_forward(cell, *arguments)
         sort_forward(step)
         return step
 
-    return _traced(build)
+    return _traced(cell, build)
 
 
-def _traced(build):
+def _traced(cell, build):
     steps = []
+    for layer in unbuilt_layers(cell):
+        raise NotTraceableError(f"its layer {layer.name!r} is built by the first call only")
 
     def build_in_scope():
         # Keras opens a scope of the cell's name; a root scope's must not begin with "_".
         with tf.name_scope("step"):
             steps.append(build())
 
-    traced = tf.function(build_in_scope, autograph=False).get_concrete_function()
+    with no_marks(cell) as marks:
+        traced = tf.function(build_in_scope, autograph=False).get_concrete_function()
+    if marks:
+        raise NotTraceableError("a call changes it: it keeps something, or counts")
     if traced.captured_inputs:
         raise NotTraceableError("it reads a tensor from outside")
     for operation in traced.graph.get_operations():
@@ -145,19 +157,26 @@ def _trace_forward(cell, weights, inputs, states, mask, training, zero_output_fo
             y, new = cell(x, previous, **keywords)
         except Exception as error:
             # If the cell itself is wrong, the loop of Keras meets the same error, and raises it.
-            name = type(error).__name__
-            raise NotTraceableError(f"its step cannot be traced alone, {name}: {error}") from error
+            raise NotTraceableError(
+                f"its step cannot be traced alone ({_first_line(error)})"
+            ) from error
         if scope.losses:
             raise NotTraceableError("it adds a loss")
         if any(scope.get_current_value(v) is not w for v, w in variables):
             raise NotTraceableError("it writes a variable, as one that draws random numbers does")
     old, new = tree.flatten(previous), tree.flatten(new)
-    if not tf.is_tensor(y) or not all(t.dtype.is_floating for t in (y, *new)):
+    if not all(tf.is_tensor(t) and t.dtype.is_floating for t in (y, *new)):
         raise NotTraceableError("its output or a state is no tensor of floats")
     if [s.dtype for s in old] != [s.dtype for s in new]:
         raise NotTraceableError("its states change their dtype")
+    if not all(s.shape.is_compatible_with(o.shape) for s, o in zip(new, old, strict=True)):
+        raise NotTraceableError("its states change their shape")
+    if not y.shape.rank or y.shape[0] != x.shape[0]:
+        raise NotTraceableError("its output is not one of a batch")
     if m is None:
         return StepGraph([x], old, weights, [y, *new])
+    if not all(_is_masked_by(m, t) for t in (y, *new)):
+        raise NotTraceableError("a mask cannot choose between the rows of a state")
     repeated = [] if zero_output_for_mask else [_placeholder(tf.TensorSpec(y.shape, y.dtype))]
     y = tf.where(_as_wide(m, y), y, tf.zeros([], y.dtype) if zero_output_for_mask else repeated[0])
     new = [tf.where(_as_wide(m, n), n, o) for n, o in zip(new, old, strict=True)]
@@ -171,11 +190,24 @@ def _as_wide(mask, tensor):
     return mask
 
 
+def _is_masked_by(mask, tensor):
+    """Whether `tensor` is `[batch, …, size]`, so that the mask `[batch, 1]` has a place for rows."""
+    return (tensor.shape.rank or 0) >= 2 and tensor.shape[0] == mask.shape[0]
+
+
+def _first_line(error):
+    """What kind of error it is, and what it says, in one line."""
+    lines = [re.sub(r"\x1b\[\d*m", "", line).strip() for line in str(error).splitlines()]
+    # Keras puts a line of its own before that of the error.
+    lines = [line for line in lines if line and not line.startswith("Exception encountered when")]
+    return ": ".join([type(error).__name__, *lines[:1]])
+
+
 def _differentiate(step):
     step.cotangents = [_placeholder(tf.TensorSpec(t.shape, t.dtype)) for t in step.results]
     of = [*step.previous, *step.projected, *step.summed]
     of += [operation.outputs[0] for operation in step.products]
-    of = unique(t for t in of if t.dtype.is_floating)
+    of = unique(filter(is_differentiable, of))
     # What lies ahead of the loop is differentiated there, for all steps at once.
     gradients = tf.gradients(
         step.results,

@@ -6,12 +6,15 @@ from tfseq.layers.replay import replay
 from tfseq.layers.step_graph import StepGraph
 
 
-def forward_loop(step: StepGraph, num_steps, all_outputs, keep, projected, previous, constants):
+def forward_loop(
+    step: StepGraph, num_steps, num_rows, all_outputs, keep, projected, previous, constants
+):
     """y_t, s_t = step(x_t, s_{t-1}) for t = 1 … T.
 
     Args:
         step: the traced step.
         num_steps: T.
+        num_rows: of the batch.
         all_outputs: whether every y_t is wanted, or the last one.
         keep: whether to return what the backward loop reads, too.
         projected: values of `step.projected`, `[time, batch, …]` each.
@@ -42,7 +45,7 @@ def forward_loop(step: StepGraph, num_steps, all_outputs, keep, projected, previ
         return last, results[1 - repeats :], outputs, kept
 
     y = step.results[0]
-    first = [] if all_outputs else [_as_wide_as(y, _zeros_like_output(y, previous))]
+    first = [] if all_outputs else [_as_wide_as(y, tf.zeros([num_rows, *y.shape[1:]], y.dtype))]
     previous = [_as_wide_as(p, value) for p, value in zip(step.previous, previous, strict=True)]
     outputs = _empty_arrays([y] if store_outputs else [], num_steps)
     variables = (first, previous, outputs, _empty_arrays(stored, num_steps))
@@ -104,6 +107,8 @@ def backward_loop(step: StepGraph, num_steps, all_outputs, values, constants, d_
         results = [a.write(t, tensors[r]) for r, a in zip(stored, results, strict=True)]
         pairs = zip(totals, sums, strict=True)
         sums = [total + tensors[step.gradients[c.ref()].ref()] for c, total in pairs]
+        for total, c in zip(sums, totals, strict=True):
+            total.set_shape(known[c.ref()].shape)
         if repeats:
             d_y = before[:1]
         else:
@@ -173,13 +178,6 @@ def _loop(body, sequences, variables, num_steps, backwards=False):
 
 def _empty_arrays(tensors, num_steps):
     return [tf.TensorArray(t.dtype, num_steps, element_shape=t.shape) for t in tensors]
-
-
-def _zeros_like_output(y, previous):
-    shape = y.shape.as_list()
-    if shape[0] is None:
-        shape[0] = tf.shape(previous[0])[0]
-    return tf.zeros(shape, y.dtype)
 
 
 def _as_wide_as(traced, value):

@@ -1,5 +1,6 @@
 """The operations of a step, sorted by what they depend on."""
 
+from tfseq.layers.differentiable import is_differentiable
 from tfseq.layers.replay import can_replay
 from tfseq.layers.rows import acts_on_rows
 
@@ -55,7 +56,7 @@ def sort_forward(step):
     step.projected = unique(t for t in read if kinds[t.ref()] == "ahead")
     constants = unique(t for t in read if kinds[t.ref()] in ("weights", "once"))
     step.constants = constants
-    _sort_products(step, [t for t in constants if t.ref() in learned and t.dtype.is_floating])
+    _sort_products(step, [t for t in constants if t.ref() in learned and is_differentiable(t)])
     return kinds
 
 

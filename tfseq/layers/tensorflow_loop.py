@@ -1,5 +1,8 @@
 """How `tfseq.RNN` runs on TensorFlow: which loop, and in what layout."""
 
+import contextlib
+
+import keras
 import tensorflow as tf
 from keras import tree
 
@@ -70,13 +73,11 @@ def run_on_tensorflow(layer, sequences, initial_state, mask, training):
 
 
 def _as_arguments(sequences, initial_state, mask):
-    """The arguments of `inner_loop` as tensors that agree about what is known of the batch."""
+    """The arguments of `inner_loop` as tensors, the states in a list or nested deeper."""
     x = tf.convert_to_tensor(sequences)
+    if not tree.is_nested(initial_state):
+        initial_state = [initial_state]
     states = tree.map_structure(tf.convert_to_tensor, initial_state)
-    sizes = [t.shape[0] for t in (x, *tree.flatten(states)) if t.shape[0] is not None]
-    if sizes:
-        x = tf.ensure_shape(x, [sizes[0], *x.shape[1:]])
-        states = tree.map_structure(lambda s: tf.ensure_shape(s, [sizes[0], *s.shape[1:]]), states)
     if mask is not None:
         mask = tf.cast(mask, tf.bool)
         mask = mask[:, :, None] if len(mask.shape) == 2 else mask
@@ -89,9 +90,13 @@ def _trace(layer, x, states, mask, training, num_parts):
 
     A batch is divided where no row of a step depends on another, nor on how many there are.
     """
+    if not isinstance(layer.cell, keras.layers.Layer):
+        raise NotTraceableError("it is no Keras layer")
     weights = [tf.convert_to_tensor(v) for v in layer.cell.variables]
     batch_size = x.shape[0]
     if batch_size is None or batch_size % num_parts or batch_size < num_parts * _ROWS_OF_A_PART:
+        num_parts = 1
+    if not all(s.shape.rank and s.shape[0] == batch_size for s in tree.flatten(states)):
         num_parts = 1
 
     def trace(trace_part, num_rows):
@@ -99,18 +104,26 @@ def _trace(layer, x, states, mask, training, num_parts):
             layer.cell,
             [tf.TensorSpec(w.shape, w.dtype) for w in weights],
             tf.TensorSpec([num_rows, *x.shape[2:]], x.dtype),
-            tree.map_structure(lambda s: tf.TensorSpec([num_rows, *s.shape[1:]], s.dtype), states),
+            tree.map_structure(lambda s: _of_part(s, num_rows, num_parts), states),
             None if mask is None else tf.TensorSpec([num_rows, 1], tf.bool),
             training,
             layer.zero_output_for_mask,
         )
 
     if num_parts > 1:
-        step = trace(trace_step, batch_size // num_parts)
         whole = trace(trace_forward, batch_size)
-        if step.acts_on_rows and step.definitions == whole.definitions:
-            return weights, num_parts, step
+        if whole.acts_on_rows:
+            with contextlib.suppress(NotTraceableError):
+                step = trace(trace_step, batch_size // num_parts)
+                if step.acts_on_rows and step.definitions == whole.definitions:
+                    return weights, num_parts, step
     return weights, 1, trace(trace_step, batch_size)
+
+
+def _of_part(state, num_rows, num_parts):
+    """The spec of `state` in a part of the batch; in the whole batch, it may be of any shape."""
+    shape = state.shape if num_parts == 1 else [num_rows, *state.shape[1:]]
+    return tf.TensorSpec(shape, state.dtype)
 
 
 def _run(layer, weights, step, num_parts, x, mask, states, lookup, training, by_xla):
@@ -122,7 +135,7 @@ def _run(layer, weights, step, num_parts, x, mask, states, lookup, training, by_
         lookup = None if lookup is None else (tf.reverse(lookup[0], [1]), lookup[1])
     previous = tree.flatten(states)
     if step.repeats:
-        previous = [_zeros(step.results[0], previous[0]), *previous]
+        previous = [_zeros(step.results[0], x), *previous]
     outputs, final = run_loop(
         step,
         x,
@@ -141,8 +154,10 @@ def _run(layer, weights, step, num_parts, x, mask, states, lookup, training, by_
     return outputs, outputs[:, None], final
 
 
-def _zeros(traced, like):
-    return tf.zeros([tf.shape(like)[0], *traced.shape[1:]], traced.dtype)
+def _zeros(traced, x):
+    """Zeros like `traced`, `[batch, …]`, for all rows of `x` `[parts, time, rows, …]`."""
+    num_parts, _, num_rows = sizes(x)[:3]
+    return tf.zeros([num_parts * num_rows, *traced.shape[1:]], traced.dtype)
 
 
 def _in_parts(tensor, num_parts):
