@@ -116,14 +116,10 @@ def _holding(thing):
     if isinstance(thing, set):
         return _Found(thing, lambda: set(thing), lambda old: _refill(set, thing, old))
     if isinstance(thing, _ClosureCell):
-        return _Found(
-            thing, lambda: _closure_content(thing), lambda old: _fill_closure(thing, old)
-        )
+        return _Found(thing, lambda: _closure_content(thing), lambda old: _fill_closure(thing, old))
     attributes = getattr(thing, "__dict__", None)
     if isinstance(attributes, dict):
-        return _Found(
-            thing, lambda: dict(attributes), lambda old: _refill(dict, attributes, old)
-        )
+        return _Found(thing, lambda: dict(attributes), lambda old: _refill(dict, attributes, old))
     return None
 
 

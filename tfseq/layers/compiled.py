@@ -4,17 +4,18 @@ import tensorflow as tf
 
 from tfseq.layers.differentiable import is_differentiable
 
-# Known to be compiled. TensorFlow has no list of those that XLA lacks.
+# Known to be compiled. TensorFlow has no list of those that XLA lacks. Left out although XLA has
+# them: maxima and minima, which XLA takes of the numbers that are left where one is NaN.
 _OPERATIONS = frozenset(
     "Abs AddN AddV2 Add BatchMatMulV2 BiasAdd BiasAddGrad BroadcastGradientArgs BroadcastTo Cast "
     "ConcatV2 Const Cos DivNoNan Einsum Elu EluGrad Equal Erf Exp ExpandDims Expm1 Fill FloorDiv "
-    "FloorMod GatherV2 Greater GreaterEqual Identity InvGrad LeakyRelu LeakyReluGrad Less "
-    "LessEqual Log Log1p LogSoftmax LogicalAnd LogicalNot LogicalOr MatMul Max Maximum Mean Min "
-    "Minimum Mul Neg NotEqual OnesLike Pack Pad Pow Prod RealDiv Reciprocal ReciprocalGrad Relu "
-    "Relu6 Relu6Grad ReluGrad Reshape Rsqrt RsqrtGrad Select SelectV2 Selu SeluGrad Shape Sigmoid "
-    "SigmoidGrad Sign Sin Size Slice Softmax Softplus SoftplusGrad Softsign SoftsignGrad Split "
-    "SplitV Sqrt SqrtGrad Square SquaredDifference Squeeze StopGradient StridedSlice "
-    "StridedSliceGrad Sub Sum Tanh TanhGrad Tile Transpose Unpack Xdivy Xlogy ZerosLike".split()
+    "FloorMod GatherV2 Greater GreaterEqual Identity LeakyRelu LeakyReluGrad Less LessEqual Log "
+    "Log1p LogSoftmax LogicalAnd LogicalNot LogicalOr MatMul Mean Mul Neg NotEqual OnesLike Pack "
+    "Pad Pow Prod RealDiv Reciprocal ReciprocalGrad Relu Relu6 Relu6Grad ReluGrad Reshape Rsqrt "
+    "RsqrtGrad Select SelectV2 Selu SeluGrad Shape Sigmoid SigmoidGrad Sign Sin Size Slice Softmax "
+    "Softplus SoftplusGrad Softsign SoftsignGrad Split SplitV Sqrt SqrtGrad Square "
+    "SquaredDifference Squeeze StopGradient StridedSlice StridedSliceGrad Sub Sum Tanh TanhGrad "
+    "Tile Transpose Unpack Xdivy Xlogy ZerosLike".split()
 )
 
 
@@ -48,6 +49,18 @@ def compiled(function):
     """
     by_xla = tf.function(function, jit_compile=True, autograph=False)
 
+    @tf.function(autograph=False)
+    def gradients_of_operations(arguments, cotangents):
+        results = zip(_present(function(*arguments)), cotangents, strict=True)
+        results = [(r, d) for r, d in results if is_differentiable(r)]
+        # Not by a tape: through one, `tf.autodiff.ForwardAccumulator` loses sight of cotangents.
+        return tf.gradients(
+            [r for r, _ in results],
+            list(filter(is_differentiable, tf.nest.flatten(arguments))),
+            [d for _, d in results],
+            unconnected_gradients="zero",
+        )
+
     def run(*arguments):
         structure = []
 
@@ -61,12 +74,8 @@ def compiled(function):
             structure.append(results)
 
             def gradient(*cotangents):
-                sources = list(filter(is_differentiable, tensors))
-                with tf.GradientTape() as tape:
-                    tape.watch(sources)
-                    again = _present(function(*pack(tensors)))
-                gradients = iter(tape.gradient(again, sources, output_gradients=list(cotangents)))
-                return [next(gradients) if is_differentiable(t) else None for t in tensors]
+                present = iter(gradients_of_operations(pack(tensors), cotangents))
+                return [next(present) if is_differentiable(t) else None for t in tensors]
 
             return tuple(_present(results)), gradient
 

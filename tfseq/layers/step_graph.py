@@ -191,7 +191,7 @@ def _as_wide(mask, tensor):
 
 
 def _is_masked_by(mask, tensor):
-    """Whether `tensor` is `[batch, …, size]`, so that the mask `[batch, 1]` has a place for rows."""
+    """Whether `tensor` is `[batch, …, size]`: a mask `[batch, 1]` chooses among its rows."""
     return (tensor.shape.rank or 0) >= 2 and tensor.shape[0] == mask.shape[0]
 
 

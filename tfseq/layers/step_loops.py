@@ -102,7 +102,7 @@ def backward_loop(step: StepGraph, num_steps, all_outputs, values, constants, d_
         before = []
         for p, like in zip(step.previous, cotangents[1 - repeats :], strict=True):
             g = step.gradients.get(p.ref())
-            before.append(tf.zeros_like(like) if g is None else tensors[g.ref()])
+            before.append(_no_gradient(like) if g is None else tensors[g.ref()])
             before[-1].set_shape(p.shape)
         results = [a.write(t, tensors[r]) for r, a in zip(stored, results, strict=True)]
         pairs = zip(totals, sums, strict=True)
@@ -112,7 +112,7 @@ def backward_loop(step: StepGraph, num_steps, all_outputs, values, constants, d_
         if repeats:
             d_y = before[:1]
         else:
-            d_y = [tf.zeros_like(d) for d in d_y]
+            d_y = list(map(_no_gradient, d_y))
         return d_y, before[repeats:], results, sums
 
     d_y = d_final[:repeats]
@@ -140,6 +140,11 @@ def backward_loop(step: StepGraph, num_steps, all_outputs, values, constants, d_
         [gradient(o.outputs[0]) for o in step.products],
         [sums.get(t.ref()) for t in step.summed],
     )
+
+
+def _no_gradient(like):
+    """Zeros like `like`, made of it: a vectorised Jacobian takes a loop's variables to stay so."""
+    return tf.math.multiply_no_nan(like, tf.zeros([], like.dtype))
 
 
 def known_values(step, constants):

@@ -52,6 +52,7 @@ def sort_forward(step):
         getattr(step, kind_of[operation]).append(operation)
         step.definitions.append(_definition(operation))
     _check_sizes(step)
+    _check_precision(step)
     read = [t for operation in step.recurrent for t in operation.inputs] + step.results
     step.projected = unique(t for t in read if kinds[t.ref()] == "ahead")
     constants = unique(t for t in read if kinds[t.ref()] in ("weights", "once"))
@@ -77,6 +78,22 @@ def _check_sizes(step):
                 known = known and tensor.shape.is_fully_defined()
             if not known:
                 raise NotTraceableError(f"what its operation {operation.type} makes has no size")
+
+
+def _check_precision(step):
+    """Refuses a step of float32 that rounds to fewer bits.
+
+    XLA leaves out a rounding that is taken back, and a product whose last bit differs, as that of
+    all steps at once may, is now and then rounded to the other side. A step of lower precision has
+    all its numbers rounded, and is as near to the exact ones either way.
+    """
+    if step.inputs[0].dtype.size < 4:
+        return
+    for operation in (*step.ahead, *step.recurrent):
+        if operation.type == "Cast":
+            before, after = operation.inputs[0].dtype, operation.outputs[0].dtype
+            if before.is_floating and after.is_floating and after.size < before.size:
+                raise NotTraceableError(f"it rounds {before.name} to {after.name}")
 
 
 def _keep_moves_in_the_loop(operations, kind_of, kinds, results):

@@ -8,6 +8,7 @@ from keras import tree
 
 from tfseq.layers import cudnn
 from tfseq.layers.autocast import without_autocast
+from tfseq.layers.cell_marks import no_marks
 from tfseq.layers.compiled import can_compile
 from tfseq.layers.fast_loop import run_loop
 from tfseq.layers.lookup import lookup_of
@@ -16,6 +17,7 @@ from tfseq.layers.sizes import sizes
 from tfseq.layers.step_graph import trace_forward, trace_step
 from tfseq.layers.step_sorting import NotTraceableError
 
+_NOBODYS_SIZE = 7919
 # A batch is run in two parts at once, if each has as many rows as this. On two cores that takes a
 # third less time at 32 rows and 256 units, and no more at other sizes; more parts are not measured.
 _ROWS_OF_A_PART = 16
@@ -43,7 +45,7 @@ def run_on_tensorflow(layer, sequences, initial_state, mask, training):
     if tf.executing_eagerly():
         layer.last_loop = "keras: called eagerly, outside of tf.function"
         return None
-    x, states, mask = _as_arguments(sequences, initial_state, mask)
+    x, states, mask = _as_arguments(layer, sequences, initial_state, mask)
     on_gpu = bool(tf.config.get_visible_devices("GPU")) and not in_portable_loops()
     most_parts = 1 if on_gpu else 2
     try:
@@ -72,17 +74,52 @@ def run_on_tensorflow(layer, sequences, initial_state, mask, training):
     return run(x, mask, states)
 
 
-def _as_arguments(sequences, initial_state, mask):
-    """The arguments of `inner_loop` as tensors, the states in a list or nested deeper."""
+def _as_arguments(layer, sequences, initial_state, mask):
+    """The arguments of `inner_loop` as tensors that agree about what is known of the batch."""
     x = tf.convert_to_tensor(sequences)
     if not tree.is_nested(initial_state):
         initial_state = [initial_state]
     states = tree.map_structure(tf.convert_to_tensor, initial_state)
+    of_rows = [s for s in tree.flatten(states) if s.shape.rank]
+    known = {t.shape[0] for t in (x, *of_rows)}
+    if None in known and len(known) > 1:
+        x, states = _with_batch_size(layer, x, states)
     if mask is not None:
         mask = tf.cast(mask, tf.bool)
         mask = mask[:, :, None] if len(mask.shape) == 2 else mask
         mask = tf.ensure_shape(mask, [x.shape[0], x.shape[1], 1])
     return x, states, mask
+
+
+def _with_batch_size(layer, x, states):
+    """`x` and those of `states` that have an axis of the batch, with the size that one of them has.
+
+    A state may have none: a counter, a memory that all rows share. The states that the layer makes
+    itself for a batch of a size that is nobody's tell which do.
+    """
+    made = []
+
+    def make():
+        made.extend(tree.flatten(layer.get_initial_state(batch_size=_NOBODYS_SIZE)))
+
+    try:
+        with no_marks(layer.cell), keras.StatelessScope():
+            tf.function(make, autograph=False).get_concrete_function()
+    except Exception:
+        # It makes none by itself, then nothing is known of those it is given.
+        return x, states
+    flat = tree.flatten(states)
+    if len(made) != len(flat):
+        return x, states
+    of_rows = [m.shape.rank and m.shape[0] == _NOBODYS_SIZE for m in made]
+    sizes = [x.shape[0], *(s.shape[0] for s, rows in zip(flat, of_rows, strict=True) if rows)]
+    size = next((n for n in sizes if n is not None), None)
+
+    def sized(tensor):
+        return tf.ensure_shape(tensor, [size, *tensor.shape[1:]])
+
+    flat = [sized(s) if rows else s for s, rows in zip(flat, of_rows, strict=True)]
+    return sized(x), tree.pack_sequence_as(states, flat)
 
 
 def _trace(layer, x, states, mask, training, num_parts):
