@@ -1,0 +1,189 @@
+"""`tfseq.RNN` wherever `keras.layers.RNN` can be called, and differentiated as often."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import ops
+from loop_cells import UNITS, random_like
+
+from tfseq.cells import GRUCell, SimpleRNNCell
+from tfseq.layers import RNN
+
+FEATURES = 3
+LAYERS = (RNN, keras.layers.RNN)
+
+
+@pytest.fixture
+def x():
+    return random_like([tf.zeros([2, 4, FEATURES])])[0]
+
+
+def _built(cell, x, **arguments):
+    """Both layers around one cell."""
+    layers = [layer(cell, **arguments) for layer in LAYERS]
+    for layer in layers:
+        layer.build(x.shape)
+    return layers
+
+
+def _traced(layer, training):
+    return tf.function(lambda x: layer(x, training=training), autograph=False)
+
+
+def _at_the_root(layer, way, x):
+    state = tf.ones([2, UNITS])
+    if way == "call":
+        return layer.call(x, initial_state=state)
+    if way == "stateless_call":
+        weights = layer.trainable_variables, layer.non_trainable_variables
+        return layer.stateless_call(*weights, x, initial_state=state)[0]
+    return layer.inner_loop(x, state, None)[0]
+
+
+@pytest.mark.parametrize("way", ["call", "stateless_call", "inner_loop"])
+def test_at_the_root_of_a_function_with_a_bare_state(way, x):
+    fast, plain = _built(GRUCell(UNITS), x)
+    run = tf.function(lambda layer: _at_the_root(layer, way, x), autograph=False)
+    found = run(fast)
+    assert fast.last_loop == "graph"
+    np.testing.assert_allclose(found, run(plain), rtol=2e-6, atol=2e-6)
+
+
+@pytest.mark.parametrize(("make", "training"), [(SimpleRNNCell, False), (GRUCell, True)])
+def test_second_derivatives_outside_of_the_function(make, training, x):
+    x = x[:, :2]
+
+    def second_order(layer):
+        run = _traced(layer, training)
+        weights = [v.value for v in layer.trainable_variables]
+        with tf.GradientTape() as outer:
+            outer.watch(x)
+            with tf.GradientTape() as inner:
+                inner.watch(x)
+                loss = tf.reduce_sum(tf.sin(run(x)))
+            penalty = tf.reduce_sum(inner.gradient(loss, x) ** 2)
+        return outer.gradient(penalty, [x, *weights])
+
+    fast, plain = _built(make(UNITS), x)
+    found = second_order(fast)
+    assert fast.last_loop == ("compiled" if training else "graph")
+    for a, b in zip(found, second_order(plain), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_forward_mode(training, x):
+    def directional(layer):
+        run = _traced(layer, training)
+        with tf.autodiff.ForwardAccumulator(x, tf.cos(x)) as accumulator:
+            y = run(x)
+        return accumulator.jvp(y)
+
+    fast, plain = _built(GRUCell(UNITS), x)
+    found = directional(fast)
+    assert fast.last_loop == ("compiled" if training else "graph")
+    np.testing.assert_allclose(found, directional(plain), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(("return_sequences", "training"), [(False, True), (True, False)])
+def test_a_vectorised_jacobian(return_sequences, training, x):
+    def jacobian(layer):
+        run = _traced(layer, training)
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = run(x)
+        return tape.jacobian(y, x)
+
+    fast, plain = _built(GRUCell(UNITS), x, return_sequences=return_sequences)
+    found = jacobian(fast)
+    assert fast.last_loop == ("compiled" if training else "graph")
+    np.testing.assert_allclose(found, jacobian(plain), rtol=1e-5, atol=1e-6)
+
+
+class _Clipped(SimpleRNNCell):
+    def call(self, inputs, states, training=None):
+        h, _ = super().call(inputs, states)
+        h = ops.maximum(ops.minimum(h, 0.5), -0.5)
+        return h, [h]
+
+
+def test_what_is_not_a_number_stays_so(x):
+    x = tf.tensor_scatter_nd_update(x, [[0, 1, 0]], [np.nan])
+    fast, plain = _built(_Clipped(UNITS), x, return_sequences=True)
+    found = _traced(fast, True)(x).numpy()
+    assert np.isnan(found[0, 1:]).all()
+    np.testing.assert_allclose(found, _traced(plain, True)(x), rtol=2e-6, atol=2e-6)
+
+
+class _Remembering(SimpleRNNCell):
+    """Keeps what it must not, in every place that a cell has."""
+
+    def __init__(self, units, **arguments):
+        super().__init__(units, **arguments)
+        self.masks, self.by_name, self.calls, self.mask = [], {}, 0, None
+        last = None
+
+        def remember(tensor):
+            nonlocal last
+            last = tensor
+            return last
+
+        self.remember = remember
+
+    def call(self, inputs, states, training=None):
+        if self.mask is None:
+            self.mask = ops.cast(ops.ones_like(states[0]) * 2, "float32")
+            self.masks.append(self.mask)
+            self.by_name["mask"] = self.mask
+        self.calls += 1
+        h, _ = super().call(inputs, [self.remember(states[0] * self.mask)])
+        return h, [h]
+
+    def kept(self):
+        closed_over = self.remember.__closure__[0].cell_contents
+        return [*self.masks, *self.by_name.values(), self.calls, self.mask, closed_over]
+
+
+@pytest.mark.parametrize("num_rows", [2, 64])
+def test_what_a_cell_keeps_of_a_step_is_as_under_keras(num_rows, x):
+    x = tf.repeat(x, num_rows // 2, axis=0)
+    found = []
+    for layer_type in LAYERS:
+        keras.utils.set_random_seed(0)
+        cell = _Remembering(UNITS)
+        layer = layer_type(cell)
+        layer.build(x.shape)
+        y = _traced(layer, True)(x)
+        found.append((y, cell.kept()))
+        if layer_type is RNN:
+            assert layer.last_loop == "keras: a call changes it: it keeps something, or counts"
+    (y, kept), (expected, expected_kept) = found
+    np.testing.assert_allclose(y, expected, rtol=2e-6, atol=2e-6)
+    # Tensors of the function alone, as many, and as many calls.
+    assert list(map(type, kept)) == list(map(type, expected_kept))
+    assert kept[2] == expected_kept[2]
+    assert all("step/" not in k.name for k in kept if tf.is_tensor(k))
+
+
+def test_a_reason_is_one_line_also_where_a_mask_has_the_rows_of_the_whole_batch():
+    x = tf.ones([32, 4, FEATURES])
+    layer = RNN(keras.layers.LSTMCell(UNITS, dropout=0.5))
+    layer.build(x.shape)
+    _traced(layer, True)(x)
+    assert layer.last_loop == "keras: it reads a tensor from outside"
+
+
+class _Wide(SimpleRNNCell):
+    def call(self, inputs, states, training=None):
+        if not ops.is_tensor(self.kernel.value) or inputs.shape[0] == 1:
+            raise RuntimeError("one row is\ntoo few")
+        return super().call(inputs, states)
+
+
+def test_the_reason_holds_the_first_line_of_an_error():
+    layer = RNN(_Wide(UNITS))
+    layer.build((1, 4, FEATURES))
+    with pytest.raises(RuntimeError, match="too few"):
+        _traced(layer, True)(tf.ones([1, 4, FEATURES]))
+    assert layer.last_loop == "keras: its step cannot be traced alone (RuntimeError: one row is)"
