@@ -21,7 +21,15 @@ _OPERATIONS = frozenset(
 
 def can_compile(operations) -> bool:
     """Whether XLA is known to have all of `operations`."""
-    return all(operation.type in _OPERATIONS for operation in operations)
+    return all(operation.type in _OPERATIONS and _is_placed(operation) for operation in operations)
+
+
+def _is_placed(operation):
+    """Whether a slice's place is known: XLA has hardly any whose place is computed."""
+    if operation.type not in ("Slice", "StridedSlice", "StridedSliceGrad"):
+        return True
+    places = [t for t in operation.inputs if t.dtype in (tf.int32, tf.int64) and t.shape.rank == 1]
+    return all(tf.get_static_value(place) is not None for place in places)
 
 
 def compiled(function):

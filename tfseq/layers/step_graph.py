@@ -1,6 +1,7 @@
 """One step of a cell as a graph of operations."""
 
 import inspect
+import itertools
 import re
 from dataclasses import dataclass, field
 
@@ -9,7 +10,9 @@ import tensorflow as tf
 from keras import tree
 
 from tfseq.layers.cell_marks import no_marks, unbuilt_layers
+from tfseq.layers.compiled import can_compile
 from tfseq.layers.differentiable import is_differentiable
+from tfseq.layers.replay import run_again
 from tfseq.layers.step_sorting import NotTraceableError, sort_backward, sort_forward, unique
 
 
@@ -126,6 +129,7 @@ def _traced(cell, build):
         # Keras opens a scope of the cell's name; a root scope's must not begin with "_".
         with tf.name_scope("step"):
             steps.append(build())
+            _check_replay(steps[0])
 
     with no_marks(cell) as marks:
         traced = tf.function(build_in_scope, autograph=False).get_concrete_function()
@@ -138,6 +142,22 @@ def _traced(cell, build):
         if operation.op_def.is_stateful:
             raise NotTraceableError(f"its operation {operation.type} does more than compute")
     return steps[0]
+
+
+def _check_replay(step):
+    """Refuses what cannot be run again: tried with every operation that is not in daily use."""
+    parts = (step.once, step.ahead, step.recurrent, step.remade, step.backward)
+    for operation in itertools.chain(*parts):
+        if can_compile([operation]):
+            continue
+        try:
+            results = run_again(operation, list(operation.inputs))
+        except Exception as error:
+            raise NotTraceableError(
+                f"its operation {operation.type} cannot be run elsewhere ({_first_line(error)})"
+            ) from error
+        if [r.dtype for r in results] != [t.dtype for t in operation.outputs]:
+            raise NotTraceableError(f"its operation {operation.type} has results of other dtypes")
 
 
 def _placeholder(spec):
