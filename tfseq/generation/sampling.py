@@ -1,5 +1,7 @@
 """One random symbol for each row of logits: temperature, top-k and top-p, each row with its own."""
 
+from collections.abc import Callable
+
 import tensorflow as tf
 
 from tfseq.generation.whole_registers import in_whole_registers
@@ -48,7 +50,7 @@ def sample(
     noise = tf.convert_to_tensor(noise)
     logits = tf.cond(
         any_filter(top_k, top_p),
-        lambda: most_probable(logits, temperature, top_k, top_p),
+        lambda: most_probable(tf.shape(logits)[1], temperature, top_k, top_p)(logits),
         lambda: logits,
     )
     return draw(logits, scale_noise(noise, temperature))
@@ -73,37 +75,44 @@ def any_filter(top_k: tf.Tensor, top_p: tf.Tensor) -> tf.Tensor:
 
 
 def most_probable(
-    logits: tf.Tensor, temperature: tf.Tensor, top_k: tf.Tensor, top_p: tf.Tensor
-) -> tf.Tensor:
-    """Logits float32 [B, V], minus infinity where a row's top-k and top-p leave a symbol out.
+    num_symbols: int | tf.Tensor, temperature: tf.Tensor, top_k: tf.Tensor, top_p: tf.Tensor
+) -> Callable[[tf.Tensor], tf.Tensor]:
+    """logits float32 [B, V] -> the same, minus infinity where top-k and top-p leave a symbol out.
 
     Logits are ranked and compared as they are given, so equal ones are equally probable. Every
     number that a row's choice rests on is the same wherever the row stands, and whatever stands
     beside it: exponentials are computed `in_whole_registers`, and a cumulative sum goes through its
     row from left to right.
+
+    What depends on the settings alone is computed at once, outside the loop that uses the function.
     """
     temperature = tf.cast(temperature, tf.float64)
-    top_k = tf.cast(top_k, tf.int32)
+    divisor = tf.where(temperature <= 0, tf.ones_like(temperature), temperature)[:, tf.newaxis]
+    top_k = tf.minimum(tf.cast(top_k, tf.int32), num_symbols)
     top_p = tf.cast(top_p, tf.float64)
-    num_symbols = tf.shape(logits)[1]
-    top_k = tf.minimum(top_k, num_symbols)
+    share = top_p[:, tf.newaxis]
     off = (top_k == 0) & (top_p >= 1)
     limit = tf.where(top_k > 0, top_k, num_symbols)
     # Only as many logits are ordered as the most demanding row needs; there may be no row.
     num_ordered = tf.maximum(tf.reduce_max(tf.where(off, tf.ones_like(limit), limit)), 1)
-    limit = tf.minimum(limit, num_ordered)
-    # Of equal logits the lower id comes first.
-    ordered, ids = tf.math.top_k(logits, k=num_ordered)
+    limit = tf.minimum(limit, num_ordered)[:, tf.newaxis]
+    last_place = limit - 1
+    # Without top-p, a nucleus of any size will do.
+    floor = tf.where(top_p < 1, 1, num_symbols)[:, tf.newaxis]
+    off = off[:, tf.newaxis]
+    ids = tf.range(num_symbols)
 
-    divisor = tf.where(temperature <= 0, tf.ones_like(temperature), temperature)[:, tf.newaxis]
-    z = tf.cast(ordered, tf.float64)
-    mass = tf.cumsum(in_whole_registers(tf.exp, (z - z[:, :1]) / divisor), axis=1)
-    total = tf.gather(mass, limit - 1, batch_dims=1)
-    short = mass < (top_p * total)[:, tf.newaxis]
-    nucleus = 1 + tf.reduce_sum(tf.cast(short, tf.int32), axis=1)
-    count = tf.where(top_p < 1, tf.minimum(limit, nucleus), limit)[:, tf.newaxis]
+    def keep(logits):
+        # Of equal logits the lower id comes first.
+        ordered, ordered_ids = tf.math.top_k(logits, k=num_ordered)
+        z = tf.cast(ordered, tf.float64)
+        mass = tf.cumsum(in_whole_registers(tf.exp, (z - z[:, :1]) / divisor), axis=1)
+        short = mass < share * tf.gather(mass, last_place, batch_dims=1)
+        nucleus = floor + tf.reduce_sum(tf.cast(short, tf.int32), axis=1, keepdims=True)
+        place = tf.minimum(limit, nucleus) - 1
+        last = tf.gather(ordered, place, batch_dims=1)
+        last_id = tf.gather(ordered_ids, place, batch_dims=1)
+        kept = (logits > last) | ((logits == last) & (ids <= last_id)) | off
+        return tf.where(kept, logits, -float("inf"))
 
-    last = tf.gather(ordered, count - 1, batch_dims=1)
-    last_id = tf.gather(ids, count - 1, batch_dims=1)
-    kept = (logits > last) | ((logits == last) & (tf.range(num_symbols) <= last_id))
-    return tf.where(kept | off[:, tf.newaxis], logits, -float("inf"))
+    return keep
