@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+from lively_weights import draw_weights
 
 import tfseq
 from tfseq.generation import TextGenerator
@@ -16,9 +17,7 @@ PROMPTS = ["ab", "", "想a?c"]
 def generator(request):
     vocabulary = tfseq.Vocabulary([*SYMBOLS])
     model = tfseq.LanguageModel(len(vocabulary), cell=request.param, units=7, num_layers=2)
-    rng = np.random.default_rng(5)
-    for weight in model.weights:
-        weight.assign(rng.normal(scale=1.5, size=weight.shape))
+    draw_weights(model, seed=5, scale=1.5)
     return TextGenerator(model, tfseq.CharTokenizer(), vocabulary)
 
 
