@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from tfseq.cells import GRUCell, LSTMCell, SimpleRNNCell
     from tfseq.data import random_windows, sequential_windows
     from tfseq.errors import InputError
+    from tfseq.freed_memory import keep_freed_memory
     from tfseq.layers import RNN, RecurrentStack
     from tfseq.models import LanguageModel, NGramModel
     from tfseq.text import CharTokenizer, Vocabulary, WordTokenizer
@@ -22,6 +23,7 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "InputError": "tfseq.errors",
+        "keep_freed_memory": "tfseq.freed_memory",
         "SimpleRNNCell": "tfseq.cells",
         "GRUCell": "tfseq.cells",
         "LSTMCell": "tfseq.cells",

@@ -9,12 +9,15 @@ from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from tfseq.errors import InputError
+from tfseq.freed_memory import keep_freed_memory
 
 Options = TypeVar("Options")
 
 
 def run(parse: Callable[[], Options], main: Callable[[Options], None]) -> None:
     """Parse the options, load TensorFlow without its chatter, and do the job.
+
+    Memory that the script frees stays with it, see `tfseq.keep_freed_memory`.
 
     An `InputError` becomes a message on standard error and exit code 2; Ctrl-C exits with 130
     and a closed pipe with 141, as other tools do. Every other exception is a fault of ours and
@@ -32,6 +35,8 @@ def run(parse: Callable[[], Options], main: Callable[[Options], None]) -> None:
             stream.reconfigure(line_buffering=True, errors="replace")
     try:
         options = parse()
+        # Here and not in the library: what a process does with its memory is its program's to say.
+        keep_freed_memory()
         import_tensorflow()
         main(options)
         sys.stdout.flush()

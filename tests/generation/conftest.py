@@ -1,7 +1,7 @@
 """Small models whose next-token distributions are far from uniform."""
 
-import numpy as np
 import pytest
+from lively_weights import draw_weights
 
 import tfseq
 
@@ -14,9 +14,7 @@ def make_model():
         model = tfseq.LanguageModel(
             vocabulary_size, cell=cell, units=units, num_layers=num_layers, **options
         )
-        rng = np.random.default_rng(len(cell) + 10 * num_layers)
-        for weight in model.weights:
-            weight.assign(rng.normal(scale=0.8, size=weight.shape))
+        draw_weights(model, len(cell) + 10 * num_layers)
         return model
 
     return make

@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+from lively_weights import draw_weights
 
 import tfseq
 from tfseq.generation import TextGenerator
@@ -16,9 +17,7 @@ PROMPTS = ["ab", "", "想a?c"]
 def generator(request):
     vocabulary = tfseq.Vocabulary([*SYMBOLS])
     model = tfseq.LanguageModel(len(vocabulary), cell=request.param, units=7, num_layers=2)
-    rng = np.random.default_rng(5)
-    for weight in model.weights:
-        weight.assign(rng.normal(scale=1.5, size=weight.shape))
+    draw_weights(model, seed=5, scale=1.5)
     return TextGenerator(model, tfseq.CharTokenizer(), vocabulary)
 
 
@@ -38,7 +37,10 @@ def test_two_steps_with_a_beam_as_wide_as_the_vocabulary_find_the_optimum(genera
     assert beams[0].completion == best[0][1]
     assert [b.completion for b in beams] == [completion for _, completion in best[:size]]
     np.testing.assert_allclose(
-        [b.log_probability for b in beams], [total for total, _ in best[:size]], rtol=1e-5
+        [b.log_probability for b in beams],
+        [total for total, _ in best[:size]],
+        rtol=1e-5,
+        atol=1e-6,
     )
     assert all(b.text == prompt + b.completion for b in beams)
 
@@ -47,7 +49,7 @@ def test_a_wide_beam_finds_every_continuation_in_order(generator):
     best = all_continuations(generator, "ab", 3)
     beams = generator.beam_search("ab", 3, beam_size=len(best))
     np.testing.assert_allclose(
-        [b.log_probability for b in beams], [total for total, _ in best], rtol=1e-4
+        [b.log_probability for b in beams], [total for total, _ in best], rtol=1e-4, atol=1e-6
     )
     assert {b.completion for b in beams} == {completion for _, completion in best}
 
@@ -95,3 +97,26 @@ def test_wrong_settings(generator):
         generator.beam_search("ab", -1)
     with pytest.raises(ValueError, match="one for each of the 2 prompts"):
         generator.beam_search(["ab", "a"], [1, 2, 3])
+
+
+def test_equally_probable_symbols_come_in_the_order_of_their_ids():
+    """A model that knows nothing: every continuation has the same probability."""
+    vocabulary = tfseq.Vocabulary([*"abcdefghijklmnopqrstuvw"])
+    model = tfseq.LanguageModel(len(vocabulary), units=4)
+    model.set_weights([np.zeros(w.shape) for w in model.get_weights()])
+    generator = TextGenerator(model, tfseq.CharTokenizer(), vocabulary)
+    for beams in generator.beam_search(["ab"] * 5, 3, beam_size=4):
+        assert [b.completion for b in beams] == ["aaa", "aab", "aac", "aad"]
+        np.testing.assert_allclose([b.log_probability for b in beams], -3 * np.log(24), rtol=1e-6)
+
+
+def test_symbols_are_ranked_by_logits_that_differ_by_less_than_their_logarithms_can_show():
+    """log p is near −20, where float32 knows steps of 2e-6; the logits differ by 1e-7."""
+    vocabulary = tfseq.Vocabulary([*"abc"])
+    model = tfseq.LanguageModel(len(vocabulary), units=4)
+    model.set_weights([np.zeros(w.shape) for w in model.get_weights()])
+    model.output_bias.assign(np.float32([20, 0, 1e-7, 2e-7]))
+    generator = TextGenerator(model, tfseq.CharTokenizer(), vocabulary)
+    beams = generator.beam_search("ab", 1, beam_size=3)
+    assert [b.completion for b in beams] == ["c", "b", "a"]
+    assert generator.generate("ab", 1, temperature=0).completion == "c"

@@ -3,8 +3,8 @@
 import contextlib
 from typing import NamedTuple
 
-import numpy as np
 import pytest
+from lively_weights import draw_weights
 
 import tfseq
 from tfseq.generation import TextGenerator
@@ -54,9 +54,7 @@ def make_language():
         model = tfseq.LanguageModel(
             len(vocabulary), cell=cell, units=12, num_layers=layers, **options
         )
-        rng = np.random.default_rng(len(cell) + 10 * layers)
-        for weight in model.weights:
-            weight.assign(rng.normal(scale=0.8, size=weight.shape))
+        draw_weights(model, len(cell) + 10 * layers)
         return model, tokenizer, vocabulary
 
     return make

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import tfseq
 from tfseq.serving.loader_process import LoaderError
 from tfseq.training import Evaluator
 
@@ -169,14 +170,27 @@ def test_beam_search_bounds_what_it_is_given(exported):
     assert [len(text) for text in outputs["texts"][2]] != [2] * 3
 
 
-def test_score_equals_the_evaluator(language, make_language, request):
+def test_score_equals_the_evaluator_and_a_pass_of_twice_the_precision(
+    language, make_language, request
+):
     model, tokenizer, vocabulary = make_language(*request.node.callspec.params["language"])
     text = "the time machine, abcde 想要有直升机. " * 5
     ids = vocabulary.token_to_id(tokenizer.tokenize(text)).numpy()
-    expected = Evaluator(model)(ids)
+    precise = tfseq.LanguageModel.from_config({**model.get_config(), "dtype": "float64"})
+    precise.set_weights(model.get_weights())
+    expected = np.take_along_axis(
+        log_softmax(precise(ids[np.newaxis, :-1])[0].numpy()), ids[1:, np.newaxis], axis=1
+    )
     outputs = language.run("score", text=[text, "a"])
-    assert outputs["num_tokens"][0] == expected.num_tokens
-    np.testing.assert_allclose(outputs["perplexity"][0], expected.perplexity, rtol=1e-4)
+    assert outputs["num_tokens"].tolist() == [len(ids) - 1, 0]
+    np.testing.assert_allclose(
+        outputs["token_log_probabilities"][0], expected[:, 0], rtol=1e-4, atol=1e-5
+    )
+    perplexity = np.exp(-expected.mean())
+    np.testing.assert_allclose(outputs["perplexity"], [perplexity, 1], rtol=1e-5)
+    evaluation = Evaluator(model)(ids)
+    assert evaluation.num_tokens == len(ids) - 1
+    np.testing.assert_allclose(evaluation.perplexity, perplexity, rtol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from tfseq.generation.decoding import unknown_penalty
+from tfseq.generation.ranking import best_symbols
 from tfseq.generation.token_step import token_step
 from tfseq.models import LanguageModel
 
@@ -19,7 +20,9 @@ def beam_search(
 
     A beam b has log P(b) = Σ_t log P(x_t | prompt, x_1, …, x_{t−1}). Each step extends every beam
     by every symbol and keeps the K best of the K · V. All continuations of a row have the row's
-    own number of tokens, so that their probabilities can be compared as they are.
+    own number of tokens, so that their probabilities can be compared as they are. Symbols of one
+    beam are ranked by their logits, the lower id first where they are equal; of equally probable
+    continuations of two beams, that of the better beam is first.
 
     Args:
         model: the language model.
@@ -38,6 +41,8 @@ def beam_search(
     batch_size = tf.shape(hidden)[0]
     initial = states
     num_symbols = model.vocabulary_size
+    # No beam has more than K of the K best.
+    num_extensions = min(beam_size, num_symbols)
     width = tf.maximum(tf.reduce_max(max_new_tokens), 0)
     penalty = unknown_penalty(num_symbols, allow_unknown)
     itself = tf.tile(tf.range(beam_size)[tf.newaxis], [batch_size, 1])
@@ -49,15 +54,15 @@ def beam_search(
     scores = tf.where(itself == 0, 0.0, -float("inf"))
 
     def step(t, hidden, states, new_ids, scores):
-        log_probabilities = tf.nn.log_softmax(logits_of(hidden)) + penalty
-        extended = tf.reshape(log_probabilities, [batch_size, beam_size, num_symbols])
-        extended += scores[..., tf.newaxis]
-        best, place = tf.math.top_k(
-            tf.reshape(extended, [batch_size, beam_size * num_symbols]), beam_size
-        )
+        logits = tf.reshape(logits_of(hidden), [batch_size, beam_size, num_symbols])
+        log_probabilities, ids = best_symbols(logits + penalty, num_extensions, logits)
+        extended = tf.cast(log_probabilities, tf.float32) + scores[..., tf.newaxis]
+        candidates = [batch_size, beam_size * num_extensions]
+        best, place = tf.math.top_k(tf.reshape(extended, candidates), beam_size)
         active = (t < max_new_tokens)[:, tf.newaxis]
-        parent = tf.where(active, place // num_symbols, itself)
-        chosen = tf.where(active, place % num_symbols, 0)
+        parent = tf.where(active, place // num_extensions, itself)
+        chosen = tf.gather(tf.reshape(ids, candidates), place, batch_dims=1)
+        chosen = tf.where(active, chosen, 0)
         scores = tf.where(active, best, scores)
         new_ids = tf.concat(
             [tf.gather(new_ids, parent, batch_dims=1), chosen[..., tf.newaxis]], axis=-1

@@ -111,9 +111,7 @@ def decode(
         # A function, so that its loop is in the graph's file once, for both groups.
         @tf.function(autograph=False)
         def continued_rows(hidden, states, max_new_tokens, temperature, top_k, top_p, seed):
-            def keep(logits):
-                return most_probable(logits + penalty, temperature, top_k, top_p)
-
+            keep = most_probable(model.vocabulary_size, temperature, top_k, top_p)
             new_ids, log_probability = _decode(
                 (model.vocabulary_size, *steps),
                 hidden,
@@ -122,7 +120,7 @@ def decode(
                 temperature,
                 seed,
                 penalty,
-                keep if filtered else None,
+                (lambda logits: keep(logits + penalty)) if filtered else None,
             )
             missing = width - tf.shape(new_ids)[1]
             return tf.pad(new_ids, [[0, 0], [0, missing]]), log_probability

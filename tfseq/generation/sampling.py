@@ -1,6 +1,10 @@
 """One random symbol for each row of logits: temperature, top-k and top-p, each row with its own."""
 
+from collections.abc import Callable
+
 import tensorflow as tf
+
+from tfseq.generation.whole_registers import in_whole_registers
 
 # From here on symbols are drawn uniformly; higher temperatures would only overflow.
 _HOTTEST = 1e30
@@ -46,7 +50,7 @@ def sample(
     noise = tf.convert_to_tensor(noise)
     logits = tf.cond(
         any_filter(top_k, top_p),
-        lambda: most_probable(logits, temperature, top_k, top_p),
+        lambda: most_probable(tf.shape(logits)[1], temperature, top_k, top_p)(logits),
         lambda: logits,
     )
     return draw(logits, scale_noise(noise, temperature))
@@ -71,39 +75,44 @@ def any_filter(top_k: tf.Tensor, top_p: tf.Tensor) -> tf.Tensor:
 
 
 def most_probable(
-    logits: tf.Tensor, temperature: tf.Tensor, top_k: tf.Tensor, top_p: tf.Tensor
-) -> tf.Tensor:
-    """Logits float32 [B, V], minus infinity where a row's top-k and top-p leave a symbol out."""
+    num_symbols: int | tf.Tensor, temperature: tf.Tensor, top_k: tf.Tensor, top_p: tf.Tensor
+) -> Callable[[tf.Tensor], tf.Tensor]:
+    """logits float32 [B, V] -> the same, minus infinity where top-k and top-p leave a symbol out.
+
+    Logits are ranked and compared as they are given, so equal ones are equally probable. Every
+    number that a row's choice rests on is the same wherever the row stands, and whatever stands
+    beside it: exponentials are computed `in_whole_registers`, and a cumulative sum goes through its
+    row from left to right.
+
+    What depends on the settings alone is computed at once, outside the loop that uses the function.
+    """
     temperature = tf.cast(temperature, tf.float64)
-    top_k = tf.cast(top_k, tf.int32)
-    top_p = tf.cast(top_p, tf.float64)
     divisor = tf.where(temperature <= 0, tf.ones_like(temperature), temperature)[:, tf.newaxis]
-    z = tf.cast(logits, tf.float64)
-    weights = tf.exp((z - tf.reduce_max(z, axis=1, keepdims=True)) / divisor)
-    return tf.where(_kept(weights, top_k, top_p), logits, -float("inf"))
-
-
-def _kept(weights: tf.Tensor, top_k: tf.Tensor, top_p: tf.Tensor) -> tf.Tensor:
-    """Boolean [B, V]: the symbols that stay after top-k and top-p."""
-    num_symbols = tf.shape(weights)[1]
-    top_k = tf.minimum(top_k, num_symbols)
+    top_k = tf.minimum(tf.cast(top_k, tf.int32), num_symbols)
+    top_p = tf.cast(top_p, tf.float64)
+    share = top_p[:, tf.newaxis]
     off = (top_k == 0) & (top_p >= 1)
     limit = tf.where(top_k > 0, top_k, num_symbols)
-    # Only as many weights are ordered as the most demanding row needs; there may be no row.
+    # Only as many logits are ordered as the most demanding row needs; there may be no row.
     num_ordered = tf.maximum(tf.reduce_max(tf.where(off, tf.ones_like(limit), limit)), 1)
-    limit = tf.minimum(limit, num_ordered)
-    ordered = tf.math.top_k(weights, k=num_ordered).values
+    limit = tf.minimum(limit, num_ordered)[:, tf.newaxis]
+    last_place = limit - 1
+    # Without top-p, a nucleus of any size will do.
+    floor = tf.where(top_p < 1, 1, num_symbols)[:, tf.newaxis]
+    off = off[:, tf.newaxis]
+    ids = tf.range(num_symbols)
 
-    mass = tf.cumsum(ordered, axis=1)
-    total = tf.gather(mass, limit - 1, batch_dims=1)
-    mass_before = tf.cumsum(ordered, axis=1, exclusive=True)
-    needed = mass_before < (top_p * total)[:, tf.newaxis]
-    nucleus = tf.maximum(tf.reduce_sum(tf.cast(needed, tf.int32), axis=1), 1)
-    count = tf.where(top_p < 1, tf.minimum(limit, nucleus), limit)[:, tf.newaxis]
+    def keep(logits):
+        # Of equal logits the lower id comes first.
+        ordered, ordered_ids = tf.math.top_k(logits, k=num_ordered)
+        z = tf.cast(ordered, tf.float64)
+        mass = tf.cumsum(in_whole_registers(tf.exp, (z - z[:, :1]) / divisor), axis=1)
+        short = mass < share * tf.gather(mass, last_place, batch_dims=1)
+        nucleus = floor + tf.reduce_sum(tf.cast(short, tf.int32), axis=1, keepdims=True)
+        place = tf.minimum(limit, nucleus) - 1
+        last = tf.gather(ordered, place, batch_dims=1)
+        last_id = tf.gather(ordered_ids, place, batch_dims=1)
+        kept = (logits > last) | ((logits == last) & (ids <= last_id)) | off
+        return tf.where(kept, logits, -float("inf"))
 
-    last = tf.gather(ordered, count - 1, batch_dims=1)
-    above = weights > last
-    tied = weights == last
-    places = count - tf.reduce_sum(tf.cast(above, tf.int32), axis=1, keepdims=True)
-    first_tied = tied & (tf.cumsum(tf.cast(tied, tf.int32), axis=1) <= places)
-    return above | first_tied | off[:, tf.newaxis]
+    return keep

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from tfseq.generation.decoding import unknown_penalty
+from tfseq.generation.ranking import best_probabilities
 from tfseq.generation.text_graph import (
     COMPLETE_INPUTS,
     SCORE_INPUTS,
@@ -150,8 +151,8 @@ class LanguageModelSignatures(tf.Module):
         hidden, _ = self._graph.read(read)
         logits = tf.cast(self._model.logits(hidden), tf.float32)
         num_symbols = self._model.vocabulary_size
-        probabilities, ids = tf.math.top_k(
-            tf.nn.softmax(logits + unknown_penalty(num_symbols, allow_unknown=False)),
+        probabilities, ids = best_probabilities(
+            logits + unknown_penalty(num_symbols, allow_unknown=False),
             min(self._settings.num_next_tokens, num_symbols - 1),
         )
         return {"tokens": self.tables.id_to_token(ids), "probabilities": probabilities}

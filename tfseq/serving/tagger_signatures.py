@@ -5,6 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfseq.generation.ranking import best_probabilities
 from tfseq.models import Tagger
 from tfseq.serving.bounds import checked, keep_first_bytes, sentences
 from tfseq.text import VocabularyTables
@@ -89,10 +90,10 @@ class TaggerSignatures(tf.Module):
     def _answer(self, tokens: tf.Tensor, num_tokens: tf.Tensor) -> dict[str, tf.Tensor]:
         real = tf.sequence_mask(num_tokens, tf.shape(tokens)[1])
         ids = tf.where(real, self.tables.token_to_id(tokens), -1)
-        probabilities = tf.nn.softmax(self._model(ids, training=False))
-        tags = tf.gather(tf.constant(self._tags), tf.argmax(probabilities, axis=-1))
+        scores, best = best_probabilities(self._model(ids, training=False), 1)
+        tags = tf.gather(tf.constant(self._tags), best[..., 0])
         return {
             "tokens": tf.where(real, tokens, ""),
             "tags": tf.where(real, tags, ""),
-            "scores": tf.where(real, tf.reduce_max(probabilities, axis=-1), 0.0),
+            "scores": tf.where(real, scores[..., 0], 0.0),
         }

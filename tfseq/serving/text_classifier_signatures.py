@@ -6,6 +6,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfseq.data.text_ids import text_ids
+from tfseq.generation.ranking import best_probabilities
 from tfseq.models import TextClassifier
 from tfseq.serving.bounds import checked, keep_first_bytes, sentences
 from tfseq.text import Tokenizer, VocabularyTables
@@ -59,7 +60,7 @@ class TextClassifierSignatures(tf.Module):
         ids = text_ids(read, self._tokenizer, self.tables, settings.max_length + 1)
         longer = ids.row_lengths() > settings.max_length
         logits = self._model(ids.to_tensor(-1)[:, : settings.max_length], training=False)
-        scores, order = tf.math.top_k(tf.nn.softmax(logits), settings.num_labels)
+        scores, order = best_probabilities(logits, settings.num_labels)
         warning = tf.where(
             cut | longer,
             f"Of `text` the first {settings.max_length} tokens only were read, and at most "

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
+from tfseq.generation.ranking import best_symbols
 from tfseq.models import LanguageModel
 
 
@@ -52,6 +53,6 @@ def token_surprise(
     passage = np.concatenate([context, ids]).astype("int32")
     logits = model(passage[None, :-1], training=False)[0, -len(ids) :]
     log_p = tf.nn.log_softmax(tf.cast(logits, "float64"))
-    best, expected = tf.math.top_k(log_p, min(num_expected, model.vocabulary_size))
+    best, expected = best_symbols(logits, min(num_expected, model.vocabulary_size))
     chosen = tf.gather(log_p, passage[-len(ids) :], batch_dims=1)
     return Surprise(-chosen.numpy() / np.log(2), expected.numpy(), np.exp(best.numpy()))
