@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from tfseq.command_line import run
 from tfseq.configuration import PathText, PositiveInt, Rule, Seed, parse_options
+from tfseq.errors import InputError
 
 Order = Annotated[int, Rule("an integer from 1 to 5", lambda v: 1 <= v <= 5)]
 Top = Annotated[int, Rule("an integer from 1 to 10000", lambda v: 1 <= v <= 10_000)]
@@ -69,6 +70,11 @@ def main(options: StatisticsOptions) -> None:
         top=options.top,
         max_tokens=options.max_tokens,
     )
+    if statistics.num_tokens == 0:
+        raise InputError(
+            f"There are no tokens in the corpus {corpus.name}: with `--tokenizer "
+            f"{options.tokenizer}` and `--normalization {options.normalization}` nothing is left."
+        )
     description = {
         "corpus": corpus.name,
         "corpus_sha256": corpus.fingerprint(),

@@ -11,7 +11,12 @@ import pytest
 
 from tfseq.command_line import run
 from tfseq.serving import inspect_export
-from tfseq.training import TaggerOptions, TextClassifierOptions, parse_run_options
+from tfseq.training import (
+    TaggerOptions,
+    TextClassifierOptions,
+    TextClassifierRun,
+    parse_run_options,
+)
 
 PIPELINES = Path(__file__).parents[1] / "pipelines"
 sys.path.insert(0, str(PIPELINES))
@@ -126,6 +131,8 @@ BAD = [
     ("train_text_classifier", ["--data=few.csv"], "2 examples are too few"),
     ("train_text_classifier", ["--test-fraction=1.5"], "above 0 and less than 1"),
     ("train_tagger", ["--data=few.csv"], "few.csv:1: a line must have at least 2 columns"),
+    ("train_tagger", ["--data=unlike.conll"], "The vocabulary holds <unk> alone"),
+    ("train_text_classifier", ["--data=two.csv", "--max-vocabulary=1"], "<unk> alone"),
     ("train_tagger", ["--resume", "--run-dir=nothing"], "nothing is not a run"),
 ]
 
@@ -134,6 +141,10 @@ BAD = [
 def test_bad_input_leaves_nothing(script, arguments, words, tmp_path, monkeypatch, capsys):
     (tmp_path / "one.csv").write_text("text,label\n" + "x,a\n" * 30)
     (tmp_path / "few.csv").write_text("text,label\nx,a\ny,b\n")
+    (tmp_path / "two.csv").write_text("text,label\n" + "x,a\ny,b\n" * 30)
+    # Every token is there once, and those that are rarer than twice become <unk>.
+    (tmp_path / "unlike.conll").write_text("".join(f"w{n} A\nv{n} B\n\n" for n in range(30)))
+    files = sorted(path.name for path in tmp_path.iterdir())
     monkeypatch.chdir(tmp_path)
     module, options_type = {
         "train_tagger": (train_tagger, TaggerOptions),
@@ -143,4 +154,14 @@ def test_bad_input_leaves_nothing(script, arguments, words, tmp_path, monkeypatc
         train(module, options_type, *arguments)
     assert stopped.value.code == 2
     assert words in capsys.readouterr().err
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["few.csv", "one.csv"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == files
+
+
+def test_what_was_done_to_labels_is_said(tmp_path, monkeypatch):
+    (tmp_path / "boats.csv").write_text("text,label\n" + "x,boat \ny,boat\nz,ship\n" * 10)
+    monkeypatch.chdir(tmp_path)
+    options = parse_run_options(TextClassifierOptions, ["--data=boats.csv", *SMALL])
+    run = TextClassifierRun(options)
+    assert run.labels == ("boat", "ship")
+    note = "note   white space at the ends of 10 labels was dropped."
+    assert run.summary().splitlines()[3:] == [note]

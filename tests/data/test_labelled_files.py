@@ -5,6 +5,8 @@ import json
 import re
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tfseq.data.code_names import tag_code
 from tfseq.data.labelled_sentences import read_conll
@@ -36,18 +38,44 @@ def test_json_lines_compressed_with_other_fields(tmp_path):
 
 
 BAD_TEXTS = {
-    "a.txt": (b"x", "`--data` must be a .csv or .jsonl file"),
+    "a.txt": (b"x", "`--data` must be a .csv, .tsv or .jsonl file"),
     "b.csv": (b"text,other\na,b\n", "b.csv:2: no 'label'. It has: 'text', 'other'"),
     "c.csv": (b"text,label\na,\n", "c.csv:2: its 'label' is empty"),
     "c2.csv": (b"text,label\na\n", "c2.csv:2: its 'label' is empty"),
     "c3.csv": (b"text,label\na, b,c\n", "c3.csv:2: more values than the 2 columns"),
     "d.csv": (b"text,label\n", "d.csv holds no record"),
-    "e.csv": (b"text,label\n\xff,a\n", "e.csv is not valid UTF-8"),
-    "f.jsonl": (b'{"text": "a", "label": "b"}\n[1]\n', "f.jsonl:2: a line must hold one JSON"),
+    "e.csv": (
+        b"text,label\n\xff,a\n",
+        "e.csv is not valid UTF-8: invalid start byte at byte 11 (0xff), line 2.",
+    ),
+    "f.jsonl": (
+        b'{"text": "a", "label": "b"}\n[1]\n',
+        "f.jsonl:2: must be a JSON object. Received: list.",
+    ),
     "g.jsonl": (b"{\n", "g.jsonl:1: not JSON"),
-    "h.jsonl.gz": (b"nothing", "h.jsonl.gz is a broken gzip file"),
+    "h.jsonl.gz": (b"nothing", "h.jsonl.gz is not a whole gzip file"),
     "i.csv": (None, "i.csv cannot be read: No such file"),
-    "j.csv": (b'text,label\n"a,b\n', "j.csv cannot be read: unexpected end of data"),
+    "j.csv": (b'text,label\na,b\n"a,b\nc,d\n', 'j.csv:3: a double quote (") is opened here'),
+    "j2.csv": (b'text,label\n"a,b\nc,"d"\n', "j2.csv:2: not CSV: ',' expected after"),
+    "l.csv": (b"text,label,text \na,b,c\n", "l.csv names a column twice: text."),
+    "m.jsonl": (
+        b'\n{"text": "a", "label": "b", "label": "c"}',
+        "m.jsonl:2: has the field 'label' twi",
+    ),
+    "n.csv": (b"text,label\na, \n", "n.csv:2: its 'label' is empty"),
+    "o.jsonl": (
+        b'{"text": "\\ud83d", "label": "b"}',
+        "o.jsonl:1: its 'text': invalid Unicode: half",
+    ),
+    "p.jsonl": (
+        b'{"text": "", "label": "a\\ude00"}',
+        "p.jsonl:1: its 'label': invalid Unicode: ha",
+    ),
+    "q.csv": (b"text,label\na,b\n\0,c\n", "q.csv is no text: it has a NUL at byte 15, line 3."),
+    "r.csv": ("text,label\na,b\n".encode("utf-16-le"), "seems to be UTF-16LE without a byte order"),
+    "s.csv.gz": (gzip.compress(b"text,label\na,b\n")[:-3], "s.csv.gz is not a whole gzip file"),
+    "t.csv": (b"text;label\na;b,c;d\n", "t.csv:2: more values than the 2 columns"),
+    "u.csv": (b"", "u.csv is empty"),
     "k.jsonl": (b'{"text": 5, "label": "b"}\n', "k.jsonl:1: its 'text' must be a string"),
 }
 
@@ -61,39 +89,78 @@ def test_texts_that_are_refused(name, tmp_path):
         read_labelled_texts(tmp_path / name)
 
 
-def test_columns(tmp_path):
-    path = tmp_path / "eng.train.conll"
-    path.write_text("-DOCSTART- -X- O O\n\nEU\tNNP B-NP B-ORG\r\nsays VBZ B-VP O\n\n\n. . O O")
-    read = read_conll(path)
-    assert read.name == "eng.train"
-    assert read.tokens == (("EU", "says"), (".",))
-    assert read.tags == (("B-ORG", "O"), ("O",))
-    assert read_conll(path, token_column=2, tag_column=3).tokens[0] == ("NNP", "VBZ")
-    assert read_conll(path, token_column=2, tag_column=3).tags[0] == ("B-NP", "B-VP")
+@pytest.mark.parametrize("name", ["A.CSV", "a.tsv", "a.csv.GZ", "a.JSONL"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_labelled_texts_in_every_form(name, encoding, tmp_path):
+    """Labels are stripped, and it is said how many; texts are kept as they are."""
+    rows = [(" a,b\n ", "boat"), ("c;\td\u2028", "boat "), ("“é”", "\u00a0ship")]
+    if name.endswith("JSONL"):
+        lines = [json.dumps({"text": t, "label": n}, ensure_ascii=False) for t, n in rows]
+        content = "\n".join(lines)
+    else:
+        part = "\t" if "tsv" in name else ";" if "GZ" in name else ","
+        content = part.join(["text ", " label", "", "\r\n"])
+        content += "".join(f'"{t}"{part}{n}{part}{part}\r\n' for t, n in rows)
+    data = content.encode(encoding)
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(data) if name.endswith("GZ") else data)
+    read = read_labelled_texts(path)
+    assert read.texts == tuple(text for text, _ in rows)
+    assert read.labels == ("boat", "boat", "ship")
+    assert read.name.lower() == "a"
+    assert read.notes == ("white space at the ends of 2 labels was dropped.",)
 
 
-def test_columns_of_universal_dependencies(tmp_path):
-    path = tmp_path / "fr.conllu"
-    rows = ["1-2\tdu\t_\t_", "1\tde\tde\tADP", "2\tle\tle\tDET", "2.1\tx\tx\tX"]
-    rows.append("3\t10 000\t10 000\tNUM")
-    path.write_text("# sent_id = 1\n" + "\n".join(rows) + "\n\n# text = #\n1\t#\t#\tSYM\n")
-    read = read_conll(path, token_column=2, tag_column=4)
-    assert read.tokens == (("de", "le", "10 000"), ("#",))
-    assert read.tags == (("ADP", "DET", "NUM"), ("SYM",))
+UNIVERSAL = """# sent_id = 1
+1-2\tdu\t_\t_\t_\t_\t_\t_\t_\t_
+1\tde\tde\tADP\t_\t_\t0\troot\t_\t_
+2\tle\tle\tDET\t_\t_\t1\tdet\t_\t_
+2.1\tx\tx\tX\t_\t_\t_\t_\t_\t_
+
+# text = #
+1\t#\t#\tSYM\t_\t_\t0\troot\t_\t_
+"""
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"a O\nb\n", "x.conll:2: a line must have at least 2 columns. Received: 'b'."),
-        (b"\n\n", "x.conll holds no sentence"),
-        (b"a \xff\n", "x.conll is not valid UTF-8"),
-    ],
-)
-def test_columns_that_are_refused(content, message, tmp_path):
-    (tmp_path / "x.conll").write_bytes(content)
-    with pytest.raises(InputError, match=re.escape(message)):
-        read_conll(tmp_path / "x.conll")
+@settings(max_examples=200)
+@given(st.sampled_from(["csv", "csv.gz", "jsonl", "tsv", "conll", "conllu", "txt"]), st.data())
+def test_any_file_is_read_or_refused_by_name(tmp_path_factory, ending, data):
+    """Bytes of every kind, and small changes of a sound file: no traceback, and the file's name."""
+    sound = {
+        "jsonl": b'{"text": "a b", "label": "c"}\n{"text": "\\u00e9", "label": "d"}\n',
+        "conll": b"# id = 1\nNew York\tB-LOC\n#\tO\n\n-DOCSTART-\na\tO\n",
+        "conllu": UNIVERSAL.encode(),
+        "txt": b"# id = 1\nEU NNP O\n# # O\n\n. . O\n",
+    }.get(ending, b'text,label\n"a ""b"",\nc",d\ne,f\n')
+    if data.draw(st.booleans()):
+        place = data.draw(st.integers(0, len(sound)))
+        new = data.draw(st.sampled_from([b"", b'"', b",", b"\t", b"\n", b"\r", b"#", b" ", b"\0"]))
+        content = sound[:place] + new + sound[place + data.draw(st.integers(0, 2)) :]
+    else:
+        content = data.draw(
+            st.binary()
+            | st.text().flatmap(lambda t: st.sampled_from([t.encode(c) for c in CODECS]))
+        )
+    if ending.endswith("gz"):
+        content = gzip.compress(content)
+    path = tmp_path_factory.mktemp("any") / f"any.{ending}"
+    path.write_bytes(content)
+    message = str(path)
+    try:
+        if ending in ("conll", "conllu", "txt"):
+            read = read_conll(path, token_column=2 if ending == "conllu" else 1)
+            assert list(map(len, read.tokens)) == list(map(len, read.tags))
+            assert all(map(all, read.tokens + read.tags))
+        else:
+            read = read_labelled_texts(path)
+            assert len(read.texts) == len(read.labels)
+            assert all(read.labels)
+    except InputError as error:
+        message = str(error)
+    assert str(path) in message
+
+
+CODECS = ["utf-8", "utf-16", "utf-16-be", "utf-32", "utf-7"]
 
 
 def test_parts_share_nothing_and_depend_on_the_seed():

@@ -1,6 +1,4 @@
-"""Series from CSV files, their split in time, and their windows."""
-
-import re
+"""Series, their split in time, and their windows."""
 
 import numpy as np
 import pytest
@@ -8,59 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tfseq
-from tfseq.data import noisy_sine, read_series, series_batches, split_series
-
-
-def write(tmp_path, text, encoding="utf-8"):
-    path = tmp_path / "a.csv"
-    path.write_bytes(text.encode(encoding))
-    return path
-
-
-def test_columns_of_numbers_are_found_and_others_passed_over(tmp_path):
-    path = write(tmp_path, '\ufeffday,a,"b, c",名\r\n1 May,1,-2.5e3,x\r\n2 May, 3 ,4,y\r\n\r\n')
-    series = read_series(path)
-    assert series.name == "a"
-    assert series.columns == ("a", "b, c")
-    np.testing.assert_array_equal(series.values, [[1, -2500], [3, 4]])
-    assert read_series(path, ["b, c", "a"]).values.tolist() == [[-2500, 1], [4, 3]]
-    assert len({series.fingerprint, read_series(path, ["a"]).fingerprint}) == 2
-    assert read_series(path).fingerprint == series.fingerprint
-
-
-BAD = {
-    "missing": ("t,a\n1,2\n2,\n", None, "line 3, column 'a': the value is missing."),
-    "na": ("t,a\n1,2\n2,NaN\n3,4\n", None, "line 3, column 'a': the value is missing (NaN)."),
-    "word": ("a\n1\ntwo\n", None, "line 3, column 'a': must be a number from -1e30 to 1e30"),
-    "infinite": ("a\n1\n-inf\n", None, "line 3, column 'a': must be a number"),
-    "huge": ("a\n1\n1e31\n", None, "Received: '1e31'."),
-    "underscore": ("a\n1\n1_0\n", None, "Received: '1_0'."),
-    "empty line": ("a\n1\n\n3\n", None, "line 3, column 'a': the value is missing."),
-    "ragged": ("a,b\n1,2\n3\n", None, "line 3: 1 values for 2 columns."),
-    "no header": ("1,2\n3,4\n", None, "the first line must name the columns. Received: 1, 2."),
-    "semicolons": ("t;a\n1 May;2\n", None, "parted by commas"),
-    "twice": ("a,a\n1,2\n", None, "names a column twice: a."),
-    "no rows": ("a,b\n", None, "has no row after the names"),
-    "empty": ("\n\n", None, "is empty."),
-    "unknown column": ("price,a\n1,2\n", ["prise"], "no column 'prise'; it has price, a. Did you"),
-    "quote": ('a,b\n1,"2\n', None, "is no CSV file in UTF-8"),
-}
-
-
-@pytest.mark.parametrize("case", BAD)
-def test_what_cannot_be_read_is_named(case, tmp_path):
-    text, columns, words = BAD[case]
-    with pytest.raises(tfseq.InputError, match=re.escape(words)) as error:
-        read_series(write(tmp_path, text), columns)
-    assert "a.csv" in str(error.value)
-    assert "\n" not in str(error.value)
-
-
-def test_files_that_are_no_text(tmp_path):
-    with pytest.raises(tfseq.InputError, match="is no CSV file in UTF-8"):
-        read_series(write(tmp_path, "zürich\n1\n", "latin-1"))
-    with pytest.raises(tfseq.InputError, match="No such file"):
-        read_series(tmp_path / "nowhere.csv")
+from tfseq.data import noisy_sine, series_batches, split_series
 
 
 def test_the_built_in_series_is_its_signal_and_noise():

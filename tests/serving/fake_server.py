@@ -2,13 +2,19 @@
 
 import base64
 import concurrent.futures
+import contextlib
 import http.server
 import json
 import re
 import threading
+import types
 
 import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow.core.framework import types_pb2
 
+from tfseq.serving import Client
 from tfseq.serving.loader_process import LoaderError
 
 _CODE_NAMES = {3: "INVALID_ARGUMENT", 5: "NOT_FOUND", 14: "UNAVAILABLE"}
@@ -38,12 +44,16 @@ class Backend:
     def check(self, name, signature, version, label):
         with self._lock:
             self.requests.append((signature, version, label))
+        self.check_model(name, version, label)
+        if signature not in self.exported.signatures:
+            raise RefusalError("INVALID_ARGUMENT", f"Signature {signature!r} not found")
+
+    def check_model(self, name, version, label):
+        with self._lock:
             if self.failures:
                 raise RefusalError(self.failures.pop(0), "as the test wants it")
         if name != self.name or version not in (None, 1) or label not in (None, "stable"):
             raise RefusalError("NOT_FOUND", f"Servable not found for request: {name}")
-        if signature not in self.exported.signatures:
-            raise RefusalError("INVALID_ARGUMENT", f"Signature {signature!r} not found")
 
     def predict(self, signature, inputs):
         try:
@@ -51,6 +61,18 @@ class Backend:
                 return self.exported.run(signature, **inputs)
         except LoaderError as error:
             raise RefusalError(_CODE_NAMES.get(error.code, "INTERNAL"), str(error)) from error
+
+
+@contextlib.contextmanager
+def client_of(protocol, signatures, run):
+    """A client of a loopback server whose one model answers `run(signature, **inputs)`."""
+    if protocol == "grpc":
+        pytest.importorskip("tensorflow_serving.apis", reason="extra `serving` is not installed")
+    backend = Backend(types.SimpleNamespace(signatures=signatures, run=run))
+    server = {"grpc": GrpcServer, "rest": RestServer}[protocol](backend)
+    with Client(server.address, backend.name, protocol=protocol) as client:
+        yield client
+    server.close()
 
 
 class RestServer:
@@ -93,13 +115,10 @@ class RestServer:
         self._server.server_close()
 
 
-def _check(backend, place, signature):
+def _rest_predict(backend, place, data):
+    signature = json.loads(data).get("signature_name", "serving_default")
     version = place["version"] and int(place["version"])
     backend.check(place["name"], signature, version, place["label"])
-
-
-def _rest_predict(backend, place, data):
-    _check(backend, place, json.loads(data).get("signature_name", "serving_default"))
     return rest_predict(backend, data)
 
 
@@ -136,12 +155,13 @@ def _strings(value):
 
 
 def _rest_metadata(backend, place):
-    _check(backend, place, "step")
+    version = place["version"] and int(place["version"])
+    backend.check_model(place["name"], version, place["label"])
     described = {
         name: {
             side: {
                 key: {
-                    "dtype": f"DT_{info['dtype'].upper()}",
+                    "dtype": types_pb2.DataType.Name(tf.as_dtype(info["dtype"]).as_datatype_enum),
                     "tensor_shape": {
                         "dim": [
                             {"size": str(-1 if d is None else d), "name": ""} for d in info["shape"]
@@ -175,9 +195,9 @@ class GrpcServer:
             prediction_service_pb2_grpc,
         )
 
-        def check(spec, signature):
+        def model(spec):
             version = spec.version.value if spec.HasField("version") else None
-            backend.check(spec.name, signature, version, spec.version_label or None)
+            return version, spec.version_label or None
 
         def refusing(work):
             def method(self, request, context):
@@ -190,7 +210,7 @@ class GrpcServer:
 
         def predict(request):
             signature = request.model_spec.signature_name or "serving_default"
-            check(request.model_spec, signature)
+            backend.check(request.model_spec.name, signature, *model(request.model_spec))
             known = backend.exported.signatures[signature]["inputs"]
             if set(request.inputs) != set(known):
                 raise RefusalError("INVALID_ARGUMENT", f"inputs must be {sorted(known)}")
@@ -206,7 +226,7 @@ class GrpcServer:
             return response
 
         def metadata(request):
-            check(request.model_spec, "step")
+            backend.check_model(request.model_spec.name, *model(request.model_spec))
             signatures = get_model_metadata_pb2.SignatureDefMap()
             for name, signature in backend.exported.signatures.items():
                 for key, info in signature["inputs"].items():

@@ -5,13 +5,14 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 
 import tfseq
 from tfseq.serving import Client, ServingError
 from tfseq.serving import transport as transport_module
 
-from .fake_server import Backend, GrpcServer, RestServer
+from .fake_server import Backend, GrpcServer, RestServer, client_of
 
 
 @pytest.fixture(params=["grpc", "rest"])
@@ -149,3 +150,48 @@ def test_a_rest_client_loads_no_tensorflow():
         "assert 'tensorflow' not in sys.modules and 'keras' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def signature(**outputs):
+    """A signature with one input and these outputs, each a dtype and a shape."""
+    described = {
+        name: {"dtype": dtype, "shape": shape, "tensor": f"{name}:0"}
+        for name, (dtype, shape) in outputs.items()
+    }
+    number = {"x": {"dtype": "float32", "shape": [None], "tensor": "x:0"}}
+    return {"inputs": number, "outputs": described}
+
+
+def test_rest_types_are_those_of_the_metadata_of_the_version_that_answers():
+    """Whatever outputs are called; and a single output, which comes without its name."""
+    answers = {
+        "id": np.array([2**53 + 1, -(2**63)]),
+        "text": np.array([[0.5, 1.0]], "float64"),
+        "flag": np.array([True, False]),
+        "small": np.array([1, 2], "uint8"),
+        "none": np.zeros([0, 3], "float32"),
+        "word_bytes": np.array([["é", "b"]], object),
+    }
+    shapes = {"text": [None, 2], "none": [None, 3], "word_bytes": [None, None]}
+    dtypes = {name: "string" if a.dtype == object else a.dtype.name for name, a in answers.items()}
+    many = signature(**{name: (dtypes[name], shapes.get(name, [None])) for name in answers})
+    signatures = {"many": many, "one": signature(label=("int64", [None]))}
+
+    def run(name, x):
+        given = answers if name == "many" else {"label": x.astype("int64")}
+        encoded = np.vectorize(str.encode, [object])
+        return {k: encoded(v) if v.dtype == object else v for k, v in given.items()}
+
+    with client_of("rest", signatures, run) as client:
+        served = client.predict("many", x=[1.0])
+        for name, value in answers.items():
+            np.testing.assert_array_equal(served[name], value, strict=True)
+        np.testing.assert_array_equal(client.predict("one", x=[3.0])["label"], np.array([3]))
+        # A new version, while the client goes on.
+        signatures["one"] = signature(score=("float64", [None]), label=("int64", [None]))
+        answers_now = {"score": np.array([0.1]), "label": np.array([7])}
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Backend, "predict", lambda *arguments: answers_now)
+            served = client.predict("one", x=[3.0])
+        np.testing.assert_array_equal(served["score"], np.array([0.1]), strict=True)
+        np.testing.assert_array_equal(served["label"], np.array([7]), strict=True)

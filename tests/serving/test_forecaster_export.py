@@ -15,6 +15,7 @@ from tfseq.serving import export as export_module
 from tfseq.serving.loader_process import LoaderError
 from tfseq.serving.warm_up import WARM_UP_FILE, read_records
 
+from .fake_server import client_of
 from .fuzz import check, requests
 
 MEAN, SCALE = np.float32([20, -3000]), np.float32([2, 500])
@@ -66,6 +67,22 @@ def rows(count, num_steps=LAGS, seed=0):
 def ask(run, values, horizon, **more):
     signature = "forecast" if more else "serving_default"
     return run(signature, values=np.float32(values), horizon=np.int32(horizon), **more)
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "rest"])
+def test_a_client_gets_what_the_export_answers(protocol, served):
+    _, _, signatures, run = served("gru")
+    values = rows(3)
+    values[1, 2, 0] = np.nan
+    for more in ({}, {"num_values": np.int32([8, 5, 0])}):
+        expected = ask(run, values, [3, 1, 12], **more)
+        name = "forecast" if more else "serving_default"
+        with client_of(protocol, signatures, run) as client:
+            told = client.predict(name, values=values.tolist(), horizon=[3, 1, 12], **more)
+        for key, value in expected.items():
+            if key == "warning":
+                value = np.array([warning.decode() for warning in value], object)
+            np.testing.assert_array_equal(told[key], value, strict=True)
 
 
 @pytest.mark.parametrize("cell", SEEDS)

@@ -13,6 +13,7 @@ import tfseq
 from tfseq.data.text_ids import text_ids
 from tfseq.models import Tagger, TextClassifier
 from tfseq.serving import (
+    ServingError,
     TaggerSettings,
     TextClassifierSettings,
     export_tagger,
@@ -22,6 +23,7 @@ from tfseq.serving import (
 from tfseq.serving import export as export_module
 from tfseq.serving.loader_process import LoaderError
 
+from .fake_server import client_of
 from .fuzz import check, requests
 
 LABELS = ["no", "yes", "猫"]
@@ -193,6 +195,38 @@ def test_any_request_ends_in_an_answer_or_is_an_invalid_argument(tagger, classif
         check(partial(loader.run, path), data.draw(requests(signatures)))
 
     fuzz()
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "rest"])
+def test_a_client_gets_what_the_export_answers(protocol, classifier, tagger, loader):
+    """Types are those of the signature, for texts as for numbers, for no row and for many."""
+    ask, _, path = classifier
+    with client_of(protocol, loader.load(path), partial(loader.run, path)) as client:
+        for texts in (TEXTS, [b"\xff\xfe", "想要 c"], []):
+            agree(client.predict("serving_default", text=texts), ask(texts))
+    ask, _, path = tagger
+    with client_of(protocol, loader.load(path), partial(loader.run, path)) as client:
+        for texts in (TEXTS, [""], []):
+            agree(client.predict("serving_default", text=np.array(texts, object)), ask(texts))
+        tokens = [["abc", "de", "c"], ["想要", "", ""]]
+        inputs = {"tokens": np.array(tokens, object), "num_tokens": np.array([3, 1], "int32")}
+        expected = loader.run(path, "tag_tokens", **inputs)
+        agree(client.predict("tag_tokens", tokens=tokens, num_tokens=[3, 1]), expected)
+        with pytest.raises(
+            tfseq.InputError, match="`tokens` must be numbers, or texts, in lists of equal"
+        ):
+            client.predict("tag_tokens", tokens=[["a"], ["b", "c"]], num_tokens=[1, 2])
+        with pytest.raises(ServingError, match="INVALID_ARGUMENT: Signature 'classify' not found"):
+            client.predict("classify", text=["a"])
+
+
+def agree(served, expected):
+    assert set(served) == set(expected)
+    for name, value in served.items():
+        assert value.dtype == expected[name].dtype
+        if value.dtype == object and value.size:
+            value = np.vectorize(str.encode, [object])(value)
+        np.testing.assert_array_equal(value, expected[name], strict=True)
 
 
 def test_exports_pass_inspection(classifier, tagger):

@@ -4,8 +4,11 @@ import os
 
 import pytest
 
+from tfseq.data import encode_corpus
 from tfseq.errors import InputError
 from tfseq.text import CharTokenizer, open_corpus
+from tfseq.training import TrainingOptions
+from tfseq.training.run_directory import RunDirectory
 
 
 def text_of(spec, **options):
@@ -53,6 +56,56 @@ def test_a_glob_is_the_files_that_match_in_sorted_order(library):
 )
 def test_one_file(library, name, text):
     assert text_of(library / name) == text
+
+
+def test_endings_in_capitals(tmp_path):
+    """As old cameras, scanners and DOS write them."""
+    (tmp_path / "A.TXT").write_bytes(b"a\n")
+    (tmp_path / "B.Txt.GZ").write_bytes(gzip.compress(b"b\n"))
+    (tmp_path / "C.JSONL").write_text(json_line(text="c"))
+    assert text_of(tmp_path) == "a\nb\nc"
+    assert text_of(tmp_path / "B.Txt.GZ") == "b\n"
+    assert open_corpus(str(tmp_path / "B.Txt.GZ")).name == "B"
+
+
+def test_what_tfseq_wrote_is_never_read(tmp_path, monkeypatch):
+    """Runs, exports and the cache below a corpus' directory leave its text as it was."""
+    monkeypatch.setenv("TFSEQ_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "book.txt").write_text("book\n")
+    before = text_of("."), open_corpus(".").fingerprint()
+    # The first run leaves an entry in the cache of encoded corpora.
+    vocabulary = encode_corpus(open_corpus("."), CharTokenizer()).vocabulary
+    run = RunDirectory(tmp_path / "runs" / "book_gru")
+    run.create(TrainingOptions(), vocabulary, "digest")
+    run.write_samples([{"epoch": 1, "text": "koob"}])
+    (tmp_path / "cache" / "corpora").mkdir()
+    (tmp_path / "cache" / "corpora" / "downloaded.txt").write_text("downloaded")
+    version = tmp_path / "exported" / "book_gru" / "1"
+    (version / "assets").mkdir(parents=True)
+    (version / "saved_model.pb").write_bytes(b"")
+    vocabulary.save(version / "assets" / "vocabulary.txt")
+    assert (text_of("."), open_corpus(".").fingerprint()) == before == ("book\n", before[1])
+    assert text_of("**/*.txt") == text_of(tmp_path / "**" / "*.txt") == "book\n"
+    # A person's own text beside them is read; a file that is named is what was meant.
+    (tmp_path / "runs" / "notes.txt").write_text("notes")
+    assert text_of(".") == "book\nnotes"
+    assert text_of(run.path / "samples.txt") == "epoch 1\nkoob\n\n"
+    assert text_of(tmp_path / "cache" / "corpora") == "downloaded"
+    for spec in (run.path, version, version / "assets"):
+        with pytest.raises(InputError, match=r"no text in the directory .* are left out\.$"):
+            open_corpus(str(spec))
+    with pytest.raises(InputError, match=r"What matches runs/\*/\*\.txt are files of runs"):
+        open_corpus("runs/*/*.txt")
+
+
+def test_pipes_in_a_directory_are_passed_over(tmp_path):
+    os.mkfifo(tmp_path / "pipe.txt")
+    (tmp_path / "a.txt").write_text("a")
+    assert text_of(tmp_path) == "a"
+    (tmp_path / "b.txt").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(InputError, match=r"b\.txt cannot be read: No such file"):
+        text_of(tmp_path)
 
 
 def test_a_file_may_have_any_name(tmp_path):

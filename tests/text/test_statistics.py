@@ -221,16 +221,23 @@ def test_bad_input_leaves_nothing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("text.txt").write_text("a few words")
     Path("latin.txt").write_bytes("one Zürich".encode("latin-1"))
+    Path("blank.txt").write_text(" \n\t\n")
+    Path("digits.txt").write_text("1 2 3\n")
     for words, message in (
         (["--max-order=6"], "`--max-order` must be an integer from 1 to 5. Received: 6"),
         (["--top=0"], "`--top` must be an integer from 1 to 10000. Received: 0"),
         (["--corpus=nowhere.txt"], "nowhere.txt"),
         (["--corpus=latin.txt"], "latin.txt is not valid UTF-8"),
+        (
+            ["--corpus=blank.txt"],
+            "There are no tokens in the corpus blank: with `--tokenizer word`",
+        ),
+        (["--corpus=digits.txt", "--tokenizer=char", "--normalization=letters"], "no tokens in"),
         (["--corpus=text.txt", "--result-dir=text.txt"], "is not a directory"),
     ):
         with pytest.raises(InputError, match=message):
             SCRIPT["main"](options(*words))
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["latin.txt", "text.txt"]
+    assert all(p.suffix == ".txt" for p in tmp_path.iterdir())
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "text.txt"))
     with pytest.raises(InputError, match="The variable TMPDIR names another"):
         corpus_statistics(["a"], WordTokenizer())

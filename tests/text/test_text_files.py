@@ -1,4 +1,6 @@
 import gzip
+import json
+import re
 
 import pytest
 from hypothesis import given
@@ -6,7 +8,7 @@ from hypothesis import strategies as st
 
 import tfseq.text.text_files
 from tfseq.errors import InputError
-from tfseq.text.text_files import read_documents
+from tfseq.text.text_files import _unmarked_utf16, read_documents, read_lines
 
 
 def read(path, encoding_errors="strict", text_field="text"):
@@ -24,21 +26,37 @@ def write(tmp_path):
     return write
 
 
-@given(data=st.binary() | st.text().map(str.encode), block=st.integers(1, 5))
+# Without what begins as another encoding or format does.
+PLAIN = (st.binary() | st.text(st.sampled_from("aé猫\r\n\0")).map(str.encode)).filter(
+    lambda data: (
+        not data.startswith((b"\xff\xfe", b"\xfe\xff", b"\x1f\x8b", b"PK", b"%PDF"))
+        and _unmarked_utf16(data) is None
+    )
+)
+
+
+@given(data=PLAIN, block=st.integers(1, 5))
 def test_bytes_are_read_as_python_does_whatever_the_blocks(tmp_path_factory, data, block):
     path = tmp_path_factory.mktemp("text") / "text.txt"
     path.write_bytes(data)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tfseq.text.text_files, "_BLOCK_BYTES", block)
-        expected = data.decode(errors="replace").removeprefix("\ufeff")
+        expected = data.decode(errors="replace").removeprefix("\ufeff").replace("\0", "\ufffd")
         assert read(path, "replace") == [expected]
         try:
             data.decode()
         except UnicodeDecodeError as error:
-            with pytest.raises(InputError, match=f"at byte {error.start} "):
-                read(path)
+            bad = error.start
         else:
+            bad = data.find(b"\0")
+        if b"\0" in data[: max(bad, 0)]:
+            bad = data.index(b"\0")
+        if bad < 0:
             assert read(path) == [expected]
+            return
+        line = 1 + len(re.findall(b"\r\n|\r|\n", data[:bad]))
+        with pytest.raises(InputError, match=rf"at byte {bad}( \(0x..\))?, line {line}\."):
+            read(path)
 
 
 def test_invalid_bytes_name_file_and_offset(write):
@@ -107,3 +125,101 @@ def test_bad_characters_in_json_can_be_replaced(write):
 def test_missing_file(tmp_path):
     with pytest.raises(InputError, match=r"none\.txt cannot be read: No such file"):
         read(tmp_path / "none.txt")
+
+
+@given(
+    pieces=st.lists(st.sampled_from(["a", "\r", "\n", "\r\n", "\u2028", "\x0c", "\x85"])),
+    block=st.integers(1, 3),
+)
+def test_lines_end_where_a_text_file_s_lines_end(tmp_path_factory, pieces, block):
+    path = tmp_path_factory.mktemp("text") / "text.txt"
+    path.write_bytes("".join(pieces).encode())
+    with path.open(encoding="utf-8", newline="") as file, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tfseq.text.text_files, "_BLOCK_BYTES", block)
+        assert list(read_lines(path)) == list(file)
+
+
+WIDE = ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"]
+SENTENCES = ["Hello, you there.\nGo on.\n", "Привет, мир\r\nда\r\n", "想要有直升机\n是的\n"]
+
+
+@pytest.mark.parametrize("encoding", WIDE)
+@pytest.mark.parametrize("text", SENTENCES)
+def test_a_byte_order_mark_says_the_encoding(write, encoding, text):
+    assert read(write("text.txt", ("\ufeff" + text).encode(encoding))) == [text]
+    line = json.dumps({"text": text}, ensure_ascii=False)
+    assert read(write("rows.jsonl.gz", gzip.compress(("\ufeff" + line).encode(encoding)))) == [text]
+
+
+@pytest.mark.parametrize("encoding", WIDE[:2])
+@pytest.mark.parametrize("text", SENTENCES)
+@pytest.mark.parametrize("encoding_errors", ["strict", "replace"])
+def test_utf_16_without_a_mark_is_named_and_never_replaced(write, encoding, text, encoding_errors):
+    name = encoding.upper().replace("-L", "L").replace("-B", "B")
+    with pytest.raises(InputError, match=f"seems to be {name} without a byte order mark. Convert"):
+        read(write("text.txt", text.encode(encoding)), encoding_errors)
+
+
+def test_bad_bytes_in_another_encoding(write):
+    path = write("text.txt", "\ufeffab\n".encode("utf-16-le") + b"\x00\xd8a\x00")
+    with pytest.raises(InputError, match=r"not valid UTF-16: .* at byte 8 \(0x00\), line 2\."):
+        read(path)
+    path = write("text.txt", "\ufeffab\n\0".encode("utf-16-be"))
+    with pytest.raises(InputError, match=r"is no text: it has a NUL at byte 8, line 2\."):
+        read(path)
+
+
+def test_a_nul_is_no_text(write):
+    path = write("text.txt.gz", gzip.compress(b"one\ntwo\r\nthr\0ee\n" * 3))
+    with pytest.raises(InputError, match="a NUL at byte 12 of the decompressed text, line 3"):
+        read(path)
+    assert read(path, "replace") == ["one\ntwo\r\nthr\ufffdee\n" * 3]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (gzip.compress(b"text"), "compressed by gzip: give its name the ending .gz"),
+        (b"PK\x03\x04rest", "a ZIP archive, as .xlsx and .docx files are"),
+        (b"%PDF-1.7\n", "a PDF"),
+    ],
+)
+@pytest.mark.parametrize("encoding_errors", ["strict", "replace"])
+def test_other_formats_are_named(write, content, words, encoding_errors):
+    with pytest.raises(InputError, match=words):
+        read(write("text.txt", content), encoding_errors)
+
+
+@given(st.data())
+def test_a_damaged_gzip_file_is_read_right_or_refused(tmp_path_factory, data):
+    """Bytes changed, left out or put in anywhere, and files that are cut."""
+    text = "".join(f"line {n}: {n * n % 97}\n" for n in range(200))
+    whole = gzip.compress(text.encode(), mtime=0)
+    place = data.draw(st.integers(0, len(whole) - 1))
+    length = data.draw(st.sampled_from([0, 1, 2, len(whole)]))
+    changed = whole[:place] + data.draw(st.binary(max_size=3)) + whole[place + length :]
+    path = tmp_path_factory.mktemp("text") / "text.txt.gz"
+    path.write_bytes(changed)
+    for encoding_errors in ("strict", "replace"):
+        # A gzip header's date and name are free; nothing at all is an empty file.
+        expected = text if changed else ""
+        try:
+            found = "".join(read(path, encoding_errors))
+        except InputError as error:
+            found, expected = str(error)[: len(str(path))], str(path)
+        assert found == expected
+
+
+def test_bad_text_in_a_damaged_gzip_file_is_laid_to_the_damage(write):
+    whole = gzip.compress(b"a" * 50 + b"\xff" + b"b" * 50, compresslevel=0, mtime=0)
+    path = write("text.txt.gz", whole[:30] + b"?" + whole[31:])
+    with pytest.raises(InputError, match="is not a whole gzip file: CRC check failed"):
+        read(path)
+
+
+def test_a_field_that_is_there_twice(write):
+    path = write(
+        "rows.jsonl", b'{"text": "a", "meta": {"x": 1, "x": 2}}\n{"text": "a", "text": "b"}'
+    )
+    with pytest.raises(InputError, match=r"rows\.jsonl:2: has the field 'text' twice\."):
+        read(path)

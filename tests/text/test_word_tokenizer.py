@@ -8,21 +8,43 @@ from tfseq.text import WordTokenizer, make_tokenizer
 # Characters by hand, so that the reference below owes nothing to regular expressions.
 SPACES = " \t\n\r\v\f\x85\xa0\u1680\u2003\u2028\u2029\u202f\u205f\u3000"
 LETTERS = "aZé1²½ßжא\u0e01क٣ªǅᎠ가"
-EXTENDERS = "\u0301\u0308\u0903\u20dd\u3099\ufe0f\u200c\u200d\xad"
+EXTENDERS = "\u0301\u0308\u0903\u20dd\u20e3\u3099\ufe0f\u200c\u200d\xad"
 EAST_ASIAN = "想要々〇かカーｶ𠀀豈"
 APOSTROPHES = "'’"
-SIGNS = '.,-_!?"()[]$+€😀👩\x00\x1c\u200b\ufeff\ufffd。「\u2018°'
-CLASSES = [SPACES, LETTERS, EXTENDERS, EAST_ASIAN, APOSTROPHES, SIGNS]
+SIGNS = '.,-_!?"()[]$+€\x00\x1c\u200b\ufeff\ufffd。「\u2018°'
+PICTURES = "😀👩❤🏴©🫩"
+MODIFIERS = "🏻🏿\U000e0067\U000e007f"
+REGIONS = "🇩🇪"
+CLASSES = [SPACES, LETTERS, EXTENDERS, EAST_ASIAN, APOSTROPHES, SIGNS, PICTURES, MODIFIERS, REGIONS]
 TEXT = st.text(st.sampled_from(CLASSES).flatmap(st.sampled_from))
+# Where emoji of several characters are likely.
+EMOJI = st.text(
+    st.sampled_from([PICTURES, MODIFIERS, REGIONS, "\u200d", "\ufe0f", "1\u20e3a' "]).flatmap(
+        st.sampled_from
+    )
+)
+
+
+def keycap(text, i):
+    """The length of a digit in a key at a place, or 0."""
+    end = i + 1 + (text[i + 1 : i + 2] == "\ufe0f")
+    return end + 1 - i if text[i] == "1" and text[end : end + 1] == "\u20e3" else 0
 
 
 def reference(text):
-    tokens, open_kind = [], None
-    for i, char in enumerate(text):
-        if char in SPACES:
+    tokens, open_kind, i = [], None, 0
+    while i < len(text):
+        char, length = text[i], 1
+        joined = open_kind == "picture" and tokens[-1].endswith("\u200d")
+        if keycap(text, i):
+            length = keycap(text, i)
+            tokens.append(text[i : i + length])
+            open_kind = "sign"
+        elif char in SPACES:
             open_kind = None
-        elif char in EXTENDERS and open_kind in ("word", "sign"):
+        elif char in EXTENDERS and open_kind in ("word", "sign", "picture", "region"):
             tokens[-1] += char
+            open_kind = "sign" if open_kind == "region" else open_kind
         elif char in EXTENDERS or char in LETTERS:
             if open_kind == "word":
                 tokens[-1] += char
@@ -31,14 +53,21 @@ def reference(text):
             open_kind = "word"
         elif char in APOSTROPHES:
             following = text[i + 1 : i + 2]
-            if open_kind == "word" and following and following in LETTERS + EXTENDERS:
+            inside = following and following in LETTERS + EXTENDERS and not keycap(text, i + 1)
+            if open_kind == "word" and inside:
                 tokens[-1] += char
             else:
                 tokens.append(char)
                 open_kind = None
+        elif (char in MODIFIERS and open_kind == "picture") or (char in PICTURES and joined):
+            tokens[-1] += char
+        elif char in REGIONS and open_kind == "region":
+            tokens[-1] += char
+            open_kind = "sign"
         else:
             tokens.append(char)
-            open_kind = "sign"
+            open_kind = "picture" if char in PICTURES else "region" if char in REGIONS else "sign"
+        i += length
     return tokens
 
 
@@ -58,7 +87,7 @@ def tokens_of(text, tokenizer=None):
         ("ありがとう カー", [*"ありがとう", "カ", "ー"]),
         ("naïve cafe\u0301", ["naïve", "cafe\u0301"]),
         ("Привет, мир", ["Привет", ",", "мир"]),
-        ("❤️👩‍👩", ["❤️", "👩\u200d", "👩"]),
+        ("❤️👩‍👩", ["❤️", "👩‍👩"]),
         ("a\u3000b\xa0c\u2028d", ["a", "b", "c", "d"]),
         ("", []),
         (" \n ", []),
@@ -68,7 +97,35 @@ def test_words_and_signs(text, tokens):
     assert tokens_of(text) == tokens
 
 
-@given(TEXT)
+WHOLE = """
+👍🏽 ☝🏿 🧑🏿‍🤝‍🧑🏻 🫱🏼‍🫲🏿 ⛹🏽‍♂️ 👩‍👩‍👧‍👦 👁️‍🗨️ ❤️‍🔥 🏳️‍🌈 🏴‍☠️ 🇩🇪
+🇺🇳 🏴󠁧󠁢󠁥󠁮󠁧󠁿 🏴󠁧󠁢󠁳󠁣󠁴󠁿 1️⃣ #️⃣ *️⃣ ©️ ‼️ 〰️ 😀 🫩
+""".split()
+
+
+@pytest.mark.parametrize("case_fold", [False, True])
+@pytest.mark.parametrize("part", ["", " ", "a", ", "])
+def test_emoji_of_several_characters_are_one_token_and_come_back_whole(case_fold, part):
+    # Case folding drops a variation selector, and nothing that holds an emoji together.
+    emoji = [e for e in WHOLE if not case_fold or "\ufe0f" not in e or "\u200d" in e]
+    tokenizer = WordTokenizer(case_fold=case_fold)
+    text = part.join(emoji)
+    between = [part.strip()] if part.strip() else []
+    expected = emoji[:1]
+    for one in emoji[1:]:
+        expected += [*between, one]
+    assert tokens_of(text, tokenizer) == expected
+    back = tokenizer.detokenize(tokenizer.tokenize(text)).numpy().decode()
+    assert back == (part if part == ", " else f" {part} " if part.strip() else " ").join(emoji)
+
+
+def test_signs_without_emoji_stay_apart():
+    """What joins emoji joins nothing else, and a word may still hold a joiner."""
+    assert tokens_of("€\u200d€ ክ‍ष 🏽 🇩") == ["€\u200d", "€", "ክ‍ष", "🏽", "🇩"]
+    assert tokens_of("12️⃣3 x1️⃣y") == ["1", "2️⃣", "3", "x", "1️⃣", "y"]
+
+
+@given(TEXT | EMOJI)
 def test_tokens_are_those_of_a_plain_scanner(text):
     assert tokens_of(text) == reference(text)
 
@@ -83,7 +140,7 @@ WHITE_SPACE = {*map(chr, [*range(9, 14), 32, 0x85, 0xA0, 0x1680, *range(0x2000, 
 WHITE_SPACE |= {*"\u2028\u2029\u202f\u205f\u3000"}
 
 
-@given(TEXT | st.text())
+@given(TEXT | EMOJI | st.text())
 def test_the_text_of_tokens_has_the_same_tokens(text):
     tokenizer = WordTokenizer()
     tokens = tokenizer.tokenize(tf.constant(text))

@@ -1,5 +1,7 @@
 """RMSE and MASE, and the simpler forecasts, beside the figures of peers."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -59,6 +61,27 @@ def test_naive_forecasts_repeat_the_last_value_and_the_last_season():
     )
     seasonal = seasonal_naive_forecast(values, np.array([3, 4]), 4, season=3)
     assert seasonal[..., 0].tolist() == [[1, 2, 3, 1], [2, 3, 4, 2]]
+
+
+@pytest.mark.parametrize("size", [1e-20, 1e-5, 1.0, 1e6, 1e25])
+def test_columns_of_the_table_stay_apart(size):
+    rng = np.random.default_rng(0)
+    targets, forecasts = size * rng.normal(size=(2, 5, 4, 1))
+    training = size * rng.normal(size=(30, 1))
+    evaluation = ForecastEvaluation(
+        np.arange(5), targets, {"a": forecasts, "ab": -targets}, training, ("x",), 1
+    )
+    head, *rows = evaluation.table(0).splitlines()
+    assert re.split(" {2,}", head) == ["", "RMSE, step 1", "step 4", "steps 1 to 4", "MASE"]
+    for method, row in zip(("a", "ab"), rows, strict=True):
+        name, *cells = re.split(" {2,}", row)
+        told = [float(c.replace(" × 10", "e").replace(",", "").translate(PLAIN)) for c in cells]
+        assert name == method
+        assert told == pytest.approx([*evaluation.figures(method, 0).values()], rel=1e-3)
+    assert len({len(line) for line in (head, *rows)}) == 1
+
+
+PLAIN = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹−", "-0123456789-")
 
 
 def test_figures_of_an_evaluation():

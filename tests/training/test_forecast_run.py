@@ -227,6 +227,9 @@ def test_what_comes_after_the_training_part_changes_nothing(tmp_path):
         for name in "ab"
     )
     assert len(a.training) == 112
+    assert a.series.columns == ("up", "down")
+    note = "note   left out: day (row numbers or times; `--columns` takes them all the same)."
+    assert a.summary().splitlines()[3:] == [note]
     assert not np.array_equal(a.series.values, b.series.values)
     for before, after in zip(weights(a), weights(b), strict=True):
         np.testing.assert_array_equal(before, after)

@@ -4,8 +4,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from tfseq.data.labelled_texts import open_text, read_failure
+from tfseq.data.column_lines import ColumnLine, read_column_lines
 from tfseq.errors import InputError
+from tfseq.text.text_files import plain_name, stem
 
 
 @dataclass(frozen=True)
@@ -26,10 +27,13 @@ class LabelledSentences:
 def read_conll(
     path: str | os.PathLike, token_column: int = 1, tag_column: int | None = None
 ) -> LabelledSentences:
-    """Read a column file: a token a line, columns parted by white space, sentences by empty lines.
+    """Read a column file: a token a line, sentences parted by empty lines.
 
-    Lines that begin with `-DOCSTART-` are passed over. In a `.conllu` file columns are parted by
-    tabs, and comments, ranges of words (`3-4`) and empty nodes (`3.1`) are passed over.
+    Columns are parted by tabs, or by white space where the file has no tabs; every line has the
+    same number of them. Lines that begin with `-DOCSTART-`, and comments before a sentence
+    (`# text = ...`), are passed over; see `tfseq.data.column_lines`. In CoNLL-U (a file that ends
+    in `.conllu`, or has ten columns of which the first counts the words) ranges of words (`3-4`)
+    and empty nodes (`3.1`) are passed over too.
 
     Args:
         path: the file, UTF-8, perhaps compressed (`.gz`).
@@ -37,7 +41,8 @@ def read_conll(
         tag_column: the column of the tag; None takes the last.
 
     Raises:
-        InputError: the file cannot be read, or a line has too few columns. It names the line.
+        InputError: the file cannot be read, a line has more or fewer columns than the others, or
+            nothing parts the sentences. It names the line.
 
     Example:
 
@@ -50,35 +55,46 @@ def read_conll(
     ((('Ada', 'Lovelace', 'wrote'), ('Well',)), (('B-PER', 'I-PER', 'O'), ('O',)))
     """
     path = Path(path)
-    name = path.name.removesuffix(".gz")
-    universal = name.endswith(".conllu")
-    sentences, sentence = [], []
-    try:
-        with open_text(path) as file:
-            for number, line in enumerate(file, start=1):
-                columns = line.split()
-                if universal and columns:
-                    columns = [column.strip() for column in line.split("\t")]
-                    if line[0] == "#" or not columns[0].isdecimal():
-                        continue
-                if not columns or columns[0] == "-DOCSTART-":
-                    sentences.append(sentence)
-                    sentence = []
-                    continue
-                if len(columns) < max(token_column, tag_column or 2):
-                    needed = max(token_column, tag_column or 2)
-                    raise InputError(
-                        f"{path}:{number}: a line must have at least {needed} columns. "
-                        f"Received: {line.rstrip()!r}."
-                    )
-                sentence.append((columns[token_column - 1], columns[(tag_column or 0) - 1]))
-    except (OSError, UnicodeDecodeError, EOFError) as error:
-        raise read_failure(path, error) from None
-    sentences = [s for s in [*sentences, sentence] if s]
-    if not sentences:
-        raise InputError(f"{path} holds no sentence.")
+    lines = read_column_lines(path, universal=plain_name(path).endswith(".conllu"))
+    _check_columns(path, lines.tokens, token_column, tag_column)
+    if lines.universal and token_column == 1:
+        raise InputError(
+            f"{path} is CoNLL-U, whose first column numbers the words. Give `--token-column 2`, "
+            "and the tag's column with `--tag-column` (4 is the part of speech)."
+        )
+    sentences, sentence, number = [], None, None
+    for line in lines.tokens:
+        if line.sentence != number:
+            number, sentence = line.sentence, []
+            sentences.append(sentence)
+        token, tag = line.columns[token_column - 1], line.columns[(tag_column or 0) - 1]
+        sentence.append((token, tag))
+    if not lines.has_breaks and len(lines.tokens) > 1:
+        raise InputError(
+            f"{path} has no empty line: its {len(lines.tokens):,} tokens would be one sentence. "
+            "Sentences are parted by empty lines."
+        )
     return LabelledSentences(
-        name.rpartition(".")[0] or path.name,
+        stem(path),
         tuple(tuple(token for token, _ in s) for s in sentences),
         tuple(tuple(tag for _, tag in s) for s in sentences),
     )
+
+
+def _check_columns(
+    path: Path, lines: list[ColumnLine], token_column: int, tag_column: int | None
+) -> None:
+    if not lines:
+        raise InputError(f"{path} holds no sentence.")
+    needed = max(token_column, tag_column or 2)
+    for line in lines:
+        if len(line.columns) < needed:
+            raise InputError(
+                f"{path}:{line.number}: a line must have at least {needed} columns. "
+                f"Received: {line.text!r}."
+            )
+        for column in (token_column, tag_column or len(line.columns)):
+            if not line.columns[column - 1]:
+                raise InputError(
+                    f"{path}:{line.number}: column {column} is empty. Received: {line.text!r}."
+                )

@@ -1,17 +1,18 @@
 """Texts with a label each: read from CSV or JSON lines, and set apart for validation and test."""
 
-import csv
-import gzip
 import json
 import os
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from tfseq.data.table_file import read_table
 from tfseq.errors import InputError
+from tfseq.text.json_lines import checked_text, json_records
+from tfseq.text.text_files import plain_name, read_lines, stem
 
 
 @dataclass(frozen=True)
@@ -22,22 +23,26 @@ class LabelledTexts:
         name: what they are called in messages, and the run after them.
         texts: the texts.
         labels: the label of each.
+        notes: what a person should know of how they were read, a sentence each.
     """
 
     name: str
     texts: tuple[str, ...]
     labels: tuple[str, ...]
+    notes: tuple[str, ...] = field(default=(), repr=False)
 
 
 def read_labelled_texts(
     path: str | os.PathLike, text_field: str = "text", label_field: str = "label"
 ) -> LabelledTexts:
-    """Read a `.csv` or `.jsonl` file, perhaps compressed (`.gz`), with a text and a label a record.
+    """Read a `.csv`, `.tsv` or `.jsonl` file, perhaps compressed (`.gz`), a text and a label each.
 
-    CSV is UTF-8 with a header line; a JSON label may be a string, an integer or true or false.
+    CSV has a header line; see `tfseq.data.table_file`. A JSON label may be a string, an integer or
+    true or false. White space at the ends of a label is dropped, so that `boat` and `boat ` are
+    one; a text is kept as it is.
 
     Args:
-        path: the file.
+        path: the file, UTF-8.
         text_field, label_field: the names of the columns, or keys.
 
     Raises:
@@ -54,29 +59,28 @@ def read_labelled_texts(
     LabelledTexts(name='mail', texts=('Buy now!', 'See you at six.'), labels=('spam', 'ham'))
     """
     path = Path(path)
-    name = path.name.removesuffix(".gz")
-    readers = {".csv": _csv_records, ".jsonl": _json_records}
+    name = plain_name(path)
+    readers = {".csv": _table_records, ".tsv": _table_records, ".jsonl": _json_records}
     reader = readers.get(Path(name).suffix)
     if reader is None:
         raise InputError(
-            f"`--data` must be a .csv or .jsonl file, perhaps with .gz. Received: {path}."
+            f"`--data` must be a .csv, .tsv or .jsonl file, perhaps with .gz. Received: {path}."
         )
-    texts, labels = [], []
+    texts, labels, num_stripped = [], [], 0
     for place, record in reader(path):
-        for field, values in ((text_field, texts), (label_field, labels)):
-            if field not in record:
-                raise InputError(f"{place}: no {field!r}. It has: {', '.join(map(repr, record))}.")
-            value = record[field]
-            if field == label_field and isinstance(value, bool | int):
-                value = json.dumps(value)
-            if value is None or (field == label_field and value == ""):
-                raise InputError(f"{place}: its {field!r} is empty.")
-            if not isinstance(value, str):
-                raise InputError(f"{place}: its {field!r} must be a string. Received: {value!r}.")
-            values.append(value)
+        text = _value(record, text_field, place)
+        label = _value(record, label_field, place, label=True)
+        num_stripped += label != label.strip()
+        if not label.strip():
+            raise InputError(f"{place}: its {label_field!r} is empty.")
+        texts.append(text)
+        labels.append(label.strip())
     if not texts:
         raise InputError(f"{path} holds no record.")
-    return LabelledTexts(Path(name).stem, tuple(texts), tuple(labels))
+    notes = ()
+    if num_stripped:
+        notes = (f"white space at the ends of {num_stripped:,} labels was dropped.",)
+    return LabelledTexts(stem(path), tuple(texts), tuple(labels), notes)
 
 
 def split_examples(
@@ -104,53 +108,34 @@ def split_examples(
     return np.sort(train), np.sort(validation), np.sort(test)
 
 
-def open_text(path: Path):
-    """A text file, perhaps compressed, as UTF-8; a byte order mark is dropped."""
-    opener = gzip.open if path.name.endswith(".gz") else open
-    return opener(path, "rt", encoding="utf-8-sig", newline="")
+def _value(record: dict[str, Any], name: str, place: str, label: bool = False) -> str:
+    if name not in record:
+        raise InputError(f"{place}: no {name!r}. It has: {', '.join(map(repr, record))}.")
+    value = record[name]
+    if label and isinstance(value, bool | int):
+        value = json.dumps(value)
+    if value is None:
+        raise InputError(f"{place}: its {name!r} is empty.")
+    if not isinstance(value, str):
+        raise InputError(f"{place}: its {name!r} must be a string. Received: {value!r}.")
+    return checked_text(value, "strict", f"{place}: its {name!r}")
 
 
-def read_failure(path: Path, error: Exception) -> InputError:
-    """What is said of a file that cannot be read."""
-    if isinstance(error, UnicodeDecodeError):
-        return InputError(f"{path} is not valid UTF-8: byte {error.start} of what was being read.")
-    if isinstance(error, EOFError | gzip.BadGzipFile):
-        return InputError(f"{path} is a broken gzip file.")
-    reason = getattr(error, "strerror", None) or error
-    return InputError(f"{path} cannot be read: {reason}.")
-
-
-def _csv_records(path: Path) -> Iterator[tuple[str, dict]]:
-    # A field may be as long as a text is; the module's own limit is 128 KiB.
-    csv.field_size_limit(sys.maxsize)
-    try:
-        with open_text(path) as file:
-            reader = csv.DictReader(file, strict=True)
-            for record in reader:
-                place = f"{path}:{reader.line_num}"
-                if None in record:
-                    # A comma in a text without quotes would cut it, and shift its label.
-                    raise InputError(
-                        f"{place}: more values than the {len(reader.fieldnames)} columns of the "
-                        "first line. A text that holds a comma needs quotes around it."
-                    )
-                yield place, record
-    except (OSError, UnicodeDecodeError, EOFError, csv.Error) as error:
-        raise read_failure(path, error) from None
+def _table_records(path: Path) -> Iterator[tuple[str, dict]]:
+    names, rows, delimiter = read_table(path)
+    part = {"\t": "tab", ";": "semicolon"}.get(delimiter, "comma")
+    for line, cells in rows:
+        if not cells:
+            continue
+        if len(cells) > len(names):
+            # A comma in a text without quotes would cut it, and shift its label.
+            raise InputError(
+                f"{path}:{line}: more values than the {len(names)} columns of the first line. A "
+                f"text that holds a {part} needs quotes around it."
+            )
+        cells += [None] * (len(names) - len(cells))
+        yield f"{path}:{line}", dict(zip(names, cells, strict=True))
 
 
 def _json_records(path: Path) -> Iterator[tuple[str, dict]]:
-    try:
-        with open_text(path) as file:
-            for number, line in enumerate(file, start=1):
-                if not line.strip():
-                    continue
-                try:
-                    record = json.loads(line)
-                except (ValueError, RecursionError) as error:
-                    raise InputError(f"{path}:{number}: not JSON: {error}.") from None
-                if not isinstance(record, dict):
-                    raise InputError(f"{path}:{number}: a line must hold one JSON object.")
-                yield f"{path}:{number}", record
-    except (OSError, UnicodeDecodeError, EOFError) as error:
-        raise read_failure(path, error) from None
+    yield from json_records(path, read_lines(path))

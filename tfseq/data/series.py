@@ -23,6 +23,7 @@ class Series:
         season: steps in a period, where that is known.
         signal: float64 `[N, C]`, the values without what nothing can foresee, where that is
             known. It is the best forecast that there can be.
+        notes: what a person should know of how it was read, a sentence each.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Series:
     values: np.ndarray
     season: int | None = None
     signal: np.ndarray | None = None
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.values)

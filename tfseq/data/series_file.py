@@ -1,32 +1,41 @@
 """Columns of numbers read from a CSV file, or one clear error that names row and column."""
 
-import csv
 import difflib
-import math
 import os
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from tfseq.data.series import Series
+from tfseq.data.table_file import read_table
+from tfseq.data.time_columns import counts_steps, is_date, newest_first
+from tfseq.data.written_numbers import AmbiguousNumberError, is_number, read_numbers
 from tfseq.errors import InputError
+from tfseq.text.text_files import stem
 
 #: The largest size of a number: float32 has room for it, for 100 times it, and for differences.
 LARGEST = 1e30
 
-_MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "-", "?"})
+_MISSING = frozenset(
+    "|na|n/a|n.a.|nan|<na>|#n/a|#na|null|nil|none|nat|missing|-|--|?|.|\\n".split("|")
+)
 
 
 def read_series(path: str | os.PathLike, columns: Sequence[str] | None = None) -> Series:
-    """Read columns of a CSV file: commas, names in the first line, a row for each step of time.
+    """Read columns of a CSV file: names in the first line, a row for each step of time.
 
-    Rows are taken in the file's order, the oldest first, at equal steps of time.
+    Columns are parted by commas, semicolons or tabs (see `tfseq.data.table_file`), and numbers
+    written as in one country or another (see `tfseq.data.written_numbers`). Rows are taken in the
+    file's order, the oldest first, at equal steps of time. A column without a name is called
+    `column 1` after its place; one without a name or a value is no column.
 
     Args:
-        path: the file, UTF-8.
-        columns: names of the columns, in the order wanted; None takes all whose first value is a
-            number.
+        path: the file, UTF-8, perhaps compressed (`.gz`).
+        columns: names of the columns, in the order wanted; None takes all that hold numbers (at
+            least half of what is in them), but those that number rows or times (see
+            `tfseq.data.time_columns`). The series' `notes` name what was left out.
 
     Raises:
         InputError: the file cannot be read, has no such column, or a value is missing, is no
@@ -41,89 +50,174 @@ def read_series(path: str | os.PathLike, columns: Sequence[str] | None = None) -
     ...     series = read_series(path)
     >>> series.columns, series.values.ravel().tolist()
     (('passengers',), [112.0, 118.0])
+    >>> series.notes
+    ('left out: month (no numbers).',)
     """
     path = Path(path)
-    header, rows = _read_rows(path)
+    table = _read_columns(path)
+    notes = _order_notes(table)
     if columns is None:
-        chosen = [i for i, text in enumerate(rows[0][1]) if _number(text) is not None]
-        if not chosen:
-            raise InputError(
-                f"`--data` {path}: the first row of values has no number. It needs values parted "
-                f"by commas, at least one column of them numbers. Its columns: {_names(header)}."
-            )
+        chosen, left_out = _columns_of_numbers(table, path)
+        notes += left_out
     else:
-        chosen = [_find(name, header, path) for name in columns]
-    values = np.empty([len(rows), len(chosen)])
-    for row, (line, cells) in enumerate(rows):
-        for place, column in enumerate(chosen):
-            values[row, place] = _checked(cells[column], path, line, header[column])
-    return Series(path.stem, tuple(header[i] for i in chosen), values)
+        chosen = [_find(name, table, path) for name in columns]
+    values = np.stack([column.checked(path) for column in chosen], axis=1)
+    return Series(stem(path), tuple(column.name for column in chosen), values, notes=tuple(notes))
 
 
-def _read_rows(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """The names of the columns, and the rows with their line numbers."""
+class _Column:
+    """A column: `texts` are its cells, `lines` their lines, `given` the name in the file."""
+
+    def __init__(self, name: str, given: str, texts: list[str], lines: Sequence[int]):
+        self.name, self.given, self.texts, self.lines = name, given, texts, lines
+        self.known = [text for text in texts if text.casefold() not in _MISSING]
+        self.num_numbers = sum(map(is_number, self.known))
+
+    @property
+    def holds_numbers(self) -> bool:
+        """Whether it is a column of numbers, though some may be missing or wrong."""
+        return 2 * self.num_numbers >= max(len(self.known), 1)
+
+    @cached_property
+    def steps(self) -> np.ndarray | None:
+        """The numbers that are known, if all are numbers and count rows or times."""
+        try:
+            values = read_numbers(self.known)
+        except AmbiguousNumberError:
+            return None
+        if not values or None in values:
+            return None
+        values = np.array(values)
+        return values if counts_steps(self.given, self.known, values) else None
+
+    def checked(self, path: Path) -> np.ndarray:
+        """The numbers, float64 `[N]`, or an InputError that names the first bad one's line."""
+        try:
+            values = read_numbers(self.texts)
+        except AmbiguousNumberError as error:
+            line, text = self.lines[error.place], self.texts[error.place]
+            raise InputError(
+                f"{self._place(path, line)}: {text!r} can be read in two ways, with a comma as the "
+                "decimal mark or between thousands, and no other value of the column tells. Write "
+                "numbers with a decimal point alone."
+            ) from None
+        for line, text, value in zip(self.lines, self.texts, values, strict=True):
+            if value is None or abs(value) > LARGEST:
+                raise InputError(f"{self._place(path, line)}: {_wrong(text)}")
+        return np.array(values)
+
+    def _place(self, path: Path, line: int) -> str:
+        return f"`--data` {path}, line {line}, column {self.name!r}"
+
+
+def _wrong(text: str) -> str:
+    if text.casefold() in _MISSING:
+        shown = f" ({text})" if text else ""
+        return f"the value is missing{shown}. Fill it in, or leave out the rows before it."
+    return (
+        f"must be a number from -1e30 to 1e30. Received: {text!r}. A row of units must go; to "
+        "leave the column out, name the others with `--columns`."
+    )
+
+
+def _read_columns(path: Path) -> list[_Column]:
     try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, strict=True)
-            rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
-    except OSError as error:
-        raise InputError(f"`--data` {path} cannot be read: {error.strerror}.") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"`--data` {path} is no CSV file in UTF-8: {error}.") from error
+        names, rows, delimiter = read_table(path)
+        rows = [(line, [cell.strip() for cell in cells]) for line, cells in rows]
+    except InputError as error:
+        raise InputError(f"`--data` {error}") from None
     while rows and not any(rows[-1][1]):
         rows.pop()
-    if not rows:
-        raise InputError(f"`--data` {path} is empty.")
-    (_, header), *rows = rows
-    if not any(header) or all(_number(name) is not None for name in header):
+    given = names[: max(place for place, name in enumerate(names) if name) + 1]
+    if any(map(is_number, given)) and all(is_number(name) or is_date(name) for name in given):
         raise InputError(
-            f"`--data` {path}: the first line must name the columns. Received: {_names(header)}."
+            f"`--data` {path}: the first line must name the columns. Received: {_listed(names)}."
         )
-    twice = sorted({name for name in header if header.count(name) > 1})
-    if twice:
-        raise InputError(f"`--data` {path} names a column twice: {_names(twice)}.")
     if not rows:
         raise InputError(f"`--data` {path} has no row after the names of its columns.")
     for line, cells in rows:
         # An empty line of a file with one column is a missing value of it.
-        cells += [""] if not cells and len(header) == 1 else []
-        if len(cells) != len(header):
+        cells += [""] if not cells and len(names) == 1 else []
+        # Spreadsheets write empty columns at the right.
+        while len(cells) > len(names) and not cells[-1]:
+            cells.pop()
+        if len(cells) != len(names):
             raise InputError(
-                f"`--data` {path}, line {line}: {len(cells)} values for {len(header)} columns."
+                f"`--data` {path}, line {line}: {len(cells)} values for {len(names)} columns"
+                f"{_comma_hint(delimiter, cells, names)}."
             )
-    return header, rows
+        if broken := next((cell for cell in cells if "\n" in cell or "\r" in cell), None):
+            raise InputError(
+                f"`--data` {path}, line {line}: a double quote is opened here and closed in a "
+                f"later line. Received: {broken[:40]!r}."
+            )
+    lines = [line for line, _ in rows]
+    columns = []
+    for place, given in enumerate(names):
+        texts = [cells[place] for _, cells in rows]
+        if given or any(texts):
+            columns.append(_Column(given or _free_name(place, names), given, texts, lines))
+    return columns
 
 
-def _find(name: str, header: list[str], path: Path) -> int:
-    if name in header:
-        return header.index(name)
-    near = difflib.get_close_matches(name, header, n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    raise InputError(f"`--columns`: {path} has no column {name!r}; it has {_names(header)}.{hint}")
+def _comma_hint(delimiter: str, cells: Sequence[str], names: Sequence[str]) -> str:
+    if delimiter == "," and len(cells) > len(names):
+        return " parted by commas; a number with a comma needs quotes, or semicolons around it"
+    return ""
 
 
-def _checked(text: str, path: Path, line: int, column: str) -> float:
-    value = _number(text)
-    if value is not None and abs(value) <= LARGEST:
-        return value
-    place = f"`--data` {path}, line {line}, column {column!r}"
-    if text.casefold() in _MISSING:
-        raise InputError(
-            f"{place}: the value is missing{f' ({text})' if text else ''}. Fill it in, or leave "
-            "out the rows before it."
+def _free_name(place: int, names: Sequence[str]) -> str:
+    name = f"column {place + 1}"
+    while name in names:
+        name += "'"
+    return name
+
+
+def _columns_of_numbers(columns: list[_Column], path: Path) -> tuple[list[_Column], list[str]]:
+    """The columns to forecast unasked, and notes on the others."""
+    empty = [column for column in columns if not column.known]
+    texts = [column for column in columns if column.known and not column.holds_numbers]
+    numbers = [column for column in columns if column.known and column.holds_numbers]
+    counters = [column for column in numbers if column.steps is not None]
+    chosen = [column for column in numbers if column.steps is None]
+    notes = [
+        f"left out: {_listed([column.name for column in left_out])} ({why})."
+        for left_out, why in (
+            (counters, "row numbers or times; `--columns` takes them all the same"),
+            (texts, "no numbers"),
+            (empty, "empty"),
         )
-    raise InputError(f"{place}: must be a number from -1e30 to 1e30. Received: {text!r}.")
+        if left_out
+    ]
+    if not chosen:
+        raise InputError(
+            f"`--data` {path} has no column to forecast; {' '.join(notes)} Columns are parted by "
+            "commas, semicolons or tabs."
+        )
+    return chosen, notes
 
 
-def _number(text: str) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    # Python reads 1_000 too, which no other program means as a number.
-    return None if math.isnan(value) or "_" in text else value
+def _order_notes(columns: list[_Column]) -> list[str]:
+    return [
+        f"rows are taken to be the oldest first, though {column.name} falls: if it is a time, turn "
+        "the rows round."
+        for column in columns
+        if column.known
+        and (column.steps is not None or not column.num_numbers)
+        and newest_first(column.known, column.steps)
+    ]
 
 
-def _names(names: Sequence[str]) -> str:
+def _find(name: str, columns: list[_Column], path: Path) -> _Column:
+    found = next((column for column in columns if name in (column.name, column.given)), None)
+    if found is not None:
+        return found
+    names = [column.name for column in columns]
+    near = difflib.get_close_matches(name, names, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    raise InputError(f"`--columns`: {path} has no column {name!r}; it has {_listed(names)}.{hint}")
+
+
+def _listed(names: Sequence[str]) -> str:
     shown = ", ".join(names[:20])
     return f"{shown}, and {len(names) - 20} more" if len(names) > 20 else shown

@@ -1,4 +1,4 @@
-"""A client of exported language models on TensorFlow Serving."""
+"""A client of exported models on TensorFlow Serving."""
 
 import functools
 import re
@@ -21,8 +21,9 @@ Texts = str | bytes | Sequence[str | bytes]
 class Client:
     """Calls the signatures of one model on a server, by gRPC or REST.
 
-    Every method is one signature. Texts may be one string or several; other settings are one
-    number for all or one for each. Answers are arrays by name, the batch first, also for a
+    The methods are the signatures of a language model; `predict` calls those of any other, such as
+    a classifier, a tagger or a forecaster. Texts may be one string or several; other settings are
+    one number for all or one for each. Answers are arrays by name, the batch first, also for a
     single text; strings in them are `str`.
 
     A request is tried again, after growing waits, while the server is UNAVAILABLE, and after no
@@ -155,12 +156,24 @@ class Client:
         states = {name: np.asarray(state, "float32") for name, state in states.items()}
         return self.predict("step", token_ids=np.asarray(token_ids, "int32"), **states)
 
-    def predict(self, signature: str, **inputs: np.ndarray) -> dict[str, np.ndarray]:
-        """Call any signature; texts in the inputs are arrays of `bytes`.
+    def predict(self, signature: str, **inputs: np.ndarray | Sequence) -> dict[str, np.ndarray]:
+        """Call any signature.
+
+        Args:
+            signature: its name.
+            inputs: what it takes, by name, the batch first: arrays, or lists in lists, of numbers
+                or texts. A list of numbers is sent as int32 or float32.
 
         Raises:
             ServingError: if the server does not answer, or answers with an error.
+            InputError: if lists are not of equal lengths.
+
+        Example:
+            >>> client = Client("localhost:8501", "orders_gru", protocol="rest", max_retries=0)
+            >>> client.predict("serving_default", text=["dog bites man"])  # doctest: +SKIP
+            {'labels': array([['dog bites', 'man bites']], dtype=object), 'scores': ...}
         """
+        inputs = {name: _array(name, value) for name, value in inputs.items()}
         outputs = with_retries(
             functools.partial(self._transport.predict, signature, inputs, self._timeout),
             self._max_retries,
@@ -197,9 +210,32 @@ class Client:
 def _strings(texts: Texts) -> np.ndarray:
     texts = [texts] if isinstance(texts, str | bytes) else list(texts)
     strings = np.empty(len(texts), object)
-    # Lone surrogates, as Python makes of bad bytes on a command line, become bad bytes again.
-    strings[:] = [t if isinstance(t, bytes) else t.encode("utf-8", "surrogatepass") for t in texts]
+    strings[:] = list(map(_as_bytes, texts))
     return strings
+
+
+def _array(name: str, value: np.ndarray | Sequence) -> np.ndarray:
+    """An input as an array that either transport sends: numbers, or `bytes`."""
+    if isinstance(value, np.ndarray) and value.dtype.kind not in "USO":
+        return value
+    # Entry by entry: NumPy's own strings lose a NUL at their end.
+    entries = np.asarray(value, object)
+    if all(isinstance(entry, str | bytes) for entry in entries.flat):
+        return np.vectorize(_as_bytes, [object])(entries) if entries.size else entries
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        array = entries
+    if array.dtype.kind not in "biuf":
+        raise InputError(
+            f"`{name}` must be numbers, or texts, in lists of equal lengths. Received: {value!r}."
+        )
+    return _numbers(value, {"f": "float32", "b": "bool"}.get(array.dtype.kind, "int32"), array)
+
+
+def _as_bytes(text: str | bytes) -> bytes:
+    # Lone surrogates, as Python makes of bad bytes on a command line, become bad bytes again.
+    return text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
 
 
 def _numbers(value, dtype: str, rows: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -28,10 +29,13 @@ _CODES = {
     503: "UNAVAILABLE",
     504: "DEADLINE_EXCEEDED",
 }
-_DTYPES = {"num_tokens": "int32", "token_ids": "int32"}
-_STRINGS = {"text", "texts", "completion", "warning", "tokens"}
-# An answer of one output comes without its name.
-_ONLY_OUTPUT = {"serving_default": "text", "decode": "text"}
+# Those that NumPy names otherwise; it has no bfloat16, all of whose values float32 holds.
+_DTYPES = {
+    "DT_HALF": "float16",
+    "DT_BFLOAT16": "float32",
+    "DT_FLOAT": "float32",
+    "DT_DOUBLE": "float64",
+}
 
 
 class RestTransport:
@@ -51,29 +55,47 @@ class RestTransport:
         if version_label is not None:
             path += f"/labels/{urllib.parse.quote(version_label, safe='')}"
         self._url = f"http://{address}{path}"
+        self._signatures: dict[str, Any] = {}
 
     def predict(
         self, signature: str, inputs: Mapping[str, np.ndarray], timeout: float
     ) -> dict[str, np.ndarray]:
-        """One request; strings come and go as arrays of `bytes`."""
+        """One request; strings come and go as arrays of `bytes`.
+
+        JSON does not say of what type a number is, or that a text is one: the model's metadata do,
+        which are asked for once, and again when a new version answers with other outputs.
+        """
         body = {
             "signature_name": signature,
             "inputs": {key: _to_json(value) for key, value in inputs.items()},
         }
         data = json.dumps(body).encode()
-        outputs = self._ask(f"{self._url}:predict", data, timeout, ["outputs"])
-        if signature in _ONLY_OUTPUT:
-            outputs = {_ONLY_OUTPUT[signature]: outputs}
-        return {key: _from_json(key, value) for key, value in outputs.items()}
+        answer = self._ask(f"{self._url}:predict", data, timeout, ["outputs"])
+        outputs = _named(answer, self._signatures.get(signature))
+        if outputs is None:
+            self._signatures = self._ask_signatures(timeout)
+            outputs = _named(answer, self._signatures.get(signature))
+        if outputs is None:
+            raise ServingError(
+                "INTERNAL", f"{self._url}: its metadata and its answer to {signature!r} differ"
+            )
+        try:
+            return {key: _from_json(value, info) for key, (value, info) in outputs.items()}
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise ServingError("INTERNAL", f"{self._url}: an answer of {error!r}") from error
 
     def input_shapes(self, signature: str, timeout: float) -> dict[str, list[int]]:
         """The shapes of a signature's inputs, -1 for any size."""
-        way = ["metadata", "signature_def", "signature_def", signature, "inputs"]
-        inputs = self._ask(f"{self._url}/metadata", None, timeout, way)
-        return {
-            name: [int(dim["size"]) for dim in info["tensor_shape"]["dim"]]
-            for name, info in inputs.items()
-        }
+        self._signatures = self._ask_signatures(timeout)
+        inputs = self._signatures.get(signature, {}).get("inputs")
+        if inputs is None:
+            raise ServingError("NOT_FOUND", f"{self._url} has no signature {signature!r}")
+        return {name: _shape(info) for name, info in inputs.items()}
+
+    def _ask_signatures(self, timeout: float) -> dict[str, Any]:
+        """Signature -> `inputs` and `outputs` -> name -> type and shape, as the server says."""
+        way = ["metadata", "signature_def", "signature_def"]
+        return self._ask(f"{self._url}/metadata", None, timeout, way)
 
     def _ask(self, url: str, data: bytes | None, timeout: float, way: list[str]):
         """Post data, or get; returns what the JSON answer holds under the keys of `way`."""
@@ -101,7 +123,7 @@ class RestTransport:
 
 
 def _to_json(array: np.ndarray) -> list:
-    if array.dtype != object:
+    if array.dtype != object or array.ndim == 0:
         return array.tolist()
     return [_string(item) if isinstance(item, bytes) else _to_json(item) for item in array]
 
@@ -113,11 +135,38 @@ def _string(data: bytes) -> str | dict:
         return {"b64": base64.b64encode(data).decode("ascii")}
 
 
-def _from_json(name: str, value: list) -> np.ndarray:
-    if name not in _STRINGS:
-        return np.asarray(value, _DTYPES.get(name, "float32"))
-    strings = np.asarray(value, object)
-    return np.frompyfunc(str.encode, 1, 1)(strings) if strings.size else strings
+def _named(answer: Any, signature: Mapping[str, Any] | None) -> dict[str, tuple] | None:
+    """Output -> value and what the metadata say of it; None where the two do not fit."""
+    known = (signature or {}).get("outputs", {})
+    # An answer of one output comes without its name.
+    if len(known) == 1 and not isinstance(answer, dict):
+        answer = dict.fromkeys(known, answer)
+    if not isinstance(answer, dict) or set(answer) != set(known):
+        return None
+    return {name: (value, known[name]) for name, value in answer.items()}
+
+
+def _from_json(value: Any, info: Mapping[str, Any]) -> np.ndarray:
+    shape = _shape(info)
+    if info["dtype"] == "DT_STRING":
+        array = np.asarray(value, object)
+        array = np.frompyfunc(_bytes, 1, 1)(array) if array.size else array
+    else:
+        name = info["dtype"]
+        array = np.asarray(value, _DTYPES.get(name, name.removeprefix("DT_").lower()))
+    if array.ndim < len(shape) and not array.size:
+        # No row says how long rows are.
+        array = array.reshape([*array.shape, *(max(d, 0) for d in shape[array.ndim :])])
+    return array
+
+
+def _shape(info: Mapping[str, Any]) -> list[int]:
+    return [int(dim["size"]) for dim in info["tensor_shape"].get("dim", [])]
+
+
+def _bytes(text: str | dict) -> bytes:
+    """A text; what is not UTF-8, or has a name that ends in `_bytes`, comes in base64."""
+    return base64.b64decode(text["b64"]) if isinstance(text, dict) else text.encode()
 
 
 def _error_message(body: bytes) -> str:

@@ -19,12 +19,13 @@ def open_corpus(spec: str, encoding_errors: str = "strict", text_field: str = "t
         spec: one of
             - `python_docs`, the language reference inside this Python; `time_machine` or
               `tiny_shakespeare`, which are downloaded once;
-            - a text file in UTF-8, plain or `.gz`;
+            - a text file in UTF-8 (or UTF-16 with a byte order mark), plain or `.gz`;
             - a `.jsonl` file, plain or `.gz`: one JSON object a line, each one document;
-            - a directory: all text files in it and below, in sorted order;
-            - a glob pattern: all files that match, in sorted order.
-        encoding_errors: `strict`: a byte that is not UTF-8 is an error; `replace`: it becomes
-            U+FFFD.
+            - a directory: all text files in it and below, in sorted order, without those of runs
+              and exports;
+            - a glob pattern: all files that match, in sorted order, without these too.
+        encoding_errors: `strict`: a byte that is not UTF-8, or NUL, is an error; `replace`: it
+            becomes U+FFFD.
         text_field: which field of a `.jsonl` object is its text.
 
     Raises:
@@ -66,5 +67,5 @@ def open_corpus(spec: str, encoding_errors: str = "strict", text_field: str = "t
 def _name(spec: str) -> str:
     """Return a short name for a path: its last part without endings or odd characters."""
     name = os.path.basename(os.path.abspath(os.path.expanduser(spec)))
-    stem = re.sub(r"(\.(txt|text|md|rst|jsonl))?(\.gz)?$", "", name)
+    stem = re.sub(r"(\.(txt|text|md|rst|jsonl))?(\.gz)?$", "", name, flags=re.IGNORECASE)
     return re.sub(r"[^\w.-]+", "_", stem).strip("._-") or "corpus"

@@ -3,6 +3,8 @@
 import tensorflow as tf
 import tensorflow_text as tf_text
 
+from tfseq.text.emoji import JOINED_EMOJI, NO_JOINER, emoji_pattern
+
 NORMALIZATIONS = ("none", "nfkc", "letters")
 
 
@@ -19,7 +21,8 @@ def normalize(
       No other characters remain.
 
     Case folding is Unicode's NFKC_Casefold. It implies `nfkc`, drops invisible characters such
-    as the soft hyphen, and, unlike lower-casing, depends on no neighbour and on no locale.
+    as the soft hyphen, and, unlike lower-casing, depends on no neighbour and on no locale. Emoji
+    that would fall apart without what joins them, such as families, are left whole.
 
     Args:
         strings: string tensor of any shape.
@@ -49,7 +52,7 @@ def normalize(
         return tf.strings.lower(strings)
     if normalization == "nfkc":
         strings = tf_text.normalize_utf8(strings, "NFKC")
-    return tf_text.case_fold_utf8(strings) if case_fold else strings
+    return _fold_case(strings) if case_fold else strings
 
 
 def check_normalization(normalization: str) -> None:
@@ -59,6 +62,26 @@ def check_normalization(normalization: str) -> None:
             f"`normalization` must be one of {', '.join(NORMALIZATIONS)}. "
             f"Received: {normalization!r}."
         )
+
+
+def _fold_case(strings: tf.Tensor) -> tf.Tensor:
+    return tf.cond(
+        tf.reduce_all(tf.strings.regex_full_match(strings, NO_JOINER)),
+        lambda: tf_text.case_fold_utf8(strings),
+        lambda: _fold_around_emoji(strings),
+    )
+
+
+def _fold_around_emoji(strings: tf.Tensor) -> tf.Tensor:
+    # A byte that no UTF-8 text has parts emoji from what is between them.
+    marked = tf.strings.regex_replace(
+        tf.reshape(strings, [-1]), emoji_pattern(r"\pM\x{200d}"), b"\xff\\0\xff"
+    )
+    parts = tf.strings.split(marked, b"\xff")
+    whole = tf.strings.regex_full_match(parts.values, JOINED_EMOJI)
+    folded = tf.where(whole, parts.values, tf_text.case_fold_utf8(parts.values))
+    joined = tf.strings.reduce_join(parts.with_values(folded), axis=-1)
+    return tf.ensure_shape(tf.reshape(joined, tf.shape(strings)), strings.shape)
 
 
 def _replace_invalid(strings: tf.Tensor) -> tf.Tensor:

@@ -4,6 +4,7 @@ import re
 
 import tensorflow as tf
 
+from tfseq.text.emoji import emoji_pattern
 from tfseq.text.tokenizer import AFTER_LETTERS, Tokenizer
 
 # Classes of characters, in RE2's notation, to be put between brackets.
@@ -17,6 +18,7 @@ _EXTENDER = r"\pM\x{200c}\x{200d}\x{ad}"
 _APOSTROPHE = "'’"
 _EAST_ASIAN = r"\p{Han}\p{Hiragana}\p{Katakana}ーｰ"
 _SIGN = rf"(?:[^\pL\pN{_EXTENDER}{_APOSTROPHE}{_SPACE}]|[{_EAST_ASIAN}])[{_EXTENDER}]*"
+_EMOJI_OR_SIGN = f"{emoji_pattern(_EXTENDER)}|{_SIGN}"
 
 # What a space stands before and after in print, and what it stands neither before nor after.
 _CLOSING = r"\.,;:!\?%\)\]\}»”’…、。，！？；：）」』"
@@ -37,6 +39,8 @@ class WordTokenizer(Tokenizer):
     - So is every punctuation mark, symbol or other sign: `well-known` is three tokens.
     - Marks (accents, variation selectors), zero-width joiners and the soft hyphen go with the
       character before them.
+    - An emoji of several characters is one token: with a skin tone, joined to others as a family
+      is, a flag, a digit in a key.
     - White space separates tokens and is none.
 
     `detokenize` puts a space between tokens where print has one: not before `,` or `)`, not
@@ -68,7 +72,7 @@ class WordTokenizer(Tokenizer):
         strings = self._normalize(strings)
         # Spaces are put round signs, so that splitting at spaces gives the tokens.
         strings = tf.strings.regex_replace(strings, f"[{_SPACE_BEYOND_ASCII}]", " ")
-        strings = tf.strings.regex_replace(strings, _SIGN, r" \0 ")
+        strings = tf.strings.regex_replace(strings, _EMOJI_OR_SIGN, r" \0 ")
         return tf.strings.split(_separate_outer_apostrophes(strings))
 
     def detokenize(self, tokens: tf.Tensor | tf.RaggedTensor) -> tf.Tensor:

@@ -62,12 +62,17 @@ class ForecastEvaluation:
         heads = ["RMSE, step 1", f"step {horizon}", f"steps 1 to {horizon}", "MASE"]
         rows = [self.figures(method, column).values() for method in self.forecasts]
         rows = zip(*map(shown_alike, zip(*rows, strict=True)), strict=True)
-        width = max(map(len, self.forecasts))
-        lines = []
-        for name, cells in zip(["", *self.forecasts], [heads, *rows], strict=True):
-            row = (f"{c:>{max(len(head), 8) + 2}}" for c, head in zip(cells, heads, strict=True))
-            lines.append(f"{name:<{width}}{''.join(row)}")
-        return "\n".join(lines)
+        table = [
+            ["", *heads],
+            *([name, *row] for name, row in zip(self.forecasts, rows, strict=True)),
+        ]
+        # Whatever the size of the numbers, two spaces are left between columns.
+        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+        widths[1:] = [max(width, 8) for width in widths[1:]]
+        return "\n".join(
+            "  ".join([f"{name:<{widths[0]}}", *map(str.rjust, cells, widths[1:])])
+            for name, *cells in table
+        )
 
 
 def in_batches(

@@ -28,10 +28,11 @@ class ForecastOptions(SupervisedOptions):
     """Forecast columns of a CSV file; compare with simpler forecasts, and export the model."""
 
     data: PathText | None = None
-    """A CSV file, names in its first line, a row for each step of time, the oldest first; left
-    out, a built-in noisy sine."""
+    """A CSV file (.gz too; commas, semicolons or tabs), names in its first line, a row for each
+    step of time, the oldest first; left out, a built-in noisy sine."""
     columns: str | None = None
-    """Names of the columns to forecast, parted by commas; left out, all that hold numbers."""
+    """Names of the columns to forecast, parted by commas; left out, all that hold numbers, but
+    row numbers and times."""
     lags: Size = 20
     """Values that a forecast reads."""
     horizon: Size = 40

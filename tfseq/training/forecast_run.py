@@ -75,7 +75,7 @@ class ForecastRun(SupervisedRun):
         super().__init__(options, name, self._prepare, free=FREE_ON_RESUME, log=log)
 
     def summary(self) -> str:
-        """The series, the model and the place of the run, in three lines."""
+        """The series, the model and the place of the run, a line each, and notes on the series."""
         options, split = self.options, self.split
         names = ", ".join(self.series.columns[:6]) + (", ..." if self.num_columns > 6 else "")
         num_test = split.num_steps - split.validation_end
@@ -87,6 +87,7 @@ class ForecastRun(SupervisedRun):
             f"{self.model.count_params():,} parameters; {options.lags} lags, "
             f"{options.horizon} steps ahead\n"
             f"run    {self.directory.path}\n"
+            + "".join(f"note   {note}\n" for note in self.series.notes)
         )
 
     def result(self) -> str:

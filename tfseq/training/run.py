@@ -11,7 +11,6 @@ import keras
 import tensorflow as tf
 
 from tfseq.data import encode_corpus
-from tfseq.errors import InputError
 from tfseq.result_directory import check_writable, free_path
 from tfseq.text import CORPUS_NAMES, open_corpus
 from tfseq.training.baseline import ORDERS, measure_baseline
@@ -28,6 +27,7 @@ from tfseq.training.options import TrainingOptions, check_same_run, read_saved_o
 from tfseq.training.run_directory import RunDirectory
 from tfseq.training.trained_run import TrainedRun, build_model, build_tokenizer
 from tfseq.training.trainer import Trainer
+from tfseq.training.vocabulary_check import check_tells_apart
 
 
 class Run(CheckpointedRun):
@@ -79,11 +79,7 @@ class Run(CheckpointedRun):
             validation_fraction=options.validation_fraction,
         )
         self.vocabulary = self.corpus.vocabulary
-        if len(self.vocabulary) == 1:
-            raise InputError(
-                "The vocabulary holds <unk> alone: there is nothing to tell apart. Lower "
-                "`--min-frequency`, or raise `--max-vocabulary`."
-            )
+        check_tells_apart(self.vocabulary)
         if options.resume:
             self.directory.check_corpus(self.corpus.fingerprint)
         self.model = build_model(options, len(self.vocabulary))

@@ -11,7 +11,8 @@ from tfseq.training.sequence_options import SequenceOptions
 class TaggerOptions(SequenceOptions):
     """Train a bidirectional recurrent tagger on sentences with a tag for each token; compare it
     with the most frequent tag of each token, and export it. --data is a column file as CoNLL's
-    (.gz too); left out, the task is to tell what the names in a line of Python code stand for."""
+    (.gz too), with an empty line between sentences; left out, the task is to tell what the names in
+    a line of Python code stand for."""
 
     token_column: PositiveInt = 1
     """Column of the token, the first being 1; in a .conllu file words are in column 2."""

@@ -27,6 +27,7 @@ from tfseq.training.span_f1 import names_spans, span_scores
 from tfseq.training.supervised_run import LOSS, SupervisedRun
 from tfseq.training.supervised_trainer import SupervisedTask
 from tfseq.training.tagger_options import TaggerOptions
+from tfseq.training.vocabulary_check import check_tells_apart
 
 ACCURACY = Panel("token accuracy", None, "validation_accuracy", best=max)
 
@@ -114,6 +115,7 @@ class TaggerRun(SupervisedRun):
         self.parts = dict(zip(names, numbers, strict=True))
         counts = Counter(token for i in self.parts["train"] for token in data.tokens[i])
         self.vocabulary = Vocabulary.build(counts, options.min_frequency, options.max_vocabulary)
+        check_tells_apart(self.vocabulary)
         self._ids = {name: self._encode(part, options) for name, part in self.parts.items()}
         model = Tagger(
             len(self.vocabulary),

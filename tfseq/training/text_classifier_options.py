@@ -11,13 +11,13 @@ from tfseq.training.sequence_options import SequenceOptions
 @dataclasses.dataclass(frozen=True)
 class TextClassifierOptions(SequenceOptions):
     """Train a bidirectional recurrent classifier on labelled texts; compare it with simpler
-    models, and export it. --data is a .csv or .jsonl file (.gz too); left out, the task is to
+    models, and export it. --data is a .csv, .tsv or .jsonl file (.gz too); left out, the task is to
     tell a letter's writing system from its name."""
 
     text_field: str = "text"
     """Column or key of the text."""
     label_field: str = "label"
-    """Column or key of the label."""
+    """Column or key of the label; white space at its ends is dropped."""
     tokenizer: Literal["char", "word"] | None = None
     """What a token is; left out, char for the built-in task and word for a file."""
     normalization: Literal["none", "nfkc", "letters"] = "none"

@@ -25,6 +25,7 @@ from tfseq.training.supervised_options import SupervisedOptions
 from tfseq.training.supervised_run import LOSS, SupervisedRun
 from tfseq.training.supervised_trainer import SupervisedTask
 from tfseq.training.text_classifier_options import TextClassifierOptions
+from tfseq.training.vocabulary_check import check_tells_apart
 
 ACCURACY = Panel("accuracy", None, "validation_accuracy", best=max)
 _BASELINE = SupervisedOptions(epochs=30, learning_rate=0.02, patience=2, clip_norm=None)
@@ -64,7 +65,7 @@ class TextClassifierRun(SupervisedRun):
         )
 
     def summary(self) -> str:
-        """The texts, the model and the place of the run, in three lines."""
+        """The texts, the model and the place of the run, a line each, and notes on the texts."""
         sizes = {name: len(part) for name, part in self.parts.items()}
         return (
             f"texts  {self.data.name}: {sizes['train']:,} to train on, "
@@ -73,6 +74,7 @@ class TextClassifierRun(SupervisedRun):
             f"model  bidirectional {self.options.cell.upper()}, {self.options.units} units each "
             f"way: {self.model.count_params():,} parameters\n"
             f"run    {self.directory.path}\n"
+            + "".join(f"note   {note}\n" for note in self.data.notes)
         )
 
     def result(self, metrics: dict[str, Any]) -> str:
@@ -138,11 +140,7 @@ class TextClassifierRun(SupervisedRun):
         vocabulary = Vocabulary.build(
             count_tokens(texts, tokenizer).counts, options.min_frequency, options.max_vocabulary
         )
-        if len(vocabulary) == 1:
-            raise InputError(
-                "The vocabulary holds <unk> alone: there is nothing to tell apart. Lower "
-                "`--min-frequency`, or raise `--max-vocabulary`."
-            )
+        check_tells_apart(vocabulary)
         return vocabulary
 
     def _encode(self, tokenizer, vocabulary, options) -> dict[str, LabelledIds]:
