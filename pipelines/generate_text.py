@@ -36,7 +36,8 @@ class GenerationOptions:
     max_new_tokens: CountOrZero = 300
     """Tokens to add."""
     temperature: NonNegativeFloat = 0.8
-    """Below 1 bolder, above 1 wilder; 0 always takes the most probable token."""
+    """Low is careful, high is wild; 1 is the model as it is, and 0 always takes the most probable
+    token."""
     top_k: CountOrZero = 0
     """Choose from the k most probable tokens; 0 is off."""
     top_p: Annotated[float, Rule("above 0 and at most 1", lambda v: 0 < v <= 1)] = 1.0

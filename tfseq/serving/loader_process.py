@@ -23,7 +23,7 @@ class LoaderProcess:
     """A child process that loads SavedModels by the C API and runs their signatures.
 
     XLA is off in it, as in the server, and TF-Text's operations are loaded. Use it in a `with`
-    statement, or call `close`.
+    statement, or call `close`. It ends with this process at the latest, however that ends.
 
     Example:
         >>> with LoaderProcess() as loader:
@@ -36,7 +36,12 @@ class LoaderProcess:
         environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
         self._chatter = tempfile.TemporaryFile()  # noqa: SIM115
         self._child = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("c_loader"))],
+            [
+                sys.executable,
+                str(Path(__file__).with_name("c_loader")),
+                "--parent",
+                str(os.getpid()),
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._chatter,
