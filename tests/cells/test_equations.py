@@ -6,9 +6,9 @@ import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
-import tfseq
 from numpy_equations import gru_reset_after, gru_textbook, lstm, simple_rnn
 
+import tfseq
 from tfseq.cells import GRUCell, LSTMCell, SimpleRNNCell
 
 CELLS = {
@@ -172,7 +172,7 @@ def test_units_must_be_a_positive_integer(cls, units):
         ("bias_constraint", r"`cell\.bias\.constraint`"),
         (
             "return_sequences",
-            r"give it to the layer, `tfseq\.RNN\(cell, return_sequences=\.\.\.\)`",
+            r"to the layer, `tfseq\.RNN\(cell, return_sequences=\.\.\.\)`",
         ),
         ("stateful", r"`tfseq\.RNN\(cell, stateful=\.\.\.\)`"),
         ("seed", r"`keras\.utils\.set_random_seed`"),

@@ -43,8 +43,8 @@ def activation_function(argument: str, value):
 
 _RUNS_KERAS = "or take {cell}, which tfseq.RNN runs too"
 _OF_THE_WEIGHTS = (
-    "take an optimizer with weight decay (keras.optimizers.AdamW), add a penalty on `cell.{weight}` "
-    f"to the loss, {_RUNS_KERAS}"
+    "take an optimizer with weight decay (keras.optimizers.AdamW), add a penalty on "
+    f"`cell.{{weight}}` to the loss, {_RUNS_KERAS}"
 )
 _HELD = f"set it on the weight once the cell is built (`cell.{{weight}}.constraint`), {_RUNS_KERAS}"
 _WEIGHTS = {"kernel": "kernel", "recurrent": "recurrent_kernel", "bias": "bias"}
