@@ -11,6 +11,7 @@ from tfseq.serving.grpc_transport import GrpcTransport
 from tfseq.serving.rest_transport import RestTransport
 from tfseq.serving.streaming import stream_text
 from tfseq.serving.transport import with_retries
+from tfseq.text_bytes import text_bytes
 
 _TRANSPORTS = {"grpc": GrpcTransport, "rest": RestTransport}
 _ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]]+):([0-9]{1,5})")
@@ -197,8 +198,7 @@ class Client:
 def _strings(texts: Texts) -> np.ndarray:
     texts = [texts] if isinstance(texts, str | bytes) else list(texts)
     strings = np.empty(len(texts), object)
-    # Lone surrogates, as Python makes of bad bytes on a command line, become bad bytes again.
-    strings[:] = [t if isinstance(t, bytes) else t.encode("utf-8", "surrogatepass") for t in texts]
+    strings[:] = [text_bytes(text) for text in texts]
     return strings
 
 

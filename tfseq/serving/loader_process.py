@@ -5,10 +5,11 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import numpy as np
+
+from tfseq.atomic_file import scratch_file
 
 
 class LoaderError(Exception):
@@ -34,7 +35,7 @@ class LoaderProcess:
 
     def __init__(self):
         environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
-        self._chatter = tempfile.TemporaryFile()  # noqa: SIM115
+        self._chatter = scratch_file()
         self._child = subprocess.Popen(
             [
                 sys.executable,
