@@ -47,9 +47,9 @@ class StatisticsOptions:
 
 
 def main(options: StatisticsOptions) -> None:
-    from tfseq.configuration import to_json
+    from tfseq.configuration import absolute_paths, to_json
     from tfseq.result_directory import check_free, free_path
-    from tfseq.text import make_tokenizer, open_corpus
+    from tfseq.text import CORPUS_NAMES, make_tokenizer, open_corpus
     from tfseq.text.statistics import corpus_statistics
     from tfseq.text.statistics_results import describe_statistics, unit_of, write_statistics
 
@@ -78,7 +78,7 @@ def main(options: StatisticsOptions) -> None:
     description = {
         "corpus": corpus.name,
         "corpus_sha256": corpus.fingerprint(),
-        "options": to_json(options),
+        "options": to_json(absolute_paths(options, names=CORPUS_NAMES)),
     }
     write_statistics(path, statistics, description, options.tokenizer)
     unit = unit_of(options.tokenizer)

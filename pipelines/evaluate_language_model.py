@@ -7,16 +7,16 @@ import dataclasses
 from typing import Literal
 
 from tfseq.command_line import run
-from tfseq.configuration import PositiveInt, parse_options
+from tfseq.configuration import PathText, PositiveInt, parse_options
 
 
 @dataclasses.dataclass(frozen=True)
 class EvaluationOptions:
     """Measure a language model's perplexity: every token is predicted once, in order."""
 
-    run_dir: str
+    run_dir: PathText
     """The training run."""
-    corpus: str | None = None
+    corpus: PathText | None = None
     """Another text, all of it; left out, the run's own."""
     part: Literal["validation", "train"] = "validation"
     """Which part of the run's own text."""

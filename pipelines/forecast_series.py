@@ -8,8 +8,6 @@ from tfseq.training import ForecastOptions, parse_run_options
 
 
 def main(options: ForecastOptions) -> None:
-    from pathlib import Path
-
     from tfseq.serving import ForecasterSettings, export_forecaster
     from tfseq.training import ForecastRun
 
@@ -20,15 +18,15 @@ def main(options: ForecastOptions) -> None:
     print(f"run       {job.directory.path}")
     if options.report:
         print(f"report    {job.write_report(metrics)}")
-    if options.export and job.new_steps:
-        path = export_forecaster(
+    job.export(
+        lambda directory: export_forecaster(
             job.model,
-            Path(options.export_dir, job.directory.name),
+            directory,
             columns=job.series.columns,
             settings=ForecasterSettings(max_horizon=options.horizon),
             metadata=job.metadata(),
         )
-        print(f"exported  {path}")
+    )
 
 
 if __name__ == "__main__":

@@ -11,7 +11,9 @@ from tfseq.command_line import run
 from tfseq.configuration import (
     CountOrZero,
     NonNegativeFloat,
+    PathText,
     PositiveInt,
+    Prompt,
     Rule,
     Seed,
     parse_options,
@@ -23,7 +25,7 @@ from tfseq.errors import InputError
 class GenerationOptions:
     """Continue a prompt with a language model."""
 
-    run_dir: str | None = None
+    run_dir: PathText | None = None
     """The training run; or --server."""
     server: str | None = None
     """HOST:PORT of a TensorFlow Serving that has an export; or --run-dir."""
@@ -31,12 +33,13 @@ class GenerationOptions:
     """The model's name on the server."""
     protocol: Literal["grpc", "rest"] = "grpc"
     """How to speak to the server; its usual ports are 8500 and 8501."""
-    prompt: str = ""
+    prompt: Prompt = ""
     """What the text begins with; symbols the model does not know are read as <unk>."""
     max_new_tokens: CountOrZero = 300
     """Tokens to add."""
     temperature: NonNegativeFloat = 0.8
-    """Below 1 bolder, above 1 wilder; 0 always takes the most probable token."""
+    """Low is careful, high is wild; 1 is the model as it is, and 0 always takes the most probable
+    token."""
     top_k: CountOrZero = 0
     """Choose from the k most probable tokens; 0 is off."""
     top_p: Annotated[float, Rule("above 0 and at most 1", lambda v: 0 < v <= 1)] = 1.0

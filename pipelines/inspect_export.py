@@ -9,7 +9,7 @@ from typing import Annotated
 import tyro
 
 from tfseq.command_line import run
-from tfseq.configuration import parse_options
+from tfseq.configuration import PathText, parse_options
 from tfseq.errors import InputError
 
 
@@ -17,7 +17,7 @@ from tfseq.errors import InputError
 class InspectionOptions:
     """List signatures, operations, digests and size of a SavedModel; nothing in it is run."""
 
-    path: Annotated[str, tyro.conf.Positional]
+    path: Annotated[PathText, tyro.conf.Positional]
     """The version directory, exported/NAME/VERSION."""
 
 

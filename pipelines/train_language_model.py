@@ -8,8 +8,6 @@ from tfseq.training import TrainingOptions, parse_training_options
 
 
 def main(options: TrainingOptions) -> None:
-    from pathlib import Path
-
     from tfseq.generation import TextGenerator
     from tfseq.serving import export_language_model
     from tfseq.training import Run
@@ -32,16 +30,15 @@ def main(options: TrainingOptions) -> None:
     print(f"run       {job.directory.path}")
     if options.report:
         print(f"report    {job.write_report(metrics, text)}")
-    if options.export and job.new_steps:
-        trained = job.trained()
-        path = export_language_model(
-            trained.model,
-            trained.tokenizer,
-            trained.vocabulary,
-            Path(options.export_dir, trained.directory.name),
-            metadata=trained.metadata(),
+    job.export(
+        lambda directory: export_language_model(
+            job.model,
+            job.tokenizer,
+            job.vocabulary,
+            directory,
+            metadata=job.trained().metadata(),
         )
-        print(f"exported  {path}")
+    )
 
 
 if __name__ == "__main__":

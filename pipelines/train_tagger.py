@@ -8,8 +8,6 @@ from tfseq.training import TaggerOptions, parse_run_options
 
 
 def main(options: TaggerOptions) -> None:
-    from pathlib import Path
-
     from tfseq.serving import TaggerSettings, export_tagger
     from tfseq.training import TaggerRun
 
@@ -20,16 +18,16 @@ def main(options: TaggerOptions) -> None:
     print(f"run       {job.directory.path}")
     if options.report:
         print(f"report    {job.write_report(metrics)}")
-    if options.export and job.new_steps:
-        path = export_tagger(
+    job.export(
+        lambda directory: export_tagger(
             job.model,
             job.vocabulary,
             job.tags,
-            Path(options.export_dir, job.directory.name),
+            directory,
             settings=TaggerSettings(max_length=job.options.max_length),
             metadata=job.metadata(metrics),
         )
-        print(f"exported  {path}")
+    )
 
 
 if __name__ == "__main__":

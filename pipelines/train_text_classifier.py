@@ -8,8 +8,6 @@ from tfseq.training import TextClassifierOptions, parse_run_options
 
 
 def main(options: TextClassifierOptions) -> None:
-    from pathlib import Path
-
     from tfseq.serving import TextClassifierSettings, export_text_classifier
     from tfseq.training import TextClassifierRun
 
@@ -20,17 +18,17 @@ def main(options: TextClassifierOptions) -> None:
     print(f"run       {job.directory.path}")
     if options.report:
         print(f"report    {job.write_report(metrics)}")
-    if options.export and job.new_steps:
-        path = export_text_classifier(
+    job.export(
+        lambda directory: export_text_classifier(
             job.model,
             job.tokenizer,
             job.vocabulary,
             job.labels,
-            Path(options.export_dir, job.directory.name),
+            directory,
             settings=TextClassifierSettings(max_length=job.options.max_length),
             metadata=job.metadata(metrics),
         )
-        print(f"exported  {path}")
+    )
 
 
 if __name__ == "__main__":

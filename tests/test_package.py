@@ -46,13 +46,29 @@ def test_names_of_the_contract():
 
 
 @pytest.mark.parametrize(
-    "package", "cells data generation interop layers models serving text training".split()
+    "package", "cells data generation interop layers models report serving text training".split()
 )
 def test_what_packages_hand_on(package):
     module = importlib.import_module(f"tfseq.{package}")
     assert len(set(module.__all__)) == len(module.__all__)
     for name in module.__all__:
         assert getattr(module, name) is not None
+
+
+def test_every_package_is_an_attribute():
+    """After `import tfseq` alone, in a process where nothing else has been imported."""
+    packages = sorted(p.parent.name for p in Path(tfseq.__file__).parent.glob("*/__init__.py"))
+    assert "report" in packages
+    code = f"import tfseq\nfor name in {packages}: assert name in dir(tfseq), name"
+    assert heavy_modules_after(code) == []
+    assert set(packages) <= set(tfseq.__all__)
+    done = subprocess.run(
+        [sys.executable, "-c", "import tfseq; print(tfseq.report.Report('Egg').title)"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.stdout == "Egg\n", done.stderr
 
 
 @pytest.mark.parametrize("module", [tfseq, tfseq.training], ids=lambda module: module.__name__)
@@ -104,3 +120,14 @@ def test_help_loads_nothing_heavy(script):
     assert done.returncode == 0
     assert not done.stderr
     assert "usage:" in done.stdout
+
+
+def test_temperature_is_told_the_right_way_round():
+    """The distribution is softmax(logits / temperature): sharper where it is low."""
+    script = ROOT / "pipelines" / "generate_text.py"
+    done = subprocess.run(
+        [sys.executable, str(script), "--help"], capture_output=True, text=True, timeout=60
+    )
+    told = " ".join(done.stdout.replace("│", " ").split())
+    assert "Low is careful, high is wild" in told
+    assert "bolder" not in told

@@ -42,6 +42,7 @@ __getattr__, __dir__, __all__ = attach(
         "interop": "tfseq.interop",
         "layers": "tfseq.layers",
         "models": "tfseq.models",
+        "report": "tfseq.report",
         "serving": "tfseq.serving",
         "text": "tfseq.text",
         "training": "tfseq.training",

@@ -4,10 +4,10 @@ import contextlib
 import io
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
+from tfseq.atomic_file import FULL, scratch_file
 from tfseq.errors import InputError
 from tfseq.freed_memory import keep_freed_memory
 
@@ -19,9 +19,9 @@ def run(parse: Callable[[], Options], main: Callable[[Options], None]) -> None:
 
     Memory that the script frees stays with it, see `tfseq.keep_freed_memory`.
 
-    An `InputError` becomes a message on standard error and exit code 2; Ctrl-C exits with 130
-    and a closed pipe with 141, as other tools do. Every other exception is a fault of ours and
-    keeps its traceback.
+    An `InputError` or a full disk becomes a message on standard error and exit code 2; Ctrl-C
+    exits with 130 and a closed pipe with 141, as other tools do. Every other exception is a fault
+    of ours and keeps its traceback.
 
     Args:
         parse: reads the command line. It runs before TensorFlow is loaded, so that `--help` and
@@ -34,6 +34,7 @@ def run(parse: Callable[[], Options], main: Callable[[Options], None]) -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(line_buffering=True, errors="replace")
     try:
+        check_current_directory()
         options = parse()
         # Here and not in the library: what a process does with its memory is its program's to say.
         keep_freed_memory()
@@ -44,12 +45,41 @@ def run(parse: Callable[[], Options], main: Callable[[Options], None]) -> None:
         for line in str(error).splitlines():
             print(f"error: {line}", file=sys.stderr)
         raise SystemExit(2) from None
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            _write_no_more()
+            raise SystemExit(141) from None
+        if error.errno not in FULL:
+            raise
+        # What is printed has no name, and all else is written under one.
+        place = error.filename or "standard output"
+        if error.filename is None:
+            _write_no_more()
+        print(
+            f"error: {place} cannot be written: {error.strerror}. Free some space there, then "
+            "try again.",
+            file=sys.stderr,
+        )
+        raise SystemExit(2) from None
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         raise SystemExit(130) from None
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(141) from None
+
+
+def _write_no_more() -> None:
+    """Let what is still to be printed go nowhere, so that Python can end in silence."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def check_current_directory() -> None:
+    """Raise InputError where the directory that the shell is in has been removed."""
+    try:
+        os.getcwd()
+    except OSError as error:
+        raise InputError(
+            f"The current directory cannot be used: {error.strerror}. It may have been removed; "
+            "change to another."
+        ) from error
 
 
 def import_tensorflow() -> None:
@@ -61,7 +91,7 @@ def import_tensorflow() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.stderr.flush()
     stderr = os.dup(2)
-    with tempfile.TemporaryFile() as chatter, _without("matplotlib"):
+    with scratch_file() as chatter, _without("matplotlib"):
         os.dup2(chatter.fileno(), 2)
         try:
             import tensorflow

@@ -7,16 +7,18 @@ to it. Nothing here imports TensorFlow: `--help` answers at once.
 
 import dataclasses
 import difflib
+import glob
 import json
 import os
 import sys
 import types
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from tfseq.errors import InputError
+from tfseq.text_bytes import whole_text
 
 Options = TypeVar("Options")
 
@@ -39,9 +41,11 @@ NonNegativeFloat = Annotated[
     float, Rule("zero or a positive finite number", lambda v: 0 <= v < 3e38)
 ]
 Temperature = Annotated[float, Rule("a number from 0 to 100", lambda v: 0 <= v <= 100)]
-PathText = Annotated[
-    str, Rule("a path: not empty, without NUL", lambda v: bool(v) and "\0" not in v)
-]
+_PATH = Rule("a path: not empty, without NUL", lambda v: bool(v) and "\0" not in v)
+PathText = Annotated[str, _PATH]
+# Text that a model is to go on with: bytes that are not UTF-8 are replaced, as in an export.
+_PROMPT = Rule("a text", lambda v: True)
+Prompt = Annotated[str, _PROMPT]
 DirectoryName = Annotated[
     str,
     Rule(
@@ -61,6 +65,8 @@ def parse_options(
 ) -> Options:
     """Read options: the command line wins over `--config FILE`, the file over the defaults.
 
+    A `~` at the beginning of a path is the user's home directory, wherever it was given.
+
     Args:
         options_type: a dataclass. If it has a field `config`, a JSON object in that file
             supplies values by field name.
@@ -78,6 +84,7 @@ def parse_options(
     if "config" in _fields(options_type):
         path = find_option(arguments, "config")
         if path is not None:
+            path = os.path.expanduser(path)
             defaults = _overlay(options_type, read_options(options_type, path), defaults)
     options = tyro.cli(
         options_type,
@@ -85,8 +92,40 @@ def parse_options(
         default=defaults,
         description=options_type.__doc__,
     )
+    options = _changed(expanded_paths(options), _PROMPT, whole_text)
     check_options(options)
     return options
+
+
+def expanded_paths(options: Options) -> Options:
+    """The options, a `~` at the beginning of each path made the user's home directory."""
+    return _changed(options, _PATH, os.path.expanduser)
+
+
+def absolute_paths(options: Options, names: Collection[str] = ()) -> Options:
+    """The options, their paths good from any directory: what a file is to hold.
+
+    Links are not followed, nor is `..` taken away: a path leads where it led.
+
+    Args:
+        options: the options, their paths expanded.
+        names: texts that are given in place of a path and stay.
+    """
+
+    def absolute(text: str) -> str:
+        if text in names:
+            return text
+        here = os.getcwd()
+        if glob.has_magic(text) and not os.path.lexists(text):
+            here = glob.escape(here)
+        return str(Path(here, text))
+
+    return _changed(options, _PATH, absolute)
+
+
+def without_places(options: Any) -> dict[str, Any]:
+    """The fields as JSON values for others to read: of a path, its last part alone."""
+    return to_json(_changed(options, _PATH, lambda text: Path(text).name or text))
 
 
 def find_option(arguments: Sequence[str], name: str) -> str | None:
@@ -118,17 +157,7 @@ def read_options(
         path: the file.
         what: how an error calls the file.
     """
-    try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-        values = json.loads(text, object_pairs_hook=lambda pairs: _distinct(pairs, what, path))
-    except OSError as error:
-        raise InputError(f"{what} {path} cannot be read: {error.strerror}.") from error
-    except InputError:
-        raise
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{what} {path} is not JSON: {error}.") from error
-    if not isinstance(values, dict):
-        raise InputError(f"{what} {path} must hold one JSON object.")
+    values = read_json_object(path, what)
     fields = _fields(options_type)
     for key, value in values.items():
         if key not in fields:
@@ -142,6 +171,30 @@ def read_options(
     return values
 
 
+def read_json_object(path: str | os.PathLike, what: str) -> dict[str, Any]:
+    """The one JSON object that a file holds.
+
+    Args:
+        path: the file.
+        what: how an error calls the file.
+
+    Raises:
+        InputError: it cannot be read, is not JSON, or has a key twice.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+        values = json.loads(text, object_pairs_hook=lambda pairs: _distinct(pairs, what, path))
+    except OSError as error:
+        raise InputError(f"{what} {path} cannot be read: {error.strerror}.") from error
+    except InputError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{what} {path} is not JSON: {error}.") from error
+    if not isinstance(values, dict):
+        raise InputError(f"{what} {path} must hold one JSON object.")
+    return values
+
+
 def check_options(options: Any) -> None:
     """Raise one InputError that lists every field that breaks its rule."""
     broken = []
@@ -151,11 +204,31 @@ def check_options(options: Any) -> None:
         if not _has_type(value, hint):
             broken.append(f"`{flag}` must be {_words(hint)}. Received: {value!r}.")
             continue
+        if isinstance(value, str) and not _is_unicode(value):
+            broken.append(f"`{flag}` must be valid UTF-8. Received: {value!r}.")
         for rule in _rules(hint):
             if value is not None and not rule.holds(value):
                 broken.append(f"`{flag}` must be {rule.words}. Received: {value!r}.")
     if broken:
         raise InputError("\n".join(broken))
+
+
+def _changed(options: Options, rule: Rule, change: Callable[[str], str]) -> Options:
+    """The options, each text that is held to a rule changed."""
+    changes = {
+        name: change(value)
+        for name, hint in _fields(type(options)).items()
+        if isinstance(value := getattr(options, name), str) and any(r is rule for r in _rules(hint))
+    }
+    return dataclasses.replace(options, **changes)
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _distinct(pairs: list[tuple[str, Any]], what: str, path: str | os.PathLike) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """Checks of constructor arguments that cells and layers share."""
 
 import operator
+from collections.abc import Iterable
 
-from keras import activations
+from keras import activations, layers
 
 
 def positive_integer(argument: str, value) -> int:
@@ -38,3 +39,58 @@ def activation_function(argument: str, value):
             f"`{argument}` must be the name of a Keras activation (such as 'tanh', 'sigmoid' or "
             f"'relu'), a function, or None for the identity. Received: {argument}={value!r}."
         ) from None
+
+
+_RUNS_KERAS = "or take {cell}, which tfseq.RNN runs too"
+_OF_THE_WEIGHTS = (
+    "take an optimizer with weight decay (keras.optimizers.AdamW), add a penalty on "
+    f"`cell.{{weight}}` to the loss, {_RUNS_KERAS}"
+)
+_HELD = f"set it on the weight once the cell is built (`cell.{{weight}}.constraint`), {_RUNS_KERAS}"
+_WEIGHTS = {"kernel": "kernel", "recurrent": "recurrent_kernel", "bias": "bias"}
+# Arguments of Keras' own cells and RNN layer that a cell here does not have -> what to do instead.
+_INSTEAD = {
+    "dropout": (
+        "use `tfseq.RecurrentStack(..., dropout=...)`, put a keras.layers.Dropout before the "
+        f"layer, {_RUNS_KERAS}"
+    ),
+    "recurrent_dropout": (
+        "use dropout between layers (`tfseq.RecurrentStack(..., dropout=...)`), "
+        "or take {cell}, which has it and which tfseq.RNN runs too"
+    ),
+    **{
+        f"{short}_regularizer": _OF_THE_WEIGHTS.replace("{weight}", weight)
+        for short, weight in _WEIGHTS.items()
+    },
+    **{
+        f"{short}_constraint": _HELD.replace("{weight}", weight)
+        for short, weight in _WEIGHTS.items()
+    },
+    "seed": "call `keras.utils.set_random_seed`, or give the initializers a seed",
+    "implementation": "leave it out: there is one implementation",
+    **dict.fromkeys(
+        "return_sequences return_state go_backwards stateful unroll zero_output_for_mask".split(),
+        "give it to the layer, `tfseq.RNN(cell, {argument}=...)`",
+    ),
+}
+
+
+def refuse_arguments(cell: type, arguments: Iterable[str]) -> None:
+    """Raise ValueError for arguments of Keras' cells that `cell` lacks; say what to do instead.
+
+    >>> class EggCell: pass
+    >>> refuse_arguments(EggCell, ["name", "stateful"])
+    Traceback (most recent call last):
+    ValueError: EggCell has no argument `stateful`: give it to the layer, `tfseq.RNN(cell,
+    stateful=...)`.
+    """
+    ancestors = [c.__name__ for c in cell.__mro__ if hasattr(layers, c.__name__)]
+    twin = next((f"keras.layers.{n}" for n in ancestors if n.endswith("Cell")), "a cell of Keras")
+    told = [
+        f"{cell.__name__} has no argument `{argument}`: "
+        f"{_INSTEAD[argument].format(cell=twin, argument=argument)}."
+        for argument in arguments
+        if argument in _INSTEAD
+    ]
+    if told:
+        raise ValueError(" ".join(told))

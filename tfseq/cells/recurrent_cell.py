@@ -3,7 +3,7 @@
 import keras
 from keras import activations, initializers, ops
 
-from tfseq.cells.arguments import activation_function, positive_integer
+from tfseq.cells.arguments import activation_function, positive_integer, refuse_arguments
 
 
 class RecurrentCell(keras.layers.Layer):
@@ -30,7 +30,7 @@ class RecurrentCell(keras.layers.Layer):
 
     Raises:
         ValueError: if `units` is not a positive integer, or an activation or initializer is
-            unknown.
+            unknown; or for an argument of Keras' own cells that this one does not have.
     """
 
     num_gates = 1
@@ -46,6 +46,7 @@ class RecurrentCell(keras.layers.Layer):
         bias_initializer="zeros",
         **kwargs,
     ):
+        refuse_arguments(type(self), kwargs)
         units = positive_integer("units", units)
         activation = activation_function("activation", activation)
         super().__init__(**kwargs)

@@ -12,13 +12,16 @@ from pathlib import Path
 import tensorflow as tf
 
 import tfseq.text
+from tfseq.atomic_file import advised, writing
 from tfseq.data.encoded_corpus import EncodedCorpus, load_encoded, write_encoded
 from tfseq.data.numbering import number_tokens
 from tfseq.errors import InputError
+from tfseq.result_directory import obstacle
 from tfseq.text import Corpus, Tokenizer, Vocabulary, cache_directory
 
 # Characters tokenised at a time: few enough that the pieces being worked on take little memory.
 _CHUNK_CHARS = 1 << 18
+_ELSEWHERE = "Another place can be named in the environment variable TFSEQ_CACHE"
 
 
 def encode_corpus(
@@ -106,25 +109,25 @@ def encode_corpus(
     if encoded is not None:
         return encoded
 
-    try:
-        cache_dir.mkdir(parents=True, exist_ok=True)
-        scratch = tempfile.TemporaryDirectory(prefix=".", dir=cache_dir)
-    except OSError as error:
+    reason = obstacle(cache_dir)
+    if reason is not None:
         raise InputError(
-            f"The cache directory {cache_dir} cannot be written: {error.strerror}."
-        ) from None
-    with scratch as aside:
-        chunks = corpus.chunks(tokenizer, _CHUNK_CHARS)
-        numbered = number_tokens(chunks, tokenizer, Path(aside, "numbers"), max_tokens)
-        if numbered.num_tokens == 0:
-            raise InputError(f"There are no tokens in the corpus {corpus.name}.")
-        num_train = numbered.num_tokens - math.floor(numbered.num_tokens * validation_fraction)
-        if vocabulary is None:
-            vocabulary = Vocabulary.build(numbered.counts(num_train), **building)
-        made = Path(aside, "encoded")
-        made.mkdir()
-        write_encoded(made, numbered, num_train, vocabulary)
-        return _put(made, entry)
+            f"The cache directory {cache_dir} cannot be written: {reason}. {_ELSEWHERE}."
+        )
+    with advised(f"try again. {_ELSEWHERE}"), writing(cache_dir):
+        cache_dir.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".", dir=cache_dir) as aside:
+            chunks = corpus.chunks(tokenizer, _CHUNK_CHARS)
+            numbered = number_tokens(chunks, tokenizer, Path(aside, "numbers"), max_tokens)
+            if numbered.num_tokens == 0:
+                raise InputError(f"There are no tokens in the corpus {corpus.name}.")
+            num_train = numbered.num_tokens - math.floor(numbered.num_tokens * validation_fraction)
+            if vocabulary is None:
+                vocabulary = Vocabulary.build(numbered.counts(num_train), **building)
+            made = Path(aside, "encoded")
+            made.mkdir()
+            write_encoded(made, numbered, num_train, vocabulary)
+            return _put(made, entry)
 
 
 def _put(made: Path, entry: Path) -> EncodedCorpus:

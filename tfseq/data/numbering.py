@@ -101,7 +101,7 @@ def number_tokens(
             used = tokens[: numbers.max(initial=-1) + 1]
             known = [number_of.setdefault(token, len(number_of)) for token in used]
             dtype = np.min_scalar_type(len(number_of))
-            np.array(known, dtype)[numbers].tofile(file)
+            file.write(np.array(known, dtype)[numbers].data)
             pieces.append((dtype, len(numbers)))
             if left is not None:
                 left -= len(numbers)

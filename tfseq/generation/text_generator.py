@@ -16,6 +16,7 @@ from tfseq.generation.text_graph import (
 )
 from tfseq.models import LanguageModel
 from tfseq.text import Tokenizer, Vocabulary
+from tfseq.text_bytes import text_bytes
 
 _RULES = {
     "max_new_tokens": (np.int32, 0, 2**31 - 1, "an integer from 0"),
@@ -273,9 +274,7 @@ class TextGenerator:
 
 
 def _as_strings(texts: Sequence[str | bytes]) -> tf.Tensor:
-    # Lone surrogates, as Python makes of bad bytes on a command line, become bad bytes again.
-    encoded = [t if isinstance(t, bytes) else t.encode("utf-8", "surrogatepass") for t in texts]
-    return tf.constant(encoded, tf.string, shape=[len(encoded)])
+    return tf.constant([text_bytes(t) for t in texts], tf.string, shape=[len(texts)])
 
 
 def _column(name: str, value, num_rows: int) -> np.ndarray:

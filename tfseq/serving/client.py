@@ -11,6 +11,7 @@ from tfseq.serving.grpc_transport import GrpcTransport
 from tfseq.serving.rest_transport import RestTransport
 from tfseq.serving.streaming import stream_text
 from tfseq.serving.transport import with_retries
+from tfseq.text_bytes import text_bytes
 
 _TRANSPORTS = {"grpc": GrpcTransport, "rest": RestTransport}
 _ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]]+):([0-9]{1,5})")
@@ -210,7 +211,7 @@ class Client:
 def _strings(texts: Texts) -> np.ndarray:
     texts = [texts] if isinstance(texts, str | bytes) else list(texts)
     strings = np.empty(len(texts), object)
-    strings[:] = list(map(_as_bytes, texts))
+    strings[:] = [text_bytes(text) for text in texts]
     return strings
 
 
@@ -221,7 +222,7 @@ def _array(name: str, value: np.ndarray | Sequence) -> np.ndarray:
     # Entry by entry: NumPy's own strings lose a NUL at their end.
     entries = np.asarray(value, object)
     if all(isinstance(entry, str | bytes) for entry in entries.flat):
-        return np.vectorize(_as_bytes, [object])(entries) if entries.size else entries
+        return np.vectorize(text_bytes, [object])(entries) if entries.size else entries
     try:
         array = np.asarray(value)
     except ValueError:
@@ -231,11 +232,6 @@ def _array(name: str, value: np.ndarray | Sequence) -> np.ndarray:
             f"`{name}` must be numbers, or texts, in lists of equal lengths. Received: {value!r}."
         )
     return _numbers(value, {"f": "float32", "b": "bool"}.get(array.dtype.kind, "int32"), array)
-
-
-def _as_bytes(text: str | bytes) -> bytes:
-    # Lone surrogates, as Python makes of bad bytes on a command line, become bad bytes again.
-    return text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
 
 
 def _numbers(value, dtype: str, rows: np.ndarray) -> np.ndarray:

@@ -5,10 +5,11 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import numpy as np
+
+from tfseq.atomic_file import scratch_file
 
 
 class LoaderError(Exception):
@@ -23,7 +24,7 @@ class LoaderProcess:
     """A child process that loads SavedModels by the C API and runs their signatures.
 
     XLA is off in it, as in the server, and TF-Text's operations are loaded. Use it in a `with`
-    statement, or call `close`.
+    statement, or call `close`. It ends with this process at the latest, however that ends.
 
     Example:
         >>> with LoaderProcess() as loader:
@@ -34,9 +35,14 @@ class LoaderProcess:
 
     def __init__(self):
         environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
-        self._chatter = tempfile.TemporaryFile()  # noqa: SIM115
+        self._chatter = scratch_file()
         self._child = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("c_loader"))],
+            [
+                sys.executable,
+                str(Path(__file__).with_name("c_loader")),
+                "--parent",
+                str(os.getpid()),
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._chatter,

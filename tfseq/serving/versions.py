@@ -7,7 +7,9 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from tfseq.atomic_file import advised, writing
 from tfseq.errors import InputError
+from tfseq.result_directory import obstacle
 
 
 def next_version(directory: str | os.PathLike) -> int:
@@ -44,20 +46,30 @@ def check_version(directory: str | os.PathLike, version: int) -> None:
 def staging_directory(directory: str | os.PathLike) -> Iterator[Path]:
     """A directory beside the versions, on the same disk, that a server passes over.
 
-    It is removed at the end with all that is still in it.
+    It is removed at the end with all that is still in it, and so are directories above that were
+    made for nothing.
 
     Raises:
-        InputError: if the base path cannot be made or written.
+        InputError: if the base path cannot be made or written; if the disk is full, also while
+            the directory is in use.
     """
+    directory = Path(directory)
+    reason = obstacle(directory)
+    if reason is not None:
+        raise InputError(f"Cannot write to {directory}: {reason}.")
+    made = [place for place in (directory, *directory.parents) if not place.exists()]
+    staging = None
     try:
-        Path(directory).mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(dir=directory, prefix=".export-"))
-    except OSError as error:
-        raise InputError(f"Cannot write to {directory}: {error.strerror}.") from error
-    try:
-        yield staging
+        with advised("export again"), writing(directory):
+            directory.mkdir(parents=True, exist_ok=True)
+            staging = Path(tempfile.mkdtemp(dir=directory, prefix=".export-"))
+            yield staging
     finally:
-        shutil.rmtree(staging)
+        if staging is not None:
+            shutil.rmtree(staging)
+        for place in made:
+            with contextlib.suppress(OSError):
+                place.rmdir()
 
 
 def publish(

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from tfseq.atomic_file import write_atomically
+from tfseq.atomic_file import write_atomically, writing
 
 _NAME = re.compile(r"step-(\d{9})\.npz")
 _METADATA = "metadata.json"
@@ -36,6 +36,9 @@ class Checkpoint:
 def save_checkpoint(directory: str | os.PathLike, checkpoint: Checkpoint, keep: int = 2) -> Path:
     """Write a checkpoint and remove all but the newest `keep`.
 
+    Raises:
+        WriteError: it cannot be written. Those that were there are left.
+
     Example:
 
     >>> import tempfile
@@ -46,7 +49,8 @@ def save_checkpoint(directory: str | os.PathLike, checkpoint: Checkpoint, keep: 
     ('step-000000007.npz', {'epoch': 1}, [])
     """
     directory = Path(directory)
-    directory.mkdir(parents=True, exist_ok=True)
+    with writing(directory):
+        directory.mkdir(parents=True, exist_ok=True)
     for leftover in directory.glob(".step-*.partial"):
         leftover.unlink(missing_ok=True)
     buffer = io.BytesIO()

@@ -6,11 +6,15 @@ import sys
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import keras
 
+from tfseq.atomic_file import WriteError, advised
 from tfseq.errors import InputError
+from tfseq.report import Report
+from tfseq.result_directory import check_writable
 from tfseq.training.checkpoint import load_latest_checkpoint, save_checkpoint
 from tfseq.training.checkpointed_trainer import CheckpointedTrainer, DivergenceError
 from tfseq.training.event_log import EventLog
@@ -32,6 +36,7 @@ class CheckpointedRun(ABC):
         trainer: its `CheckpointedTrainer`.
         log: where messages go, one line each.
         resumes: whether the run goes on from its last checkpoint.
+        export_path: where the export goes, `EXPORT_DIR/NAME`.
         new_steps: steps that `fit` has trained; 0 where a resumed run was finished before.
     """
 
@@ -41,6 +46,7 @@ class CheckpointedRun(ABC):
     trainer: CheckpointedTrainer
     log: Callable[[str], None]
     resumes: bool
+    export_path: Path
     new_steps: int = 0
 
     @abstractmethod
@@ -69,14 +75,17 @@ class CheckpointedRun(ABC):
     def fit(self) -> dict[str, Any]:
         """Train to the end, leave the best weights in the model, and return the metrics.
 
+        A new run that ends before it has a checkpoint, by an error, leaves its name free.
+
         Raises:
             DivergenceError: the loss or the gradient norm is not finite; names the step, the
                 norm and the last good checkpoint.
-            InputError: the run directory cannot be used.
+            InputError: the run directory cannot be used, or the disk is full; says how to go on.
         """
+        was_there = self.directory.path.exists()
         if not self.resumes:
             self._create()
-        with self.directory.locked():
+        with self._going_on(), self.directory.locked():
             if self.resumes:
                 self._restore()
             first_step = self.trainer.progress.step
@@ -85,9 +94,16 @@ class CheckpointedRun(ABC):
             except DivergenceError as error:
                 good, _ = load_latest_checkpoint(self.directory.checkpoints)
                 where = f"that of step {good.step}" if good else "none, it was too early"
-                raise DivergenceError(f"{error} Last good checkpoint: {where}.") from error
+                left = "" if good else f" {self._give_up(was_there)}"
+                raise DivergenceError(f"{error} Last good checkpoint: {where}.{left}") from error
             except KeyboardInterrupt:
-                self.log(f"go on with --resume --run-dir {shlex.quote(str(self.directory.path))}")
+                self.log(f"go on with {self._resuming()}")
+                raise
+            except WriteError:
+                raise
+            except Exception as error:
+                if not self.directory.has_weights():
+                    error.add_note(self._give_up(was_there))
                 raise
             self.new_steps = self.trainer.progress.step - first_step
             self.trainer.use_best_weights()
@@ -96,6 +112,61 @@ class CheckpointedRun(ABC):
             self.directory.write_metrics(metrics)
             self._draw()
         return metrics
+
+    def export(self, write: Callable[[Path], Path]) -> None:
+        """Export the model, where the options ask for it and these weights were not yet.
+
+        Args:
+            write: writes an export to `exported/<name>`, its argument, and returns the path of
+                the version.
+
+        Raises:
+            InputError: it cannot be written; says how to export later.
+        """
+        step = self.trainer.progress.step
+        if not self.options.export or self.directory.exported_step() == step:
+            return
+        try:
+            path = write(self.export_path)
+        except InputError as error:
+            raise InputError(
+                f"{error} The run itself is whole: `{self._resuming()}` exports it."
+            ) from error
+        self.log(f"exported  {path}")
+        with self._going_on():
+            self.directory.note_export(step, path)
+
+    def _check_export_dir(self, options: Any) -> None:
+        """Raise InputError where the export that the options ask for could not be written."""
+        self.export_path = Path(options.export_dir, self.directory.name)
+        if options.export:
+            check_writable(self.export_path, "--export-dir")
+
+    def _keep_report(self, report: Report) -> Path:
+        """Write `report.html` and return its path."""
+        with self._going_on():
+            return report.write(self.directory.report)
+
+    def _going_on(self) -> contextlib.AbstractContextManager[None]:
+        """Errors of the disk in the block end the run, and say how to go on with it."""
+        return advised(f"go on with `{self._resuming()}`")
+
+    def _resuming(self) -> str:
+        return f"--resume --run-dir {shlex.quote(str(self.directory.path))}"
+
+    def _give_up(self, was_there: bool) -> str:
+        """Remove a run that has nothing to go on from; returns what became of its name.
+
+        Args:
+            was_there: whether there was a directory before this process made the run.
+        """
+        if self.resumes:
+            return f"Nothing is there to go on from: {self.directory.how_to_free()}."
+        self.directory.discard()
+        if not was_there:
+            with contextlib.suppress(OSError):
+                self.directory.path.rmdir()
+        return f"Nothing was kept: {self.directory.path} is free again."
 
     def _train(self) -> None:
         trainer, progress = self.trainer, self.trainer.progress
@@ -106,7 +177,7 @@ class CheckpointedRun(ABC):
                     for figures in trainer.train_epoch():
                         update(figures)
                         if clock.due():
-                            self._save()
+                            save_checkpoint(self.directory.checkpoints, trainer.checkpoint())
                 row = progress.history[-1]
                 self._epoch_ended(row)
                 events.write(row["epoch"], row)
@@ -115,14 +186,13 @@ class CheckpointedRun(ABC):
                     self.log(self._describe_epoch(row))
                 saving = trainer.finished or row["epoch"] == 1 or clock.due()
                 validates = progress.best_epoch is not None
+                # Raises where the last update left weights that are not finite.
+                checkpoint = trainer.checkpoint() if saving else None
                 if row["epoch"] == progress.best_epoch or (saving and not validates):
                     self.directory.write_weights(self.model)
-                if saving:
-                    self._save()
+                if checkpoint is not None:
+                    save_checkpoint(self.directory.checkpoints, checkpoint)
                     self._draw()
-
-    def _save(self) -> None:
-        save_checkpoint(self.directory.checkpoints, self.trainer.checkpoint())
 
     def _restore(self) -> None:
         checkpoint, damaged = load_latest_checkpoint(self.directory.checkpoints)

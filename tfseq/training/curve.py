@@ -5,8 +5,9 @@ import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
+
+from tfseq.atomic_file import atomic_file
 
 
 @dataclass(frozen=True)
@@ -85,16 +86,10 @@ def save_curves(
 
 def save_figure(figure: Any, path: str | os.PathLike) -> None:
     """Write a Matplotlib figure as PNG, aside, and rename it into place."""
-    path = Path(path)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with warnings.catch_warnings():
-            # A title in a script that the font lacks is drawn as boxes, and that is all.
-            warnings.filterwarnings("ignore", message="Glyph")
-            figure.savefig(aside, format="png")
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
+    with atomic_file(path) as aside, warnings.catch_warnings():
+        # A title in a script that the font lacks is drawn as boxes, and that is all.
+        warnings.filterwarnings("ignore", message="Glyph")
+        figure.savefig(aside, format="png")
 
 
 def _draw(axes: Any, history: Sequence[Mapping[str, Any]], panel: Panel) -> None:

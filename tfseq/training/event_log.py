@@ -1,5 +1,6 @@
 """Scalars for TensorBoard, written without it."""
 
+import contextlib
 import os
 import socket
 import time
@@ -7,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import tensorflow as tf
+
+from tfseq.atomic_file import WriteError, writing
 
 Event = tf.compat.v1.Event
 SessionLog = tf.compat.v1.SessionLog
@@ -24,6 +27,9 @@ class EventLog:
         first_step: figures of earlier files from this step on are void, as after a resumed run
             has been set back to its checkpoint. TensorBoard drops them.
 
+    Raises:
+        WriteError: the file cannot be written.
+
     Example:
 
     >>> import tempfile
@@ -33,15 +39,22 @@ class EventLog:
 
     def __init__(self, directory: str | os.PathLike, first_step: int = 0):
         directory = Path(directory)
-        directory.mkdir(parents=True, exist_ok=True)
         name = f"events.out.tfevents.{time.time_ns() // 1000:016d}.{socket.gethostname()}"
-        self._writer = tf.io.TFRecordWriter(str(directory / name))
+        self._path = directory / name
+        self._size = 0
+        with writing(self._path):
+            directory.mkdir(parents=True, exist_ok=True)
+            self._writer = tf.io.TFRecordWriter(str(self._path))
         self._add(Event(wall_time=time.time(), file_version="brain.Event:2"))
         start = SessionLog(status=SessionLog.START)
         self._add(Event(wall_time=time.time(), step=first_step, session_log=start))
 
     def write(self, step: int, figures: Mapping[str, object]) -> None:
-        """Add the figures that are floats at `step`."""
+        """Add the figures that are floats at `step`.
+
+        Raises:
+            WriteError: the disk is full. The file keeps the events that it had.
+        """
         values = [
             Summary.Value(tag=name, simple_value=value)
             for name, value in figures.items()
@@ -51,7 +64,8 @@ class EventLog:
 
     def close(self) -> None:
         """Close the file."""
-        self._writer.close()
+        if self._writer is not None:
+            self._writer.close()
 
     def __enter__(self) -> "EventLog":
         return self
@@ -60,5 +74,22 @@ class EventLog:
         self.close()
 
     def _add(self, event: Event) -> None:
-        self._writer.write(event.SerializeToString())
-        self._writer.flush()
+        try:
+            with writing(self._path):
+                self._writer.write(event.SerializeToString())
+                self._writer.flush()
+        except WriteError:
+            self._cut()
+            raise
+        self._size = os.path.getsize(self._path)
+
+    def _cut(self) -> None:
+        """Take back the half of an event that still found room, and write no more."""
+        with contextlib.suppress(tf.errors.OpError):
+            self._writer.close()
+        self._writer = None
+        with contextlib.suppress(OSError):
+            if self._size:
+                os.truncate(self._path, self._size)
+            else:
+                os.unlink(self._path)

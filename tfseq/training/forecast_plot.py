@@ -1,11 +1,11 @@
 """A forecast as a picture: what was known, what was told, what came."""
 
 import os
-import warnings
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
+
+from tfseq.training.curve import save_figure
 
 _COLOURS = ("#d1495b", "#1f6fb2", "#9a6700")
 _MOST_COLUMNS = 4
@@ -72,13 +72,4 @@ def save_forecast_plot(
     handles, labels = all_axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False, fontsize=9)
     all_axes[0].set_title(title, fontsize=10, parse_math=False)
-    path = Path(path)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with warnings.catch_warnings():
-            # A name in a script that the font lacks is drawn as boxes, and that is all.
-            warnings.filterwarnings("ignore", message="Glyph")
-            figure.savefig(aside, format="png")
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
+    save_figure(figure, path)

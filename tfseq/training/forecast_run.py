@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfseq.configuration import to_json
+from tfseq.configuration import expanded_paths, without_places
 from tfseq.data.series import Series, noisy_sine
 from tfseq.data.series_batches import series_batches
 from tfseq.data.series_file import read_series
@@ -58,8 +58,7 @@ class ForecastRun(SupervisedRun):
     evaluation: ForecastEvaluation
 
     def __init__(self, options: ForecastOptions, log: Callable[[str], None] = print):
-        if options.data is not None:
-            options = dataclasses.replace(options, data=str(Path(options.data).absolute()))
+        options = expanded_paths(options)
         self.series = load_series(options)
         self.season = options.season or self.series.season
         self.split = split_series(
@@ -124,15 +123,15 @@ class ForecastRun(SupervisedRun):
             self.series.values,
             self.trainer.progress.history,
             {
-                **to_json(self.options),
-                "data": self.options.data or "built in",
+                **without_places(self.options),
+                **({} if self.options.data else {"data": "built in"}),
                 "columns": ", ".join(self.series.columns),
                 "season": self.season or "none",
                 "feedback_steps": self.options.num_feedback_steps(),
             },
             metrics,
         )
-        return report.write(self.directory.report)
+        return self._keep_report(report)
 
     @property
     def num_columns(self) -> int:
@@ -149,7 +148,7 @@ class ForecastRun(SupervisedRun):
         return {
             "run": self.directory.name,
             "columns": list(self.series.columns),
-            "options": to_json(self.options),
+            "options": without_places(self.options),
             "metrics": metrics,
         }
 

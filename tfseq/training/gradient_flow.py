@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfseq.configuration import expanded_paths
 from tfseq.data import encode_corpus, sequential_windows
 from tfseq.models import LanguageModel
 from tfseq.result_directory import check_free, free_path
@@ -38,6 +39,7 @@ class GradientFlow:
     """
 
     def __init__(self, options: GradientFlowOptions, log: Callable[[str], None] = print):
+        options = expanded_paths(options)
         self.options, self.log = options, log
         directory = options.result_dir
         self.path = Path(directory) if directory else free_path("gradient_flow")

@@ -6,9 +6,10 @@ import os
 from pathlib import Path
 from typing import Any
 
-from tfseq.configuration import to_json
+from tfseq.configuration import absolute_paths, to_json, without_places
 from tfseq.report import Report
 from tfseq.result_directory import new_directory
+from tfseq.text import CORPUS_NAMES
 from tfseq.training.curve import save_figure
 from tfseq.training.gradient_flow import CELLS, GONE, reach
 from tfseq.training.gradient_flow_options import GradientFlowOptions
@@ -38,7 +39,8 @@ def write_gradient_flow(
         InputError: the directory cannot be made.
     """
     with new_directory(path, "--result-dir") as directory:
-        for name, content in (("config", to_json(options)), ("figures", figures)):
+        config = to_json(absolute_paths(options, names=CORPUS_NAMES))
+        for name, content in (("config", config), ("figures", figures)):
             text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
             (directory / f"{name}.json").write_text(text, encoding="utf-8")
         save_figure(draw_cells(figures), directory / "cells.png")
@@ -104,7 +106,7 @@ def gradient_flow_report(options: GradientFlowOptions, figures: dict[str, Any]) 
     )
     _add_clipping(report, options, figures["clipping"])
     report.section("Configuration").values(
-        {f"--{name.replace('_', '-')}": value for name, value in to_json(options).items()}
+        {f"--{name.replace('_', '-')}": value for name, value in without_places(options).items()}
     )
     return report
 

@@ -13,6 +13,7 @@ from tfseq.configuration import (
     PositiveFloat,
     PositiveInt,
     Probability,
+    Prompt,
     Seed,
     Size,
     SizeOrZero,
@@ -93,7 +94,7 @@ class TrainingOptions:
     """Training time between checkpoints; 0 writes one after every step."""
     sample_epochs: CountOrZero = 3
     """Epochs between samples of text; 0 never samples."""
-    sample_prompt: str | None = None
+    sample_prompt: Prompt | None = None
     """What the samples begin with; left out, a line break, so that a new line begins."""
     sample_temperature: Temperature = 0.6
     """Of the samples; see generate_text.py."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tfseq.configuration import to_json
+from tfseq.configuration import without_places
 from tfseq.data import EncodedCorpus, sequential_windows
 from tfseq.report import Report
 from tfseq.report.format import shown
@@ -66,7 +66,7 @@ def language_model_report(
     report.section("Configuration").values(
         {
             f"--{name.replace('_', '-')}": repr(value) if str(value).isspace() else value
-            for name, value in to_json(options).items()
+            for name, value in without_places(options).items()
         }
     )
     names = ("tensorflow_version", "keras_version", "python_version", "corpus_fingerprint")

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tfseq.configuration import to_json
+from tfseq.configuration import without_places
 from tfseq.report import Report
 from tfseq.training.classification import f1_scores
 from tfseq.training.confusion_picture import CONFUSION_PICTURE
@@ -79,7 +79,10 @@ def supervised_report(
         }
     )
     report.section("Configuration").values(
-        {f"--{name.replace('_', '-')}": value for name, value in to_json(run.options).items()}
+        {
+            f"--{name.replace('_', '-')}": value
+            for name, value in without_places(run.options).items()
+        }
     )
     names = ("tensorflow_version", "keras_version", "python_version", "data_fingerprint")
     return report.values({n.replace("_", " "): metrics[n] for n in names}, "Made with")

@@ -1,7 +1,6 @@
 """A training run from options to a finished directory: checked, prepared, then fitted."""
 
 import dataclasses
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,8 +9,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfseq.configuration import absolute_paths, expanded_paths
 from tfseq.data import encode_corpus
-from tfseq.result_directory import check_writable, free_path
+from tfseq.result_directory import free_path
 from tfseq.text import CORPUS_NAMES, open_corpus
 from tfseq.training.baseline import ORDERS, measure_baseline
 from tfseq.training.checkpointed_run import CheckpointedRun
@@ -52,7 +52,7 @@ class Run(CheckpointedRun):
 
     def __init__(self, options: TrainingOptions, log: Callable[[str], None] = print):
         self.log = log
-        options = options.with_defaults_filled()
+        options = expanded_paths(options).with_defaults_filled()
         text = open_corpus(options.corpus, options.encoding_errors, options.text_field)
         self.directory = RunDirectory(
             Path(options.run_dir) if options.run_dir else free_path(f"{text.name}_{options.cell}")
@@ -61,8 +61,7 @@ class Run(CheckpointedRun):
             check_same_run(read_saved_options(self.directory.path), options)
         else:
             self.directory.check_free()
-        if options.export:
-            check_writable(options.export_dir, "--export-dir")
+        self._check_export_dir(options)
         self.name = text.name
         self.resumes = options.resume
         self.options = _as_saved(options, self.directory.path)
@@ -135,7 +134,7 @@ class Run(CheckpointedRun):
         report = language_model_report(
             self.trained(), self.corpus, progress.history, samples, metrics
         )
-        return report.write(self.directory.report)
+        return self._keep_report(report)
 
     def metrics(self) -> dict[str, Any]:
         """The figures of the run so far, as `metrics.json` holds them."""
@@ -212,7 +211,5 @@ class Run(CheckpointedRun):
 
 def _as_saved(options: TrainingOptions, path: Path) -> TrainingOptions:
     """The options as `config.json` keeps them: good from any directory, and for any start."""
-    corpus = options.corpus
-    if corpus not in CORPUS_NAMES:
-        corpus = os.path.abspath(corpus)
-    return dataclasses.replace(options, corpus=corpus, run_dir=str(path), resume=False, config=None)
+    options = dataclasses.replace(options, run_dir=str(path), resume=False, config=None)
+    return absolute_paths(options, names=CORPUS_NAMES)

@@ -8,18 +8,19 @@ import io
 import json
 import math
 import os
-import shutil
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import keras
+import numpy as np
 
-from tfseq.atomic_file import write_atomically
+from tfseq.atomic_file import atomic_file, write_atomically
 from tfseq.configuration import to_json
 from tfseq.errors import InputError
-from tfseq.result_directory import check_writable
+from tfseq.result_directory import check_writable, is_empty, new_directory, remove
 from tfseq.text import Vocabulary
 
 HISTORY_COLUMNS = (
@@ -38,6 +39,12 @@ HISTORY_COLUMNS = (
     "validation_bits_per_token",
 )
 
+# What a run writes before it has weights.
+_RUN_FILES = (
+    *("config.json", "vocabulary.txt", "labels.json", "tags.json", "corpus.json", ".lock"),
+    *("checkpoints", "history.csv", "samples.txt", "tensorboard"),
+)
+
 
 @dataclasses.dataclass(frozen=True)
 class RunDirectory:
@@ -47,12 +54,14 @@ class RunDirectory:
     |---|---|
     | `config.json` | the options |
     | `vocabulary.txt` | one escaped token a line |
+    | `labels.json`, `tags.json` | what a classifier or a tagger tells apart |
     | `corpus.json` | the digest of the data, so that a run goes on with no other |
     | `checkpoints/` | the last two, for `--resume` |
     | `model.weights.h5` | the best weights so far by validation, else the last |
     | `history.csv` | a row an epoch |
     | `samples.txt` | text a language model wrote as it learned |
     | `metrics.json` | the figures of the finished run |
+    | `exported.json` | the step whose weights were exported last, and where to |
     | `perplexity.png`, `curves.png` | the curve of a language model, the curves of another model |
     | `report.html` | all of it to read, where it was asked for |
     | `tensorboard/` | the same figures for TensorBoard |
@@ -104,14 +113,35 @@ class RunDirectory:
     def tensorboard(self) -> Path:
         return self.path / "tensorboard"
 
+    @property
+    def exported(self) -> Path:
+        return self.path / "exported.json"
+
     def check_free(self) -> None:
         """Raise InputError where the directory is taken, or could not be made."""
         check_writable(self.path, "--run-dir")
-        if self.path.is_dir() and any(self.path.iterdir()):
+        if not self.path.is_dir() or is_empty(self.path):
+            return
+        if not self.config.is_file():
             raise InputError(
-                f"`--run-dir` {self.path} exists. Add `--resume` to go on with that run, or name "
-                "another directory."
+                f"`--run-dir` {self.path} is neither empty nor a run. Name another directory."
             )
+        if (self.path / ".lock").exists():
+            with self.locked():  # Raises where a process is training in it.
+                pass
+        hint = "" if self.has_weights() else f" It has no weights yet: {self.how_to_free()}."
+        raise InputError(
+            f"`--run-dir` {self.path} exists. Add `--resume` to go on with that run, or name "
+            f"another directory.{hint}"
+        )
+
+    def has_weights(self) -> bool:
+        """Whether the run has come as far as a checkpoint, or weights to use."""
+        return self.weights.is_file() or any(self.checkpoints.glob("step-*.npz"))
+
+    def how_to_free(self) -> str:
+        """What makes the name free again, in words."""
+        return f"`rm -r {shlex.quote(str(self.path))}` frees its name"
 
     def create(
         self,
@@ -132,26 +162,21 @@ class RunDirectory:
             InputError: something is there already, or the place cannot be written to.
         """
         self.check_free()
-        path = self.path.absolute()
-        aside = path.with_name(f".{path.name}.{os.getpid()}.partial")
-        made = [place for place in path.parents if not place.exists()]
-        try:
-            aside.mkdir(parents=True)
+        with new_directory(self.path, "--run-dir") as aside:
             if vocabulary is not None:
                 vocabulary.save(aside / self.vocabulary.name)
             for name, content in files.items():
                 (aside / name).write_bytes(content)
             (aside / self.corpus.name).write_bytes(_json({"fingerprint": fingerprint}))
             (aside / self.config.name).write_bytes(_json(to_json(options)))
-            aside.rename(path)
-        except OSError as error:
-            shutil.rmtree(aside, ignore_errors=True)
-            for place in made:
-                with contextlib.suppress(OSError):
-                    place.rmdir()
-            raise InputError(
-                f"`--run-dir` {self.path} cannot be written to: {error.strerror}."
-            ) from error
+
+    def discard(self) -> None:
+        """Remove what a run has written that came to nothing; other files stay.
+
+        The directory itself stays, too: it may have been there before.
+        """
+        for name in _RUN_FILES:
+            remove(self.path / name)
 
     def write_options(self, options: Any) -> None:
         """Make `config.json` hold these options, as when a resumed run is to go further."""
@@ -194,13 +219,27 @@ class RunDirectory:
         write_atomically(self.metrics, _json(finite))
 
     def write_weights(self, model: keras.Model) -> None:
-        """Write `model.weights.h5`, aside first."""
-        aside = self.path / f".{os.getpid()}.partial.weights.h5"
-        try:
+        """Write `model.weights.h5`, aside first.
+
+        Raises:
+            WriteError: it cannot be written.
+        """
+        size = sum(math.prod(w.shape) * np.dtype(w.dtype).itemsize for w in model.weights)
+        with atomic_file(self.weights, ending=".weights.h5") as aside:
+            # HDF5 cannot close a file that the disk had no room for, and complains to the end.
+            _reserve(aside, size + 2**14 * (len(model.weights) + 2))
             model.save_weights(aside)
-            os.replace(aside, self.weights)
-        finally:
-            aside.unlink(missing_ok=True)
+
+    def note_export(self, step: int, version: Path) -> None:
+        """Keep in mind that the weights of `step` were exported to `version`."""
+        write_atomically(self.exported, _json({"step": step, "path": str(version.absolute())}))
+
+    def exported_step(self) -> int | None:
+        """The step whose weights were exported last; None if none were."""
+        try:
+            return json.loads(self.exported.read_text(encoding="utf-8"))["step"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -221,6 +260,16 @@ class RunDirectory:
             except OSError:
                 raise InputError(f"`--run-dir` {self.path} is in use by another process.") from None
             yield
+
+
+def _reserve(path: Path, num_bytes: int) -> None:
+    """Make sure that there is room for a file of a size, by making one."""
+    with open(path, "wb") as file:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, num_bytes)
+        else:
+            for _ in range(0, num_bytes, 2**20):
+                file.write(bytes(2**20))
 
 
 def _json(values: Mapping[str, Any]) -> bytes:

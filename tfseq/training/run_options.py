@@ -1,13 +1,15 @@
 """Options of a run: read for a new one, or taken from the one that goes on."""
 
 import dataclasses
+import os
 import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from tfseq.configuration import find_option, parse_options, read_options
+from tfseq.configuration import find_option, parse_options, read_json_object, read_options
 from tfseq.errors import InputError
+from tfseq.training.run_kinds import run_kind
 
 Options = TypeVar("Options")
 
@@ -31,7 +33,7 @@ def parse_run_options(
     if "--help" in arguments or "-h" in arguments:
         return parse_options(options_type, arguments)
     file = find_option(arguments, "config")
-    values = {} if file is None else read_options(options_type, file)
+    values = {} if file is None else read_options(options_type, os.path.expanduser(file))
     resume = "--resume" in arguments or (
         values.get("resume", False) and "--no-resume" not in arguments
     )
@@ -40,7 +42,7 @@ def parse_run_options(
     run_dir = find_option(arguments, "run_dir") or values.get("run_dir")
     if not run_dir:
         raise InputError("`--resume` needs `--run-dir`: the run to go on with.")
-    saved = read_run_options(options_type, run_dir)
+    saved = read_run_options(options_type, os.path.expanduser(run_dir))
     return parse_options(options_type, arguments, defaults=saved)
 
 
@@ -48,16 +50,26 @@ def read_run_options(options_type: type[Options], run_dir: str | Path) -> Option
     """The options of a run, from its `config.json`.
 
     Raises:
-        InputError: the directory is no run.
+        InputError: the directory is no run, or one of another task.
     """
-    path = Path(run_dir) / "config.json"
+    path, what = Path(run_dir) / "config.json", "the run's"
     try:
         there = path.is_file()
     except (OSError, ValueError):
         there = False
     if not there:
         raise InputError(f"`--run-dir` {run_dir} is not a run: it has no config.json.")
-    return options_type(**read_options(options_type, path, what="the run's"))
+    values = read_json_object(path, what)
+    if "run_dir" not in values:
+        raise InputError(f"`--run-dir` {run_dir} is not a run: its config.json is of another job.")
+    needed = run_kind([field.name for field in dataclasses.fields(options_type)])
+    kind = run_kind(values)
+    if needed and kind and kind != needed:
+        raise InputError(
+            f"`--run-dir` {run_dir} is the run of {kind.model}, not of {needed.model}; "
+            f"{kind.script} goes on with it."
+        )
+    return options_type(**read_options(options_type, path, what))
 
 
 def check_same_options(saved: Options, options: Options, free: Collection[str]) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfseq.configuration import to_json
-from tfseq.result_directory import check_writable, free_path
+from tfseq.configuration import absolute_paths, expanded_paths, without_places
+from tfseq.result_directory import free_path
 from tfseq.training.checkpointed_run import CheckpointedRun
 from tfseq.training.curve import Panel, save_curves
 from tfseq.training.run_directory import RunDirectory
@@ -83,17 +83,19 @@ class SupervisedRun(CheckpointedRun):
         log: Callable[[str], None] = print,
     ):
         self.log = log
+        options = expanded_paths(options)
         self.directory = RunDirectory(Path(options.run_dir) if options.run_dir else free_path(name))
         if options.resume:
             saved = read_run_options(type(options), self.directory.path)
             check_same_options(saved, options, FREE_ON_RESUME | free)
         else:
             self.directory.check_free()
-        if options.export:
-            check_writable(options.export_dir, "--export-dir")
+        self._check_export_dir(options)
         self.resumes = options.resume
-        self.options = dataclasses.replace(
-            options, run_dir=str(self.directory.path), resume=False, config=None
+        self.options = absolute_paths(
+            dataclasses.replace(
+                options, run_dir=str(self.directory.path), resume=False, config=None
+            )
         )
         self.panels = panels
         tf.config.experimental.enable_op_determinism()
@@ -106,7 +108,8 @@ class SupervisedRun(CheckpointedRun):
 
     def metadata(self, metrics: dict[str, Any]) -> dict[str, Any]:
         """What an export should say of where it comes from: options and figures."""
-        return {"run": self.directory.name, "options": to_json(self.options), "metrics": metrics}
+        options = without_places(self.options)
+        return {"run": self.directory.name, "options": options, "metrics": metrics}
 
     def metrics(self) -> dict[str, Any]:
         """The figures of the run so far, as `metrics.json` holds them."""

@@ -1,7 +1,6 @@
 """What a run of a tagger can be told."""
 
 import dataclasses
-import os
 
 from tfseq.configuration import PositiveInt
 from tfseq.training.sequence_options import SequenceOptions
@@ -22,8 +21,3 @@ class TaggerOptions(SequenceOptions):
     """Tokens that are rarer in the training sentences become <unk>."""
     epochs: PositiveInt = 20
     """Passes over the training sentences, at most."""
-
-    def with_defaults_filled(self) -> "TaggerOptions":
-        """The same, with the path of the data good from any directory."""
-        data = None if self.data is None else os.path.abspath(self.data)
-        return dataclasses.replace(self, data=data)

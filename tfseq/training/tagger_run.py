@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfseq.configuration import expanded_paths
 from tfseq.data.code_names import code_names
 from tfseq.data.labelled_sentences import read_conll
 from tfseq.data.labelled_texts import split_examples
@@ -53,13 +54,14 @@ class TaggerRun(SupervisedRun):
     """
 
     def __init__(self, options: TaggerOptions, log: Callable[[str], None] = print):
+        options = expanded_paths(options)
         self.data = (
             code_names()
             if options.data is None
             else read_conll(options.data, options.token_column, options.tag_column)
         )
         super().__init__(
-            options.with_defaults_filled(),
+            options,
             f"{self.data.name}_{options.cell}",
             self._prepare,
             panels=(LOSS, ACCURACY),
@@ -249,7 +251,7 @@ class TaggerRun(SupervisedRun):
             labels=self.tags,
             add_examples=self._add_examples,
         )
-        return report.write(self.directory.report)
+        return self._keep_report(report)
 
     def _add_examples(self, report: Report) -> None:
         part = self._ids["test"]

@@ -1,7 +1,6 @@
 """What a run of a text classifier can be told."""
 
 import dataclasses
-import os
 from typing import Literal
 
 from tfseq.configuration import PositiveInt
@@ -34,6 +33,4 @@ class TextClassifierOptions(SequenceOptions):
         'word'
         """
         tokenizer = self.tokenizer or ("char" if self.data is None else "word")
-        # Good from any directory.
-        data = None if self.data is None else os.path.abspath(self.data)
-        return dataclasses.replace(self, tokenizer=tokenizer, data=data)
+        return dataclasses.replace(self, tokenizer=tokenizer)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfseq.configuration import expanded_paths
 from tfseq.data.labelled_texts import read_labelled_texts, split_examples
 from tfseq.data.letter_names import letter_names
 from tfseq.data.text_ids import text_ids
@@ -50,6 +51,7 @@ class TextClassifierRun(SupervisedRun):
     """
 
     def __init__(self, options: TextClassifierOptions, log: Callable[[str], None] = print):
+        options = expanded_paths(options)
         self.data = (
             letter_names()
             if options.data is None
@@ -238,7 +240,7 @@ class TextClassifierRun(SupervisedRun):
             labels=self.labels,
             add_examples=lambda report: _add_examples(report, examples),
         )
-        return report.write(self.directory.report)
+        return self._keep_report(report)
 
 
 def _add_examples(report: Report, examples: Sequence[tuple[str, str, str, float]]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tfseq.configuration import to_json
+from tfseq.configuration import without_places
 from tfseq.data import EncodedCorpus, encode_corpus
 from tfseq.errors import InputError
 from tfseq.models import LanguageModel
@@ -37,7 +37,7 @@ class TrainedRun:
         """What an export should say of where it comes from: options and figures."""
         return {
             "run": self.directory.name,
-            "options": to_json(self.options),
+            "options": without_places(self.options),
             "metrics": self.metrics(),
         }
 
@@ -91,10 +91,10 @@ def load_run(path: str | os.PathLike) -> TrainedRun:
     Raises:
         InputError: it is no run directory, or has no weights yet, or they do not fit.
     """
-    directory = RunDirectory(Path(path))
+    directory = RunDirectory(Path(path).expanduser())
     if not directory.path.is_dir():
         raise InputError(f"`--run-dir` {path} is not a directory.")
-    options = read_saved_options(path)
+    options = read_saved_options(directory.path)
     if not directory.weights.is_file():
         raise InputError(
             f"`--run-dir` {path} has no weights yet (model.weights.h5 is written after the first "

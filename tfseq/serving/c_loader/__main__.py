@@ -13,12 +13,17 @@ Requests: {"load": directory} -> {"signatures": {name: {"inputs": ..., "outputs"
 {"model": directory, "soak": {"requests": [...], "num_threads": number, "seconds": number}} ->
 {"count": number, "errors": [...], "resident": [...]}; see `soak.py`.
 A tensor is {"dtype", "shape", "values"}, strings in base64.
+
+`--parent PID` names the process that it serves. It ends when that process has ended, also in the
+middle of a request.
 """
 
 import importlib.util
 import json
 import os
 import sys
+import threading
+import time
 from pathlib import Path
 
 
@@ -32,7 +37,37 @@ def _import_siblings():
     return importlib.import_module("c_loader.c_api"), importlib.import_module("c_loader.soak")
 
 
+def _outlive_no_parent(parent: int, seconds: float = 0.5) -> None:
+    """End this process soon after its parent, whatever it is doing then.
+
+    The end of standard input tells as much, but it is read between requests only, and it does
+    not come while any other process holds the pipe. A signal from the system (Linux has one)
+    comes when the thread that started this process ends, which is too early.
+    """
+    adopted = os.getppid()
+
+    def watch() -> None:
+        # A request runs in C, without Python's lock, so this thread is never held up for long.
+        while os.getppid() == adopted and _is_there(parent):
+            time.sleep(seconds)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _is_there(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
 def main() -> None:
+    if sys.argv[1:2] == ["--parent"]:
+        _outlive_no_parent(int(sys.argv[2]))
     # Buffered whatever PYTHONUNBUFFERED says: an unbuffered stream drops the rest of a long line
     # when a stopped process goes on. What libraries print goes to standard error.
     answers = os.fdopen(os.dup(1), "w", encoding="ascii")
