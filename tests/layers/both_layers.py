@@ -314,17 +314,18 @@ class _Runner:
             y = self.layer(inputs[0], mask=None if self.mask is None else inputs[1])
             model = keras.Model(inputs, y)
         model.compile(
-            keras.optimizers.SGD(0.1), lambda _, y: objective([y]) / s.batch, jit_compile=False
+            keras.optimizers.SGD(1.0), lambda _, y: objective([y]) / s.batch, jit_compile=False
         )
         self._disturb_weights()
-        before = self._variables("update of")
+        before = {id(v): keras.ops.convert_to_numpy(v) for v in self.layer.variables}
         target = tf.zeros([s.batch, 1])
         history = model.fit(data, target, batch_size=s.batch, verbose=0, shuffle=False)
         found = {("result", "loss"): np.array(history.history["loss"])}
-        for key, after in self._variables("update of").items():
+        for i, v in enumerate(self.layer.variables):
+            after = keras.ops.convert_to_numpy(v)
             # What the first step of training has built has no value before.
-            counts = key in before and after.dtype != bool
-            found[key] = after - before[key] if counts else after
+            changed = after - before.get(id(v), 0) if after.dtype != bool else after
+            found["update of", f"{i} {v.name}"] = np.asarray(changed)
         return found
 
 
@@ -345,7 +346,7 @@ def _is_differentiable(tensor):
 
 
 def objective(results):
-    """A number that depends on every entry of `results` in its own way."""
+    """A number, above zero, that depends on every entry of `results` in its own way."""
     total = 0.0
     for i, result in enumerate(results):
         if result.dtype.is_complex:
@@ -354,7 +355,7 @@ def objective(results):
             continue
         value = tf.reshape(tf.cast(result, tf.float64), [-1])
         weights = 1.5 + tf.cos(tf.cast(7 * tf.range(tf.size(value)) + i, tf.float64))
-        total += tf.reduce_sum(weights * tf.sin(value))
+        total += tf.reduce_sum(weights * (1.0 + tf.sin(value)))
     return tf.cast(total, tf.float32)
 
 
