@@ -242,6 +242,12 @@ def test_labels_and_models_that_do_not_fit(tmp_path):
         export_text_classifier(model, tfseq.CharTokenizer(), vocabulary, ["x"], tmp_path)
     with pytest.raises(ValueError, match="`vocabulary` must have as many entries"):
         export_tagger(Tagger(5, 3, units=2), vocabulary, TAGS, tmp_path)
+    with pytest.raises(ValueError, match="`keep_versions` must be a positive integer"):
+        export_text_classifier(
+            model, tfseq.CharTokenizer(), vocabulary, LABELS, tmp_path, keep_versions=0
+        )
+    with pytest.raises(ValueError, match="`keep_versions` must be a positive integer"):
+        export_tagger(Tagger(2, 3, units=2), vocabulary, TAGS, tmp_path, keep_versions=0)
     with pytest.raises(tfseq.InputError, match="`max_length` must be an integer from 1"):
         TextClassifierSettings(max_length=0)
     assert list(tmp_path.iterdir()) == []
