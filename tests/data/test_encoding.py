@@ -1,14 +1,17 @@
 """Encoded corpora against plain Python, and the cache against damage and staleness."""
 
 import os
+import shutil
 import tempfile
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+import tfseq.text
 from tfseq.data import encode_corpus, encoding
 from tfseq.errors import InputError
 from tfseq.text import CharTokenizer, Corpus, Vocabulary, WordTokenizer
@@ -143,11 +146,22 @@ def test_an_encoded_corpus_is_not_used_for_another(change, tmp_path):
     assert len(entries(tmp_path)) == 2
 
 
-def test_code_that_changes_makes_it_anew(tmp_path, monkeypatch):
-    encode(TEXT, tmp_path)
-    monkeypatch.setattr(encoding, "_code_digest", lambda: "another")
-    encode(TEXT, tmp_path)
-    assert len(entries(tmp_path)) == 2
+@pytest.mark.parametrize(
+    ("module", "file"), [(tfseq.text, "__init__.py"), (encoding, "encoding.py")]
+)
+def test_code_that_changes_makes_it_anew(module, file, tmp_path, monkeypatch):
+    """Any file of the code that makes tokens or ids, by a single byte."""
+    copy, cache = tmp_path / "code", tmp_path / "cache"
+    shutil.copytree(Path(module.__file__).parent, copy)
+    encode(TEXT, cache)
+    monkeypatch.setattr(module, "__file__", str(copy / file))
+    encode(TEXT, cache)
+    assert len(entries(cache)) == 1
+    paths = sorted(copy.glob("*.py"))
+    for number, path in enumerate((paths[0], paths[len(paths) // 2], paths[-1]), start=2):
+        path.write_bytes(path.read_bytes() + b"#")
+        encode(TEXT, cache)
+        assert len(entries(cache)) == number
 
 
 def _shorten(path):

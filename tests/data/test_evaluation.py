@@ -1,6 +1,7 @@
 """Evaluation windows: each token exactly once, after the token before it."""
 
 import itertools
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfseq.data import evaluation_windows
+from tfseq.data import blocks, evaluation_windows
 from tfseq.errors import InputError
 
 
@@ -18,13 +19,18 @@ from tfseq.errors import InputError
     batch_size=st.integers(1, 7),
     num_steps=st.integers(1, 12),
     with_context=st.booleans(),
+    block_values=st.integers(1, 100) | st.just(blocks.BLOCK_VALUES),
 )
 def test_every_token_is_a_target_once_after_its_predecessor(
-    num_tokens, batch_size, num_steps, with_context
+    num_tokens, batch_size, num_steps, with_context, block_values
 ):
+    """However many batches are gathered at once: from one to all."""
     ids = np.arange(1000, 1000 + num_tokens)
-    dataset = evaluation_windows(ids, batch_size, num_steps, context=999 if with_context else None)
-    batches = [tuple(part.numpy() for part in batch) for batch in dataset]
+    with mock.patch.object(blocks, "BLOCK_VALUES", block_values):
+        dataset = evaluation_windows(
+            ids, batch_size, num_steps, context=999 if with_context else None
+        )
+        batches = [tuple(part.numpy() for part in batch) for batch in dataset]
     assert int(dataset.cardinality()) == len(batches)
     shape = [batch_size, num_steps]
     assert dataset.element_spec == (
@@ -58,12 +64,11 @@ def test_one_row_is_one_plain_pass():
 
 def test_a_large_evaluation_spans_blocks():
     ids = np.random.default_rng(0).integers(0, 250, 700_000).astype(np.uint8)
-    parts = [
-        (targets.numpy(), weights.numpy())
-        for _, targets, weights in evaluation_windows(ids, batch_size=4, num_steps=100)
-    ]
-    rows, weights = (np.concatenate(part, axis=1) for part in zip(*parts, strict=True))
-    np.testing.assert_array_equal(rows[weights == 1], ids[1:])
+    batches = list(evaluation_windows(ids, batch_size=4, num_steps=100, context=251))
+    assert len(batches) * 4 * 100 > 2 * blocks.BLOCK_VALUES
+    inputs, targets, weights = (np.concatenate(part, axis=1) for part in zip(*batches, strict=True))
+    np.testing.assert_array_equal(targets[weights == 1], ids)
+    np.testing.assert_array_equal(inputs[weights == 1], [251, *ids[:-1]])
 
 
 def test_a_memory_mapped_file(tmp_path):

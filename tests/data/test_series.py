@@ -28,10 +28,15 @@ sizes = st.tuples(
 @given(sizes)
 def test_no_window_sees_what_it_is_to_foretell(size):
     num_steps, lags, horizon, validation, test = size
-    try:
-        split = split_series(num_steps, lags, horizon, validation, test)
-    except tfseq.InputError:
+    num_validation, num_test = int(num_steps * validation), int(num_steps * test)
+    room = num_steps - num_validation - num_test >= lags + horizon and num_test >= horizon
+    if not room or (validation and num_validation < horizon):
+        with pytest.raises(tfseq.InputError, match="need"):
+            split_series(num_steps, lags, horizon, validation, test)
         return
+    split = split_series(num_steps, lags, horizon, validation, test)
+    assert split.validation_end == num_steps - num_test
+    assert split.train_end == split.validation_end - num_validation
     ramp = np.arange(num_steps)[:, None]
     parts = {
         "train": (0, split.train_end),

@@ -3,6 +3,7 @@
 import gc
 import itertools
 import weakref
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -56,11 +57,15 @@ def epochs(draw):
 
 @BOTH
 @settings(max_examples=25, deadline=None)
-@given(case=epochs(), data=st.data())
-def test_windows_keep_their_contract_at_any_size(windows, case, data):
+@given(
+    case=epochs(), block_values=st.integers(1, 100) | st.just(blocks.BLOCK_VALUES), data=st.data()
+)
+def test_windows_keep_their_contract_at_any_size(windows, case, block_values, data):
+    """However many batches are gathered at once: from one to all."""
     num_tokens, arguments = case
     batch_size, num_steps = arguments["batch_size"], arguments["num_steps"]
-    dataset = windows(np.arange(num_tokens), **arguments)
+    with mock.patch.object(blocks, "BLOCK_VALUES", block_values):
+        dataset = windows(np.arange(num_tokens), **arguments)
     spec = tf.TensorSpec([batch_size, num_steps], tf.int32)
     assert dataset.element_spec == (spec, spec)
     batches = collect(dataset)

@@ -60,7 +60,8 @@ def full_report(text="plain"):
     report = Report(text, text).prose(f"{text}\n\nsecond").highlights({text: text, "n": 0.5})
     report.section(text).values({text: text}, caption=text).table([text, "n"], [[text, 1.5]], text)
     report.matrix([text], [text], [[3]], text, text).text(text, text).figure(picture, text, text)
-    report.chart({text: [(1, 2.0), (2, 3.0)]}, text, text, marks={text: 1}, caption=text)
+    lines, bands = {text: [(1, 2.0), (2, 3.0)]}, {f"band {text}": [(1, 1.0, 2.0), (2, 2.0, 4.0)]}
+    report.chart(lines, text, text, bands=bands, marks={text: 1}, caption=text)
     report.section("Tokens").heat_map([text], [1.0], text, [text], caption=text)
     return report.section("End").prose("end")
 
@@ -72,6 +73,15 @@ def test_text_means_itself_everywhere():
     visible = HOSTILE.replace("\x00", "␀").replace("\x1b", "␛")
     ((_, title),) = hostile.all("title")[:1]
     assert title == visible
+    # Wherever the plain word is, in texts and in attributes, the hostile one is as it was given.
+    for (_, attributes, text), (_, plain_attributes, plain_text) in zip(
+        hostile.elements, plain.elements, strict=True
+    ):
+        if attributes.get("id") is None and "http-equiv" not in attributes:
+            assert text == plain_text.replace("plain", visible)
+            assert attributes == {
+                name: value.replace("plain", visible) for name, value in plain_attributes.items()
+            }
     assert [text for _, text in hostile.all("pre")] == [visible]
     assert hostile.all("i", "h10")[-1][1] == visible
     assert hostile.all("img")[0][0]["alt"] == visible

@@ -1,6 +1,9 @@
 """One loader process for all tests, and exports of small models with lively weights."""
 
 import contextlib
+import os
+import signal
+import threading
 from typing import NamedTuple
 
 import pytest
@@ -25,6 +28,22 @@ SETTINGS = ServingSettings(
 )
 
 
+# No request of the tests takes so long, on any machine.
+MOST_SECONDS = 120
+
+
+class BoundedLoader(LoaderProcess):
+    """Ended where a request takes too long: the tests then fail, and do not hang."""
+
+    def run(self, directory, signature, **inputs):
+        timer = threading.Timer(MOST_SECONDS, os.kill, (self.pid, signal.SIGKILL))
+        timer.start()
+        try:
+            return super().run(directory, signature, **inputs)
+        finally:
+            timer.cancel()
+
+
 class Exported(NamedTuple):
     """A version directory, loaded by the C API, and the same model in Python."""
 
@@ -39,7 +58,7 @@ class Exported(NamedTuple):
 
 @pytest.fixture(scope="session")
 def loader():
-    loader = LoaderProcess()
+    loader = BoundedLoader()
     yield loader
     loader.close()
 

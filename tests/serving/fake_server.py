@@ -18,7 +18,20 @@ from tfseq.serving import Client
 from tfseq.serving.loader_process import LoaderError
 
 _CODE_NAMES = {3: "INVALID_ARGUMENT", 5: "NOT_FOUND", 14: "UNAVAILABLE"}
-_HTTP = {"INVALID_ARGUMENT": 400, "NOT_FOUND": 404, "UNAVAILABLE": 503, "DEADLINE_EXCEEDED": 504}
+_HTTP = {
+    "INVALID_ARGUMENT": 400,
+    "UNAUTHENTICATED": 401,
+    "PERMISSION_DENIED": 403,
+    "NOT_FOUND": 404,
+    "ABORTED": 409,
+    "FAILED_PRECONDITION": 412,
+    "OUT_OF_RANGE": 416,
+    "RESOURCE_EXHAUSTED": 429,
+    "INTERNAL": 500,
+    "UNIMPLEMENTED": 501,
+    "UNAVAILABLE": 503,
+    "DEADLINE_EXCEEDED": 504,
+}
 
 
 class RefusalError(Exception):
@@ -96,7 +109,7 @@ class RestServer:
                 try:
                     status, body = 200, work(path.fullmatch(self.path))
                 except RefusalError as refusal:
-                    status, body = _HTTP.get(refusal.code, 500), {"error": str(refusal)}
+                    status, body = _HTTP[refusal.code], {"error": str(refusal)}
                 data = json.dumps(body).encode()
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(data)))

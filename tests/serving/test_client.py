@@ -64,7 +64,22 @@ def test_a_server_that_stays_unavailable_is_given_up(served, waits):
     assert len(backend.requests) == 3
 
 
-@pytest.mark.parametrize("code", ["INVALID_ARGUMENT", "NOT_FOUND", "DEADLINE_EXCEEDED", "INTERNAL"])
+@pytest.mark.parametrize(
+    "code",
+    [
+        "INVALID_ARGUMENT",
+        "UNAUTHENTICATED",
+        "PERMISSION_DENIED",
+        "NOT_FOUND",
+        "DEADLINE_EXCEEDED",
+        "ABORTED",
+        "FAILED_PRECONDITION",
+        "OUT_OF_RANGE",
+        "RESOURCE_EXHAUSTED",
+        "INTERNAL",
+        "UNIMPLEMENTED",
+    ],
+)
 def test_no_other_error_is_tried_again(served, waits, code):
     backend, connect = served
     backend.failures[:] = [code]

@@ -1,5 +1,6 @@
 """What an export writes, when it refuses, and that it appears whole or not at all."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -10,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 import tfseq
-from tfseq.serving import ServingSettings, export_language_model
+from tfseq.serving import ServingSettings, export_language_model, versions
 from tfseq.serving import export as export_module
 from tfseq.serving.loader_process import LoaderError
 from tfseq.serving.model_card import MODEL_CARD
@@ -67,6 +68,35 @@ def test_a_failed_export_leaves_nothing(language, tmp_path, monkeypatch):
     with pytest.raises(OSError, match="no space"):
         export_language_model(*language, tmp_path)
     assert os.listdir(tmp_path) == []
+
+
+def test_old_versions_are_removed_once_the_new_one_is_there(
+    language, tmp_path, loader, monkeypatch
+):
+    monkeypatch.setattr(export_module, "LoaderProcess", lambda: contextlib.nullcontext(loader))
+    for version in ("1", "2", "5"):
+        (tmp_path / version).mkdir()
+        (tmp_path / version / "saved_model.pb").write_text(version)
+    seen = []
+
+    def remove(path, keep_versions):
+        seen.append(sorted(os.listdir(tmp_path)))
+        return versions.remove_old_versions(path, keep_versions)
+
+    monkeypatch.setattr(export_module, "remove_old_versions", remove)
+    path = export_language_model(*language, tmp_path, keep_versions=2)
+    assert path == tmp_path / "6"
+    assert seen == [["1", "2", "5", "6"]]
+    assert sorted(os.listdir(tmp_path)) == ["5", "6"]
+    # Where the export fails, all stay.
+    monkeypatch.setattr(export_module, "replay", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        export_language_model(*language, tmp_path, keep_versions=1)
+    assert sorted(os.listdir(tmp_path)) == ["5", "6"]
+    for wrong in (0, -1, True, 1.5):
+        with pytest.raises(ValueError, match="`keep_versions` must be a positive integer"):
+            export_language_model(*language, tmp_path / "none", keep_versions=wrong)
+    assert not (tmp_path / "none").exists()
 
 
 def test_refused_before_anything_is_written(language, tmp_path):

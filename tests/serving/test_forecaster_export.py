@@ -261,4 +261,6 @@ def test_refused_before_anything_is_written(tmp_path):
         ForecasterSettings(max_horizon=0)
     with pytest.raises(ValueError, match="`version` must be a positive integer"):
         export_forecaster(model, tmp_path / "a", version=0)
+    with pytest.raises(ValueError, match="`keep_versions` must be a positive integer"):
+        export_forecaster(model, tmp_path / "a", keep_versions=0)
     assert not (tmp_path / "a").exists()

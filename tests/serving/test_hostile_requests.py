@@ -63,7 +63,13 @@ def test_any_bytes_are_answered(language):
         assert warning == (
             b"Of `text` the first 256 bytes only were scored." if len(prompt) > 256 else b""
         )
-    language.run("serving_default", prompt=np.array(prompts, object))
+
+    outputs = language.run("serving_default", prompt=np.array(prompts, object))
+    settings = {
+        "max_new_tokens": SETTINGS.default_max_new_tokens,
+        "temperature": SETTINGS.default_temperature,
+    }
+    assert outputs["text"].tolist() == generate(language, prompts, **settings)["text"].tolist()
 
 
 def test_only_the_end_of_a_long_prompt_is_read(exported):

@@ -122,6 +122,23 @@ def test_a_classifier_answers_whatever_comes(classifier):
     assert ask(["", ""])["scores"].shape == (2, 2)
 
 
+def test_of_a_text_a_classifier_reads_so_many_tokens_and_bytes_and_no_more(classifier):
+    ask, (_, tokenizer, _), _ = classifier
+    words = isinstance(tokenizer, tfseq.WordTokenizer)
+    full = " ".join(["abc", "de"] * 6) if words else "abcdeabcdeab"
+    outputs = ask([full, full + " c", full + " c c"])
+    assert [bool(warning) for warning in outputs["warning"]] == [False, True, True]
+    for row in (1, 2):
+        assert outputs["scores"][row] == pytest.approx(outputs["scores"][0], abs=1e-5)
+    # The last byte that is read ends a word of the vocabulary; one byte on, it is another word.
+    texts = ["z" * 60 + " abc", "z" * 61 + " abc", "z" * 61 + " ab"]
+    outputs = ask(texts)
+    assert [bool(warning) for warning in outputs["warning"]] == [not words, True, not words]
+    if words:
+        assert outputs["scores"][1] == pytest.approx(outputs["scores"][2], abs=1e-5)
+        assert outputs["scores"][1] != pytest.approx(outputs["scores"][0], abs=1e-3)
+
+
 def test_a_tagger_answers_as_its_model_does(tagger):
     ask, (model, vocabulary), _ = tagger
     outputs = ask(TEXTS)
@@ -162,6 +179,20 @@ def test_a_tagger_answers_whatever_comes(tagger):
     assert outputs["warning"][6] == b"Of `text` the first 64 bytes only were read."
     assert outputs["num_tokens"].max() == 5
     assert ask([])["tags"].shape[0] == 0
+
+
+def test_of_a_text_a_tagger_reads_so_many_tokens_and_bytes_and_no_more(tagger):
+    ask, _, _ = tagger
+    outputs = ask(["abc de c e abc", "abc de c e abc de", "z" * 60 + " abc", "z" * 61 + " abc"])
+    assert outputs["num_tokens"].tolist() == [5, 5, 2, 2]
+    assert outputs["tags"][0].tolist() == outputs["tags"][1].tolist()
+    assert [row[1] for row in outputs["tokens"][2:].tolist()] == [b"abc", b"ab"]
+    assert outputs["warning"].tolist() == [
+        b"",
+        b"The first 5 tokens only were tagged.",
+        b"",
+        b"Of `text` the first 64 bytes only were read.",
+    ]
 
 
 def test_tokens_tagged_as_they_are(tagger, loader):
@@ -245,6 +276,12 @@ def test_labels_and_models_that_do_not_fit(tmp_path):
         export_text_classifier(model, tfseq.CharTokenizer(), vocabulary, ["x"], tmp_path)
     with pytest.raises(ValueError, match="`vocabulary` must have as many entries"):
         export_tagger(Tagger(5, 3, units=2), vocabulary, TAGS, tmp_path)
+    with pytest.raises(ValueError, match="`keep_versions` must be a positive integer"):
+        export_text_classifier(
+            model, tfseq.CharTokenizer(), vocabulary, LABELS, tmp_path, keep_versions=0
+        )
+    with pytest.raises(ValueError, match="`keep_versions` must be a positive integer"):
+        export_tagger(Tagger(2, 3, units=2), vocabulary, TAGS, tmp_path, keep_versions=0)
     with pytest.raises(tfseq.InputError, match="`max_length` must be an integer from 1"):
         TextClassifierSettings(max_length=0)
     assert list(tmp_path.iterdir()) == []

@@ -1,9 +1,11 @@
 """Version numbers, and renames that take no one's place."""
 
+import contextlib
 import os
 import threading
 
 import pytest
+from file_calls import before_each_file_call
 
 import tfseq
 from tfseq.serving.versions import (
@@ -21,6 +23,74 @@ def export(directory, version=None, content="new"):
         (staging / "complete").mkdir()
         (staging / "complete" / "file").write_text(content)
         return publish(staging / "complete", directory, version)
+
+
+FILES = {"saved_model.pb": "graph", "variables/data": "weights", "assets/words": "a"}
+
+
+def write_version(directory):
+    for name, text in FILES.items():
+        (directory / name).parent.mkdir(parents=True, exist_ok=True)
+        (directory / name).write_text(text)
+
+
+def served(base):
+    """What a server finds: versions and their files."""
+    return {
+        int(version.name): {
+            p.relative_to(version).as_posix(): p.read_text()
+            for p in version.rglob("*")
+            if p.is_file()
+        }
+        for version in base.iterdir()
+        if version.name.isdecimal() and version.is_dir()
+    }
+
+
+def publish_one(base):
+    with staging_directory(base) as staging:
+        write_version(staging / "complete")
+        publish(staging / "complete", base)
+
+
+def remove_all_but_one(base):
+    remove_old_versions(base / "3", 1)
+
+
+@pytest.mark.parametrize(
+    ("change", "afterwards"), [(publish_one, ["1", "2", "3", "4"]), (remove_all_but_one, ["3"])]
+)
+def test_a_server_sees_every_version_whole_or_not_at_all(tmp_path, change, afterwards):
+    """It may look at any time, and any call that touches files may be the last."""
+
+    def attempt(base, broken=0):
+        """Make the change, the call of number `broken` failing; return the number of calls."""
+        calls = []
+
+        def versions():
+            found = served(base)
+            assert all(files == FILES for files in found.values())
+            return sorted(found)
+
+        def look(event, arguments):
+            calls.append(event)
+            assert {3} <= set(versions()) <= {1, 2, 3, 4}
+            if len(calls) == broken:
+                raise OSError("no space left on device")
+
+        for version in "123":
+            write_version(base / version)
+        with contextlib.suppress(*[OSError, tfseq.InputError] if broken else []):
+            with before_each_file_call(look):
+                change(base)
+            assert sorted(os.listdir(base)) == afterwards
+        assert {3} <= set(versions()) <= {1, 2, 3, 4}
+        return len(calls)
+
+    num_calls = attempt(tmp_path / "whole")
+    assert num_calls > 8
+    for broken in range(1, num_calls + 1):
+        attempt(tmp_path / f"broken{broken}", broken)
 
 
 def test_versions_count_up(tmp_path):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfseq.data import blocks
 from tfseq.errors import InputError
 from tfseq.generation.text_graph import TextGraph
 from tfseq.models import LanguageModel
@@ -46,6 +47,17 @@ def test_one_row_is_one_pass(cell):
     assert result.mean_cross_entropy == pytest.approx(np.mean(losses), rel=1e-5)
     assert result.perplexity == pytest.approx(math.exp(np.mean(losses)), rel=1e-5)
     assert result.bits_per_token == pytest.approx(np.mean(losses) / math.log(2), rel=1e-5)
+
+
+@pytest.mark.parametrize("block_values", [1, 14, 21])
+def test_a_text_of_several_blocks_is_one_pass(monkeypatch, block_values):
+    """Windows are gathered in blocks; the first of each goes on where the last one ended."""
+    monkeypatch.setattr(blocks, "BLOCK_VALUES", block_values)
+    model = make_model()
+    result = Evaluator(model, batch_size=1, num_steps=7)(IDS, context=3)
+    losses = one_pass(model, [3, *IDS])
+    assert result.num_tokens == len(losses) == 60
+    assert result.mean_cross_entropy == pytest.approx(np.mean(losses), rel=1e-5)
 
 
 def test_with_the_token_before():
