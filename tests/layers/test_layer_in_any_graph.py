@@ -1,5 +1,7 @@
 """`tfseq.RNN` wherever `keras.layers.RNN` can be called, and differentiated as often."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -164,6 +166,55 @@ def test_what_a_cell_keeps_of_a_step_is_as_under_keras(num_rows, x):
     assert list(map(type, kept)) == list(map(type, expected_kept))
     assert kept[2] == expected_kept[2]
     assert all("step/" not in k.name for k in kept if tf.is_tensor(k))
+
+
+_KEPT_BY_MODULE = {}
+
+
+@functools.lru_cache
+def _kept_by_cache(num_rows):
+    return tf.ones([num_rows, UNITS]) * 2
+
+
+class _KeepingElsewhere(SimpleRNNCell):
+    """Keeps a mask of its first step where all cells of its kind find it."""
+
+    kept_by_class = None
+
+    def __init__(self, where):
+        super().__init__(UNITS)
+        self.where = where
+
+    def mask(self, h):
+        if self.where == "class":
+            cls = type(self)
+            cls.kept_by_class = (
+                ops.ones_like(h) * 2 if cls.kept_by_class is None else cls.kept_by_class
+            )
+            return cls.kept_by_class
+        if self.where == "module":
+            return _KEPT_BY_MODULE.setdefault("mask", ops.ones_like(h) * 2)
+        return _kept_by_cache(h.shape[0])
+
+    def call(self, inputs, states, training=None):
+        h, _ = super().call(inputs, [states[0] * self.mask(states[0])])
+        return h, [h]
+
+
+@pytest.mark.parametrize("where", ["class", "module", "cache"])
+@pytest.mark.parametrize("num_rows", [2, 64])
+def test_what_cells_of_a_kind_keep_together_is_as_under_keras(where, num_rows, x):
+    x = tf.repeat(x, num_rows // 2, axis=0)
+    found = []
+    for layer_type in LAYERS:
+        _KeepingElsewhere.kept_by_class = None
+        _KEPT_BY_MODULE.clear()
+        _kept_by_cache.cache_clear()
+        keras.utils.set_random_seed(0)
+        layer = layer_type(_KeepingElsewhere(where))
+        layer.build(x.shape)
+        found.append(_traced(layer, True)(x))
+    np.testing.assert_allclose(*found, rtol=2e-6, atol=2e-6)
 
 
 def test_a_reason_is_one_line_also_where_a_mask_has_the_rows_of_the_whole_batch():

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import sys
 from types import FunctionType, MethodType, ModuleType
 
 import keras
@@ -10,37 +11,24 @@ import tensorflow as tf
 
 # Nothing is looked for in these.
 _CLOSED = (
-    *(bool, int, float, complex, str, bytes, type(None), type, ModuleType),
+    *(bool, int, float, complex, str, bytes, type(None), ModuleType),
     *(np.ndarray, np.generic, tf.Tensor, tf.Variable, keras.Variable, tf.DType),
 )
+# Nor in the functions and classes of these.
+_LIBRARIES = sys.stdlib_module_names | {"keras", "numpy", "tensorflow", "tfseq"}
 # A cell that refers to more objects than this refers to something larger than itself.
 _MOST_OBJECTS = 20_000
-
-
-class _Found:
-    """An object, a copy of what it held, and how to put that back."""
-
-    def __init__(self, holder, content, put_back):
-        self.holder, self.content, self._put_back = holder, content, put_back
-        self.before = content()
-
-    def take_back(self):
-        """Puts back what was there; returns whether anything else was."""
-        after = self.content()
-        if _same(self.before, after):
-            return False
-        self._put_back(self.before)
-        return not isinstance(self.holder, keras.layers.Layer) or not _same(
-            _without_notes(self.before), _without_notes(after)
-        )
+_WRAPPERS = (MethodType, functools.partial, property, staticmethod, classmethod)
+_ClosureVariable = type((lambda x: lambda: x)(0).__closure__[0])
 
 
 @contextlib.contextmanager
 def no_marks(cell):
     """Takes back, at its end, what the code inside has changed on `cell` and what it refers to.
 
-    That is any attribute, item of a container, or variable of a closure. What a cell keeps of a
-    step that is traced elsewhere, a dropout mask say, would be a tensor of another graph.
+    That is any attribute, of objects and of classes, any item of a container, variable of a
+    closure, global variable that a method reads, and cached result. What a cell keeps of a step
+    that is traced elsewhere, a dropout mask say, would be a tensor of another graph.
 
     Yields:
         A list that is empty until the end; then it is empty still if nothing had changed, else it
@@ -58,69 +46,83 @@ def no_marks(cell):
     >>> vars(cell), marks
     ({'calls': []}, ['Cell', 'list'])
     """
-    found = [_holding(holder) for holder in objects_of(cell)]
-    found = [f for f in found if f is not None]
+    held = [(thing, *_contents(thing)) for thing in _objects(cell, everywhere=True)]
+    held = [(thing, read, write, read()) for thing, read, write in held]
     marks = []
     try:
         yield marks
     finally:
-        marks += [type(f.holder).__name__ for f in found if f.take_back()]
+        for thing, read, write, before in held:
+            after = read()
+            if not _same(before, after):
+                write(before)
+                if not _same(_without_notes(thing, before), _without_notes(thing, after)):
+                    marks.append(type(thing).__name__)
 
 
 def unbuilt_layers(cell) -> list:
     """The layers that `cell` refers to and that have not been built, itself included."""
-    layers = [o for o in objects_of(cell) if isinstance(o, keras.layers.Layer)]
+    layers = [o for o in _objects(cell, everywhere=False) if isinstance(o, keras.layers.Layer)]
     return [layer for layer in layers if not layer.built]
 
 
-def objects_of(cell) -> list:
-    """`cell` and whatever can be reached from it: attributes, items, variables of closures."""
+def _objects(cell, everywhere):
+    """`cell` and what it holds; `everywhere`: also what cells of its kind share."""
     found, waiting = {}, [cell]
     while waiting and len(found) < _MOST_OBJECTS:
         thing = waiting.pop()
-        if isinstance(thing, _CLOSED) or id(thing) in found:
+        if isinstance(thing, _CLOSED) or id(thing) in found or _is_of_library(thing):
             continue
-        found[id(thing)] = thing
-        if isinstance(thing, dict):
-            waiting += thing.values()
-        elif isinstance(thing, list | tuple | set | frozenset):
-            waiting += thing
-        elif isinstance(thing, FunctionType):
-            waiting += thing.__closure__ or ()
-        elif isinstance(thing, MethodType):
-            waiting.append(thing.__self__)
-        elif isinstance(thing, _ClosureCell):
-            waiting += _closure_content(thing)
-        waiting += getattr(thing, "__dict__", {}).values()
+        if everywhere or not isinstance(thing, type):
+            found[id(thing)] = thing
+            waiting += _reached_from(thing, everywhere)
     return list(found.values())
 
 
-_ClosureCell = type((lambda x: lambda: x)(0).__closure__[0])
+def _is_of_library(thing):
+    if not isinstance(thing, type | FunctionType):
+        return False
+    return (thing.__module__ or "builtins").partition(".")[0] in _LIBRARIES
 
 
-def _closure_content(cell):
-    try:
-        return [cell.cell_contents]
-    except ValueError:
-        return []  # Not filled yet.
+def _reached_from(thing, everywhere):
+    if everywhere or not isinstance(thing, FunctionType):
+        content = _contents(thing)[0]()
+        yield from content.values() if isinstance(content, dict) else content
+    if isinstance(thing, type):
+        return
+    yield from getattr(thing, "__dict__", {}).values()
+    yield from getattr(thing, "__closure__", None) or ()
+    if isinstance(thing, tuple | frozenset):
+        yield from thing
+    # Of methods, partials and properties.
+    for name in ("__self__", "__func__", "func", "fget"):
+        if isinstance(thing, _WRAPPERS):
+            yield getattr(thing, name, None)
+    yield from type(thing).__mro__
 
 
-def _holding(thing):
+def _contents(thing):
+    """A function that copies what `thing` holds, and one that puts such a copy back."""
     # By the methods of the built-in types: Keras' lists and dictionaries do more, such as refusing.
     if isinstance(thing, list):
-        return _Found(
-            thing, lambda: list(thing), lambda old: list.__setitem__(thing, slice(None), old)
-        )
+        return lambda: list(thing), lambda old: list.__setitem__(thing, slice(None), old)
     if isinstance(thing, dict):
-        return _Found(thing, lambda: dict(thing), lambda old: _refill(dict, thing, old))
+        return lambda: dict(thing), functools.partial(_refill, dict, thing)
     if isinstance(thing, set):
-        return _Found(thing, lambda: set(thing), lambda old: _refill(set, thing, old))
-    if isinstance(thing, _ClosureCell):
-        return _Found(thing, lambda: _closure_content(thing), lambda old: _fill_closure(thing, old))
+        return lambda: set(thing), functools.partial(_refill, set, thing)
+    if isinstance(thing, _ClosureVariable):
+        return lambda: _closed_over(thing), functools.partial(_close_over, thing)
+    if isinstance(thing, FunctionType):
+        return lambda: _globals_of(thing), functools.partial(_set_globals, thing)
+    if isinstance(thing, type):
+        return lambda: dict(vars(thing)), functools.partial(_set_attributes, thing)
+    if hasattr(thing, "cache_clear"):
+        return lambda: [thing.cache_info().currsize], lambda old: thing.cache_clear()
     attributes = getattr(thing, "__dict__", None)
     if isinstance(attributes, dict):
-        return _Found(thing, lambda: dict(attributes), lambda old: _refill(dict, attributes, old))
-    return None
+        return lambda: dict(attributes), functools.partial(_refill, dict, attributes)
+    return list, lambda old: None
 
 
 def _refill(kind, container, content):
@@ -128,27 +130,61 @@ def _refill(kind, container, content):
     kind.update(container, content)
 
 
-def _fill_closure(cell, content):
+def _closed_over(variable):
+    try:
+        return [variable.cell_contents]
+    except ValueError:
+        return []  # Not filled yet.
+
+
+def _close_over(variable, content):
     if content:
-        cell.cell_contents = content[0]
+        variable.cell_contents = content[0]
     else:
-        del cell.cell_contents
+        del variable.cell_contents
 
 
-def _without_notes(attributes):
-    return {k: v for k, v in attributes.items() if k not in _noted_by_keras()}
+def _globals_of(function):
+    names = function.__globals__
+    return {name: names[name] for name in function.__code__.co_names if name in names}
+
+
+def _set_globals(function, content):
+    for name in _globals_of(function).keys() - content.keys():
+        del function.__globals__[name]
+    function.__globals__.update(content)
+
+
+def _set_attributes(kind, content):
+    for name in vars(kind).keys() - content.keys():
+        delattr(kind, name)
+    for name, value in content.items():
+        if vars(kind).get(name) is not value:
+            setattr(kind, name, value)
+
+
+def _without_notes(thing, content):
+    """`content` without what Keras notes on any layer whenever it is called."""
+    if not isinstance(thing, keras.layers.Layer):
+        return content
+    return {k: v for k, v in content.items() if k not in _noted_by_keras()}
 
 
 @functools.cache
 def _noted_by_keras():
-    """The attributes of any layer: Keras changes some of them whenever a layer is called."""
     return frozenset(vars(keras.layers.Layer()))
 
 
 def _same(a, b):
-    """Whether two copies of a content hold the very same objects."""
+    """Whether two copies hold the very same objects; of numbers, the same ones."""
     if isinstance(a, dict):
         return a.keys() == b.keys() and all(a[k] is b[k] for k in a)
     if isinstance(a, set):
         return a == b
-    return len(a) == len(b) and all(x is y for x, y in zip(a, b, strict=True))
+    return len(a) == len(b) and all(
+        x is y or _equal_numbers(x, y) for x, y in zip(a, b, strict=True)
+    )
+
+
+def _equal_numbers(x, y):
+    return type(x) is type(y) is int and x == y
