@@ -87,6 +87,11 @@ def run_loop(
             parts = backward(arguments, stored, cotangents)
             d_projected, d_previous, d_products, d_summed = parts
             projected, _, constants = _divide(arguments, counts)
+            # As in the loop of Keras: an input that is read without a gradient has one of zeros.
+            pairs = zip(projected, d_projected, strict=True)
+            d_projected = [
+                tf.zeros_like(p) if d is None and is_differentiable(p) else d for p, d in pairs
+            ]
             d_constants = _constant_gradients(
                 step, projected, stored, constants, d_products, d_summed
             )
