@@ -7,8 +7,8 @@ import numpy as np
 
 # A name of these words alone, at least one of the first row among them.
 _NAMES = frozenset(
-    "date dates datum time times zeit datetime timestamp ts epoch unix index idx id row rownum no nr "
-    "unnamed year years jahr month day week hour quarter step t".split()
+    "date dates datum time times zeit datetime timestamp ts epoch unix index idx id row rownum no "
+    "nr unnamed year years jahr month day week hour quarter step t".split()
 )
 _BESIDE = frozenset("utc gmt local open close start end begin in s ms us ns number of".split())
 # Parts of a date, which come round again.
