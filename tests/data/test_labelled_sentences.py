@@ -43,6 +43,7 @@ def test_columns_of_universal_dependencies(tmp_path):
         (b"a\tX\tO\n\tX\tO\n\n", "x.conll:2: column 1 is empty"),
         (b"a O\n# text = b\nb O\n\n", "x.conll:2: a comment within a sentence"),
         (b"a O\n# b\tc\td\nb O\n\n", "x.conll:2: a line must have 2 columns"),
+        (b"# sent_id 5\na X O\n\nb X O\n", "x.conll:1: could be a comment, or a token whose tag"),
         (b"# Comment\na O\n\nb O\n", "x.conll:1: could be a comment, or a token whose tag"),
         (b"a O\nb O\n", "x.conll has no empty line: its 2 tokens would be one sentence"),
         (b"\n\n", "x.conll holds no sentence"),

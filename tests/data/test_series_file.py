@@ -85,6 +85,7 @@ NOT_FORECAST = {
     "days as numbers": ("k,x\n20231230,5\n20231231,3\n20240101,4\n", "k"),
     "months as numbers": ("k,x\n202311,5\n202312,3\n202401,4\n", "k"),
     "a time that is repeated": ("time,x\n1,5\n1,3\n2,4\n", "time"),
+    "hours": ("hour,x\n23,5\n0,3\n1,4\n", "hour"),
     "decimal commas": ("k;x\n0,5;5\n1,0;3\n1,5;4\n", "k"),
     "with a hole": ("time,x\n1,5\n,3\n3,4\n", "time"),
 }
@@ -115,6 +116,11 @@ def test_rounded_years_count_steps_and_a_steady_climb_does_not():
     assert not counts_steps("sales", [*map(str, climb)], climb.astype(float))
     assert not counts_steps("k", ["1", "2"], np.array([1.0, 2.0]))
     assert not counts_steps("id", ["2", "1", "3"], np.array([2.0, 1.0, 3.0]))
+    for name in ("id", "Open time", "unix_ms", "row number", ""):
+        assert counts_steps(name, ["1", "2", "4"], np.array([1.0, 2.0, 4.0]))
+    for name in ("T (degC)", "response time", "sunspot.year", "hours"):
+        assert not counts_steps(name, ["1", "2", "4"], np.array([1.0, 2.0, 4.0]))
+    assert not counts_steps("hour", ["1", "29", "4"], np.array([1.0, 29.0, 4.0]))
 
 
 @pytest.mark.parametrize(
@@ -125,6 +131,7 @@ def test_rounded_years_count_steps_and_a_steady_climb_does_not():
         (["2003", "2002", "2001"], True),
         (["2024-01-01", "2024-02-01", "2024-03-01"], False),
         (["c", "b", "a"], False),
+        (["23", "24", "1"], False),
     ],
 )
 def test_the_newest_first_is_said(times, said, tmp_path):

@@ -59,7 +59,7 @@ def read_column_lines(path: Path, universal: bool = False) -> ColumnLines:
     A line that begins with `#` and stands before a sentence is a comment, unless `#` is a token,
     which has as many columns as the others. A line with all columns that reads as a comment
     (`# text = Hi`, `# newdoc`) is one; one whose tag is found nowhere else in the file, and is
-    written as words are, could be either and is refused.
+    neither a sign nor in capitals, could be either and is refused.
 
     Args:
         path: the file, UTF-8, perhaps compressed.
@@ -128,7 +128,8 @@ class _Columns:
         if len(line.columns) != self._count:
             return first
         tag = line.columns[-1]
-        if first and not self._tabs and tag not in self._tags and tag != tag.upper():
+        named = tag.isupper() or not any(map(str.isalnum, tag))
+        if first and not self._tabs and tag not in self._tags and not named:
             raise InputError(
                 f"{self._path}:{line.number}: could be a comment, or a token whose tag {tag!r} is "
                 "nowhere else. Part the columns by tabs, or take the line out. "

@@ -5,10 +5,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
+# A name of these words alone, at least one of the first row among them.
 _NAMES = frozenset(
-    """date dates datum time times zeit datetime timestamp ts epoch unix index idx id row rownum no
-    nr unnamed year years jahr month week day hour quarter step t""".split()
+    "date dates datum time times zeit datetime timestamp ts epoch unix index idx id row rownum no "
+    "nr unnamed year years jahr month day week hour quarter step t".split()
 )
+_BESIDE = frozenset("utc gmt local open close start end begin in s ms us ns number of".split())
+# Parts of a date, which come round again.
+_PARTS = {"month": 12, "day": 31, "hour": 24, "minute": 60, "second": 60, "week": 53, "quarter": 4}
+_PARTS |= {"weekday": 7, "dayofweek": 7, "dow": 7, "dayofyear": 366, "doy": 366}
 # From 1973 to 2100 in seconds, milliseconds, microseconds and nanoseconds; steps of minutes.
 _EPOCHS = tuple((1e8 * unit, 4.2e9 * unit, 60 * unit) for unit in (1, 1e3, 1e6, 1e9))
 # Decimals are rounded; how many rows it takes to tell a rounded line from a series.
@@ -23,7 +28,8 @@ def counts_steps(name: str, texts: Sequence[str], values: np.ndarray) -> bool:
     """Whether a column of numbers is one of times, or numbers the rows.
 
     It rises, or falls, from every row to the next: by equal steps; or it has no name, or one such
-    as `time` or `id`; or its numbers are dates (`20240131`, `202401`) or Unix times.
+    as `time` or `id`; or its numbers are dates (`20240131`, `202401`) or Unix times. Or it is named
+    as a part of a date is, such as `hour`, and has whole numbers in its range.
 
     Args:
         name: the column's name; "" where there is none.
@@ -36,11 +42,14 @@ def counts_steps(name: str, texts: Sequence[str], values: np.ndarray) -> bool:
     False
     """
     steps = np.diff(values)
-    if not np.any(steps) or not np.all(np.isfinite(values)):
+    if not np.all(np.isfinite(values)):
         return False
-    named = not name or bool(_NAMES.intersection(re.findall(r"[^\W\d_]+", name.casefold())))
+    if name.casefold() in _PARTS and _is_part(values, _PARTS[name.casefold()]):
+        return True
+    words = set(re.findall(r"[^\W\d_]+", name.casefold()))
+    named = not name or bool(words & _NAMES and words <= _NAMES | _BESIDE)
     # Tables of several series have a time more than once; only its name tells then.
-    if named and (np.all(steps >= 0) or np.all(steps <= 0)):
+    if named and np.any(steps) and (np.all(steps >= 0) or np.all(steps <= 0)):
         return True
     if len(steps) < 2 or not (np.all(steps > 0) or np.all(steps < 0)):
         return False
@@ -58,7 +67,7 @@ def newest_first(texts: Sequence[str], values: np.ndarray | None) -> bool:
     (True, False)
     """
     if values is not None:
-        return bool(values[-1] < values[0])
+        return bool(values[-1] < values[0] and np.all(np.diff(values) <= 0))
     for pattern in _DATES:
         matches = [pattern.fullmatch(text) for text in texts]
         if all(matches):
@@ -87,6 +96,10 @@ def _is_even(texts: Sequence[str], values: np.ndarray) -> bool:
         return False
     line = np.linspace(values[0], values[-1], len(values))
     return bool(np.abs(values - line).max() <= digit)
+
+
+def _is_part(values: np.ndarray, most: int) -> bool:
+    return bool(np.all(values == np.round(values))) and _in(values, 0, most)
 
 
 def _is_calendar(values: np.ndarray) -> bool:

@@ -3,8 +3,10 @@
 import dataclasses
 import json
 import os
+import re
 import unicodedata
 from collections.abc import Mapping
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +149,16 @@ def _aligned(rows: list[list[str]], left: range | int) -> str:
 
 
 def _width(text: str) -> int:
-    """Places that a text takes on a terminal."""
-    wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
-    return len(text) + wide - sum(unicodedata.combining(c) > 0 for c in text)
+    """Places that a text takes on a terminal; an emoji of several characters takes two.
+
+    >>> [_width(text) for text in ("e\u0301", "想", "👩\u200d👧", "👍🏽", "1\ufe0f\u20e3")]
+    [1, 2, 2, 2, 2]
+    """
+    text = re.sub("\u200d.|(?<=.)[\U0001f3fb-\U0001f3ff]", "", text)
+    places = 0
+    for character, after in zip_longest(text, text[1:]):
+        if unicodedata.category(character) not in ("Mn", "Me", "Cf"):
+            # The variation selector makes an emoji of what is a narrow sign without it.
+            wide = unicodedata.east_asian_width(character) in "WF" or after == "\ufe0f"
+            places += 2 if wide else 1
+    return places
