@@ -7,9 +7,17 @@ from hypothesis import strategies as st
 from .fuzz import check, requests
 
 
-@pytest.mark.parametrize("kind", ["char", "word"])
-def test_any_request_ends_in_an_answer_or_is_an_invalid_argument(exported, kind):
-    language = exported("gru", 2, "char") if kind == "char" else exported("lstm", 2, "word")
+@pytest.mark.parametrize(
+    "language",
+    [
+        ("gru", 2, "char"),
+        ("gru", 1, "word"),
+        pytest.param(("lstm", 2, "word"), marks=pytest.mark.slow),
+    ],
+    ids=lambda language: "-".join(map(str, language)),
+)
+def test_any_request_ends_in_an_answer_or_is_an_invalid_argument(exported, language):
+    language = exported(*language)
 
     @settings(max_examples=150, suppress_health_check=list(HealthCheck))
     @given(st.data())

@@ -18,7 +18,7 @@ from tfseq.serving.model_card import MODEL_CARD
 from .test_signatures import LANGUAGES
 
 
-@pytest.mark.parametrize("language", LANGUAGES, ids=lambda language: "-".join(map(str, language)))
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_exports_pass(exported, language):
     path = exported(*language).path
     inspection = inspect_export(path)

@@ -5,19 +5,25 @@ import pytest
 
 from .conftest import CHARACTERS, SETTINGS
 
-# Each cell with both tokenizers, each depth with both.
+
+def _language(*parts, slow=False):
+    marks = [pytest.mark.slow] if slow else []
+    return pytest.param(parts, id="-".join(map(str, parts)), marks=marks)
+
+
+# Each cell with both tokenizers, each depth with both. Every export takes seconds.
 LANGUAGES = [
-    ("rnn", 1, "char"),
-    ("rnn", 2, "word"),
-    ("gru", 1, "word"),
-    ("gru", 2, "char"),
-    ("lstm", 1, "char"),
-    ("lstm", 2, "word"),
+    _language("rnn", 1, "char", slow=True),
+    _language("rnn", 2, "word"),
+    _language("gru", 1, "word"),
+    _language("gru", 2, "char"),
+    _language("lstm", 1, "char"),
+    _language("lstm", 2, "word", slow=True),
 ]
 PROMPTS = ["abc", "", "想要有", "the time machine ", "It's on", "zzz<unk>", "e\u0301 a\n\\n\t"]
 
 
-@pytest.fixture(params=LANGUAGES, ids=lambda language: "-".join(map(str, language)))
+@pytest.fixture(params=LANGUAGES)
 def language(request, exported):
     return exported(*request.param)
 
@@ -172,7 +178,7 @@ def test_score_equals_python(language, count):
     "options",
     [
         {"embedding_size": 12, "tie_embeddings": True},
-        {"embedding_size": 5, "dropout": 0.5},
+        pytest.param({"embedding_size": 5, "dropout": 0.5}, marks=pytest.mark.slow),
         {"dtype": "mixed_bfloat16"},
     ],
     ids=["tied", "embedded", "bfloat16"],

@@ -10,7 +10,7 @@ from tfseq.training import Evaluator
 from .test_signatures import LANGUAGES, PROMPTS
 
 
-@pytest.fixture(params=LANGUAGES, ids=lambda language: "-".join(map(str, language)))
+@pytest.fixture(params=LANGUAGES)
 def language(request, exported):
     return exported(*request.param)
 
