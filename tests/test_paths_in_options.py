@@ -1,0 +1,212 @@
+"""Paths and prompts among the options: what they stand for, and how they are kept."""
+
+import dataclasses
+import glob
+import json
+import os
+import runpy
+from pathlib import Path
+from typing import Annotated, get_type_hints
+
+import pytest
+import tensorflow as tf
+
+from tfseq.configuration import (
+    PathText,
+    Prompt,
+    absolute_paths,
+    check_options,
+    expanded_paths,
+    parse_options,
+    without_places,
+)
+from tfseq.errors import InputError
+from tfseq.training import (
+    ForecastOptions,
+    TaggerOptions,
+    TextClassifierOptions,
+    TrainingOptions,
+    parse_run_options,
+)
+from tfseq.training.gradient_flow_options import GradientFlowOptions
+from tfseq.training.run_kinds import RUN_KINDS, run_kind
+from tfseq.training.run_options import read_run_options
+
+PIPELINES = Path(__file__).parents[1] / "pipelines"
+TASKS = (TrainingOptions, TextClassifierOptions, TaggerOptions, ForecastOptions)
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """Cook an egg."""
+
+    egg: PathText = "egg"
+    """Where it lies."""
+    pan: PathText | None = None
+    """Where it goes."""
+    name: str = "~/name"
+    """What it is called."""
+    wish: Prompt | None = None
+    """What is said."""
+    config: PathText | None = None
+    """A file of these."""
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch) -> Path:
+    home = tmp_path / "home of mine"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.chdir(tmp_path)
+    return home
+
+
+def options_types() -> list[type]:
+    """What every script can be told."""
+    found = []
+    for path in sorted(PIPELINES.glob("*.py")):
+        names = runpy.run_path(str(path))
+        found += [v for k, v in names.items() if dataclasses.is_dataclass(v) and "Options" in k]
+    return found
+
+
+def test_every_path_of_every_script_is_one():
+    """So that all that holds of paths holds of each of them."""
+    found = options_types()
+    assert len(found) == 10
+    known = {"run_dir", "export_dir", "result_dir", "corpus", "data", "config", "path"}
+    for options_type in found:
+        hints = get_type_hints(options_type, include_extras=True)
+        for name in known & set(hints):
+            changed = expanded_paths_of(options_type, hints, name)
+            assert changed == os.path.expanduser("~/x"), (options_type, name)
+
+
+def expanded_paths_of(options_type, hints, name):
+    one = dataclasses.make_dataclass("One", [(name, hints[name])], frozen=True)
+    return getattr(expanded_paths(one("~/x")), name)
+
+
+@pytest.mark.parametrize("words", [["--egg=~/a", "--pan", "~/b"], ["--config=~/c.json"]])
+def test_a_tilde_is_the_home_directory(words, home):
+    """The shell replaces it in `--egg ~/a` and leaves it in `--egg=~/a`; a file has no shell."""
+    (home / "c.json").write_text(json.dumps({"egg": "~/a", "pan": "~/b"}))
+    options = parse_options(Options, words)
+    assert (options.egg, options.pan) == (f"{home}/a", f"{home}/b")
+    assert options.name == "~/name", "only paths are"
+    assert options.config in (None, f"{home}/c.json")
+
+
+@pytest.mark.parametrize("flag", ["--run-dir=~/run", "--config=~/c.json"])
+def test_a_tilde_before_a_run_that_goes_on(flag, home):
+    (home / "run").mkdir()
+    saved = TrainingOptions(units=7).with_defaults_filled()
+    (home / "run" / "config.json").write_text(json.dumps(dataclasses.asdict(saved)))
+    (home / "c.json").write_text(json.dumps({"run_dir": "~/run"}))
+    options = parse_run_options(TrainingOptions, ["--resume", flag])
+    assert (options.units, options.run_dir) == (7, f"{home}/run")
+
+
+def test_paths_are_kept_good_from_any_directory(home, tmp_path, monkeypatch):
+    """As they were used: a link stays one, and what `..` leads to depends on it."""
+    (tmp_path / "disk" / "texts").mkdir(parents=True)
+    (tmp_path / "disk" / "b.txt").write_text("right")
+    (tmp_path / "b.txt").write_text("wrong")
+    (tmp_path / "link").symlink_to("disk/texts")
+    kept = absolute_paths(Options(egg="link/../b.txt", pan="./x//y/"), names=["python_docs"])
+    assert kept == Options(egg=f"{tmp_path}/link/../b.txt", pan=f"{tmp_path}/x/y")
+    assert Path("link/../b.txt").read_text() == "right"
+    monkeypatch.chdir("/")
+    assert Path(kept.egg).read_text() == "right"
+    assert absolute_paths(kept) == kept
+    assert absolute_paths(Options("python_docs"), names=["python_docs"]).egg == "python_docs"
+
+
+def test_a_pattern_is_kept_with_a_directory_that_is_none(tmp_path, monkeypatch):
+    place = tmp_path / "data [2024]"
+    place.mkdir()
+    (place / "a.txt").write_text("a")
+    (place / "b*.txt").write_text("b")
+    monkeypatch.chdir(place)
+    pattern = absolute_paths(Options(egg="a*.txt")).egg
+    monkeypatch.chdir("/")
+    assert glob.glob(pattern) == [str(place / "a.txt")]
+    monkeypatch.chdir(place)
+    assert absolute_paths(Options(egg="b*.txt")).egg == str(place / "b*.txt")
+
+
+def test_what_others_are_told_names_no_place():
+    told = without_places(Options(egg="/home/me/egg.txt", pan="/", name="/x/y"))
+    assert told == {"egg": "egg.txt", "pan": "/", "name": "/x/y", "wish": None, "config": None}
+
+
+BAD = os.fsdecode(b"caf\xe9")
+
+
+@pytest.mark.parametrize("option", ["egg", "pan", "name", "config"])
+def test_names_that_are_not_utf8_are_refused(option, tmp_path, monkeypatch):
+    """By the option, before anything is done; the bytes can be seen on any terminal."""
+    monkeypatch.chdir(tmp_path)
+    if option == "config":
+        Path(BAD).write_text("{}")
+    with pytest.raises(InputError) as caught:
+        parse_options(Options, [f"--{option}", BAD])
+    assert str(caught.value) == f"`--{option}` must be valid UTF-8. Received: 'caf\\udce9'."
+    assert str(caught.value).isascii()
+    with pytest.raises(InputError, match="must be valid UTF-8"):
+        check_options(Options(**{option: "half \ud83d"}))
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        (b"caf\xe9 au", "caf\ufffd au"),
+        (b"\xe2\x82", "\ufffd"),
+        (b"\xff\xfe", "\ufffd\ufffd"),
+        ("日本".encode(), "日本"),
+    ],
+)
+def test_bytes_of_a_prompt_that_are_not_utf8_are_replaced(given, read):
+    """As the graph of an export replaces them."""
+    assert parse_options(Options, ["--wish", os.fsdecode(given)]).wish == read
+    in_graph = tf.strings.unicode_transcode(given, "UTF-8", "UTF-8", errors="replace")
+    assert in_graph.numpy().decode() == read
+
+
+@pytest.mark.parametrize("saved", range(4))
+@pytest.mark.parametrize("wanted", range(4))
+def test_a_run_of_another_task_is_named_as_one(saved, wanted, tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps(dataclasses.asdict(TASKS[saved](run_dir="r"))))
+    words = ["--resume", "--run-dir", str(tmp_path)]
+    if saved == wanted:
+        assert parse_run_options(TASKS[wanted], words).resume
+        return
+    with pytest.raises(InputError) as caught:
+        parse_run_options(TASKS[wanted], words)
+    assert str(caught.value) == (
+        f"`--run-dir` {tmp_path} is the run of {RUN_KINDS[saved].model}, not of "
+        f"{RUN_KINDS[wanted].model}; {RUN_KINDS[saved].script} goes on with it."
+    )
+
+
+def test_kinds_of_runs():
+    """Each is told by an option that no other has, and its script is there."""
+    for kind, options_type in zip(RUN_KINDS, TASKS, strict=True):
+        names = [field.name for field in dataclasses.fields(options_type)]
+        assert [other for other in RUN_KINDS if other.option in names] == [kind]
+        assert run_kind(names) == kind
+        assert (PIPELINES / kind.script).is_file()
+    assert run_kind(["units"]) is None
+
+
+def test_what_is_no_run(tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps(dataclasses.asdict(GradientFlowOptions())))
+    for options_type in TASKS:
+        with pytest.raises(InputError, match=r"is not a run: its config\.json is of another job"):
+            read_run_options(options_type, tmp_path)
+
+
+def test_annotations_may_say_more():
+    """As `tyro.conf.Positional` does."""
+    one = dataclasses.make_dataclass("One", [("path", Annotated[PathText, "more"])], frozen=True)
+    assert expanded_paths(one("~/x")).path == os.path.expanduser("~/x")

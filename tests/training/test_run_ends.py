@@ -1,0 +1,266 @@
+"""How a run ends that does not come to its end, and what becomes of its directory."""
+
+import json
+import os
+import shlex
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfseq.atomic_file import WriteError
+from tfseq.errors import InputError
+from tfseq.training import SupervisedOptions, SupervisedRun, SupervisedTask
+from tfseq.training.checkpointed_trainer import DivergenceError
+from tfseq.training.run_directory import RunDirectory
+
+X = np.random.default_rng(0).normal(size=[24, 3]).astype("float32")
+Y = (X @ np.array([[1.0], [-2.0], [0.5]], "float32")).astype("float32")
+DIVERGES = {"optimizer": "sgd", "learning_rate": 1e30, "clip_norm": None}
+
+
+def make(place, log=None, **changes) -> SupervisedRun:
+    """A run of least squares: three steps an epoch."""
+
+    def prepare(options):
+        model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+        rows = tf.data.Dataset.from_tensor_slices((X, Y, np.ones(24, "float32"))).batch(8)
+
+        def validate():
+            return {"validation_loss": float(np.mean((model(X).numpy() - Y) ** 2))}
+
+        labels = {"labels.json": b"[]"}
+        return SupervisedTask(
+            model,
+            lambda epoch: rows,
+            keras.losses.mean_squared_error,
+            validate,
+            "a digest",
+            files=labels,
+        )
+
+    options = SupervisedOptions(
+        **{
+            "run_dir": str(place),
+            "export_dir": str(place) + "-exported",
+            "epochs": 2,
+            "learning_rate": 0.05,
+            "checkpoint_seconds": 1e9,
+            "verbose": "quiet",
+            **changes,
+        }
+    )
+    lines = [] if log is None else log
+    return SupervisedRun(options, "line", prepare, log=lines.append)
+
+
+def stopping(job, step: int, error: BaseException) -> SupervisedRun:
+    """Let a run meet an error in a step, the first being 0."""
+    run_step = job.trainer._run_step
+
+    def stop(batch):
+        if job.trainer.progress.step == step:
+            raise error
+        return run_step(batch)
+
+    job.trainer._run_step = stop
+    return job
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The weights of a run that nothing happened to."""
+    job = make(tmp_path_factory.mktemp("whole") / "run")
+    job.fit()
+    return job.model.get_weights()
+
+
+def assert_same(job, whole):
+    for weight, expected in zip(job.model.get_weights(), whole, strict=True):
+        np.testing.assert_array_equal(weight, expected)
+
+
+def test_a_run_that_diverged_at_once_leaves_its_name_free(whole, tmp_path):
+    place = tmp_path / "runs" / "egg"
+    with pytest.raises(DivergenceError) as caught:
+        make(place, **DIVERGES).fit()
+    told = f"none, it was too early. Nothing was kept: {place} is free again."
+    assert str(caught.value).endswith(told)
+    assert not place.exists()
+    again = make(place)
+    again.fit()
+    assert_same(again, whole)
+
+
+def test_a_directory_that_was_there_stays_and_so_does_what_a_person_put_there(
+    tmp_path, monkeypatch
+):
+    """The shell may stand in it; and a run does not remove what it did not write."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DivergenceError, match=r"\. is free again"):
+        make(".", **DIVERGES).fit()
+    assert os.listdir(".") == []
+    place = tmp_path / "egg"
+    job = make(place, **DIVERGES)
+    create = job._create
+
+    def create_with_notes():
+        create()
+        assert (place / "labels.json").is_file()
+        (place / "notes.txt").write_text("mine")
+
+    job._create = create_with_notes
+    with pytest.raises(DivergenceError):
+        job.fit()
+    assert os.listdir(place) == ["notes.txt"]
+
+
+def test_a_fault_of_ours_leaves_the_name_free_too(tmp_path):
+    with pytest.raises(ZeroDivisionError) as caught:
+        stopping(make(tmp_path / "egg"), 1, ZeroDivisionError("a bug")).fit()
+    assert str(caught.value) == "a bug"
+    assert caught.value.__notes__ == [f"Nothing was kept: {tmp_path / 'egg'} is free again."]
+    assert not (tmp_path / "egg").exists()
+
+
+@pytest.mark.parametrize(
+    "error", [DivergenceError("diverged."), ZeroDivisionError("a bug")], ids=["diverged", "bug"]
+)
+def test_what_has_been_learned_stays(error, whole, tmp_path):
+    place = tmp_path / "egg"
+    with pytest.raises(type(error)) as caught:
+        stopping(make(place), 4, error).fit()
+    if isinstance(error, DivergenceError):
+        assert str(caught.value) == "diverged. Last good checkpoint: that of step 3."
+    assert (place / "model.weights.h5").is_file()
+    resumed = make(place, resume=True)
+    resumed.fit()
+    assert_same(resumed, whole)
+
+
+def test_a_run_stopped_before_its_first_checkpoint_says_how_to_use_its_name(whole, tmp_path):
+    """By Ctrl-C: it can go on from the beginning, or be removed."""
+    place, lines = tmp_path / "an egg", []
+    with pytest.raises(KeyboardInterrupt):
+        stopping(make(place, lines), 1, KeyboardInterrupt()).fit()
+    quoted = shlex.quote(str(place))
+    assert lines == [f"go on with --resume --run-dir {quoted}"]
+    with pytest.raises(InputError) as caught:
+        make(place)
+    assert str(caught.value) == (
+        f"`--run-dir` {place} exists. Add `--resume` to go on with that run, or name another "
+        f"directory. It has no weights yet: `rm -r {quoted}` frees its name."
+    )
+    with RunDirectory(place).locked(), pytest.raises(InputError, match="in use by another process"):
+        make(place)
+    resumed = make(place, resume=True)
+    resumed.fit()
+    assert_same(resumed, whole)
+    with pytest.raises(InputError) as caught:
+        make(place)
+    assert "no weights" not in str(caught.value)
+
+
+def test_a_resumed_run_that_diverges_before_its_first_checkpoint(tmp_path):
+    """Another process made it; it is not removed unasked."""
+    place = tmp_path / "egg"
+    with pytest.raises(KeyboardInterrupt):
+        stopping(make(place), 0, KeyboardInterrupt()).fit()
+    job = stopping(make(place, resume=True), 1, DivergenceError("diverged."))
+    with pytest.raises(DivergenceError) as caught:
+        job.fit()
+    assert str(caught.value) == (
+        "diverged. Last good checkpoint: none, it was too early. Nothing is there to go on from: "
+        f"`rm -r {place}` frees its name."
+    )
+    assert (place / "config.json").is_file()
+
+
+def test_weights_that_are_not_finite_are_never_written(tmp_path):
+    """The last update of an epoch spoils them, and there is no validation to notice."""
+    place = tmp_path / "egg"
+    job = make(place)
+    job.trainer.task = job.task = SupervisedTask(
+        job.task.model, job.task.batches, job.task.loss, None, "a digest"
+    )
+    run_step = job.trainer._run_step
+
+    def spoil(batch):
+        result = run_step(batch)
+        if job.trainer.progress.step == 2:
+            job.model.trainable_variables[0].assign(np.full([3, 1], np.inf))
+        return result
+
+    job.trainer._run_step = spoil
+    with pytest.raises(DivergenceError, match=r"weights that are not finite.*is free again"):
+        job.fit()
+    assert not place.exists()
+
+
+@pytest.mark.parametrize("file", ["checkpoints/step-000000006.npz", "history.csv", "metrics.json"])
+def test_a_full_disk_says_how_to_go_on(file, whole, tmp_path, monkeypatch):
+    """What is whole stays, and the run goes on to the weights that it would have had."""
+    place = tmp_path / "egg"
+    replace = os.replace
+
+    def full(source, target):
+        if str(target) == str(place / file):
+            raise OSError(28, "No space left on device")
+        replace(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", full)
+        with pytest.raises(InputError) as caught:
+            make(place).fit()
+    assert not isinstance(caught.value, WriteError)
+    assert str(caught.value) == (
+        f"{place / file} cannot be written: No space left on device. Free some space there, then "
+        f"go on with `--resume --run-dir {place}`."
+    )
+    assert not (place / file).exists()
+    assert not list(place.rglob("*partial*"))
+    resumed = make(place, resume=True)
+    resumed.fit()
+    assert_same(resumed, whole)
+    assert json.loads((place / "metrics.json").read_text())["epochs"] == 2
+
+
+def test_an_export_that_failed_is_made_up_for(tmp_path):
+    """Once for the same weights, and again when there are others."""
+    place, lines = tmp_path / "egg", []
+    base = tmp_path / "egg-exported" / "egg"
+
+    def fail(directory):
+        raise InputError("no room.")
+
+    def write(directory):
+        assert directory == base
+        version = directory / str(len(list(directory.glob("*"))) + 1)
+        version.mkdir(parents=True)
+        return version
+
+    job = make(place, lines)
+    job.fit()
+    with pytest.raises(InputError) as caught:
+        job.export(fail)
+    told = f"no room. The run itself is whole: `--resume --run-dir {place}` exports it."
+    assert str(caught.value) == told
+    for epochs, versions in ((2, 1), (2, 1), (3, 2), (3, 2)):
+        job = make(place, lines, resume=True, epochs=epochs)
+        job.fit()
+        job.export(write)
+        assert len(os.listdir(base)) == versions
+    assert [line for line in lines if "exported" in line] == [
+        f"exported  {base / '1'}",
+        f"exported  {base / '2'}",
+    ]
+    make(place, resume=True, epochs=4, export=False).export(fail)
+
+
+def test_an_export_that_could_not_be_written_is_refused_before_training(tmp_path):
+    (tmp_path / "egg-exported").mkdir()
+    (tmp_path / "egg-exported" / "egg").symlink_to("/no/such/disk")
+    with pytest.raises(InputError, match=r"`--export-dir` .* is a link to /no/such/disk, which is"):
+        make(tmp_path / "egg")
+    make(tmp_path / "egg", export=False)
