@@ -2,11 +2,11 @@
 
 from published_cells import (
     algebra,
+    attentive,
     continuous,
     controlled,
     discrete,
     drawn,
-    first,
     gated,
     layered,
     memory,
@@ -15,7 +15,7 @@ from published_cells import (
 )
 
 _KINDS = (
-    *(first, gated, simple, continuous, memory, drawn),
+    *(gated, simple, continuous, memory, attentive, drawn),
     *(layered, controlled, algebra, discrete, shaped),
 )
 CASES = {name: case for kind in _KINDS for name, case in kind.CASES.items()}

@@ -159,6 +159,81 @@ class LinearRecurrentCell(Cell):
         return tf.tanh(state @ self.c), [state]
 
 
+class RotatedCell(Cell):
+    """z = (cos w + i sin w) · (h + i x V), h' = tanh(Re z) + 0.1 Im z: complex inside alone."""
+
+    def build(self, input_shape):
+        self.angle = self.weight("angle", UNITS, initializer="uniform")
+        self.kernel = self.weight("kernel", input_shape[-1], UNITS)
+
+    def call(self, inputs, states):
+        rotation = tf.complex(tf.cos(self.angle), tf.sin(self.angle))
+        z = rotation * tf.complex(states[0], tf.matmul(inputs, self.kernel))
+        h = tf.tanh(tf.math.real(z)) + 0.1 * tf.math.imag(z)
+        return h, [h]
+
+
+class KalmanCell(Cell):
+    """A learned filter: its state is an estimate, and the covariance of each row on its own."""
+
+    state_size = (UNITS, UNITS * UNITS)
+    output_size = UNITS
+
+    def build(self, input_shape):
+        self.motion = self.weight("motion", UNITS, UNITS, initializer="identity")
+        self.sight = self.weight("sight", input_shape[-1], UNITS)
+
+    def get_initial_state(self, batch_size=None):
+        identity = ops.reshape(ops.eye(UNITS), (1, -1))
+        return [ops.zeros((batch_size, UNITS)), ops.tile(identity, (batch_size, 1))]
+
+    def call(self, inputs, states):
+        mean, covariance = states
+        covariance = tf.reshape(covariance, [-1, UNITS, UNITS])
+        mean = tf.matmul(mean[:, None], self.motion[None])[:, 0]
+        covariance = self.motion @ covariance @ tf.transpose(self.motion) + 0.1 * tf.eye(UNITS)
+        seen = self.sight @ covariance @ tf.transpose(self.sight) + tf.eye(inputs.shape[-1])
+        gain = covariance @ tf.transpose(self.sight) @ tf.linalg.inv(seen)
+        surprise = inputs - mean @ tf.transpose(self.sight)
+        mean = mean + tf.linalg.matvec(gain, surprise)
+        covariance = covariance - gain @ self.sight @ covariance
+        return mean, [mean, tf.reshape(covariance, [-1, UNITS * UNITS])]
+
+
+class ProductCell(Cell):
+    """h' = tanh(x + h K), written as a product of each row's matrix with K[None]."""
+
+    def build(self, input_shape):
+        self.kernel = self.weight("kernel", UNITS, UNITS)
+
+    def call(self, inputs, states):
+        h = tf.tanh(inputs[:, :1] + tf.matmul(states[0][:, None], self.kernel[None])[:, 0])
+        return h, [h]
+
+
+class DecomposedCell(Cell):
+    """Multiplies by the upper factor of a decomposition, which has no gradient."""
+
+    stopped = False
+
+    def build(self, input_shape):
+        self.kernel = self.weight("kernel", input_shape[-1], UNITS)
+        self.mixing = self.weight("mixing", UNITS, UNITS, initializer="identity")
+
+    def call(self, inputs, states):
+        factors, _ = tf.linalg.lu(self.mixing + 0.1 * tf.reduce_mean(states[0]))
+        upper = tf.linalg.band_part(factors, 0, -1)
+        upper = tf.stop_gradient(upper) if self.stopped else upper
+        h = tf.tanh(inputs @ self.kernel + states[0] @ upper)
+        return h, [h]
+
+
+class StoppedDecomposedCell(DecomposedCell):
+    """The same, without asking for that gradient: the mixing matrix has none."""
+
+    stopped = True
+
+
 CASES = {
     "matrix exponential": Case(ExponentialCell),
     "cayley": Case(CayleyCell),
@@ -169,4 +244,9 @@ CASES = {
     "unitary": Case(UnitaryCell),
     "s4d": Case(DiagonalStateCell),
     "lru": Case(LinearRecurrentCell),
+    "complex rotation": Case(RotatedCell),
+    "kalman": Case(KalmanCell, noisy_states=False),
+    "product of each row": Case(ProductCell),
+    "lu": Case(DecomposedCell, differentiable=False),
+    "lu, not differentiated": Case(StoppedDecomposedCell),
 }

@@ -5,7 +5,7 @@ import tensorflow as tf
 from keras import ops
 
 from published_cells.case import UNITS, Case
-from published_cells.cell import Cell, JoinedCell
+from published_cells.cell import JoinedCell
 
 
 class BranchingCell(JoinedCell):
@@ -191,7 +191,7 @@ CASES = {
     "while loop": Case(PonderingCell),
     "map_fn": Case(MappedCell),
     "vectorized map and scan": Case(VectorizedCell),
-    "py_function": Case(PythonCell),
+    "py_function": Case(PythonCell, differentiable=False),
     "numpy_function": Case(NumpyCell),
     "tf.function inside": Case(FunctionCell),
     "compiled function inside": Case(CompiledFunctionCell),

@@ -195,6 +195,20 @@ class HistogramCell(Cell):
         return tf.math.log1p(counts) * self.scale, [counts]
 
 
+class RoundedCell(Cell):
+    """Rounds what it multiplies to bfloat16, and goes on in float32."""
+
+    def build(self, input_shape):
+        self.kernel = self.weight("kernel", input_shape[-1] + UNITS, UNITS)
+
+    def call(self, inputs, states):
+        joined = tf.concat([inputs, states[0]], axis=-1)
+        rounded = [tf.cast(tf.cast(t, "bfloat16"), "float32") for t in (joined, self.kernel)]
+        h = tf.tanh(tf.matmul(*rounded))
+        h = tf.cast(tf.cast(3.0 * h, "bfloat16"), "float32") / 3.0
+        return h, [h]
+
+
 CASES = {
     "winners take all": Case(LargestCell),
     "sorted": Case(SortedCell),
@@ -208,4 +222,5 @@ CASES = {
     "one-hot and gather": Case(OneHotCell, features=(1,), inputs=_ids),
     "integer and boolean states": Case(IntegerStateCell, noisy_states=False),
     "histogram": Case(HistogramCell, features=(FEATURES,)),
+    "rounded to bfloat16": Case(RoundedCell, tolerance=1e-4),
 }

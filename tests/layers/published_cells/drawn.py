@@ -109,6 +109,25 @@ class VariationalStateCell(Cell):
         return h, [h]
 
 
+class CachedMaskCell(Cell):
+    """Variational dropout: the mask is drawn at the first step, and kept on `self`."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self._mask = None
+
+    def build(self, input_shape):
+        self.kernel = self.weight("kernel", input_shape[-1], UNITS)
+        self.recurrent_kernel = self.weight("recurrent_kernel", UNITS, UNITS)
+
+    def call(self, inputs, states, training=None):
+        if self._mask is None:
+            self._mask = 2.0 * ops.cast(ops.cos(3 * ops.arange(UNITS)) > 0, "float32")
+        h = states[0] * self._mask if training else states[0]
+        h = ops.tanh(inputs @ self.kernel + h @ self.recurrent_kernel)
+        return h, [h]
+
+
 CASES = {
     "zoneout": Case(ZoneoutCell),
     "variational dropout": Case(
@@ -121,4 +140,5 @@ CASES = {
     "gumbel softmax": Case(SamplingCell),
     "stateless noise": Case(StatelessNoiseCell, noisy_states=False),
     "latent variable": Case(VariationalStateCell),
+    "mask kept on self": Case(CachedMaskCell),
 }

@@ -222,6 +222,35 @@ class JoinedTanhCell(JoinedCell):
         return h, [h]
 
 
+class DenseCell(Cell):
+    """h' = tanh(Dense(x) + Dense(h)); `__init__` makes the layers, the first call builds them."""
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = self.state_size = self.output_size = units
+        self.of_input = keras.layers.Dense(units)
+        self.of_state = keras.layers.Dense(units, use_bias=False)
+
+    def call(self, inputs, states):
+        h = ops.tanh(self.of_input(inputs) + self.of_state(states[0]))
+        return h, [h]
+
+
+class GatedDenseCell(Cell):
+    """A gate and a candidate, both `Dense` layers that `build` makes and does not build."""
+
+    def build(self, input_shape):
+        self.gate = keras.layers.Dense(UNITS, activation="sigmoid")
+        self.candidate = keras.layers.Dense(UNITS, activation="tanh", kernel_regularizer="l2")
+        super().build(input_shape)
+
+    def call(self, inputs, states, training=None):
+        joined = ops.concatenate([inputs, states[0]], axis=-1)
+        z = self.gate(joined)
+        h = z * states[0] + (1 - z) * self.candidate(joined)
+        return h, [h]
+
+
 CASES = {
     "several layers": Case(ManyLayersCell),
     "sequential model": Case(SequentialCell),
@@ -236,4 +265,6 @@ CASES = {
     "mixture of experts": Case(ExpertsCell),
     "learned first state": Case(LearnedStartCell),
     "stack of several": Case(_stack),
+    "dense layers of init": Case(lambda: DenseCell(UNITS)),
+    "dense layers of build": Case(GatedDenseCell),
 }

@@ -136,27 +136,6 @@ class PlasticCell(Cell):
         return new, [new, ops.reshape(trace, (-1, UNITS * UNITS))]
 
 
-class DeltaRuleCell(Cell):
-    """Linear attention with the delta rule; the keys are softmaxed, the rate is learned."""
-
-    state_size = ((UNITS, UNITS),)
-    output_size = UNITS
-
-    def build(self, input_shape):
-        self.kernel = self.weight("kernel", input_shape[-1], 3 * UNITS + 1)
-
-    def get_initial_state(self, batch_size=None):
-        return [ops.zeros((batch_size, UNITS, UNITS))]
-
-    def call(self, inputs, states):
-        (s,) = states
-        q, k, v, rate = tf.split(inputs @ self.kernel, [UNITS, UNITS, UNITS, 1], -1)
-        q, k = tf.nn.softmax(q), tf.nn.softmax(k)
-        old = tf.einsum("bkv,bk->bv", s, k)
-        s = s + tf.einsum("bk,bv->bkv", k, tf.sigmoid(rate) * (v - old))
-        return tf.einsum("bkv,bk->bv", s, q), [s]
-
-
 class HolographicCell(Cell):
     """Binds the input to the state by circular convolution, in a Fourier transform."""
 
@@ -215,36 +194,13 @@ class RingBufferCell(Cell):
         return h, [h, ring, step + 1.0]
 
 
-class SelfAttentionCell(Cell):
-    """Attends over the memory by `keras.layers.MultiHeadAttention`, and moves it along."""
-
-    state_size = ((SLOTS, UNITS),)
-    output_size = UNITS
-
-    def __init__(self, **arguments):
-        super().__init__(**arguments)
-        self.attention = keras.layers.MultiHeadAttention(2, 3)
-        self.enter = keras.layers.EinsumDense("bf,fu->bu", output_shape=UNITS, activation="tanh")
-
-    def get_initial_state(self, batch_size=None):
-        return [ops.zeros((batch_size, SLOTS, UNITS))]
-
-    def call(self, inputs, states, training=None):
-        new = self.enter(inputs)[:, None]
-        memory = ops.concatenate([states[0][:, 1:], new], axis=1)
-        memory = memory + self.attention(memory, memory, training=training)
-        return memory[:, -1], [memory]
-
-
 CASES = {
     "turing machine": Case(TuringCell, noisy_states=False),
     "mlstm": Case(MatrixLSTMCell),
     "slstm": Case(ScalarLSTMCell),
     "fast weights": Case(FastWeightsCell),
     "plastic": Case(PlasticCell),
-    "delta rule": Case(DeltaRuleCell),
     "holographic": Case(HolographicCell),
     "stack": Case(StackCell),
     "ring buffer": Case(RingBufferCell, noisy_states=False),
-    "multi-head attention": Case(SelfAttentionCell),
 }

@@ -182,6 +182,64 @@ class ComplexStateCell(Cell):
         return h, [h]
 
 
+class ConvolutionCell(Cell):
+    """h' = tanh(W * x + U * h): images that come and images that are remembered."""
+
+    state_size = ((5, 5, 2),)
+
+    def build(self, input_shape):
+        self.kernel = self.weight("kernel", 3, 3, input_shape[-1], 2)
+        self.recurrent_kernel = self.weight("recurrent_kernel", 3, 3, 2, 2)
+
+    def get_initial_state(self, batch_size=None):
+        return [ops.zeros((batch_size, 5, 5, 2))]
+
+    def call(self, inputs, states):
+        h = ops.conv(inputs, self.kernel, padding="same")
+        h = ops.tanh(h + ops.conv(states[0], self.recurrent_kernel, padding="same"))
+        return h, [h]
+
+
+class CountingStateCell(Cell):
+    """A state that has no batch axis: the number of the step, which scales the update."""
+
+    state_size = (UNITS, 1)
+    output_size = UNITS
+
+    def build(self, input_shape):
+        self.kernel = self.weight("kernel", input_shape[-1] + UNITS, UNITS)
+
+    def get_initial_state(self, batch_size=None):
+        return [ops.zeros((batch_size, UNITS)), ops.zeros(())]
+
+    def call(self, inputs, states):
+        h, step = states
+        update = ops.tanh(ops.concatenate([inputs, h], axis=-1) @ self.kernel)
+        h = h + update / (step + 1.0)
+        return h, [h, step + 1.0]
+
+
+class SharedMemoryCell(Cell):
+    """All rows read from and write to one memory, a matrix without a batch axis."""
+
+    state_size = (UNITS, UNITS)
+    output_size = UNITS
+
+    def build(self, input_shape):
+        self.kernel = self.weight("kernel", input_shape[-1] + UNITS, UNITS)
+
+    def get_initial_state(self, batch_size=None):
+        return [ops.zeros((batch_size, UNITS)), ops.eye(UNITS)]
+
+    def call(self, inputs, states):
+        h, memory = states
+        a = ops.tanh(ops.concatenate([inputs, h @ memory], axis=-1) @ self.kernel)
+        memory = 0.9 * memory + 0.1 * ops.matmul(ops.transpose(a), a) / ops.cast(
+            ops.shape(a)[0], "float32"
+        )
+        return a, [a, memory]
+
+
 def _typed(dtype, layer_dtype=None, **arguments):
     return Case(lambda: TypedCell(dtype=dtype), layer={"dtype": layer_dtype or dtype}, **arguments)
 
@@ -203,4 +261,7 @@ CASES = {
     "bfloat16": _typed("bfloat16", tolerance=1e-1),
     "mixed_bfloat16": _typed("mixed_bfloat16", tolerance=1e-1),
     "float64 in a float32 layer": _typed("float64", "float32"),
+    "convolution": Case(ConvolutionCell, features=(5, 5, FEATURES)),
+    "step counter as a state": Case(CountingStateCell, masks=False),
+    "shared memory": Case(SharedMemoryCell, masks=False),
 }
