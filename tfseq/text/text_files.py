@@ -167,7 +167,8 @@ class _Place:
 
 
 def _line_ends(text: str) -> int:
-    return text.count("\n") + text.count("\r") - text.count("\r\n")
+    number = text.count("\n")
+    return number + text.count("\r") - text.count("\r\n") if "\r" in text else number
 
 
 def _is_compressed(path: Path) -> bool:
