@@ -42,7 +42,7 @@ def keep_freed_memory() -> bool:
     mapped = mallopt(_MMAP_THRESHOLD, 2**30) or mallopt(_MMAP_THRESHOLD, 2**25)
     # The end of a heap is given back only if it is larger than this.
     trimmed = mallopt(_TRIM_THRESHOLD, 2**31 - 1)
-    # A heap grows by so much more than it needs. It is also the size of a heap of any thread but
-    # the first, so that none of those is given back when nothing is left in it.
-    padded = mallopt(_TOP_PAD, 2**26)
+    # A heap grows by so much more than it needs. With 64 MiB, the peak of work on large texts grows
+    # by a tenth, and no page fewer is faulted in.
+    padded = mallopt(_TOP_PAD, 2**24)
     return bool(mapped and trimmed and padded)
