@@ -157,6 +157,17 @@ def test_names_that_are_not_utf8_are_refused(option, tmp_path, monkeypatch):
         check_options(Options(**{option: "half \ud83d"}))
 
 
+def test_a_directory_above_that_is_not_utf8(tmp_path, monkeypatch):
+    """A relative path is good there, and cannot be kept."""
+    (tmp_path / BAD).mkdir()
+    monkeypatch.chdir(tmp_path / BAD)
+    check_options(Options(pan="pan"))
+    with pytest.raises(
+        InputError, match=r"`--pan` must be valid UTF-8\. Received: .*caf.udce9/pan"
+    ):
+        absolute_paths(Options(pan="pan"))
+
+
 @pytest.mark.parametrize(
     ("given", "read"),
     [
