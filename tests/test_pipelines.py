@@ -1,7 +1,6 @@
 """Every script, end to end, as a person runs it."""
 
 import csv
-import dataclasses
 import gzip
 import json
 import os
@@ -13,8 +12,6 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 from pipeline_scripts import PIPELINES, script, script_in_a_process
-
-from tfseq.training import TaggerOptions
 
 SMALL = "--batch-size=4 --num-steps=16 --units=24 --learning-rate=0.02 --sample-epochs=0".split()
 
@@ -347,34 +344,6 @@ def test_a_run_below_the_home_directory(place, monkeypatch):
     assert "the run is finished; nothing is left to train" in resumed
     assert os.listdir(place / "exported" / "text_gru") == versions
     script("inspect_export", "~/exported/text_gru/1", cwd="/")
-
-
-def test_a_run_in_the_directory_that_the_shell_is_in(place, tmp_path):
-    """It is filled, not replaced; its text is found again from elsewhere."""
-    here = tmp_path / "here"
-    here.mkdir()
-    before = here.stat().st_ino
-    (tmp_path / "text.txt").write_bytes((place / "text.txt").read_bytes()[:800])
-    options = ["--corpus=../text.txt", "--run-dir=.", "--no-export", "--no-baseline", "--epochs=1"]
-    script("train_language_model", *options, *SMALL, cwd=here)
-    assert here.stat().st_ino == before
-    config = json.loads((here / "config.json").read_text())
-    assert config["run_dir"] == str(here)
-    assert os.path.samefile(config["corpus"], tmp_path / "text.txt")
-    resumed = script("train_language_model", "--resume", f"--run-dir={here}", cwd=place)
-    assert "the run is finished" in resumed.stdout
-
-
-def test_a_run_of_another_task(place, tmp_path):
-    """What reads runs of a language model says whose run it was given instead."""
-    config = json.dumps(dataclasses.asdict(TaggerOptions(run_dir="runs/tags")))
-    (tmp_path / "config.json").write_text(config)
-    for name in ("generate_text", "evaluate_language_model", "export_language_model"):
-        done = script(name, f"--run-dir={tmp_path}", cwd=place, expected=2)
-        assert done.stderr == (
-            f"error: `--run-dir` {tmp_path} is the run of a tagger, not of a language model; "
-            "train_tagger.py goes on with it.\n"
-        )
 
 
 @pytest.mark.parametrize("path", sorted(PIPELINES.glob("*.py")), ids=lambda path: path.stem)

@@ -112,7 +112,7 @@ def absolute_paths(options: Options, names: Collection[str] = ()) -> Options:
         names: texts that are given in place of a path and stay.
 
     Raises:
-        InputError: a directory above is not UTF-8, so that no file could hold its name.
+        InputError: as `check_options`; a directory above may be one that is not UTF-8.
     """
 
     def absolute(text: str) -> str:
@@ -124,7 +124,7 @@ def absolute_paths(options: Options, names: Collection[str] = ()) -> Options:
         return str(Path(here, text))
 
     options = _changed(options, _PATH, absolute)
-    _refuse(_not_unicode(options))
+    check_options(options)
     return options
 
 
@@ -202,30 +202,20 @@ def read_json_object(path: str | os.PathLike, what: str) -> dict[str, Any]:
 
 def check_options(options: Any) -> None:
     """Raise one InputError that lists every field that breaks its rule."""
-    broken = _not_unicode(options)
+    broken = []
     for name, hint in _fields(type(options)).items():
         value = getattr(options, name)
         flag = "--" + name.replace("_", "-")
         if not _has_type(value, hint):
             broken.append(f"`{flag}` must be {_words(hint)}. Received: {value!r}.")
             continue
+        if isinstance(value, str) and not is_unicode(value):
+            broken.append(f"`{flag}` must be valid UTF-8. Received: {value!r}.")
         for rule in _rules(hint):
             if value is not None and not rule.holds(value):
                 broken.append(f"`{flag}` must be {rule.words}. Received: {value!r}.")
-    _refuse(broken)
-
-
-def _refuse(broken: list[str]) -> None:
     if broken:
         raise InputError("\n".join(broken))
-
-
-def _not_unicode(options: Any) -> list[str]:
-    return [
-        f"`--{name.replace('_', '-')}` must be valid UTF-8. Received: {value!r}."
-        for name in _fields(type(options))
-        if isinstance(value := getattr(options, name), str) and not is_unicode(value)
-    ]
 
 
 def _changed(options: Options, rule: Rule, change: Callable[[str], str]) -> Options:
