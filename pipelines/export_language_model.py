@@ -50,9 +50,11 @@ class ExportOptions:
 def main(options: ExportOptions) -> None:
     from pathlib import Path
 
+    from tfseq.result_directory import check_writable
     from tfseq.serving import export_language_model
     from tfseq.training import load_run
 
+    check_writable(options.export_dir, "--export-dir")
     settings = ServingSettings(
         max_new_tokens=options.max_new_tokens,
         max_prompt_bytes=options.max_prompt_bytes,

@@ -1,5 +1,6 @@
 """How scripts end: exit codes, and what stands on standard error. Each in a child process."""
 
+import os
 import subprocess
 import sys
 import textwrap
@@ -87,3 +88,55 @@ def test_a_closed_pipe():
         child.stdout.close()
         assert child.stderr.read() == ""
         assert child.wait(timeout=120) == 141
+
+
+def test_a_directory_that_has_been_removed(tmp_path):
+    """The shell is in it still; nothing can be found from there."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    script = f"import os\nos.chdir({str(gone)!r})\nos.rmdir({str(gone)!r})\n"
+    script += "from tfseq.command_line import run\nrun(lambda: print('parsed'), print)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=120
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "error: The current directory cannot be used: No such file or directory. It may have been "
+        "removed; change to another.\n"
+    )
+
+
+@pytest.mark.parametrize("shell", ["> /dev/full", ">&-"])
+def test_output_that_cannot_be_written(shell):
+    """A full disk below standard output is one line; a closed one is nothing."""
+    if "full" in shell and not os.path.exists("/dev/full"):
+        pytest.skip("this system has no /dev/full")
+    script = "from tfseq.command_line import run\nimport sys\n"
+    script += "def parse():\n    for i in range(9999):\n        print(i)\n    sys.stdout.isatty()\n"
+    script += "    raise SystemExit(5)\nrun(parse, print)"
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'"$0" -c "$1" {shell}', sys.executable, script],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    full = "error: standard output cannot be written: No space left on device. "
+    full += "Free some space there, then try again.\n"
+    assert (done.returncode, done.stderr) == ((2, full) if "full" in shell else (5, ""))
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_what_a_terminal_cannot_show_is_a_question_mark(encoding):
+    """Also where what is shown was no text to begin with."""
+    script = "from tfseq.command_line import run\nfrom tfseq.errors import InputError\n"
+    script += "def parse():\n    print('caf\\xe9 \\u732b')\n    raise InputError('caf\\udce9')\n"
+    script += "run(parse, print)"
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        timeout=120,
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+    )
+    shown = {"ascii": b"caf? ?\n", "latin-1": b"caf\xe9 ?\n", "utf-8": "café 猫\n".encode()}
+    assert (done.returncode, done.stdout) == (2, shown[encoding])
+    assert done.stderr == b"error: caf?\n"

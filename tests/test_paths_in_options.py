@@ -10,6 +10,7 @@ from typing import Annotated, get_type_hints
 
 import pytest
 import tensorflow as tf
+from pipeline_scripts import PIPELINES, script
 
 from tfseq.configuration import (
     PathText,
@@ -32,7 +33,6 @@ from tfseq.training.gradient_flow_options import GradientFlowOptions
 from tfseq.training.run_kinds import RUN_KINDS, run_kind
 from tfseq.training.run_options import read_run_options
 
-PIPELINES = Path(__file__).parents[1] / "pipelines"
 TASKS = (TrainingOptions, TextClassifierOptions, TaggerOptions, ForecastOptions)
 
 
@@ -157,6 +157,17 @@ def test_names_that_are_not_utf8_are_refused(option, tmp_path, monkeypatch):
         check_options(Options(**{option: "half \ud83d"}))
 
 
+def test_a_directory_above_that_is_not_utf8(tmp_path, monkeypatch):
+    """A relative path is good there, and cannot be kept."""
+    (tmp_path / BAD).mkdir()
+    monkeypatch.chdir(tmp_path / BAD)
+    check_options(Options(pan="pan"))
+    with pytest.raises(
+        InputError, match=r"`--pan` must be valid UTF-8\. Received: .*caf.udce9/pan"
+    ):
+        absolute_paths(Options(pan="pan"))
+
+
 @pytest.mark.parametrize(
     ("given", "read"),
     [
@@ -210,3 +221,32 @@ def test_annotations_may_say_more():
     """As `tyro.conf.Positional` does."""
     one = dataclasses.make_dataclass("One", [("path", Annotated[PathText, "more"])], frozen=True)
     assert expanded_paths(one("~/x")).path == os.path.expanduser("~/x")
+
+
+def test_a_run_in_the_directory_that_the_shell_is_in(tmp_path):
+    """It is filled, not replaced; its text is found again from elsewhere."""
+    here = tmp_path / "here"
+    here.mkdir()
+    before = here.stat().st_ino
+    (tmp_path / "text.txt").write_text("the time machine of light and year in dark " * 20)
+    options = ["--corpus=../text.txt", "--run-dir=.", "--no-export", "--no-baseline", "--epochs=1"]
+    small = ["--units=4", "--batch-size=4", "--num-steps=16", "--sample-epochs=0"]
+    script("train_language_model", *options, *small, cwd=here)
+    assert here.stat().st_ino == before
+    config = json.loads((here / "config.json").read_text())
+    assert config["run_dir"] == str(here)
+    assert os.path.samefile(config["corpus"], tmp_path / "text.txt")
+    resumed = script("train_language_model", "--resume", f"--run-dir={here}", cwd=tmp_path)
+    assert "the run is finished" in resumed.stdout
+
+
+def test_a_run_of_another_task(tmp_path):
+    """What reads runs of a language model says whose run it was given instead."""
+    config = json.dumps(dataclasses.asdict(TaggerOptions(run_dir="runs/tags")))
+    (tmp_path / "config.json").write_text(config)
+    for name in ("generate_text", "evaluate_language_model", "export_language_model"):
+        done = script(name, f"--run-dir={tmp_path}", cwd=tmp_path, expected=2)
+        assert done.stderr == (
+            f"error: `--run-dir` {tmp_path} is the run of a tagger, not of a language model; "
+            "train_tagger.py goes on with it.\n"
+        )

@@ -3,12 +3,14 @@
 import csv
 import gzip
 import json
+import os
 import random
 import re
 import shutil
 from pathlib import Path
 
 import pytest
+import tensorflow as tf
 from pipeline_scripts import PIPELINES, script, script_in_a_process
 
 SMALL = "--batch-size=4 --num-steps=16 --units=24 --learning-rate=0.02 --sample-epochs=0".split()
@@ -303,6 +305,45 @@ def test_divergence_names_step_norm_and_checkpoint(place):
     assert "gradient norm" in done.stderr
     assert "Last good checkpoint" in done.stderr
     assert not (place / "diverging" / "metrics.json").exists()
+
+
+def test_a_prompt_that_is_not_utf8_gives_what_the_export_gives(place):
+    """Its bad bytes are one U+FFFD each in both."""
+    prompt = b"the \xff time\xe9"
+    settings = {"max_new_tokens": 30, "temperature": 0.7, "seed": 3}
+    given = [f"--{name.replace('_', '-')}={value}" for name, value in settings.items()]
+    done = script(
+        "generate_text", "--run-dir=runs/text_gru", "--prompt", os.fsdecode(prompt), *given,
+        cwd=place,
+    )  # fmt: skip
+    export = tf.saved_model.load(str(place / "exported" / "text_gru" / "1"))
+    answer = export.signatures["generate"](
+        prompt=tf.constant([prompt]),
+        max_new_tokens=tf.constant([settings["max_new_tokens"]]),
+        temperature=tf.constant([settings["temperature"]]),
+        top_k=tf.constant([0]),
+        top_p=tf.constant([1.0]),
+        seed=tf.constant([settings["seed"]], tf.int64),
+    )
+    (text,) = answer["text"].numpy()
+    assert text.startswith("the \ufffd time\ufffd".encode())
+    assert done.stdout == text.decode() + "\n"
+
+
+def test_a_run_below_the_home_directory(place, monkeypatch):
+    """Every script finds it by its `~`, which no shell has replaced."""
+    monkeypatch.setenv("HOME", str(place))
+    run_dir = "--run-dir=~/runs/text_gru"
+    told = script("evaluate_language_model", run_dir, "--corpus=~/text.txt", cwd="/").stdout
+    assert told == script(
+        "evaluate_language_model", "--run-dir=runs/text_gru", "--corpus=text.txt", cwd=place
+    ).stdout.replace(" text.txt", f" {place}/text.txt")
+    assert script("generate_text", run_dir, "--max-new-tokens=3", cwd="/").stdout
+    versions = os.listdir(place / "exported" / "text_gru")
+    resumed = script("train_language_model", "--resume", run_dir, cwd="/").stdout
+    assert "the run is finished; nothing is left to train" in resumed
+    assert os.listdir(place / "exported" / "text_gru") == versions
+    script("inspect_export", "~/exported/text_gru/1", cwd="/")
 
 
 @pytest.mark.parametrize("path", sorted(PIPELINES.glob("*.py")), ids=lambda path: path.stem)

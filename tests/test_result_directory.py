@@ -96,6 +96,18 @@ def test_places_that_are_refused(make, reason, tmp_path):
     assert os.listdir(tmp_path) == ["results"]
 
 
+def test_a_path_that_is_not_utf8(tmp_path, monkeypatch):
+    """Nothing is left of it, also where the name is one that the shell is in."""
+    place = tmp_path / os.fsdecode(b"caf\xe9")
+    place.mkdir()
+    with pytest.raises(InputError, match=r"cannot be made: its path is not valid UTF-8\."):
+        fill(place / "results")
+    monkeypatch.chdir(place)
+    with pytest.raises(InputError, match=r"`--result-dir` \. cannot be made: its path is not"):
+        fill(".")
+    assert tree(tmp_path) == [place.name]
+
+
 def test_a_directory_with_something_in_it_is_taken(tmp_path):
     (tmp_path / ".hidden").touch()
     with pytest.raises(InputError, match=r"`--result-dir` .* exists\. Name another directory\."):

@@ -30,6 +30,8 @@ def run(parse: Callable[[], Options], main: Callable[[Options], None]) -> None:
     """
     # A line is seen when it is printed, also in a pipe or a file, and a terminal that cannot
     # show a character shows a question mark.
+    if sys.stdout is None:  # Closed by the shell, as by `>&-`.
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(line_buffering=True, errors="replace")

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from tfseq.errors import InputError
-from tfseq.text_bytes import whole_text
+from tfseq.text_bytes import is_unicode, whole_text
 
 Options = TypeVar("Options")
 
@@ -110,6 +110,9 @@ def absolute_paths(options: Options, names: Collection[str] = ()) -> Options:
     Args:
         options: the options, their paths expanded.
         names: texts that are given in place of a path and stay.
+
+    Raises:
+        InputError: as `check_options`; a directory above may be one that is not UTF-8.
     """
 
     def absolute(text: str) -> str:
@@ -120,7 +123,9 @@ def absolute_paths(options: Options, names: Collection[str] = ()) -> Options:
             here = glob.escape(here)
         return str(Path(here, text))
 
-    return _changed(options, _PATH, absolute)
+    options = _changed(options, _PATH, absolute)
+    check_options(options)
+    return options
 
 
 def without_places(options: Any) -> dict[str, Any]:
@@ -204,7 +209,7 @@ def check_options(options: Any) -> None:
         if not _has_type(value, hint):
             broken.append(f"`{flag}` must be {_words(hint)}. Received: {value!r}.")
             continue
-        if isinstance(value, str) and not _is_unicode(value):
+        if isinstance(value, str) and not is_unicode(value):
             broken.append(f"`{flag}` must be valid UTF-8. Received: {value!r}.")
         for rule in _rules(hint):
             if value is not None and not rule.holds(value):
@@ -221,14 +226,6 @@ def _changed(options: Options, rule: Rule, change: Callable[[str], str]) -> Opti
         if isinstance(value := getattr(options, name), str) and any(r is rule for r in _rules(hint))
     }
     return dataclasses.replace(options, **changes)
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _distinct(pairs: list[tuple[str, Any]], what: str, path: str | os.PathLike) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tfseq.atomic_file import FULL, writing
 from tfseq.errors import InputError
+from tfseq.text_bytes import is_unicode
 
 # What may be in a directory that counts as empty: a new disk has the first, and a process that
 # was killed while it filled the directory leaves the second.
@@ -50,6 +51,9 @@ def obstacle(path: str | os.PathLike) -> str | None:
     """
     path = Path(path)
     try:
+        # TensorFlow, JSON and pictures' titles know no other names.
+        if not is_unicode(str(path.absolute())):
+            return "its path is not valid UTF-8"
         for place in (path, *path.absolute().parents):
             if place.exists():
                 break

@@ -26,3 +26,16 @@ def whole_text(text: str) -> str:
     'caf�'
     """
     return text_bytes(text).decode("utf-8", "replace")
+
+
+def is_unicode(text: str) -> bool:
+    r"""Whether a text has an encoding in UTF-8: no halves of surrogate pairs.
+
+    >>> is_unicode("café"), is_unicode("caf\udce9")
+    (True, False)
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
