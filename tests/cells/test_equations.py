@@ -142,6 +142,22 @@ def test_config_round_trip_gives_the_same_cell(name):
     assert set(options) | {"units", "name", "dtype", "trainable"} <= set(cell.get_config())
     assert copy.activation is keras.activations.relu
     assert copy.dtype_policy.name == "mixed_bfloat16"
+    # And it computes the same: no option is lost on the way.
+    states = [np.full([2, 4], 0.5, "float32")] * cell.num_states
+    x = np.linspace(-2, 2, 6, dtype="float32").reshape(2, 3)
+    output, _ = cell(x, states)
+    copy.build((None, 3))
+    assert [w.shape for w in copy.weights] == [w.shape for w in cell.weights]
+    copy.set_weights(cell.get_weights())
+    np.testing.assert_array_equal(
+        tf.cast(copy(x, states)[0], "float32"), tf.cast(output, "float32")
+    )
+    initial = cls(4, **{**options, "use_bias": True})
+    again = cls.from_config(initial.get_config())
+    for built in (initial, again):
+        built.build((None, 3))
+    np.testing.assert_array_equal(again.bias, initial.bias)
+    assert initial.bias.numpy().all()
 
 
 def test_a_cell_with_one_state_takes_a_tensor_for_the_list():

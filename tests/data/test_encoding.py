@@ -115,6 +115,15 @@ def test_ids_have_the_smallest_type_that_holds_the_vocabulary(num_distinct, dtyp
         encoded.ids[0] = 1
 
 
+def test_a_chunk_of_few_tokens_has_room_for_the_numbers_of_many(tmp_path, monkeypatch):
+    """Each chunk is kept in the smallest type for the tokens of the whole text so far."""
+    monkeypatch.setattr(encoding, "_CHUNK_CHARS", 10)
+    symbols = "".join(chr(0x4E00 + number) for number in range(300))
+    encoded = encode(symbols + symbols[-1] * 35, tmp_path, validation_fraction=0)
+    assert encoded.vocabulary.tokens == ("<unk>", symbols[-1], *symbols[:-1])
+    assert encoded.ids.tolist() == [*range(2, 301), 1, *[1] * 35]
+
+
 def test_the_second_time_nothing_is_tokenised(tmp_path, monkeypatch):
     first = encode(TEXT, tmp_path)
     assert len(entries(tmp_path)) == 1

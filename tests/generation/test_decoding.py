@@ -97,8 +97,10 @@ def short_blocks():
         yield
 
 
+@pytest.mark.parametrize("filtered", [True, False])
 @pytest.mark.parametrize(("cell", "layers"), CELLS)
-def test_equals_a_full_pass_for_every_token(compiled, cell, layers):
+def test_equals_a_full_pass_for_every_token(compiled, cell, layers, filtered):
+    """Without top-k and top-p there is another loop, of several steps a turn."""
     model, function = compiled(cell, layers)
     rng = np.random.default_rng(0)
     prompts = [rng.integers(0, SYMBOLS, n).tolist() for n in (0, 1, 4, 5, 13, 8)]
@@ -106,6 +108,8 @@ def test_equals_a_full_pass_for_every_token(compiled, cell, layers):
     temperature = np.float32([0, 1, 0.5, 2, 1, 1])
     top_k = np.int32([0, 0, 3, 0, 1, 0])
     top_p = np.float32([1, 1, 1, 0.8, 1, 1])
+    if not filtered:
+        top_k, top_p = np.zeros_like(top_k), np.ones_like(top_p)
     seed = np.int64([1, 2, 3, -4, 2**62, 6])
     new_ids, log_probability = function(*padded(prompts), counts, temperature, top_k, top_p, seed)
     assert new_ids.shape == (6, 9)

@@ -85,6 +85,7 @@ def test_dropout_lies_between_layers_and_not_after_the_last():
     two = RecurrentStack(lambda units: Ones(), 50, 3, dropout=0.25)
     outputs, _ = two(np.ones((40, 4, 1), "float32"), training=True)
     np.testing.assert_array_equal(outputs, np.ones((40, 4, 50)))
+    assert all(np.all(s == 1) for s in seen if s.shape[1] == 1)
     read = np.unique(np.concatenate([np.ravel(s) for s in seen if s.shape[1] == 50]))
     np.testing.assert_allclose(read, [0, 1 / 0.75], rtol=1e-6)
     zeros = np.mean([np.mean(s == 0) for s in seen if s.shape[1] == 50])

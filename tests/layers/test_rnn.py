@@ -141,6 +141,22 @@ def test_empty_time_axis_without_a_mask_or_states():
     np.testing.assert_allclose(stepwise(sequences()), layer(sequences()), rtol=1e-5)
 
 
+@pytest.mark.parametrize("return_sequences", [True, False])
+def test_empty_time_axis_without_a_mask_leaves_the_states(return_sequences):
+    layer = RNN(LSTMCell(UNITS), return_sequences=return_sequences, return_state=True)
+    states = states_like(layer.cell)
+
+    def call(x):
+        return layer(x, initial_state=states)
+
+    for run in (call, tf.function(call, input_signature=[tf.TensorSpec([None, None, 2])])):
+        outputs, *after = run(sequences(steps=0))
+        assert outputs.shape == ((3, 0, UNITS) if return_sequences else (3, UNITS))
+        assert not np.any(outputs)
+        for a, b in zip(after, states, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
 def test_gradients_pass_through_a_dynamic_time_axis():
     layer = RNN(LSTMCell(UNITS), return_sequences=True)
     layer.build((None, None, 2))

@@ -70,33 +70,44 @@ def test_a_failed_export_leaves_nothing(language, tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == []
 
 
-def test_old_versions_are_removed_once_the_new_one_is_there(
-    language, tmp_path, loader, monkeypatch
-):
+class Doubling(tf.Module):
+    """The least that can be exported."""
+
+    @tf.function(input_signature=[tf.TensorSpec([None], name="x")])
+    def double(self, x):
+        return {"y": 2 * x}
+
+    def signatures(self):
+        return {"serving_default": self.double}
+
+
+def test_old_versions_are_removed_once_the_new_one_is_there(tmp_path, loader, monkeypatch):
     monkeypatch.setattr(export_module, "LoaderProcess", lambda: contextlib.nullcontext(loader))
     for version in ("1", "2", "5"):
         (tmp_path / version).mkdir()
         (tmp_path / version / "saved_model.pb").write_text(version)
     seen = []
 
+    def export(**options):
+        return export_module.export_module(
+            lambda staging: Doubling(), tmp_path, requests=lambda _: [], card={}, **options
+        )
+
     def remove(path, keep_versions):
         seen.append(sorted(os.listdir(tmp_path)))
         return versions.remove_old_versions(path, keep_versions)
 
     monkeypatch.setattr(export_module, "remove_old_versions", remove)
-    path = export_language_model(*language, tmp_path, keep_versions=2)
-    assert path == tmp_path / "6"
+    assert export(keep_versions=2) == tmp_path / "6"
     assert seen == [["1", "2", "5", "6"]]
     assert sorted(os.listdir(tmp_path)) == ["5", "6"]
+    assert export() == tmp_path / "7"
+    assert sorted(os.listdir(tmp_path)) == ["5", "6", "7"]
     # Where the export fails, all stay.
     monkeypatch.setattr(export_module, "replay", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        export_language_model(*language, tmp_path, keep_versions=1)
-    assert sorted(os.listdir(tmp_path)) == ["5", "6"]
-    for wrong in (0, -1, True, 1.5):
-        with pytest.raises(ValueError, match="`keep_versions` must be a positive integer"):
-            export_language_model(*language, tmp_path / "none", keep_versions=wrong)
-    assert not (tmp_path / "none").exists()
+        export(keep_versions=1)
+    assert sorted(os.listdir(tmp_path)) == ["5", "6", "7"]
 
 
 def test_refused_before_anything_is_written(language, tmp_path):
@@ -107,6 +118,9 @@ def test_refused_before_anything_is_written(language, tmp_path):
     for version in (0, -1, True, "1"):
         with pytest.raises(ValueError, match="`version` must be a positive integer"):
             export_language_model(*language, directory, version=version)
+    for keep_versions in (0, -1, True, 1.5):
+        with pytest.raises(ValueError, match="`keep_versions` must be a positive integer"):
+            export_language_model(*language, directory, keep_versions=keep_versions)
     (tmp_path / "other" / "3").mkdir(parents=True)
     with pytest.raises(tfseq.InputError, match="does not hold; an export is never overwritten"):
         export_language_model(*language, tmp_path / "other", version=3)

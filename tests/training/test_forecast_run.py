@@ -249,6 +249,22 @@ def test_a_column_of_row_numbers_is_left_out_and_named(tmp_path):
     assert run.summary().splitlines()[3:] == [note]
 
 
+def test_the_best_epoch_is_chosen_in_the_validation_part(tmp_path):
+    """Before any step the model is the naive forecast, whose error there is plain."""
+    values = seasonal(200)
+    write(tmp_path / "a.csv", values)
+    run = make_run(
+        f"--data={tmp_path / 'a.csv'}",
+        "--columns=up,down",
+        "--validation-fraction=0.2",
+        "--test-fraction=0.3",
+        "--run-dir=never",
+    )
+    off = [values[t - 1] - values[t : t + 6] for t in range(100, 140 - 6 + 1)]
+    expected = np.mean(np.square(off / values[:100].std(axis=0)))
+    assert run.task.validate()["validation_loss"] == pytest.approx(expected, rel=1e-4)
+
+
 BAD = {
     "exact season": (["--data=exact.csv", "--season=6"], "'a' repeats itself exactly in the train"),
     "no file": (["--data=nowhere.csv"], "`--data` .*nowhere.csv cannot be read"),

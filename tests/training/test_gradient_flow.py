@@ -72,6 +72,7 @@ def test_the_directory_is_whole(results, place):
 def test_a_power_beyond_the_largest_float_is_left_out():
     states = [1.0, 1e200, 1e300] + [1e-9] * 200
     figure = draw_radii({"radii": {"100": {"states": [states]}}, "norm": "spectral"})
+    assert figure.axes[0].get_lines()
     for line in figure.axes[0].get_lines():
         drawn = np.ma.masked_invalid(line.get_ydata()).compressed()
         assert 0 < drawn.min() <= drawn.max() < 1e300
@@ -81,6 +82,8 @@ def test_a_power_beyond_the_largest_float_is_left_out():
 def test_figures(results):
     lines, path = results
     figures = json.loads((path / "figures.json").read_text())
+    assert list(figures["cells"]) == ["rnn", "gru", "lstm"]
+    assert list(figures["radii"]) == ["0.2", "1.0", "4.0"]
     for stages in figures["cells"].values():
         assert len(stages["losses"]) == 3
         for stage in ("start", "trained"):

@@ -84,6 +84,7 @@ def test_gradient_norms_of_history_are_drawn(finished):
     run, _, page = finished
     with open(run.directory.path / "history.csv", newline="") as file:
         rows = list(csv.DictReader(file))
+    assert len(rows) == run.options.epochs
     for key, name in (("gradient_norm", "mean of the epoch"), ("gradient_norm_max", "largest")):
         for row in rows:
             assert f"<title>{name}: {shown(float(row[key]))} at {row['epoch']}</title>" in page

@@ -60,6 +60,33 @@ def test_a_step_is_weighted_clipped_and_taken():
     assert (row["step"], row["targets"]) == (3, 18)
 
 
+def test_the_gradient_of_a_token_that_is_read_twice_is_one():
+    """TensorFlow gives a row for each time; the norm and the clipping are those of their sum."""
+    model = keras.Sequential(
+        [keras.Input((3,), dtype="int32"), keras.layers.Embedding(4, 2), keras.layers.Flatten()]
+    )
+    ids, targets = np.int32([[1, 1, 2], [1, 3, 2]]), np.zeros([2, 6], "float32")
+    task = SupervisedTask(
+        model,
+        lambda epoch: tf.data.Dataset.from_tensors((ids, targets, np.ones(2, "float32"))),
+        keras.losses.mean_squared_error,
+        validate=None,
+        fingerprint="",
+    )
+    table = RNG.normal(size=[4, 2]).astype("float32")
+    model.set_weights([table])
+    gradient = np.zeros_like(table)
+    for token in ids.ravel():
+        gradient[token] += 2 * table[token] / 12
+    norm = np.linalg.norm(gradient)
+    options = SupervisedOptions(
+        optimizer="sgd", learning_rate=0.1, learning_rate_decay=1.0, clip_norm=float(norm / 2)
+    )
+    figures = next(SupervisedTrainer(task, options).train_epoch())
+    assert figures["gradient_norm"] == pytest.approx(norm, rel=1e-5)
+    np.testing.assert_allclose(model.get_weights()[0], table - 0.05 * gradient, rtol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("greater_is_better", "figures", "best", "stopped"),
     [(False, [3.0, 1.0, 2.0, 1.5, 0.1], 2, 4), (True, [0.1, 0.5, 0.5, 0.4, 0.9], 2, 4)],

@@ -112,7 +112,7 @@ def test_learning_rate_falls_a_little_at_each_step():
         optimizer="sgd", learning_rate=0.4, learning_rate_decay=0.5, epochs=2, sampling="random"
     )
     model = trainer.model
-    steps, inside = 8, []
+    steps = 8
     windows = list(random_windows(IDS[:125], 3, 5, epoch=0))
     assert len(windows) in (steps, steps - 1)
     epoch = trainer.train_epoch()
@@ -124,7 +124,6 @@ def test_learning_rate_falls_a_little_at_each_step():
         _, gradients = clipped(gradients, 1.0)
         next(epoch)
         assert_weights(model, [w - rate * g for w, g in zip(before, gradients, strict=True)])
-        inside.append(rate)
     list(epoch)
     row = trainer.progress.history[0]
     assert row["learning_rate"] == pytest.approx(0.4 * 0.5 ** (len(windows) / steps), rel=1e-5)
