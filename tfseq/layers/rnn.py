@@ -21,11 +21,13 @@ class RNN(keras.layers.RNN):
     cells, which are stacked. On TensorFlow, inside `fit` or a `tf.function`, the cell's step is
     traced once and taken apart: what depends on the inputs alone runs for all steps at once,
     before the loop; the gradient of each weight is formed for all steps at once, after the
-    loop back through time. In training, with static shapes, XLA compiles the loops. A cell that
-    draws random numbers, writes variables, adds losses, prints, reads tensors from outside or has
-    a gradient of its own (silu has) runs in the loop of `keras.layers.RNN`, as does a layer called
-    eagerly. `last_loop` says what ran. `tf.GradientTape.jacobian` needs
-    `experimental_use_pfor=False`.
+    loop back through time. In training, with static shapes, XLA compiles the loops.
+
+    A step that cannot be taken apart runs in the loop of `keras.layers.RNN`, and so does a layer
+    called eagerly. Such a step draws random numbers, writes variables, adds losses, prints, reads
+    tensors from outside, has a gradient of its own (silu has), rounds to fewer bits, keeps
+    something of a call on the cell, or has layers that are not built before the first call.
+    `last_loop` says what ran.
 
     Beyond `keras.layers.RNN`, the time axis may be empty (the outputs
     are empty, the states are the initial ones), and wrong shapes are named in one sentence.
@@ -46,8 +48,8 @@ class RNN(keras.layers.RNN):
 
     Call arguments:
         sequences: X, `[batch, time, features]`.
-        initial_state: S_0, a list of tensors `[batch, size]`, one for each state of the cell;
-            zeros by default.
+        initial_state: S_0, a list of tensors, one for each state of the cell, `[batch, size]` for
+            those of tfseq and Keras; by default what the cell's `get_initial_state` makes.
         mask: boolean, `[batch, time]`; a step where it is False leaves the state as it was.
         training: handed to the cell.
         sequences_mask: filled in by Keras, which hands over the mask that `sequences` carry (of
