@@ -131,6 +131,7 @@ BAD = [
     ("train_text_classifier", ["--data=few.csv"], "2 examples are too few"),
     ("train_text_classifier", ["--test-fraction=1.5"], "above 0 and less than 1"),
     ("train_tagger", ["--data=few.csv"], "few.csv:1: a line must have at least 2 columns"),
+    ("train_tagger", ["--data=long.conll"], "long is one sentence, of 60 tokens. Sentences are"),
     ("train_tagger", ["--data=unlike.conll"], "The vocabulary holds <unk> alone"),
     ("train_text_classifier", ["--data=two.csv", "--max-vocabulary=1"], "<unk> alone"),
     ("train_tagger", ["--resume", "--run-dir=nothing"], "nothing is not a run"),
@@ -144,6 +145,7 @@ def test_bad_input_leaves_nothing(script, arguments, words, tmp_path, monkeypatc
     (tmp_path / "two.csv").write_text("text,label\n" + "x,a\ny,b\n" * 30)
     # Every token is there once, and those that are rarer than twice become <unk>.
     (tmp_path / "unlike.conll").write_text("".join(f"w{n} A\nv{n} B\n\n" for n in range(30)))
+    (tmp_path / "long.conll").write_text("a A\nb B\n" * 30 + "\n")
     files = sorted(path.name for path in tmp_path.iterdir())
     monkeypatch.chdir(tmp_path)
     module, options_type = {

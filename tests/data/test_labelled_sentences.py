@@ -41,6 +41,7 @@ def test_columns_of_universal_dependencies(tmp_path):
         (b"EU NNP\nsays VBZ O\n\nit PRP O\n", "x.conll:1: a line must have 3 columns"),
         (b"a\tO\nNew York\tO\n\nc d\n", "x.conll:4: a line must have 2 columns parted by tabs"),
         (b"a\tX\tO\n\tX\tO\n\n", "x.conll:2: column 1 is empty"),
+        ("a\tO\nb\t\u00a0\n\n".encode(), "x.conll:2: column 2 is empty"),
         (b"a O\n# text = b\nb O\n\n", "x.conll:2: a comment within a sentence"),
         (b"a O\n# b\tc\td\nb O\n\n", "x.conll:2: a line must have 2 columns"),
         (b"# sent_id 5\na X O\n\nb X O\n", "x.conll:1: could be a comment, or a token whose tag"),
@@ -69,6 +70,7 @@ IN_COLUMNS = {
         [["10\u00a0000"], ["a\u2028b"]],
         [["O"], ["O"]],
     ),
+    "no-break spaces in tags": ("a\tB-X\u00a0\nb\tI-X\n\n", [["a", "b"]], [["B-X", "I-X"]]),
     "comments": (
         "# id = 7\n# text = Go # b\n\n#newdoc id = 1\n# newpar\n#\nGo VB\n# SYM\nb NN\n"
         "\n# SYM\n1 CD\n",

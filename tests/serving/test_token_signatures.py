@@ -47,6 +47,13 @@ def test_encode_equals_python(language, make_language, count, request):
     np.testing.assert_array_equal(ids, expected.to_tensor(0))
 
 
+def test_an_emoji_of_several_characters_is_one_word_of_an_export(exported):
+    texts = ["👍🏽 👩‍👩‍👧‍👦🇩🇪🇫🇷", "🏴󠁧󠁢󠁥󠁮󠁧󠁿1️⃣❤️", "🏳️‍🌈"]
+    ids, num_tokens = encoded(exported("gru", 1, "word"), texts)
+    assert num_tokens.tolist() == [4, 3, 1]
+    assert not ids.any()
+
+
 def test_decode_is_the_inverse_of_encode(exported):
     language = exported("gru", 2, "char")
     texts = ["abc", "", "想要有直升机", "a b\\c\td\n", "e.e"]

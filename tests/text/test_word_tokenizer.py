@@ -3,6 +3,7 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tfseq.serving.allowed_operations import ALLOWED_OPERATIONS
 from tfseq.text import WordTokenizer, make_tokenizer
 
 # Characters by hand, so that the reference below owes nothing to regular expressions.
@@ -117,6 +118,15 @@ def test_emoji_of_several_characters_are_one_token_and_come_back_whole(case_fold
     assert tokens_of(text, tokenizer) == expected
     back = tokenizer.detokenize(tokenizer.tokenize(text)).numpy().decode()
     assert back == (part if part == ", " else f" {part} " if part.strip() else " ").join(emoji)
+
+
+def test_an_export_may_hold_what_keeps_emoji_whole():
+    tokenize = tf.function(WordTokenizer(case_fold=True).tokenize)
+    graph = tokenize.get_concrete_function(tf.TensorSpec([None], tf.string)).graph.as_graph_def()
+    bodies = [graph.node, *(function.node_def for function in graph.library.function)]
+    operations = {node.op for body in bodies for node in body}
+    assert "CaseFoldUTF8" in operations
+    assert operations <= ALLOWED_OPERATIONS
 
 
 def test_signs_without_emoji_stay_apart():

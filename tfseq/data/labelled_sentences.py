@@ -31,7 +31,8 @@ def read_conll(
 
     Columns are parted by tabs, or by white space where the file has no tabs; every line has the
     same number of them. Lines that begin with `-DOCSTART-`, and comments before a sentence
-    (`# text = ...`), are passed over; see `tfseq.data.column_lines`. In CoNLL-U (a file that ends
+    (`# text = ...`), are passed over; see `tfseq.data.column_lines`. White space at the ends of a
+    tag is dropped, no-break spaces too. In CoNLL-U (a file that ends
     in `.conllu`, or has ten columns of which the first counts the words) ranges of words (`3-4`)
     and empty nodes (`3.1`) are passed over too.
 
@@ -68,7 +69,7 @@ def read_conll(
             number, sentence = line.sentence, []
             sentences.append(sentence)
         token, tag = line.columns[token_column - 1], line.columns[(tag_column or 0) - 1]
-        sentence.append((token, tag))
+        sentence.append((token, tag.strip()))
     if not lines.has_breaks and len(lines.tokens) > 1:
         raise InputError(
             f"{path} has no empty line: its {len(lines.tokens):,} tokens would be one sentence. "
@@ -94,7 +95,7 @@ def _check_columns(
                 f"Received: {line.text!r}."
             )
         for column in (token_column, tag_column or len(line.columns)):
-            if not line.columns[column - 1]:
+            if not line.columns[column - 1].strip(" " if column == token_column else None):
                 raise InputError(
                     f"{path}:{line.number}: column {column} is empty. Received: {line.text!r}."
                 )

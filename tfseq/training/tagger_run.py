@@ -110,6 +110,11 @@ class TaggerRun(SupervisedRun):
         self.has_spans = names_spans(self.tags)
         if len(self.tags) < 2:
             raise InputError(f"All tokens of {data.name} have the tag {self.tags[0]!r}.")
+        if len(data.tokens) == 1:
+            raise InputError(
+                f"{data.name} is one sentence, of {len(data.tokens[0]):,} tokens. Sentences are "
+                "parted by empty lines."
+            )
         names = ("train", "validation", "test")
         numbers = split_examples(
             len(data.tokens), options.validation_fraction, options.test_fraction, options.seed
