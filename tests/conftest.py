@@ -1,6 +1,8 @@
 """What holds for every test."""
 
+import collections
 import os
+import random
 
 import pytest
 from hypothesis import settings
@@ -18,12 +20,33 @@ TOGETHER = ("tests/serving/",)
 FIRST = ("tests/serving/", "tests/training/test_resume.py", "tests/test_pipelines.py")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
+    mark_slow_cases(items)
     items.sort(
         key=lambda item: next(
             (n for n, start in enumerate(FIRST) if item.nodeid.startswith(start)), len(FIRST)
         )
     )
+
+
+def mark_slow_cases(items):
+    """Of the cases of a test marked `everyday(n)`, n stay in `pytest`; the others are slow.
+
+    They are drawn at random, by the test's name, so that they are of every kind and the same every
+    time; `pytest -m slow` runs the others.
+    """
+    cases = collections.defaultdict(list)
+    for item in items:
+        if mark := item.get_closest_marker("everyday"):
+            cases[item.nodeid.split("[")[0], *mark.args].append(item)
+    for (name, count), alike in cases.items():
+        everyday = random.Random(name.split("/")[-1]).sample(
+            range(len(alike)), min(count, len(alike))
+        )
+        for place, item in enumerate(alike):
+            if place not in everyday:
+                item.add_marker(pytest.mark.slow)
 
 
 @pytest.hookimpl(optionalhook=True)

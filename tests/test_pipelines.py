@@ -163,6 +163,7 @@ def test_configuration_file_words_and_jsonl(place):
     assert not (place / "exported" / "words").exists()
 
 
+@pytest.mark.slow
 def test_chinese_is_written_and_scored_in_whole_characters(tmp_path):
     from tfseq.generation import TextGenerator
     from tfseq.training import load_run
@@ -251,6 +252,7 @@ def test_bad_input_ends_a_process_with_code_2(bad_place):
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_odd_names_of_runs_and_texts(place):
     (place / "中文 $x^$.txt").write_bytes((place / "text.txt").read_bytes())
     done = script("train_language_model", "--corpus=中文 $x^$.txt", "--epochs=1", *SMALL, cwd=place)

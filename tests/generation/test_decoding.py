@@ -97,6 +97,7 @@ def short_blocks():
         yield
 
 
+@pytest.mark.everyday(4)
 @pytest.mark.parametrize("filtered", [True, False])
 @pytest.mark.parametrize(("cell", "layers"), CELLS)
 def test_equals_a_full_pass_for_every_token(compiled, cell, layers, filtered):
@@ -123,6 +124,7 @@ def test_equals_a_full_pass_for_every_token(compiled, cell, layers, filtered):
         np.testing.assert_allclose(log_probability[r], expected_log_probability, atol=1e-4)
 
 
+@pytest.mark.everyday(3)
 @pytest.mark.parametrize(("cell", "layers"), CELLS)
 def test_the_state_is_the_one_after_the_last_real_token(compiled, cell, layers):
     model, _ = compiled(cell, layers)

@@ -47,6 +47,7 @@ def _assert_equal(found, expected, tolerance=2e-6):
         np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance)
 
 
+@pytest.mark.everyday(6)
 @pytest.mark.parametrize("name", CELLS)
 def test_compiled_in_training_equals_the_loop_of_keras(name, large_x):
     fast, plain = _pair(CELLS[name](), large_x, return_sequences=True)
@@ -56,6 +57,7 @@ def test_compiled_in_training_equals_the_loop_of_keras(name, large_x):
     _assert_equal(found, results_and_gradients(plain, large_x), 1e-5)
 
 
+@pytest.mark.everyday(6)
 @pytest.mark.parametrize("name", CELLS)
 def test_shapes_known_at_run_time_only_and_a_mask(name, x):
     mask = _mask(BATCH_SIZE)
@@ -65,6 +67,7 @@ def test_shapes_known_at_run_time_only_and_a_mask(name, x):
     _assert_equal(found, results_and_gradients(plain, x, mask, known_shapes=False))
 
 
+@pytest.mark.everyday(4)
 @pytest.mark.parametrize(
     ("return_sequences", "go_backwards", "zero_output_for_mask"),
     list(itertools.product([False, True], [False, True], [None, False, True])),
@@ -84,6 +87,7 @@ def test_every_setting(large_x, return_sequences, go_backwards, zero_output_for_
     _assert_equal(found, results_and_gradients(plain, x, mask, training=training), 1e-5)
 
 
+@pytest.mark.everyday(1)
 @pytest.mark.parametrize(("name", "training"), [("gru", True), ("lstm", False), ("leaky", True)])
 def test_second_order_gradients(name, training, x):
     fast, plain = _pair(CELLS[name](), x, return_sequences=True)
@@ -109,6 +113,7 @@ def test_second_order_gradients(name, training, x):
     _assert_equal(found, second_order(plain), 1e-5)
 
 
+@pytest.mark.everyday(1)
 @pytest.mark.parametrize(("make", "num_rows"), [(GRUCell, BATCH_SIZE), (LSTMCell, LARGE_BATCH)])
 def test_bfloat16_is_as_near_to_float32_as_that_of_keras(make, num_rows, large_x):
     x = large_x[:num_rows]
@@ -181,6 +186,7 @@ def test_fit_takes_the_same_course(x):
     np.testing.assert_allclose(losses[0], losses[1], rtol=1e-4)
 
 
+@pytest.mark.everyday(3)
 @pytest.mark.parametrize(
     ("name", "embedded", "vocabulary_size"),
     [("gru", True, 4), ("gru", False, 300), ("keras lstm", True, 300), ("keras lstm", False, 4)],

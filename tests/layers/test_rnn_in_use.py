@@ -107,6 +107,7 @@ def operations_in_any_order():
         config.enable_op_determinism()
 
 
+@pytest.mark.everyday(2)
 @pytest.mark.usefixtures("operations_in_any_order")
 @pytest.mark.parametrize(
     ("name", "jit_compile"),

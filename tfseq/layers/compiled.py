@@ -8,7 +8,7 @@ from tfseq.layers.differentiable import is_differentiable
 # them: maxima and minima, which XLA takes of the numbers that are left where one is NaN.
 _OPERATIONS = frozenset(
     "Abs AddN AddV2 Add BatchMatMulV2 BiasAdd BiasAddGrad BroadcastGradientArgs BroadcastTo Cast "
-    "ConcatV2 Const Cos DivNoNan Einsum Elu EluGrad Equal Erf Exp ExpandDims Expm1 Fill FloorDiv "
+    "ConcatOffset ConcatV2 Const Cos DivNoNan Einsum Elu EluGrad Equal Erf Exp ExpandDims Expm1 Fill FloorDiv "
     "FloorMod GatherV2 Greater GreaterEqual Identity LeakyRelu LeakyReluGrad Less LessEqual Log "
     "Log1p LogSoftmax LogicalAnd LogicalNot LogicalOr MatMul Mean Mul Neg NotEqual OnesLike Pack "
     "Pad Pow Prod RealDiv Reciprocal ReciprocalGrad Relu Relu6 Relu6Grad ReluGrad Reshape Rsqrt "
@@ -29,7 +29,11 @@ def _is_placed(operation):
     if operation.type not in ("Slice", "StridedSlice", "StridedSliceGrad"):
         return True
     places = [t for t in operation.inputs if t.dtype in (tf.int32, tf.int64) and t.shape.rank == 1]
-    return all(tf.get_static_value(place) is not None for place in places)
+    # The gradient of a concatenation has its places from the shapes of what was joined.
+    return all(
+        place.op.type == "ConcatOffset" or tf.get_static_value(place) is not None
+        for place in places
+    )
 
 
 def compiled(function):
