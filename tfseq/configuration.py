@@ -62,6 +62,7 @@ def parse_options(
     options_type: type[Options],
     arguments: Sequence[str] | None = None,
     defaults: Options | None = None,
+    file: dict[str, Any] | None = None,
 ) -> Options:
     """Read options: the command line wins over `--config FILE`, the file over the defaults.
 
@@ -72,6 +73,7 @@ def parse_options(
             supplies values by field name.
         arguments: the words of the command line; None takes `sys.argv[1:]`.
         defaults: an instance to start from; None takes the fields' own defaults.
+        file: what the file holds, where it has been read: a pipe can be read but once.
 
     Raises:
         InputError: a file that cannot be read, an unknown key, a value of the wrong type, or a
@@ -84,8 +86,9 @@ def parse_options(
     if "config" in _fields(options_type):
         path = find_option(arguments, "config")
         if path is not None:
-            path = os.path.expanduser(path)
-            defaults = _overlay(options_type, read_options(options_type, path), defaults)
+            if file is None:
+                file = read_options(options_type, os.path.expanduser(path))
+            defaults = _overlay(options_type, file, defaults)
     options = tyro.cli(
         options_type,
         args=arguments,

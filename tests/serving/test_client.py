@@ -51,6 +51,16 @@ def test_unavailable_is_tried_again_with_growing_waits(served, waits):
     assert len(backend.requests) == 4
 
 
+def test_bytes_that_are_not_utf8_arrive_as_they_were(served):
+    """Also where Python read them from a command line."""
+    _, connect = served
+    with connect() as client:
+        texts = client.generate([b"a\xff", "a\udcff", "a\ufffd"], 3, seed=1)["text"]
+        assert texts[0].startswith("a\ufffd")
+        assert texts[0] == texts[1] == texts[2]
+        assert client.encode("a\udcff")["num_tokens"].tolist() == [2]
+
+
 def test_a_server_that_stays_unavailable_is_given_up(served, waits):
     backend, connect = served
     backend.failures[:] = ["UNAVAILABLE"] * 10

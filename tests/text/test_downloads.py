@@ -1,4 +1,5 @@
 import hashlib
+import pwd
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -115,3 +116,18 @@ def test_cache_directory(monkeypatch, variables, expected):
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     assert cache_directory() == Path(expected)
+
+
+def test_a_user_without_a_home(monkeypatch):
+    """As one whose number is all that a container knows."""
+
+    def unknown(number):
+        raise KeyError(number)
+
+    for name in ("TFSEQ_CACHE", "XDG_CACHE_HOME", "HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    with pytest.raises(InputError, match="environment variable TFSEQ_CACHE"):
+        cache_directory()
+    monkeypatch.setenv("TFSEQ_CACHE", "/cache")
+    assert cache_directory() == Path("/cache")

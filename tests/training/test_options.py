@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import re
 
 import pytest
@@ -131,6 +132,19 @@ def test_resume_with_a_file_that_names_the_run(run_dir, tmp_path):
     path.write_text(json.dumps({"run_dir": str(run_dir), "epochs": 4}))
     options = parse_training_options(["--config", str(path), "--resume"])
     assert (options.units, options.epochs, options.resume) == (7, 4, True)
+
+
+@pytest.mark.parametrize("more", [[], ["--resume"]])
+def test_a_file_that_can_be_read_once(more, run_dir):
+    """As the shell makes of `--config <(command)`."""
+    reads, writes = os.pipe()
+    with open(reads) as source:
+        with open(writes, "w") as sink:
+            json.dump({"run_dir": str(run_dir), "epochs": 4}, sink)
+        words = [f"--config=/dev/fd/{source.fileno()}", *more]
+        options = parse_training_options(words)
+    assert (options.epochs, options.run_dir) == (4, str(run_dir))
+    assert options.units == (7 if more else 256)
 
 
 def test_resume_without_a_run(tmp_path):

@@ -17,12 +17,21 @@ def cache_directory() -> Path:
     """Return where downloads and encoded corpora are kept; it need not exist.
 
     That is `$TFSEQ_CACHE`, or `$XDG_CACHE_HOME/tfseq`, or `~/.cache/tfseq`.
+
+    Raises:
+        InputError: nothing of it is set, and this user has no home, as in some containers.
     """
     if chosen := os.environ.get("TFSEQ_CACHE"):
-        return Path(chosen).expanduser()
+        return Path(os.path.expanduser(chosen))
     if caches := os.environ.get("XDG_CACHE_HOME"):
         return Path(caches, "tfseq")
-    return Path.home() / ".cache" / "tfseq"
+    try:
+        return Path.home() / ".cache" / "tfseq"
+    except RuntimeError:
+        raise InputError(
+            "There is no home directory to keep encoded corpora in. Name a directory for them in "
+            "the environment variable TFSEQ_CACHE."
+        ) from None
 
 
 def download(url: str, sha256: str, path: str | os.PathLike) -> Path:

@@ -17,7 +17,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from tfseq.atomic_file import atomic_file, write_atomically
+from tfseq.atomic_file import FULL, atomic_file, write_atomically
 from tfseq.configuration import to_json
 from tfseq.errors import InputError
 from tfseq.result_directory import check_writable, is_empty, new_directory, remove
@@ -265,11 +265,14 @@ class RunDirectory:
 def _reserve(path: Path, num_bytes: int) -> None:
     """Make sure that there is room for a file of a size, by making one."""
     with open(path, "wb") as file:
-        if hasattr(os, "posix_fallocate"):
+        try:
             os.posix_fallocate(file.fileno(), 0, num_bytes)
-        else:
+        except AttributeError:  # macOS has no such call.
             for _ in range(0, num_bytes, 2**20):
                 file.write(bytes(2**20))
+        except OSError as error:  # Nor has every file system.
+            if error.errno in FULL:
+                raise
 
 
 def _json(values: Mapping[str, Any]) -> bytes:

@@ -38,12 +38,12 @@ def parse_run_options(
         values.get("resume", False) and "--no-resume" not in arguments
     )
     if not resume:
-        return parse_options(options_type, arguments)
+        return parse_options(options_type, arguments, file=values)
     run_dir = find_option(arguments, "run_dir") or values.get("run_dir")
     if not run_dir:
         raise InputError("`--resume` needs `--run-dir`: the run to go on with.")
     saved = read_run_options(options_type, os.path.expanduser(run_dir))
-    return parse_options(options_type, arguments, defaults=saved)
+    return parse_options(options_type, arguments, defaults=saved, file=values)
 
 
 def read_run_options(options_type: type[Options], run_dir: str | Path) -> Options:
