@@ -11,18 +11,18 @@ from published_cells import CASES, KINDS
 
 # Those of each kind that ask most of the layer.
 OFTEN = {
-    "gated": "peephole lstm, layer-norm lstm, nas, projected lstm, intersection rnn, min gru",
-    "simple": "indrnn, sru, qrnn, highway, reservoir, silu, no weights",
-    "continuous": "phased lstm, runge-kutta, ltc, cfc, lmu",
-    "memory": "turing machine, mlstm, fast weights, plastic, holographic, ring buffer",
+    "gated": "peephole lstm, nas, projected lstm, min gru",
+    "simple": "indrnn, sru, silu, no weights",
+    "continuous": "phased lstm, ltc, lmu",
+    "memory": "turing machine, slstm, holographic, ring buffer",
     "attentive": "nested state, encoder outputs as a state, encoder outputs from outside, "
     "delta rule, multi-head attention",
     "drawn": "zoneout, variational dropout, recurrent dropout of keras, mask kept on self",
-    "layered": "several layers, sequential model, batch normalization, embedding, hyper-network, "
+    "layered": "several layers, sequential model, batch normalization, embedding, "
     "learned first state, stack of several, dense layers of init, dense layers of build",
     "controlled": "cond, py_function, gradient inside, custom gradient, counter variable, "
     "input kept on self",
-    "algebra": "qr, cholesky, unitary, s4d, complex rotation, kalman, product of each row, lu, "
+    "algebra": "qr, cholesky, unitary, complex rotation, product of each row, lu, "
     "lu, not differentiated",
     "discrete": "winners take all, straight through, missing inputs, one-hot and gather, "
     "integer and boolean states, rounded to bfloat16",
