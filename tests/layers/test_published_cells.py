@@ -6,7 +6,7 @@ each cell in each setting.
 
 import pytest
 from both_layers import compare
-from cell_settings import VALUES, covering_settings, for_case
+from cell_settings import VALUES, Setting, covering_settings, for_case
 from published_cells import CASES, KINDS
 
 # Those of each kind that ask most of the layer.
@@ -59,6 +59,13 @@ def test_a_cell_gives_what_it_gives_in_the_layer_of_keras(name):
 @pytest.mark.parametrize("name", CASES)
 def test_so_does_every_cell_in_another_setting(name):
     _assert_same(name, _setting(list(CASES).index(name) + 7, name))
+
+
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if not case.masks])
+@pytest.mark.parametrize("loop", ["graph", "compiled"])
+def test_a_mask_that_keras_refuses_is_refused(name, loop):
+    comparison = compare(CASES[name], Setting(loop, mask="holes"))
+    assert list(comparison.refusals) == ["keras", "tfseq"]
 
 
 def test_the_settings_of_the_cells_cover_all_that_can_be_set():
