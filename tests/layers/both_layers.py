@@ -7,164 +7,36 @@ of a second, eager call, which meets whatever the first call has left behind.
 """
 
 import contextlib
-import re
-from dataclasses import dataclass, field
 
 import keras
 import numpy as np
 import tensorflow as tf
+from cell_settings import Setting
+from comparison import Comparison, differences, in_one_line
 from published_cells.case import Case
 
 from tfseq.layers import RNN, portable_loops
 
 SEED = 20
-# A tensor's differences are measured by its own largest value, but not by one that is smaller than
-# this part of the largest of its kind: a sum that ought to be zero holds nothing but rounding.
-_NEGLIGIBLE = 1e-3
 
 
-@dataclass(frozen=True)
-class Setting:
-    """How a layer is run.
-
-    Attributes:
-        loop: "eager"; "graph", in a `tf.function` with nothing compiled; "compiled", in training
-            with all sizes known, where XLA compiles what it can; or "fit", a step of SGD.
-        batch, steps: the sizes.
-        static: whether the sizes are known when a graph is traced.
-        mask: "none"; "right", rows of different lengths; or "holes".
-        go_backwards, return_sequences, zero_output_for_mask: as for the layer.
-        training: handed to the layer; `fit` always trains.
-        gradients: whether gradients are taken; without, nothing but the results is compared.
-        given: whether initial states are given, and differentiated for, or made by the cell.
-        built: what builds the layer: "build", or its "first call". `fit` has a functional model
-            then, else one that is a subclass.
-    """
-
-    loop: str = "compiled"
-    batch: int = 7
-    steps: int = 3
-    static: bool = True
-    mask: str = "none"
-    go_backwards: bool = False
-    return_sequences: bool = True
-    zero_output_for_mask: bool = False
-    training: bool = True
-    gradients: bool = True
-    given: bool = True
-    built: str = "build"
-
-    def __str__(self):
-        words = [self.loop, f"{self.batch}×{self.steps}", f"mask {self.mask}"]
-        words += ["static" if self.static else "dynamic"]
-        words += ["training" if self.training else "inference"]
-        words += [] if self.gradients else ["no gradients"]
-        words += [n for n in ("go_backwards", "zero_output_for_mask") if getattr(self, n)]
-        words += ["sequences" if self.return_sequences else "last output"]
-        words += ["states given" if self.given else "states made", f"built by {self.built}"]
-        return ", ".join(words)
-
-
-@dataclass
-class Comparison:
-    """What came of a cell in one setting.
-
-    Attributes:
-        case, setting: what was run.
-        loop: `last_loop` of `tfseq.RNN`.
-        differences: by name of the value, its difference relative to the largest of Keras'.
-        refusals: the messages of the layers that raised, by "keras" and "tfseq".
-    """
-
-    case: Case
-    setting: Setting
-    loop: str | None = None
-    differences: dict = field(default_factory=dict)
-    refusals: dict = field(default_factory=dict)
-
-    @property
-    def worst(self) -> float:
-        return max(self.differences.values(), default=0.0)
-
-    @property
-    def same(self) -> bool:
-        """Whether `tfseq.RNN` gives what Keras gives; where Keras refuses, anything will do."""
-        if self.refusals:
-            return "keras" in self.refusals
-        return self.worst <= self.case.tolerance
-
-    def __str__(self):
-        if self.refusals:
-            return "; ".join(f"{who} refuses: {why}" for who, why in self.refusals.items())
-        name = max(self.differences, key=self.differences.get)
-        return f"{self.worst:.1e} in {name}, {self.loop}"
-
-
-def compare(case: Case, setting: Setting) -> Comparison:
-    """Runs the cell of `case` through both layers in `setting`."""
+def compare(case: Case, setting: Setting, layer_type=RNN) -> Comparison:
+    """Runs the cell of `case` through `keras.layers.RNN` and `layer_type` in `setting`."""
     comparison = Comparison(case, setting)
     found = {}
-    for who, layer_type in (("keras", keras.layers.RNN), ("tfseq", RNN)):
-        runner = _Runner(case, setting, layer_type)
+    for who, runs in (("keras", keras.layers.RNN), ("tfseq", layer_type)):
+        runner = _Runner(case, setting, runs)
         try:
             found[who] = runner.run()
         except Exception as error:
-            comparison.refusals[who] = _in_one_line(error)
+            comparison.refusals[who] = in_one_line(error)
         comparison.loop = runner.loop
     if not comparison.refusals:
         comparison.differences = differences(found["tfseq"], found["keras"])
         error = found["tfseq"].get(("afterwards", ""))
         if error is not None and ("afterwards", "") not in found["keras"]:
-            comparison.refusals["tfseq, called again,"] = _in_one_line(error)
+            comparison.refusals["tfseq, called again,"] = in_one_line(error)
     return comparison
-
-
-def differences(found: dict, expected: dict) -> dict:
-    """By name: the largest difference, relative to the largest of the expected values.
-
-    A value that only one of the two has, and another shape or dtype, differ by infinity.
-    """
-    refused = ("afterwards", "")
-    if refused in expected:
-        # Keras' own layer cannot be called again; what ours does then is not compared.
-        found = {key: value for key, value in found.items() if key[0] != "afterwards"}
-        expected = {key: value for key, value in expected.items() if key != refused}
-    largest = {}
-    for (kind, _), value in expected.items():
-        largest[kind] = max(largest.get(kind, 0.0), _magnitude(value))
-    result = {}
-    for key in found.keys() | expected.keys():
-        a, b = found.get(key), expected.get(key)
-        result[f"{key[0]} {key[1]}"] = _difference(a, b, _NEGLIGIBLE * largest.get(key[0], 0.0))
-    return result
-
-
-def _magnitude(value):
-    if value is None or not value.size:
-        return 0.0
-    size = np.abs(value.astype(np.complex128))
-    return float(np.max(size[np.isfinite(size)], initial=0.0))
-
-
-def _difference(a, b, least):
-    if not isinstance(a, np.ndarray) or not isinstance(b, np.ndarray):
-        return 0.0 if a is None and b is None else np.inf
-    if a.shape != b.shape or a.dtype != b.dtype:
-        return np.inf
-    a, b = a.astype(np.complex128), b.astype(np.complex128)
-    same = (a == b) | (np.isnan(a) & np.isnan(b))
-    if same.all():
-        return 0.0
-    distance = float(np.max(np.abs(a - b)[~same]))
-    scale = max(_magnitude(b), least)
-    return distance / scale if np.isfinite(distance) and scale else np.inf
-
-
-def _in_one_line(error):
-    """What an error says, without what Keras adds before and behind."""
-    text = re.sub(r"\x1b\[\d+m", "", str(error)).split("Arguments received by")[0]
-    text = re.sub(r"Exception encountered when calling [\w.]+\(\)\.", "", text)
-    return f"{type(error).__name__}: {' '.join(text.split())}"[:300]
 
 
 class _Runner:

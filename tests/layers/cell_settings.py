@@ -3,10 +3,52 @@
 import functools
 import itertools
 import random
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 
-from both_layers import Setting
 from published_cells.case import Case
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How a layer is run.
+
+    Attributes:
+        loop: "eager"; "graph", in a `tf.function` with nothing compiled; "compiled", in training
+            with all sizes known, where XLA compiles what it can; or "fit", a step of SGD.
+        batch, steps: the sizes.
+        static: whether the sizes are known when a graph is traced.
+        mask: "none"; "right", rows of different lengths; or "holes".
+        go_backwards, return_sequences, zero_output_for_mask: as for the layer.
+        training: handed to the layer; `fit` always trains.
+        gradients: whether gradients are taken; without, nothing but the results is compared.
+        given: whether initial states are given, and differentiated for, or made by the cell.
+        built: what builds the layer: "build", or its "first call". `fit` has a functional model
+            then, else one that is a subclass.
+    """
+
+    loop: str = "compiled"
+    batch: int = 7
+    steps: int = 3
+    static: bool = True
+    mask: str = "none"
+    go_backwards: bool = False
+    return_sequences: bool = True
+    zero_output_for_mask: bool = False
+    training: bool = True
+    gradients: bool = True
+    given: bool = True
+    built: str = "build"
+
+    def __str__(self):
+        words = [self.loop, f"{self.batch}×{self.steps}", f"mask {self.mask}"]
+        words += ["static" if self.static else "dynamic"]
+        words += ["training" if self.training else "inference"]
+        words += [] if self.gradients else ["no gradients"]
+        words += [n for n in ("go_backwards", "zero_output_for_mask") if getattr(self, n)]
+        words += ["sequences" if self.return_sequences else "last output"]
+        words += ["states given" if self.given else "states made", f"built by {self.built}"]
+        return ", ".join(words)
+
 
 VALUES = {
     "loop": ("compiled", "graph", "fit", "eager"),
@@ -73,6 +115,6 @@ def for_case(setting: Setting, case: Case) -> Setting:
         changes["gradients"] = False
         if setting.loop == "fit":
             changes["loop"] = "compiled"
-    if case.batch_sizes is not None and setting.batch not in case.batch_sizes:
-        changes["batch"] = case.batch_sizes[setting.batch % len(case.batch_sizes)]
+    if case.built is not None:
+        changes["built"] = case.built
     return meaning(replace(setting, **changes))

@@ -14,8 +14,17 @@ from published_cells import (
     simple,
 )
 
-_KINDS = (
-    *(gated, simple, continuous, memory, attentive, drawn),
-    *(layered, controlled, algebra, discrete, shaped),
-)
-CASES = {name: case for kind in _KINDS for name, case in kind.CASES.items()}
+KINDS = {
+    "gated": gated.CASES,
+    "simple": simple.CASES,
+    "continuous": continuous.CASES,
+    "memory": memory.CASES,
+    "attentive": attentive.CASES,
+    "drawn": drawn.CASES,
+    "layered": layered.CASES,
+    "controlled": controlled.CASES,
+    "algebra": algebra.CASES,
+    "discrete": discrete.CASES,
+    "shaped": shaped.CASES,
+}
+CASES = {name: case for cases in KINDS.values() for name, case in cases.items()}

@@ -22,7 +22,7 @@ class Case:
         tolerance: the largest difference allowed, relative to the largest value of Keras.
         surroundings: function `(cell, batch_size)` called before each run of the layer, which
             gives the cell what it reads from outside.
-        batch_sizes: those that the cell takes, or None for all.
+        built: the only one of `Setting.built` that Keras takes, or None for any.
         layer: further arguments of the layer.
         masks: whether Keras takes a mask, which it does where every state has a batch axis.
         differentiable: whether Keras has a gradient of it.
@@ -35,7 +35,7 @@ class Case:
     noisy_weights: bool = True
     tolerance: float = 3e-5
     surroundings: Callable | None = None
-    batch_sizes: tuple | None = None
+    built: str | None = None
     layer: dict | None = None
     masks: bool = True
     differentiable: bool = True

@@ -131,7 +131,7 @@ class CachedMaskCell(Cell):
 CASES = {
     "zoneout": Case(ZoneoutCell),
     "variational dropout": Case(
-        VariationalDropoutCell, surroundings=VariationalDropoutCell.reset, noisy_states=False
+        VariationalDropoutCell, surroundings=VariationalDropoutCell.reset, built="build"
     ),
     "dropout wrapper": Case(lambda: DropoutWrapper(keras.layers.GRUCell(UNITS))),
     "recurrent dropout of keras": Case(
@@ -140,5 +140,5 @@ CASES = {
     "gumbel softmax": Case(SamplingCell),
     "stateless noise": Case(StatelessNoiseCell, noisy_states=False),
     "latent variable": Case(VariationalStateCell),
-    "mask kept on self": Case(CachedMaskCell),
+    "mask kept on self": Case(CachedMaskCell, built="build"),
 }

@@ -245,8 +245,8 @@ def _typed(dtype, layer_dtype=None, **arguments):
 
 
 CASES = {
-    "convolutional lstm": Case(ConvLSTMCell, features=(4, 4, 1)),
-    "graph": Case(GraphCell, features=(5, FEATURES)),
+    "convolutional lstm": Case(ConvLSTMCell, features=(4, 4, 1), built="build"),
+    "graph": Case(GraphCell, features=(5, FEATURES), built="build"),
     "dictionary of states": Case(DictStateCell),
     "other names": Case(OtherNamesCell),
     "matrix output": Case(WideOutputCell),
@@ -261,7 +261,7 @@ CASES = {
     "bfloat16": _typed("bfloat16", tolerance=1e-1),
     "mixed_bfloat16": _typed("mixed_bfloat16", tolerance=1e-1),
     "float64 in a float32 layer": _typed("float64", "float32"),
-    "convolution": Case(ConvolutionCell, features=(5, 5, FEATURES)),
+    "convolution": Case(ConvolutionCell, features=(5, 5, FEATURES), built="build"),
     "step counter as a state": Case(CountingStateCell, masks=False),
     "shared memory": Case(SharedMemoryCell, masks=False),
 }
