@@ -94,9 +94,15 @@ def test_hostile_texts(client):
         prompt = prompt.decode("utf-8", "replace") if isinstance(prompt, bytes) else prompt
         assert text.startswith(prompt)
     assert np.isfinite(client.score(HOSTILE)["log_probability"]).all()
-    assert len(client.serving_default(HOSTILE)["text"]) == len(HOSTILE)
-    assert client.next_token(HOSTILE)["tokens"].shape[0] == len(HOSTILE)
-    assert len(client.encode(HOSTILE)["num_tokens"]) == len(HOSTILE)
+    # The neighbours change nothing for the last row.
+    alone = client.serving_default("ab")["text"][0]
+    assert client.serving_default([*HOSTILE, "ab"])["text"].tolist()[7:] == [alone]
+    alone = client.next_token("ab")["tokens"][0].tolist()
+    assert client.next_token([*HOSTILE, "ab"])["tokens"].tolist()[7:] == [alone]
+    alone = client.encode("ab")["token_ids"][0].tolist()
+    encoded = client.encode([*HOSTILE, "ab"])
+    assert encoded["num_tokens"].shape == (8,)
+    assert encoded["token_ids"][7, : encoded["num_tokens"][7]].tolist() == alone
 
 
 def test_beam_search_is_ordered_and_at_least_as_good_as_greedy(client):
