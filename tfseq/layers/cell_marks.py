@@ -167,7 +167,8 @@ def _without_notes(thing, content):
     """`content` without what Keras notes on any layer whenever it is called."""
     if not isinstance(thing, keras.layers.Layer):
         return content
-    return {k: v for k, v in content.items() if k not in _noted_by_keras()}
+    # Its cells note that they have no dropout mask.
+    return {k: v for k, v in content.items() if k not in _noted_by_keras() and v is not None}
 
 
 @functools.cache
