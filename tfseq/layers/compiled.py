@@ -8,12 +8,12 @@ from tfseq.layers.differentiable import is_differentiable
 # them: maxima and minima, which XLA takes of the numbers that are left where one is NaN.
 _OPERATIONS = frozenset(
     "Abs AddN AddV2 Add BatchMatMulV2 BiasAdd BiasAddGrad BroadcastGradientArgs BroadcastTo Cast "
-    "ConcatOffset ConcatV2 Const Cos DivNoNan Einsum Elu EluGrad Equal Erf Exp ExpandDims Expm1 Fill FloorDiv "
-    "FloorMod GatherV2 Greater GreaterEqual Identity LeakyRelu LeakyReluGrad Less LessEqual Log "
-    "Log1p LogSoftmax LogicalAnd LogicalNot LogicalOr MatMul Mean Mul Neg NotEqual OnesLike Pack "
-    "Pad Pow Prod RealDiv Reciprocal ReciprocalGrad Relu Relu6 Relu6Grad ReluGrad Reshape Rsqrt "
-    "RsqrtGrad Select SelectV2 Selu SeluGrad Shape Sigmoid SigmoidGrad Sign Sin Size Slice Softmax "
-    "Softplus SoftplusGrad Softsign SoftsignGrad Split SplitV Sqrt SqrtGrad Square "
+    "ConcatOffset ConcatV2 Const Cos DivNoNan Einsum Elu EluGrad Equal Erf Exp ExpandDims Expm1 "
+    "Fill FloorDiv FloorMod GatherV2 Greater GreaterEqual Identity LeakyRelu LeakyReluGrad Less "
+    "LessEqual Log Log1p LogSoftmax LogicalAnd LogicalNot LogicalOr MatMul Mean Mul Neg NotEqual "
+    "OnesLike Pack Pad Pow Prod RealDiv Reciprocal ReciprocalGrad Relu Relu6 Relu6Grad ReluGrad "
+    "Reshape Rsqrt RsqrtGrad Select SelectV2 Selu SeluGrad Shape Sigmoid SigmoidGrad Sign Sin Size "
+    "Slice Softmax Softplus SoftplusGrad Softsign SoftsignGrad Split SplitV Sqrt SqrtGrad Square "
     "SquaredDifference Squeeze StopGradient StridedSlice StridedSliceGrad Sub Sum Tanh TanhGrad "
     "Tile Transpose Unpack Xdivy Xlogy ZerosLike".split()
 )
