@@ -63,6 +63,12 @@ def loader():
     loader.close()
 
 
+@pytest.fixture
+def one_loader(loader, monkeypatch):
+    """Exports are warmed up in the tests' own loader process: a new one for each takes seconds."""
+    monkeypatch.setattr(export_module, "LoaderProcess", lambda: contextlib.nullcontext(loader))
+
+
 @pytest.fixture(scope="session")
 def make_language():
     """`make_language(cell, layers, kind)` -> model, tokenizer, vocabulary."""
@@ -81,7 +87,10 @@ def make_language():
 
 @pytest.fixture(scope="session")
 def exported(loader, make_language, tmp_path_factory):
-    """`exported(cell, layers, kind, **options of the model)` -> an `Exported`, made once."""
+    """`exported(cell, layers, kind, **options of the model)` -> an `Exported`, made once.
+
+    It is not warmed up, which takes as long as all else; `test_warm_up.py` does that.
+    """
     cache = {}
 
     def get(*language, **options):
@@ -89,11 +98,9 @@ def exported(loader, make_language, tmp_path_factory):
         if key not in cache:
             parts = make_language(*language, **options)
             base = tmp_path_factory.mktemp("exported") / "-".join(map(str, language))
-            # The warm-up runs in the tests' own process: a new one for each takes seconds.
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(
-                    export_module, "LoaderProcess", lambda: contextlib.nullcontext(loader)
-                )
+                patch.setattr(export_module, "LoaderProcess", contextlib.nullcontext)
+                patch.setattr(export_module, "replay", lambda directory, loader: None)
                 path = export_language_model(*parts, base, settings=SETTINGS)
             cache[key] = Exported(path, loader.load(path), TextGenerator(*parts), loader)
         return cache[key]

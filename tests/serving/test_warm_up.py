@@ -10,7 +10,15 @@ import tfseq
 from tfseq.serving import ServingSettings, export_language_model
 from tfseq.serving import export as export_module
 from tfseq.serving.loader_process import LoaderError
-from tfseq.serving.warm_up import WARM_UP_FILE, count_records, read_records, write_records
+from tfseq.serving.warm_up import (
+    WARM_UP_FILE,
+    count_records,
+    read_records,
+    replay,
+    write_records,
+)
+
+from .test_signatures import LANGUAGES
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +44,13 @@ def test_every_signature_at_both_batch_sizes(path, loader):
         outputs = loader.run(path, name, **inputs)
         assert not any(w for w in outputs.get("warning", []))
     assert count_records(path / WARM_UP_FILE) == 2 * len(signatures)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("language", [pytest.param(p.values[0], id=p.id) for p in LANGUAGES])
+def test_every_language_passes_its_warm_up(exported, loader, language):
+    path = exported(*language).path
+    assert replay(path, loader) == count_records(path / WARM_UP_FILE) == 16
 
 
 def test_the_servers_own_messages_read_them(path):
