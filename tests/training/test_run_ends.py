@@ -268,6 +268,21 @@ def test_an_export_that_failed_is_made_up_for(tmp_path):
     make(place, resume=True, epochs=4, export=False).export(fail)
 
 
+def test_what_a_killed_process_left_half_written_is_removed(tmp_path):
+    """By the one that goes on; what a person put there stays."""
+    place = tmp_path / "egg"
+    make(place).fit()
+    for name in (
+        ".history.csv.12.partial",
+        ".model.weights.h5.12.partial.weights.h5",
+        "checkpoints/.step-000000003.npz.12.partial",
+    ):
+        (place / name).write_text("half")
+    (place / "notes.partial").write_text("mine")
+    make(place, resume=True).fit()
+    assert [p.name for p in place.rglob("*partial*")] == ["notes.partial"]
+
+
 def test_a_path_of_a_task_of_ones_own_may_be_given_again_as_it_was(tmp_path, monkeypatch):
     """It is kept absolute, so that it is compared as such."""
     monkeypatch.chdir(tmp_path)

@@ -195,6 +195,7 @@ class CheckpointedRun(ABC):
                     self._draw()
 
     def _restore(self) -> None:
+        self.directory.remove_leftovers()
         checkpoint, damaged = load_latest_checkpoint(self.directory.checkpoints)
         for path in damaged:
             self.log(f"warning: checkpoint {path.name} is damaged; it was passed over")

@@ -178,6 +178,12 @@ class RunDirectory:
         for name in _RUN_FILES:
             remove(self.path / name)
 
+    def remove_leftovers(self) -> None:
+        """Remove what a process left half-written that was killed; hold the lock meanwhile."""
+        for place in (self.path, self.checkpoints):
+            for leftover in place.glob(".*.partial*"):
+                remove(leftover)
+
     def write_options(self, options: Any) -> None:
         """Make `config.json` hold these options, as when a resumed run is to go further."""
         write_atomically(self.config, _json(to_json(options)))
