@@ -6,8 +6,8 @@ import os
 import numpy as np
 import pytest
 import tensorflow as tf
-from file_limit import file_limit
 from matplotlib.figure import Figure
+from small_disk import file_limit
 
 import tfseq
 from tfseq.atomic_file import WriteError, advised, atomic_file, write_atomically, writing

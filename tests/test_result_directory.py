@@ -1,12 +1,12 @@
 """Directories of results: where they may go, and that they are whole or absent."""
 
-import contextlib
 import errno
 import os
 import subprocess
 from pathlib import Path
 
 import pytest
+from small_disk import mounted
 
 from tfseq.errors import InputError
 from tfseq.result_directory import check_free, check_writable, free_path, new_directory
@@ -160,23 +160,6 @@ def test_free_names(tmp_path, monkeypatch):
     (tmp_path / "runs" / "egg-2").symlink_to("/no/such/disk")
     assert free_path("egg") == Path("runs", "egg-3")
     assert free_path("ham") == Path("runs", "ham")
-
-
-@contextlib.contextmanager
-def mounted(place: Path, options: str):
-    """A small disk at `place`, where this machine lets us mount one."""
-    place.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True)
-    except OSError as error:
-        pytest.skip(f"there is no mount: {error}")
-    if done.returncode:
-        pytest.skip(f"no disk can be mounted here: {done.stderr.strip()}")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", str(place)], check=True)
 
 
 def test_a_mount_point_is_filled(tmp_path):

@@ -22,13 +22,13 @@ class WriteError(OSError):
 
 @contextlib.contextmanager
 def writing(path: str | os.PathLike, numbers: Collection[int] = _REFUSED) -> Iterator[None]:
-    """Make what goes wrong with the disk in the block a `WriteError` that names `path`.
+    """Turn errors of the disk in the block into a `WriteError` that names `path`.
 
-    HDF5, TensorFlow and Python report a full disk each in its own way.
+    Python, HDF5 and TensorFlow each report a full disk in their own way.
 
     Args:
         path: what is written.
-        numbers: the system's errors that are meant: the disk is full, broken or closed to us.
+        numbers: the system's numbers of these errors: the disk is full, broken or read-only.
 
     Raises:
         WriteError: for one of these errors. Other exceptions are let through.
@@ -51,10 +51,10 @@ def writing(path: str | os.PathLike, numbers: Collection[int] = _REFUSED) -> Ite
 
 @contextlib.contextmanager
 def advised(what_next: str) -> Iterator[None]:
-    """Make a `WriteError` in the block an `InputError` that says what to do.
+    """Turn a `WriteError` in the block into an `InputError` that says what to do.
 
     Args:
-        what_next: what to do once the file can be written, in words that end a sentence.
+        what_next: what to do once the file can be written; it ends the sentence.
 
     >>> with advised("bake the cake again"), writing("egg"):
     ...     raise OSError(28, "No space left on device")
@@ -106,7 +106,7 @@ def write_atomically(path: str | os.PathLike, content: bytes) -> None:
 
 
 def scratch_file() -> IO[bytes]:
-    """A file without a name; one that keeps nothing where there is no room for any."""
+    """A file without a name; where there is no room for one, a file that keeps nothing."""
     try:
         return tempfile.TemporaryFile()
     except OSError:
@@ -114,7 +114,7 @@ def scratch_file() -> IO[bytes]:
 
 
 def _system_error(error: Exception) -> int | None:
-    """The system's number for what an exception reports; None where it reports nothing such."""
+    """The system's number of the error that an exception reports; None if it reports none."""
     if isinstance(error, OSError) and error.errno is not None:
         return error.errno
     # Libraries that are not Python's put the system's words into messages of their own.

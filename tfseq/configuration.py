@@ -73,7 +73,7 @@ def parse_options(
             supplies values by field name.
         arguments: the words of the command line; None takes `sys.argv[1:]`.
         defaults: an instance to start from; None takes the fields' own defaults.
-        file: what the file holds, where it has been read: a pipe can be read but once.
+        file: what the file holds, if it has been read already: a pipe can be read only once.
 
     Raises:
         InputError: a file that cannot be read, an unknown key, a value of the wrong type, or a
@@ -101,21 +101,21 @@ def parse_options(
 
 
 def expanded_paths(options: Options) -> Options:
-    """The options, a `~` at the beginning of each path made the user's home directory."""
+    """The options with the user's home directory in place of a `~` that a path begins with."""
     return _changed(options, _PATH, os.path.expanduser)
 
 
 def absolute_paths(options: Options, names: Collection[str] = ()) -> Options:
-    """The options, their paths good from any directory: what a file is to hold.
+    """The options with paths that work from any directory, as a file should keep them.
 
-    Links are not followed, nor is `..` taken away: a path leads where it led.
+    Links are not followed and `..` is not resolved: each path leads where it led before.
 
     Args:
-        options: the options, their paths expanded.
-        names: texts that are given in place of a path and stay.
+        options: the options, after `expanded_paths`.
+        names: names that may stand in place of a path. They are left alone.
 
     Raises:
-        InputError: as `check_options`; a directory above may be one that is not UTF-8.
+        InputError: as `check_options`, for the current directory may have a name that is not UTF-8.
     """
 
     def absolute(text: str) -> str:
@@ -132,7 +132,7 @@ def absolute_paths(options: Options, names: Collection[str] = ()) -> Options:
 
 
 def without_places(options: Any) -> dict[str, Any]:
-    """The fields as JSON values for others to read: of a path, its last part alone."""
+    """The fields as JSON values that may be passed on: only the last part of each path."""
     return to_json(_changed(options, _PATH, lambda text: Path(text).name or text))
 
 
@@ -222,7 +222,7 @@ def check_options(options: Any) -> None:
 
 
 def _changed(options: Options, rule: Rule, change: Callable[[str], str]) -> Options:
-    """The options, each text that is held to a rule changed."""
+    """The options with every text changed that is held to a rule."""
     changes = {
         name: change(value)
         for name, hint in _fields(type(options)).items()

@@ -12,8 +12,8 @@ from tfseq.atomic_file import FULL, writing
 from tfseq.errors import InputError
 from tfseq.text_bytes import is_unicode
 
-# What may be in a directory that counts as empty: a new disk has the first, and a process that
-# was killed while it filled the directory leaves the second.
+# A directory with nothing else counts as empty. A new disk has the first; a process that was
+# killed while it filled the directory leaves the second.
 _NOTHING = re.compile(r"lost\+found|\..*\.\d+\.partial")
 
 
@@ -84,10 +84,10 @@ def check_free(path: str | os.PathLike, flag: str) -> None:
 
 @contextlib.contextmanager
 def new_directory(path: str | os.PathLike, flag: str) -> Iterator[Path]:
-    """A directory to fill, that takes the name `path` if nothing goes wrong.
+    """A directory to fill, whose content is at `path` in the end if nothing goes wrong.
 
-    An empty directory that is there is filled, and never replaced: it may be a disk's mount
-    point, a link to another place, or where the user's shell is.
+    An empty directory that exists is filled, never replaced: it may be a mount point, a link, or
+    the directory that the user's shell is in.
 
     Args:
         path: the directory to be.

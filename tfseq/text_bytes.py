@@ -2,11 +2,11 @@
 
 
 def text_bytes(text: str | bytes) -> bytes:
-    r"""The UTF-8 of a text; what was no character when it was read becomes the same bytes again.
+    r"""The UTF-8 of a text; bytes that Python could not decode come out as they were.
 
-    Python reads a command line, the environment and the names of files so that a byte that is
-    not UTF-8 becomes a half of a surrogate pair (`surrogateescape`). Halves of other origin
-    become three bytes that are not UTF-8 either.
+    On a command line and in file names Python turns a byte that is not UTF-8 into half of a
+    surrogate pair (`surrogateescape`). Halves from elsewhere become three bytes, which are not
+    UTF-8 either.
 
     >>> text_bytes("caf\udce9"), text_bytes("café"), text_bytes(b"caf\xe9")
     (b'caf\xe9', b'caf\xc3\xa9', b'caf\xe9')
@@ -20,7 +20,7 @@ def text_bytes(text: str | bytes) -> bytes:
 
 
 def whole_text(text: str) -> str:
-    r"""A text whose bytes that are not UTF-8 are replaced by U+FFFD, as an export does it.
+    r"""A text with U+FFFD for bytes that are not UTF-8, as in the text of an export.
 
     >>> whole_text("caf\udce9")
     'caf�'

@@ -32,11 +32,13 @@ else:
 
 
 def is_running(pid: int) -> bool:
-    """Whether a process runs. One that ended is there until its new parent has looked."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
+    """Whether a process runs. One that has ended stays as a zombie until its parent has looked."""
+    if Path("/proc/self/stat").exists():
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+        return state not in "ZX"
     told = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True)
     return told.returncode == 0 and not told.stdout.startswith("Z")
 

@@ -1,5 +1,6 @@
 """How a run ends that does not come to its end, and what becomes of its directory."""
 
+import dataclasses
 import json
 import os
 import shlex
@@ -10,6 +11,7 @@ import pytest
 import tensorflow as tf
 
 from tfseq.atomic_file import WriteError
+from tfseq.configuration import PathText
 from tfseq.errors import InputError
 from tfseq.training import SupervisedOptions, SupervisedRun, SupervisedTask
 from tfseq.training.checkpointed_trainer import DivergenceError
@@ -20,7 +22,15 @@ Y = (X @ np.array([[1.0], [-2.0], [0.5]], "float32")).astype("float32")
 DIVERGES = {"optimizer": "sgd", "learning_rate": 1e30, "clip_norm": None}
 
 
-def make(place, log=None, **changes) -> SupervisedRun:
+@dataclasses.dataclass(frozen=True)
+class WithLexicon(SupervisedOptions):
+    """Options of a task of one's own."""
+
+    lexicon: PathText = "lexicon.txt"
+    """A file that the task reads."""
+
+
+def make(place, log=None, options_type=SupervisedOptions, **changes) -> SupervisedRun:
     """A run of least squares: three steps an epoch."""
 
     def prepare(options):
@@ -40,7 +50,7 @@ def make(place, log=None, **changes) -> SupervisedRun:
             files=labels,
         )
 
-    options = SupervisedOptions(
+    options = options_type(
         **{
             "run_dir": str(place),
             "export_dir": str(place) + "-exported",
@@ -256,6 +266,30 @@ def test_an_export_that_failed_is_made_up_for(tmp_path):
         f"exported  {base / '2'}",
     ]
     make(place, resume=True, epochs=4, export=False).export(fail)
+
+
+def test_what_a_killed_process_left_half_written_is_removed(tmp_path):
+    """By the one that goes on; what a person put there stays."""
+    place = tmp_path / "egg"
+    make(place).fit()
+    for name in (
+        ".history.csv.12.partial",
+        ".model.weights.h5.12.partial.weights.h5",
+        "checkpoints/.step-000000003.npz.12.partial",
+    ):
+        (place / name).write_text("half")
+    (place / "notes.partial").write_text("mine")
+    make(place, resume=True).fit()
+    assert [p.name for p in place.rglob("*partial*")] == ["notes.partial"]
+
+
+def test_a_path_of_a_task_of_ones_own_may_be_given_again_as_it_was(tmp_path, monkeypatch):
+    """It is kept absolute, so that it is compared as such."""
+    monkeypatch.chdir(tmp_path)
+    make("egg", options_type=WithLexicon, lexicon="words.txt", export=False).fit()
+    make("egg", options_type=WithLexicon, lexicon="words.txt", export=False, resume=True)
+    with pytest.raises(InputError, match=r"--lexicon was '.*/words\.txt' and is now '.*/w\.txt'"):
+        make("egg", options_type=WithLexicon, lexicon="w.txt", export=False, resume=True)
 
 
 def test_an_export_that_could_not_be_written_is_refused_before_training(tmp_path):

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from small_disk import mounted
 
 from tfseq.errors import InputError
 from tfseq.models import TextClassifier
@@ -186,6 +187,22 @@ def test_resumed_to_the_same_weights(stop_at, whole, tmp_path):
     best = min(float(r["validation_loss"]) for r in without_seconds(whole_place))
     assert metrics["validation_loss"] == pytest.approx(best)
     assert (tmp_path / "killed" / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("free", [2_000, 12_000, 40_000])
+def test_a_disk_that_is_full_and_then_is_not(free, whole, tmp_path):
+    """A mount point of its own, so that the directory cannot be replaced either."""
+    with mounted(tmp_path / "disk", "size=1m"):
+        filler, place = tmp_path / "disk" / "other.bin", tmp_path / "disk" / "run"
+        filler.write_bytes(bytes(2**20 - free))
+        with pytest.raises(InputError, match=r"cannot be written.*: No space left on device"):
+            run(place)
+        assert not list((tmp_path / "disk").rglob("*partial*"))
+        filler.unlink()
+        resumed, _ = run(place, resume=place.exists())
+        for a, b in zip(whole[0].model.get_weights(), resumed.model.get_weights(), strict=True):
+            np.testing.assert_array_equal(a, b)
+        assert without_seconds(place) == without_seconds(whole[1])
 
 
 def test_sequences_in_buckets_with_dropout_go_on_the_same():

@@ -75,7 +75,7 @@ class CheckpointedRun(ABC):
     def fit(self) -> dict[str, Any]:
         """Train to the end, leave the best weights in the model, and return the metrics.
 
-        A new run that ends before it has a checkpoint, by an error, leaves its name free.
+        A new run that fails before its first checkpoint leaves its name free.
 
         Raises:
             DivergenceError: the loss or the gradient norm is not finite; names the step, the
@@ -114,11 +114,11 @@ class CheckpointedRun(ABC):
         return metrics
 
     def export(self, write: Callable[[Path], Path]) -> None:
-        """Export the model, where the options ask for it and these weights were not yet.
+        """Export the model, if the options ask for it and these weights have not been exported.
 
         Args:
-            write: writes an export to `exported/<name>`, its argument, and returns the path of
-                the version.
+            write: takes the directory `exported/<name>`, writes an export there, and returns the
+                path of the version.
 
         Raises:
             InputError: it cannot be written; says how to export later.
@@ -155,7 +155,7 @@ class CheckpointedRun(ABC):
         return f"--resume --run-dir {shlex.quote(str(self.directory.path))}"
 
     def _give_up(self, was_there: bool) -> str:
-        """Remove a run that has nothing to go on from; returns what became of its name.
+        """Remove a run that has no checkpoint; returns a sentence on its name.
 
         Args:
             was_there: whether there was a directory before this process made the run.
@@ -195,6 +195,7 @@ class CheckpointedRun(ABC):
                     self._draw()
 
     def _restore(self) -> None:
+        self.directory.remove_leftovers()
         checkpoint, damaged = load_latest_checkpoint(self.directory.checkpoints)
         for path in damaged:
             self.log(f"warning: checkpoint {path.name} is damaged; it was passed over")

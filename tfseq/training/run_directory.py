@@ -136,11 +136,11 @@ class RunDirectory:
         )
 
     def has_weights(self) -> bool:
-        """Whether the run has come as far as a checkpoint, or weights to use."""
+        """Whether the run has got as far as a checkpoint or weights."""
         return self.weights.is_file() or any(self.checkpoints.glob("step-*.npz"))
 
     def how_to_free(self) -> str:
-        """What makes the name free again, in words."""
+        """Words that say how to use the name again."""
         return f"`rm -r {shlex.quote(str(self.path))}` frees its name"
 
     def create(
@@ -171,12 +171,18 @@ class RunDirectory:
             (aside / self.config.name).write_bytes(_json(to_json(options)))
 
     def discard(self) -> None:
-        """Remove what a run has written that came to nothing; other files stay.
+        """Remove what a run without weights has written; other files stay.
 
-        The directory itself stays, too: it may have been there before.
+        So does the directory itself: it may have been there before.
         """
         for name in _RUN_FILES:
             remove(self.path / name)
+
+    def remove_leftovers(self) -> None:
+        """Remove files that a killed process left half-written. The caller holds the lock."""
+        for place in (self.path, self.checkpoints):
+            for leftover in place.glob(".*.partial*"):
+                remove(leftover)
 
     def write_options(self, options: Any) -> None:
         """Make `config.json` hold these options, as when a resumed run is to go further."""
@@ -231,7 +237,7 @@ class RunDirectory:
             model.save_weights(aside)
 
     def note_export(self, step: int, version: Path) -> None:
-        """Keep in mind that the weights of `step` were exported to `version`."""
+        """Record that the weights of `step` were exported to `version`."""
         write_atomically(self.exported, _json({"step": step, "path": str(version.absolute())}))
 
     def exported_step(self) -> int | None:

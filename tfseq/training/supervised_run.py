@@ -87,7 +87,7 @@ class SupervisedRun(CheckpointedRun):
         self.directory = RunDirectory(Path(options.run_dir) if options.run_dir else free_path(name))
         if options.resume:
             saved = read_run_options(type(options), self.directory.path)
-            check_same_options(saved, options, FREE_ON_RESUME | free)
+            check_same_options(saved, absolute_paths(options), FREE_ON_RESUME | free)
         else:
             self.directory.check_free()
         self._check_export_dir(options)
