@@ -28,7 +28,8 @@ OFTEN = {
     "integer and boolean states, rounded to bfloat16",
     "shaped": "convolutional lstm, graph, dictionary of states, matrix output, "
     "number of each row, standardised over the batch, still states, one tensor for all, "
-    "step counter as a state, shared memory, float16, float64 in a float32 layer",
+    "step counter as a state, shared memory",
+    "styled": "other names, not a layer, variable of tensorflow, float16, float64 in a float32 layer",
 }
 QUICK = [name for kind, cases in KINDS.items() for name in cases if name in OFTEN[kind]]
 
