@@ -145,8 +145,11 @@ class _Runner:
 
     def _differentiated(self, x, mask, states):
         """The results, and by name the gradients of one loss for all that they depend on."""
+        self._surround()
         sources = {"x": x}
         sources |= {f"state {i}": s for i, s in enumerate(_flat(states))}
+        outside = getattr(self.layer.cell, "outside", [])
+        sources |= {f"outside {i}": t for i, t in enumerate(outside)}
         sources = {name: t for name, t in sources.items() if _is_differentiable(t)}
         with tf.GradientTape() as tape:
             tape.watch(list(sources.values()))

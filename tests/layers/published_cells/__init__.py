@@ -12,6 +12,7 @@ from published_cells import (
     memory,
     shaped,
     simple,
+    styled,
 )
 
 KINDS = {
@@ -26,5 +27,6 @@ KINDS = {
     "algebra": algebra.CASES,
     "discrete": discrete.CASES,
     "shaped": shaped.CASES,
+    "styled": styled.CASES,
 }
 CASES = {name: case for cases in KINDS.values() for name, case in cases.items()}

@@ -248,5 +248,5 @@ CASES = {
     "kalman": Case(KalmanCell, noisy_states=False),
     "product of each row": Case(ProductCell),
     "lu": Case(DecomposedCell, differentiable=False),
-    "lu, not differentiated": Case(StoppedDecomposedCell),
+    "lu without gradient": Case(StoppedDecomposedCell),
 }

@@ -64,6 +64,10 @@ class AttentiveCell(Cell):
 
     encoded = None
 
+    @property
+    def outside(self):
+        return [self.encoded]
+
     def build(self, input_shape):
         self.kernel = self.weight("kernel", input_shape[-1] + UNITS, UNITS)
 

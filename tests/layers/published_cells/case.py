@@ -20,8 +20,9 @@ class Case:
             meaning: counters, covariances.
         noisy_weights: whether noise may be added to the trainable weights.
         tolerance: the largest difference allowed, relative to the largest value of Keras.
-        surroundings: function `(cell, batch_size)` called before each run of the layer, which
-            gives the cell what it reads from outside.
+        surroundings: function `(cell, batch_size)` called before each run of the layer, and where
+            a run is traced, which gives the cell what it reads from outside. What a cell lists as
+            `outside` is differentiated for.
         built: the only one of `Setting.built` that Keras takes, or None for any.
         layer: further arguments of the layer.
         masks: whether Keras takes a mask, which it does where every state has a batch axis.

@@ -1,4 +1,4 @@
-"""Cells with inputs, states and results of unusual shapes, types and signatures."""
+"""Cells with inputs, states and results of unusual shapes."""
 
 import keras
 import tensorflow as tf
@@ -70,14 +70,6 @@ class DictStateCell(JoinedCell):
         fast = ops.tanh(candidate)
         slow = slow + ops.sigmoid(z) * (fast - slow)
         return fast + slow, [{"slow": slow, "fast": fast}]
-
-
-class OtherNamesCell(JoinedCell):
-    """Names its arguments as it likes, takes keyword arguments, and returns a bare tensor."""
-
-    def call(self, x_t, h_tm1, *, scale=1.0, **kwargs):
-        h = scale * tf.tanh(self.blocks_of(x_t, h_tm1[0])[0])
-        return h, h
 
 
 class WideOutputCell(JoinedCell):
@@ -156,15 +148,6 @@ class TransposingCell(Cell):
         return h, [h]
 
 
-class TypedCell(JoinedCell):
-    """For types other than float32: whatever it has, it computes in."""
-
-    def call(self, inputs, states):
-        (a,) = self.blocks_of(inputs, states[0])
-        h = ops.tanh(a) * ops.cast(0.9, a.dtype)
-        return h, [h]
-
-
 class ComplexStateCell(Cell):
     """A complex state, which the layer is told of by its dtype's being left to the cell."""
 
@@ -240,15 +223,10 @@ class SharedMemoryCell(Cell):
         return a, [a, memory]
 
 
-def _typed(dtype, layer_dtype=None, **arguments):
-    return Case(lambda: TypedCell(dtype=dtype), layer={"dtype": layer_dtype or dtype}, **arguments)
-
-
 CASES = {
     "convolutional lstm": Case(ConvLSTMCell, features=(4, 4, 1), built="build"),
     "graph": Case(GraphCell, features=(5, FEATURES), built="build"),
     "dictionary of states": Case(DictStateCell),
-    "other names": Case(OtherNamesCell),
     "matrix output": Case(WideOutputCell),
     "number of each row": Case(ScalarOfEachRowCell, masks=False),
     "standardised over the batch": Case(OfBatchCell),
@@ -256,11 +234,6 @@ CASES = {
     "one tensor for all": Case(TiedStatesCell),
     "batch last": Case(TransposingCell),
     "bitcast to complex": Case(ComplexStateCell),
-    "float64": _typed("float64", tolerance=1e-9),
-    "float16": _typed("float16", tolerance=2e-2),
-    "bfloat16": _typed("bfloat16", tolerance=1e-1),
-    "mixed_bfloat16": _typed("mixed_bfloat16", tolerance=1e-1),
-    "float64 in a float32 layer": _typed("float64", "float32"),
     "convolution": Case(ConvolutionCell, features=(5, 5, FEATURES), built="build"),
     "step counter as a state": Case(CountingStateCell, masks=False),
     "shared memory": Case(SharedMemoryCell, masks=False),
