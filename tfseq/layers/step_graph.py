@@ -180,6 +180,8 @@ def _trace_forward(cell, weights, inputs, states, mask, training, zero_output_fo
             raise NotTraceableError(
                 f"its step cannot be traced alone ({_first_line(error)})"
             ) from error
+        if tf.compat.v1.get_default_graph().external_captures:
+            raise NotTraceableError("it reads a tensor from outside")
         if scope.losses:
             raise NotTraceableError("it adds a loss")
         if any(scope.get_current_value(v) is not w for v, w in variables):
