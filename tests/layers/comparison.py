@@ -75,6 +75,8 @@ def _magnitude(value):
 
 
 def _difference(a, b, least):
+    # Without a path to its source a gradient is now None and now zeros, in TensorFlow's loop too.
+    a, b = (np.zeros_like(other) if one is None else one for one, other in ((a, b), (b, a)))
     if not isinstance(a, np.ndarray) or not isinstance(b, np.ndarray):
         return 0.0 if a is None and b is None else np.inf
     if a.shape != b.shape or a.dtype != b.dtype:
