@@ -121,7 +121,7 @@ class SelfAttentionCell(Cell):
     def call(self, inputs, states, training=None):
         new = self.enter(inputs)[:, None]
         memory = ops.concatenate([states[0][:, 1:], new], axis=1)
-        memory = memory + self.attention(memory, memory, training=training)
+        memory = 0.5 * (memory + self.attention(memory, memory, training=training))
         return memory[:, -1], [memory]
 
 

@@ -72,7 +72,9 @@ class SamplingCell(Cell):
 
     def call(self, inputs, states):
         logits = tf.concat([inputs, states[0]], 1) @ self.logits
-        uniform = tf.random.uniform(tf.shape(logits), 1e-3, 1.0, seed=11)
+        # Else the draws of several steps may come in any order.
+        with tf.control_dependencies([logits]):
+            uniform = tf.random.uniform(tf.shape(logits), 1e-3, 1.0, seed=11)
         chosen = tf.nn.softmax(logits - tf.math.log(-tf.math.log(uniform)))
         hard = tf.one_hot(tf.argmax(chosen, -1), 3)
         chosen = tf.stop_gradient(hard - chosen) + chosen

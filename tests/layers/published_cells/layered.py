@@ -263,7 +263,7 @@ CASES = {
     "frozen in part": Case(_frozen_in_part),
     "spectral norm": Case(SpectralCell),
     "mixture of experts": Case(ExpertsCell),
-    "learned first state": Case(LearnedStartCell),
+    "learned first state": Case(LearnedStartCell, built="build"),
     "stack of several": Case(_stack),
     "dense layers of init": Case(lambda: DenseCell(UNITS)),
     "dense layers of build": Case(GatedDenseCell),
