@@ -118,6 +118,20 @@ def test_what_is_not_a_number_stays_so(x):
     np.testing.assert_allclose(found, _traced(plain, True)(x), rtol=2e-6, atol=2e-6)
 
 
+class _Sharp(SimpleRNNCell):
+    def call(self, inputs, states, training=None):
+        h, _ = super().call(inputs, states)
+        h = h + ops.softmax(ops.matmul(h, self.recurrent_kernel) * 1e15, axis=-1)
+        return h, [h]
+
+
+def test_a_softmax_of_large_logits_is_that_of_keras(x):
+    fast, plain = _built(_Sharp(UNITS), x, return_sequences=True)
+    found = _traced(fast, True)(x)
+    assert np.isfinite(found).all()
+    np.testing.assert_allclose(found, _traced(plain, True)(x), rtol=2e-6, atol=2e-6)
+
+
 class _Remembering(SimpleRNNCell):
     """Keeps what it must not, in every place that a cell has."""
 

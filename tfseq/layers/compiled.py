@@ -5,15 +5,17 @@ import tensorflow as tf
 from tfseq.layers.differentiable import is_differentiable
 
 # Known to be compiled. TensorFlow has no list of those that XLA lacks. Left out although XLA has
-# them: maxima and minima, which XLA takes of the numbers that are left where one is NaN.
+# them: maxima and minima, which XLA takes of the numbers that are left where one is NaN; softmax,
+# since XLA joins its subtraction of the maximum with the product before it, without rounding the
+# product as the maximum was: of large logits the largest exponent is then far from zero.
 _OPERATIONS = frozenset(
     "Abs AddN AddV2 Add BatchMatMulV2 BiasAdd BiasAddGrad BroadcastGradientArgs BroadcastTo Cast "
     "ConcatOffset ConcatV2 Const Cos DivNoNan Einsum Elu EluGrad Equal Erf Exp ExpandDims Expm1 "
     "Fill FloorDiv FloorMod GatherV2 Greater GreaterEqual Identity LeakyRelu LeakyReluGrad Less "
-    "LessEqual Log Log1p LogSoftmax LogicalAnd LogicalNot LogicalOr MatMul Mean Mul Neg NotEqual "
-    "OnesLike Pack Pad Pow Prod RealDiv Reciprocal ReciprocalGrad Relu Relu6 Relu6Grad ReluGrad "
-    "Reshape Rsqrt RsqrtGrad Select SelectV2 Selu SeluGrad Shape Sigmoid SigmoidGrad Sign Sin Size "
-    "Slice Softmax Softplus SoftplusGrad Softsign SoftsignGrad Split SplitV Sqrt SqrtGrad Square "
+    "LessEqual Log Log1p LogicalAnd LogicalNot LogicalOr MatMul Mean Mul Neg NotEqual OnesLike "
+    "Pack Pad Pow Prod RealDiv Reciprocal ReciprocalGrad Relu Relu6 Relu6Grad ReluGrad Reshape "
+    "Rsqrt RsqrtGrad Select SelectV2 Selu SeluGrad Shape Sigmoid SigmoidGrad Sign Sin Size Slice "
+    "Softplus SoftplusGrad Softsign SoftsignGrad Split SplitV Sqrt SqrtGrad Square "
     "SquaredDifference Squeeze StopGradient StridedSlice StridedSliceGrad Sub Sum Tanh TanhGrad "
     "Tile Transpose Unpack Xdivy Xlogy ZerosLike".split()
 )
