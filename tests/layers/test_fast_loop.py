@@ -188,14 +188,19 @@ def test_fit_takes_the_same_course(x):
 
 @pytest.mark.everyday(3)
 @pytest.mark.parametrize(
-    ("name", "embedded", "vocabulary_size"),
-    [("gru", True, 4), ("gru", False, 300), ("keras lstm", True, 300), ("keras lstm", False, 4)],
+    ("name", "embedded", "vocabulary_size", "go_backwards"),
+    [
+        ("gru", True, 4, True),
+        ("gru", False, 300, False),
+        ("keras lstm", True, 300, False),
+        ("keras lstm", False, 4, True),
+    ],
 )
-def test_looked_up_rows_give_what_products_give(name, embedded, vocabulary_size):
+def test_looked_up_rows_give_what_products_give(name, embedded, vocabulary_size, go_backwards):
     generator = np.random.default_rng(4)
     ids = tf.constant(generator.integers(0, vocabulary_size, (LARGE_BATCH, 20)))
     table = tf.constant(generator.normal(size=(vocabulary_size, FEATURES)), tf.float32)
-    layer = RNN(CELLS[name](), return_sequences=True)
+    layer = RNN(CELLS[name](), return_sequences=True, go_backwards=go_backwards)
     layer.build((None, None, FEATURES if embedded else vocabulary_size))
 
     @tf.function(autograph=False)

@@ -207,6 +207,11 @@ def test_chart_leaves_out_what_has_no_place():
     drawing = line_chart({"a": points, "b": []}, "x", "y", log_y=True)
     assert [len(line) for line in points_of(drawing, "line")] == [2, 2]
     assert "no finite figure" in line_chart({"a": points[:4]}, "x", "y", log_y=True)
+    # A band, too, whose lower edge would lie at minus infinity.
+    bands = {"a": [(4, 0.0, 3.0), (5, 1.0, 3.0), (6, 2.0, 5.0)]}
+    drawing = line_chart({"a": points}, "x", "y", log_y=True, bands=bands)
+    areas = [a["d"] for a, _ in Page(drawing).all("path", "band s0")]
+    assert [area.count("L") for area in areas] == [3, 3]
     with pytest.raises(ValueError, match="at most 6"):
         line_chart({str(n): [(0, 1)] for n in range(7)}, "x", "y")
 
