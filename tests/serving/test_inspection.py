@@ -186,6 +186,26 @@ def test_a_file_name_that_a_request_gives_is_no_asset(exported, tmp_path):
     assert any("it reads a file that is no asset" in p for p in inspect_export(path).problems)
 
 
+def test_every_call_of_what_reads_a_file_must_give_an_asset(exported, tmp_path):
+    path = copy(exported, tmp_path)
+    saved_model = read(path)
+    graph = saved_model.meta_graphs[0].graph_def
+    readers = {
+        function.signature.name
+        for function in graph.library.function
+        if any(node.op == "InitializeTableFromTextFileV2" for node in function.node_def)
+    }
+    calls = [node for node in graph.node if node.attr["f"].func.name in readers]
+    assert calls
+    for number, call in enumerate(calls):
+        again = graph.node.add()
+        again.CopyFrom(call)
+        again.name = f"again_{number}"
+        again.input[:] = ["Const"] * len(call.input)
+    write(path, saved_model)
+    assert any("it reads a file that is no asset" in p for p in inspect_export(path).problems)
+
+
 def test_a_path_fixed_in_the_graph_is_no_asset(exported, tmp_path):
     path = copy(exported, tmp_path)
     saved_model = read(path)
