@@ -73,7 +73,10 @@ BAD_TEXTS = {
     ),
     "q.csv": (b"text,label\na,b\n\0,c\n", "q.csv is no text: it has a NUL at byte 15, line 3."),
     "r.csv": ("text,label\na,b\n".encode("utf-16-le"), "seems to be UTF-16LE without a byte order"),
-    "s.csv.gz": (gzip.compress(b"text,label\na,b\n")[:-3], "s.csv.gz is not a whole gzip file"),
+    "s.csv.gz": (
+        gzip.compress(b"text,label\na,b\n", mtime=0)[:-3],
+        "s.csv.gz is not a whole gzip file",
+    ),
     "t.csv": (b"text;label\na;b,c;d\n", "t.csv:2: more values than the 2 columns"),
     "u.csv": (b"", "u.csv is empty"),
     "k.jsonl": (b'{"text": 5, "label": "b"}\n', "k.jsonl:1: its 'text' must be a string"),
