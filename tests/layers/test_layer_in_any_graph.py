@@ -88,6 +88,20 @@ def test_forward_mode(training, x):
     np.testing.assert_allclose(found, directional(plain), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("training", [False, True])
+def test_forward_mode_inside_of_the_function_is_refused_in_a_sentence(training, x):
+    layer, _ = _built(GRUCell(UNITS), x)
+
+    @tf.function(autograph=False)
+    def run(x):
+        with tf.autodiff.ForwardAccumulator(x, tf.cos(x)) as accumulator:
+            y = layer(x, training=training)
+        return accumulator.jvp(y)
+
+    with pytest.raises(NotImplementedError, match="Open it around the call of the function"):
+        run(x)
+
+
 @pytest.mark.parametrize(("return_sequences", "training"), [(False, True), (True, False)])
 def test_a_vectorised_jacobian(return_sequences, training, x):
     def jacobian(layer):
@@ -110,11 +124,51 @@ class _Clipped(SimpleRNNCell):
         return h, [h]
 
 
-def test_what_is_not_a_number_stays_so(x):
+def _relu_cell(units):
+    return SimpleRNNCell(units, activation="relu")
+
+
+def _hard_sigmoid_cell(units):
+    return SimpleRNNCell(units, activation="hard_sigmoid")
+
+
+@pytest.mark.parametrize("make", [_Clipped, _relu_cell, _hard_sigmoid_cell])
+def test_what_is_not_a_number_stays_so_in_gradients_too(make, x):
     x = tf.tensor_scatter_nd_update(x, [[0, 1, 0]], [np.nan])
-    fast, plain = _built(_Clipped(UNITS), x, return_sequences=True)
-    found = _traced(fast, True)(x).numpy()
-    assert np.isnan(found[0, 1:]).all()
+
+    def results(layer):
+        @tf.function(autograph=False)
+        def run(x):
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                y = layer(x, training=True)
+                loss = tf.reduce_sum(tf.sin(y))
+            return [y, *tape.gradient(loss, [x, layer.cell.kernel.value])]
+
+        return run(x)
+
+    fast, plain = _built(make(UNITS), x, return_sequences=True)
+    found = results(fast)
+    assert np.isnan(found[0].numpy()[0, 1:]).all()
+    for a, b in zip(found, results(plain), strict=True):
+        np.testing.assert_allclose(a, b, rtol=2e-5, atol=2e-6)
+
+
+class _Spread(SimpleRNNCell):
+    """Takes away the deviation of a row, which is zero."""
+
+    def call(self, inputs, states, training=None):
+        h, _ = super().call(inputs, states)
+        z = 0.7 * ops.sign(h[:, :1]) * ops.ones_like(h[:, :4])
+        variance = ops.mean(z * z, axis=-1, keepdims=True) - ops.mean(z, -1, keepdims=True) ** 2
+        h = h - ops.sqrt(variance)
+        return h, [h]
+
+
+def test_a_deviation_of_zero_is_zero(x):
+    fast, plain = _built(_Spread(UNITS), x, return_sequences=True)
+    found = _traced(fast, True)(x)
+    assert np.isfinite(found).all()
     np.testing.assert_allclose(found, _traced(plain, True)(x), rtol=2e-6, atol=2e-6)
 
 

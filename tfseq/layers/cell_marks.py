@@ -1,8 +1,12 @@
 """What a call leaves on a cell, and taking it back."""
 
+import collections
 import contextlib
 import functools
+import pickle
+import random
 import sys
+from collections.abc import Iterator
 from types import FunctionType, MethodType, ModuleType
 
 import keras
@@ -11,13 +15,18 @@ import tensorflow as tf
 
 # Nothing is looked for in these.
 _CLOSED = (
-    *(bool, int, float, complex, str, bytes, type(None), ModuleType),
-    *(np.ndarray, np.generic, tf.Tensor, tf.Variable, keras.Variable, tf.DType),
+    *(bool, int, float, complex, str, bytes, type(None)),
+    *(np.generic, tf.Tensor, tf.Variable, keras.Variable, tf.DType),
 )
 # Nor in the functions and classes of these.
 _LIBRARIES = sys.stdlib_module_names | {"keras", "numpy", "tensorflow", "tfseq"}
 # A cell that refers to more objects than this refers to something larger than itself.
 _MOST_OBJECTS = 20_000
+_MOST_NUMBERS = 2**22
+_RANDOM = (random.Random, np.random.RandomState, np.random.BitGenerator)
+# How the state of a random generator is read and put back; the modules have one of their own.
+_STATES = ("getstate", "setstate"), ("get_state", "set_state")
+_CONTAINERS = (dict, list, set, collections.deque)
 _WRAPPERS = (MethodType, functools.partial, property, staticmethod, classmethod)
 _ClosureVariable = type((lambda x: lambda: x)(0).__closure__[0])
 
@@ -26,9 +35,10 @@ _ClosureVariable = type((lambda x: lambda: x)(0).__closure__[0])
 def no_marks(cell):
     """Takes back, at its end, what the code inside has changed on `cell` and what it refers to.
 
-    That is any attribute, of objects and of classes, any item of a container, variable of a
-    closure, global variable that a method reads, and cached result. What a cell keeps of a step
-    that is traced elsewhere, a dropout mask say, would be a tensor of another graph.
+    That is any attribute, of objects, classes and modules; any item of a container or an array;
+    variables of closures, and global ones that a method reads; cached results; the state of random
+    generators. What a cell keeps of a step that is traced elsewhere, a dropout mask say, would be a
+    tensor of another graph, and what it counts would be counted twice.
 
     Yields:
         A list that is empty until the end; then it is empty still if nothing had changed, else it
@@ -46,7 +56,8 @@ def no_marks(cell):
     >>> vars(cell), marks
     ({'calls': []}, ['Cell', 'list'])
     """
-    held = [(thing, *_contents(thing)) for thing in _objects(cell, everywhere=True)]
+    things = [*_objects(cell, everywhere=True), random, np.random]
+    held = [(thing, *_contents(thing)) for thing in things]
     held = [(thing, read, write, read()) for thing, read, write in held]
     marks = []
     try:
@@ -66,6 +77,11 @@ def unbuilt_layers(cell) -> list:
     return [layer for layer in layers if not layer.built]
 
 
+def holds_iterator(cell) -> bool:
+    """Whether `cell` refers to an iterator, which a call may move on and nothing moves back."""
+    return any(isinstance(thing, Iterator) for thing in _objects(cell, everywhere=False))
+
+
 def _objects(cell, everywhere):
     """`cell` and what it holds; `everywhere`: also what cells of its kind share."""
     found, waiting = {}, [cell]
@@ -80,16 +96,27 @@ def _objects(cell, everywhere):
 
 
 def _is_of_library(thing):
-    if not isinstance(thing, type | FunctionType):
+    if isinstance(thing, ModuleType):
+        name = thing.__name__
+    elif isinstance(thing, type | FunctionType):
+        name = thing.__module__ or "builtins"
+    else:
         return False
-    return (thing.__module__ or "builtins").partition(".")[0] in _LIBRARIES
+    return name.partition(".")[0] in _LIBRARIES
 
 
 def _reached_from(thing, everywhere):
-    if everywhere or not isinstance(thing, FunctionType):
+    if isinstance(thing, np.random.Generator):
+        yield thing.bit_generator
+    if isinstance(thing, (np.ndarray, Iterator, *_RANDOM)):
+        return
+    if everywhere or not isinstance(thing, FunctionType | ModuleType):
         content = _contents(thing)[0]()
-        yield from content.values() if isinstance(content, dict) else content
-    if isinstance(thing, type):
+        content = content.values() if isinstance(content, dict) else content
+        if isinstance(thing, ModuleType):
+            content = [value for value in content if isinstance(value, _CONTAINERS)]
+        yield from content
+    if isinstance(thing, type | ModuleType):
         return
     yield from getattr(thing, "__dict__", {}).values()
     yield from getattr(thing, "__closure__", None) or ()
@@ -109,8 +136,13 @@ def _contents(thing):
         return lambda: list(thing), lambda old: list.__setitem__(thing, slice(None), old)
     if isinstance(thing, dict):
         return lambda: dict(thing), functools.partial(_refill, dict, thing)
-    if isinstance(thing, set):
-        return lambda: set(thing), functools.partial(_refill, set, thing)
+    if isinstance(thing, set | collections.deque):
+        kind = set if isinstance(thing, set) else collections.deque
+        return lambda: kind(thing), functools.partial(_refill, kind, thing)
+    if isinstance(thing, np.ndarray) and thing.size <= _MOST_NUMBERS and thing.flags.writeable:
+        return functools.partial(_items, thing), functools.partial(_set_items, thing)
+    if isinstance(thing, _RANDOM) or thing is random or thing is np.random:
+        return functools.partial(_random_state, thing), functools.partial(_set_random_state, thing)
     if isinstance(thing, _ClosureVariable):
         return lambda: _closed_over(thing), functools.partial(_close_over, thing)
     if isinstance(thing, FunctionType):
@@ -122,12 +154,64 @@ def _contents(thing):
     attributes = getattr(thing, "__dict__", None)
     if isinstance(attributes, dict):
         return lambda: dict(attributes), functools.partial(_refill, dict, attributes)
+    if any(_is_slotted(kind) for kind in type(thing).__mro__):
+        return functools.partial(_slots, thing), functools.partial(_set_slots, thing)
     return list, lambda old: None
+
+
+def _items(array):
+    return list(array.flat) if array.dtype == object else [array.tobytes()]
+
+
+def _set_items(array, items):
+    if array.dtype == object:
+        array.flat = items
+    else:
+        array.flat = np.frombuffer(items[0], array.dtype)
+
+
+def _random_state(generator):
+    if isinstance(generator, np.random.BitGenerator):
+        return [pickle.dumps(generator.state)]
+    read, _ = next(names for names in _STATES if hasattr(generator, names[0]))
+    return [pickle.dumps(getattr(generator, read)())]
+
+
+def _set_random_state(generator, content):
+    state = pickle.loads(content[0])
+    if isinstance(generator, np.random.BitGenerator):
+        generator.state = state
+    else:
+        _, write = next(names for names in _STATES if hasattr(generator, names[0]))
+        getattr(generator, write)(state)
+
+
+def _is_slotted(kind):
+    return "__slots__" in vars(kind) and not _is_of_library(kind)
+
+
+def _slot_names(thing):
+    for kind in type(thing).__mro__:
+        if _is_slotted(kind):
+            slots = vars(kind)["__slots__"]
+            yield from [slots] if isinstance(slots, str) else slots
+
+
+def _slots(thing):
+    return {name: getattr(thing, name) for name in _slot_names(thing) if hasattr(thing, name)}
+
+
+def _set_slots(thing, content):
+    for name in _slot_names(thing):
+        if name in content:
+            setattr(thing, name, content[name])
+        elif hasattr(thing, name):
+            delattr(thing, name)
 
 
 def _refill(kind, container, content):
     kind.clear(container)
-    kind.update(container, content)
+    (kind.extend if kind is collections.deque else kind.update)(container, content)
 
 
 def _closed_over(variable):
@@ -177,15 +261,15 @@ def _noted_by_keras():
 
 
 def _same(a, b):
-    """Whether two copies hold the very same objects; of numbers, the same ones."""
+    """Whether two copies hold the very same objects; of numbers and bytes, equal ones."""
     if isinstance(a, dict):
         return a.keys() == b.keys() and all(a[k] is b[k] for k in a)
     if isinstance(a, set):
         return a == b
     return len(a) == len(b) and all(
-        x is y or _equal_numbers(x, y) for x, y in zip(a, b, strict=True)
+        x is y or _equal_values(x, y) for x, y in zip(a, b, strict=True)
     )
 
 
-def _equal_numbers(x, y):
-    return type(x) is type(y) is int and x == y
+def _equal_values(x, y):
+    return type(x) is type(y) and isinstance(x, int | bytes) and x == y

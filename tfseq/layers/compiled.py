@@ -3,21 +3,23 @@
 import tensorflow as tf
 
 from tfseq.layers.differentiable import is_differentiable
+from tfseq.layers.forward_mode import in_reverse_mode
 
 # Known to be compiled. TensorFlow has no list of those that XLA lacks. Left out although XLA has
-# them: maxima and minima, which XLA takes of the numbers that are left where one is NaN; softmax,
-# since XLA joins its subtraction of the maximum with the product before it, without rounding the
-# product as the maximum was: of large logits the largest exponent is then far from zero.
+# them, since it computes something else:
+# - maxima and minima, and the gradients of relu, elu and their like, where a number is NaN;
+# - roots, logarithms and softmax. XLA joins a product and the subtraction after it in one
+#   multiply-add, which does not round the product. What should be zero or more, E[x²] - E[x]²,
+#   is then a little less, and the largest exponent of a softmax of large logits far from zero.
 _OPERATIONS = frozenset(
     "Abs AddN AddV2 Add BatchMatMulV2 BiasAdd BiasAddGrad BroadcastGradientArgs BroadcastTo Cast "
-    "ConcatOffset ConcatV2 Const Cos DivNoNan Einsum Elu EluGrad Equal Erf Exp ExpandDims Expm1 "
-    "Fill FloorDiv FloorMod GatherV2 Greater GreaterEqual Identity LeakyRelu LeakyReluGrad Less "
-    "LessEqual Log Log1p LogicalAnd LogicalNot LogicalOr MatMul Mean Mul Neg NotEqual OnesLike "
-    "Pack Pad Pow Prod RealDiv Reciprocal ReciprocalGrad Relu Relu6 Relu6Grad ReluGrad Reshape "
-    "Rsqrt RsqrtGrad Select SelectV2 Selu SeluGrad Shape Sigmoid SigmoidGrad Sign Sin Size Slice "
-    "Softplus SoftplusGrad Softsign SoftsignGrad Split SplitV Sqrt SqrtGrad Square "
-    "SquaredDifference Squeeze StopGradient StridedSlice StridedSliceGrad Sub Sum Tanh TanhGrad "
-    "Tile Transpose Unpack Xdivy Xlogy ZerosLike".split()
+    "ConcatOffset ConcatV2 Const Cos DivNoNan Einsum Equal Erf Exp ExpandDims Expm1 Fill FloorDiv "
+    "FloorMod GatherV2 Greater GreaterEqual Identity LeakyRelu LeakyReluGrad Less LessEqual "
+    "LogicalAnd LogicalNot LogicalOr MatMul Mean Mul Neg NotEqual OnesLike Pack Pad Prod RealDiv "
+    "Reciprocal ReciprocalGrad Reshape Select SelectV2 Shape Sigmoid SigmoidGrad Sign Sin Size "
+    "Slice Softplus SoftplusGrad Softsign SoftsignGrad Split SplitV Square SquaredDifference "
+    "Squeeze StopGradient StridedSlice StridedSliceGrad Sub Sum Tanh TanhGrad Tile Transpose "
+    "Unpack Xdivy Xlogy ZerosLike".split()
 )
 
 
@@ -84,7 +86,7 @@ def compiled(function):
         @tf.custom_gradient
         def run_flat(*tensors):
             # Stopped, or two tapes around it would have it hand out what its own gradient needs.
-            results = by_xla(*pack(map(tf.stop_gradient, tensors)))
+            results = by_xla(*pack(tf.stop_gradient(in_reverse_mode(t)) for t in tensors))
             structure.append(results)
 
             def gradient(*cotangents):

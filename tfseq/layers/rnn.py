@@ -138,13 +138,19 @@ class RNN(keras.layers.RNN):
             state.assign(ops.zeros_like(state.value))
 
     def inner_loop(self, sequences, initial_state, mask, training=False):
-        if keras.backend.backend() == "tensorflow" and not self.unroll:
-            # Imported here: the layer needs Keras alone where another backend runs it.
-            from tfseq.layers.tensorflow_loop import run_on_tensorflow
+        if keras.backend.backend() != "tensorflow" or self.unroll:
+            return self._loop_of_keras(sequences, initial_state, mask, training)
+        # Imported here: the layer needs Keras alone where another backend runs it.
+        from tfseq.layers.forward_mode import refused_clearly
+        from tfseq.layers.tensorflow_loop import run_on_tensorflow
 
+        with refused_clearly():
             result = run_on_tensorflow(self, sequences, initial_state, mask, training)
             if result is not None:
                 return result
+            return self._loop_of_keras(sequences, initial_state, mask, training)
+
+    def _loop_of_keras(self, sequences, initial_state, mask, training):
         if not (self.unroll and self.go_backwards and mask is not None):
             return super().inner_loop(sequences, initial_state, mask, training)
         # In this one case Keras 3.15 zeroes the outputs of the wrong steps: by a mask that it

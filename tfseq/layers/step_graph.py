@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 from keras import tree
 
-from tfseq.layers.cell_marks import no_marks, unbuilt_layers
+from tfseq.layers.cell_marks import holds_iterator, no_marks, unbuilt_layers
 from tfseq.layers.compiled import can_compile
 from tfseq.layers.differentiable import is_differentiable
 from tfseq.layers.replay import run_again
@@ -91,8 +91,9 @@ def trace_step(cell, weights, inputs, states, mask, training, zero_output_for_ma
 
     Raises:
         NotTraceableError: if the cell draws random numbers, writes variables, adds losses, prints,
-            reads tensors from outside, makes tensors whose size depends on values, or uses an
-            operation that cannot be run elsewhere.
+            reads tensors from outside, makes tensors whose size depends on values, rounds to fewer
+            bits, keeps or counts something, has layers that are not built, or uses an operation
+            that cannot be run elsewhere.
     """
 
     def build():
@@ -122,8 +123,10 @@ def trace_forward(cell, *arguments) -> StepGraph:
 
 def _traced(cell, build):
     steps = []
-    for layer in unbuilt_layers(cell):
-        raise NotTraceableError(f"its layer {layer.name!r} is built by the first call only")
+    if unbuilt := unbuilt_layers(cell):
+        raise NotTraceableError(f"its layer {unbuilt[0].name!r} is built by the first call only")
+    if holds_iterator(cell):
+        raise NotTraceableError("it holds an iterator, which a call may move on")
 
     def build_in_scope():
         # Keras opens a scope of the cell's name; a root scope's must not begin with "_".

@@ -10,8 +10,6 @@ _MOVES = frozenset({"Identity", "Split", "StridedSlice"})
 _CHEAP = _MOVES | {"AddV2", "Cast", "Mul", "Neg", "Sub"}
 # Their gradient for a constant is a sum of cotangents, whatever the other input was.
 ADDITIONS = frozenset({"AddV2", "BiasAdd"})
-
-
 # Their results have as many rows as values ask for.
 _OF_ANY_SIZE = frozenset({"DynamicPartition", "ListDiff", "Unique", "UniqueV2", "Where"})
 

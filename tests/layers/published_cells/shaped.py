@@ -233,7 +233,7 @@ CASES = {
     "still states": Case(StillCell),
     "one tensor for all": Case(TiedStatesCell),
     "batch last": Case(TransposingCell),
-    "bitcast to complex": Case(ComplexStateCell),
+    "bitcast to complex": Case(ComplexStateCell, differentiable=False),
     "convolution": Case(ConvolutionCell, features=(5, 5, FEATURES), built="build"),
     "step counter as a state": Case(CountingStateCell, masks=False),
     "shared memory": Case(SharedMemoryCell, masks=False),
