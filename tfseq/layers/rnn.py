@@ -29,9 +29,9 @@ class RNN(keras.layers.RNN):
     something of a call on the cell, or has layers that are not built before the first call.
     `last_loop` says what ran.
 
-    Beyond `keras.layers.RNN`, the time axis may be empty (the outputs
-    are empty, the states are the initial ones), and wrong shapes are named in one sentence.
-    Before a saved model is loaded, `import tfseq.layers` has to have registered the class.
+    Beyond `keras.layers.RNN`, the time axis may be empty (the outputs are empty, the states are the
+    initial ones), and wrong shapes are named in one sentence. Before a saved model is loaded,
+    `import tfseq.layers` has to have registered the class.
 
     Args:
         cell: one step: `cell(inputs, states) -> (output, new_states)`, with `state_size`.
