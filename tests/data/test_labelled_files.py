@@ -71,6 +71,11 @@ BAD_TEXTS = {
         b'{"text": "", "label": "a\\ude00"}',
         "p.jsonl:1: its 'label': invalid Unicode: ha",
     ),
+    "p2.jsonl": (
+        b'{"text": "a\\u0000", "label": "b"}',
+        "p2.jsonl:1: its 'text': a NUL at character 1",
+    ),
+    "p3.jsonl": (b'{"text": "a", "label": "\\u0000"}', "p3.jsonl:1: its 'label': a NUL at charact"),
     "q.csv": (b"text,label\na,b\n\0,c\n", "q.csv is no text: it has a NUL at byte 15, line 3."),
     "r.csv": ("text,label\na,b\n".encode("utf-16-le"), "seems to be UTF-16LE without a byte order"),
     "s.csv.gz": (

@@ -101,7 +101,7 @@ def test_what_is_no_gzip_at_all(write):
         (b'{"body": "a", "id": 1}', r"rows\.jsonl:2: no field 'text'\. Received: body, id"),
         (b'{"text": 1}', r"rows\.jsonl:2: field 'text' must be a string\. Received: int"),
         (b'{"text": "\\ud83d"}', r"rows\.jsonl:2: invalid Unicode: half of a surrogate pair"),
-        (b'{"text": "a\\u0000b"}', r"rows\.jsonl:2: a NUL at character 1, which no text holds"),
+        (b'{"text": "a\\u0000b"}', r"rows\.jsonl:2: a NUL at character 1\."),
         (b'{"text": "\xff"}', r"rows\.jsonl is not valid UTF-8: .* at byte 26 "),
         (b'{"id": ' + b"1" * 5000 + b"}", r"rows\.jsonl:2: not JSON: Exceeds the limit"),
         (b"{}", r"rows\.jsonl:2: no field 'text'\. Received: none"),
