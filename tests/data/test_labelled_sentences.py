@@ -135,3 +135,35 @@ def test_universal_dependencies_without_tabs(tmp_path):
     path.write_text(UNIVERSAL.replace("\t", " "))
     with pytest.raises(InputError, match=r"fr\.conllu:2: a line of CoNLL-U must begin with"):
         read_conll(path, token_column=2, tag_column=4)
+
+
+COUNTED = {
+    "CoNLL-2009": "1\tEs\tes\tes\tPPER\tPPER\t_\t_\t2\t2\tSB\tSB\t_\t_\n"
+    "2\tregnet\tregnen\tregnen\tVV\tVV\t_\t_\t0\t0\tROOT\tROOT\tY\tregnen.1\n\n"
+    "1\t#\t#\t#\tSYM\tSYM\t_\t_\t0\t0\tROOT\tROOT\t_\t_\n",
+    "CoNLL-X in spaces": "1   Es  es  PPER PPER _ 2 SB _ _\n2   regnet regnen VV VV _ 0 ROOT _ _\n\n"
+    "1   # # SYM SYM _ 0 ROOT _ _\n",
+    "three columns, ranges": "# speaker A\n1-2\tEs_regnet\t_\n1\tEs\tPPER\n2\tregnet\tVV\n\n1\t#\tSYM\n",
+    "from 0": "0 Es PPER\n1 regnet VV\n\n0 # SYM\n",
+}
+
+
+@pytest.mark.parametrize("case", COUNTED)
+def test_numbers_of_words_are_not_taken_for_tokens(case, tmp_path):
+    path = tmp_path / "de.conll"
+    path.write_text(COUNTED[case])
+    tag_column = {"CoNLL-2009": 5, "CoNLL-X in spaces": 4}.get(case)
+    read = read_conll(path, token_column=2, tag_column=tag_column)
+    assert read.tokens == (("Es", "regnet"), ("#",))
+    assert read.tags == (("PPER", "VV"), ("SYM",))
+    with pytest.raises(InputError, match=r"first column numbers the words.* Give `--token-column"):
+        read_conll(path)
+
+
+@pytest.mark.parametrize(
+    "text", ["1 CD\n2 CD\n\n1 CD\n", "1 CD O\n\n1 CD O\n", "1 CD O\n3 CD O\n\n"]
+)
+def test_numbers_that_are_tokens(text, tmp_path):
+    path = tmp_path / "x.conll"
+    path.write_text(text)
+    assert read_conll(path).tokens[0][0] == "1"
