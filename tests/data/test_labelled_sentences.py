@@ -46,6 +46,16 @@ def test_columns_of_universal_dependencies(tmp_path):
         (b"a O\n# b\tc\td\nb O\n\n", "x.conll:2: a line must have 2 columns"),
         (b"# sent_id 5\na X O\n\nb X O\n", "x.conll:1: could be a comment, or a token whose tag"),
         (b"# Comment\na O\n\nb O\n", "x.conll:1: could be a comment, or a token whose tag"),
+        (
+            b"# speaker A\na X O\n\nb X O\n",
+            "x.conll:1: could be a comment, or a token whose tag 'A'",
+        ),
+        (b"a X O\n\n# speaker A\nb X O\n\n# speaker A\nb X O\n", "x.conll:3: could be a comment"),
+        (b"a X O\n# speaker A\nb X O\n\nb X O\n", "x.conll:2: could be a comment"),
+        (b"#doc 12\na O\n\nb O\n", "x.conll:1: could be a comment, or a token whose tag '12'"),
+        (b"#doc 12\na O\n#doc 13\nb O\n\n", "x.conll:1: could be a comment"),
+        (b"# ---\na O\n\nb O\n", "x.conll:1: could be a comment, or a token whose tag '---'"),
+        (b"# speaker\tA\na\tO\n\nb\tO\n", "x.conll:1: could be a comment, or a token"),
         (b"a O\nb O\n", "x.conll has no empty line: its 2 tokens would be one sentence"),
         (b"\n\n", "x.conll holds no sentence"),
         (b"a \xff\n", "x.conll is not valid UTF-8: invalid start byte at byte 2 (0xff), line 1"),
@@ -73,9 +83,24 @@ IN_COLUMNS = {
     "no-break spaces in tags": ("a\tB-X\u00a0\nb\tI-X\n\n", [["a", "b"]], [["B-X", "I-X"]]),
     "comments": (
         "# id = 7\n# text = Go # b\n\n#newdoc id = 1\n# newpar\n#\nGo VB\n# SYM\nb NN\n"
-        "\n# SYM\n1 CD\n",
-        [["Go", "#", "b"], ["#", "1"]],
-        [["VB", "SYM", "NN"], ["SYM", "CD"]],
+        "\n# SYM\n% SYM\n",
+        [["Go", "#", "b"], ["#", "%"]],
+        [["VB", "SYM", "NN"], ["SYM", "SYM"]],
+    ),
+    "comments without a sign": (
+        "# speaker A B\n#doc\n# Comment\na X O\n# # O\n\n# end of a\n# X O\nb X O\n",
+        [["a", "#"], ["#", "b"]],
+        [["O", "O"], ["O", "O"]],
+    ),
+    "a sign as its own tag": (
+        "# #\n5 CD\n\nover IN\n# #\n5 CD\n",
+        [["#", "5"], ["over", "#", "5"]],
+        [["#", "CD"], ["IN", "#", "CD"]],
+    ),
+    "a tag of hashtags": (
+        "#fail HT\na NN\n#win HT\n\n#win HT\nso RB\n#fail HT\n",
+        [["#fail", "a", "#win"], ["#win", "so", "#fail"]],
+        [["HT", "NN", "HT"], ["HT", "RB", "HT"]],
     ),
     "comments with as many columns": (
         "# text = Hi\nHi UH O O\n\n#hash NN O O\n",

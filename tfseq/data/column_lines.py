@@ -60,8 +60,8 @@ def read_column_lines(path: Path, universal: bool = False) -> ColumnLines:
 
     A line that begins with `#` and stands before a sentence is a comment, unless `#` is a token,
     which has as many columns as the others. A line with all columns that reads as a comment
-    (`# text = Hi`, `# newdoc`) is one; one whose tag is found nowhere else in the file, and is
-    neither a sign nor in capitals, could be either and is refused.
+    (`# text = Hi`, `# newdoc`) is one; one whose tag no other token of the file has could be
+    either, and is refused where no tab parts the `#` from the rest.
 
     Args:
         path: the file, UTF-8, perhaps compressed.
@@ -109,7 +109,7 @@ class _Columns:
         data = [line for line in lines if line.text[0] != "#"] or lines
         counts = Counter(len(line.columns) for line in data)
         self._count = counts.most_common(1)[0][0] if counts else 0
-        self._tags = {line.columns[-1] for line in data if len(line.columns) == self._count}
+        self._tokens_of_tag = self._known_tags(lines)
         least = 1 if self._count >= _TREEBANK_COLUMNS else 2
         self.counted = universal or (self._count >= _COUNTED_COLUMNS and _counts_words(data, least))
 
@@ -128,15 +128,33 @@ class _Columns:
             return True
         if len(line.columns) != self._count:
             return first
-        tag = line.columns[-1]
-        named = tag.isupper() or not any(map(str.isalnum, tag))
-        if first and not self._tabs and tag not in self._tags and not named:
+        if not self._is_token(line, first):
+            parted = "" if self._tabs else "Part the columns by tabs if it is a token. "
             raise InputError(
-                f"{self._path}:{line.number}: could be a comment, or a token whose tag {tag!r} is "
-                "nowhere else. Part the columns by tabs, or take the line out. "
-                f"Received: {line.text!r}."
+                f"{self._path}:{line.number}: could be a comment, or a token whose tag "
+                f"{line.columns[-1]!r} no other token has. {parted}Take the line out if it is a "
+                f"comment. Received: {line.text!r}."
             )
         return False
+
+    def _known_tags(self, lines: Sequence[ColumnLine]) -> dict[str, set[str]]:
+        """The tokens of every tag, but for lines that may be comments before a sentence."""
+        tokens, begun = {}, None
+        for line in lines:
+            if line.text[0] != "#":
+                begun = line.sentence
+            if begun == line.sentence and len(line.columns) == self._count:
+                tokens.setdefault(line.columns[-1], set()).add(line.columns[0])
+        return tokens
+
+    def _is_token(self, line: ColumnLine, first: bool) -> bool:
+        """Whether a line that begins with `#` and has all columns is surely a token."""
+        token, tag = line.columns[0], line.columns[-1]
+        if self._tabs and not token.startswith("# "):
+            return True
+        # The Penn Treebank's tag of `#` is `#`, which no other token has.
+        own = token == tag == "#" and (not first or token in self._tokens_of_tag.get(tag, ()))
+        return own or bool(self._tokens_of_tag.get(tag, set()) - {token})
 
     def check(self, line: ColumnLine) -> None:
         """Raise unless a line has the columns of the others."""
