@@ -166,9 +166,11 @@ COUNTED = {
     "CoNLL-2009": "1\tEs\tes\tes\tPPER\tPPER\t_\t_\t2\t2\tSB\tSB\t_\t_\n"
     "2\tregnet\tregnen\tregnen\tVV\tVV\t_\t_\t0\t0\tROOT\tROOT\tY\tregnen.1\n\n"
     "1\t#\t#\t#\tSYM\tSYM\t_\t_\t0\t0\tROOT\tROOT\t_\t_\n",
-    "CoNLL-X in spaces": "1   Es  es  PPER PPER _ 2 SB _ _\n2   regnet regnen VV VV _ 0 ROOT _ _\n\n"
+    "CoNLL-X in spaces": "1   Es  es  PPER PPER _ 2 SB _ _\n"
+    "2   regnet regnen VV VV _ 0 ROOT _ _\n\n"
     "1   # # SYM SYM _ 0 ROOT _ _\n",
-    "three columns, ranges": "# speaker A\n1-2\tEs_regnet\t_\n1\tEs\tPPER\n2\tregnet\tVV\n\n1\t#\tSYM\n",
+    "three columns, ranges": "# speaker A\n"
+    "1-2\tEs_regnet\t_\n1\tEs\tPPER\n2\tregnet\tVV\n\n1\t#\tSYM\n",
     "from 0": "0 Es PPER\n1 regnet VV\n\n0 # SYM\n",
 }
 

@@ -118,6 +118,10 @@ NOT_FORECAST = {
     "a time that is repeated": ("time,x\n1,5\n1,3\n2,4\n", "time"),
     "hours": ("hour,x\n23,5\n0,3\n1,4\n", "hour"),
     "decimal commas": ("k;x\n0,5;5\n1,0;3\n1,5;4\n", "k"),
+    "a year alone": ("Year,x\n2024,5\n2024,3\n2024,4\n", "Year"),
+    "a month of one year": ("month,x\n202401,5\n202401,3\n202401,4\n", "month"),
+    "one station's id": ("id;x\n17;5\n17;3\n17;4\n", "id"),
+    "a day alone": ("start date,x\n20240131,5\n20240131,3\n20240131,4\n", "start date"),
     "with a hole": ("time,x\n1,5\n,3\n3,4\n", "time"),
 }
 
@@ -149,6 +153,7 @@ def test_rounded_years_count_steps_and_a_steady_climb_does_not():
     assert not counts_steps("id", ["2", "1", "3"], np.array([2.0, 1.0, 3.0]))
     for name in ("id", "Open time", "unix_ms", "row number", ""):
         assert counts_steps(name, ["1", "2", "4"], np.array([1.0, 2.0, 4.0]))
+    assert not counts_steps("k", ["7", "7", "7"], np.array([7.0, 7.0, 7.0]))
     for name in ("T (degC)", "response time", "sunspot.year", "hours"):
         assert not counts_steps(name, ["1", "2", "4"], np.array([1.0, 2.0, 4.0]))
     assert not counts_steps("hour", ["1", "29", "4"], np.array([1.0, 29.0, 4.0]))
@@ -221,6 +226,11 @@ BAD = {
         'a,n\n1,x\n2,"y\n3,z"\n4,w\n',
         None,
         "line 3: a double quote is opened here",
+    ),
+    "quotes over rows parted by tabs": (
+        'a\tn\n1\t"x\n2\ty"\n3\tz\n',
+        ["a"],
+        'a.csv:2: a double quote (") is opened here and closed in a later line',
     ),
     "nul": ("a,b\n1,2\n3,4\0\n", None, "a.csv is no text: it has a NUL at byte 11, line 3."),
 }
