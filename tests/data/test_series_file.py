@@ -78,6 +78,11 @@ GOOD = {
         "a b",
         [[1.05, 1], [0.98, 5], [1.2, 2]],
     ),
+    "a fourth decimal tells": (
+        "a;b\n980;1\n1.0500;5\n1.200;2\n",
+        "a b",
+        [[980, 1], [1.05, 5], [1.2, 2]],
+    ),
     "spaces in thousands": (
         "x;y\n1 234,5;1\n12\u202f345;5\n\u22121\u00a0000;2\n",
         "x y",
@@ -202,7 +207,8 @@ BAD = {
     "thousands or decimals, when asked for": (
         "day;a\n01.05;980\n02.05;1.050\n03.05;1.200\n",
         ["a"],
-        "line 3, column 'a': '1.050' can be read in two ways",
+        "no other value tells. Leave out the points between thousands; if they are decimal points, "
+        "give one value a fourth decimal, such as 1.0500.",
     ),
     "other columns disagree": (
         "a;b;c\n1.050;1,5;1.5\n2;2;2\n7;1;2\n",

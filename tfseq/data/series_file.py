@@ -107,7 +107,10 @@ class _Column:
             mark, advice = "comma", "Write numbers with a decimal point alone."
             if "," not in text:
                 mark = "point"
-                advice = "Leave out the points between thousands, or part the columns by commas."
+                advice = (
+                    "Leave out the points between thousands; if they are decimal points, give one "
+                    f"value a fourth decimal, such as {text}0."
+                )
             raise InputError(
                 f"{self._place(path, line)}: {text!r} can be read in two ways, with the {mark} as "
                 f"the decimal mark or between thousands, and no other value tells. {advice}"
