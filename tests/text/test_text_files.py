@@ -139,6 +139,8 @@ def test_lines_end_where_a_text_file_s_lines_end(tmp_path_factory, pieces, cut):
 
 WIDE = ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"]
 SENTENCES = ["Hello, you there.\nGo on.\n", "Привет, мир\r\nда\r\n", "想要有直升机\n是的\n"]
+# Both halves of most of their letters are ASCII.
+SENTENCES += ["むかしむかし、\nあるところに、\nおじいさんと\n", "सभी मनुष्यों को गौरव और\nप्राप्त है\n"]
 
 
 @pytest.mark.parametrize("encoding", WIDE)

@@ -26,6 +26,8 @@ _BYTE_ORDER_MARKS = (
 # Of the characters of UTF-16, those whose lower byte is 0.
 _MOST_LOWER_ZEROS = 0.25
 _PRINTED = frozenset(b"\t\n\r") | frozenset(range(0x20, 0x7F))
+# The upper bytes of Devanagari and kana: most of their lower bytes are those of ASCII too.
+_ASCII_BLOCKS = b"\x09\x30"
 _OTHER_FORMATS = (
     (b"\x1f\x8b", "compressed by gzip: give its name the ending .gz"),
     (b"PK\x03\x04", "a ZIP archive, as .xlsx and .docx files are: save what is in it as text"),
@@ -231,7 +233,10 @@ def _unmarked_utf16(head: bytes) -> str | None:
         if not narrow or 0 in narrow or lower_zeros > _MOST_LOWER_ZEROS * len(pairs):
             continue
         wide = [pair for pair in pairs if pair[upper]]
-        as_ascii = sum(all(byte in _PRINTED for byte in pair) for pair in wide)
+        as_ascii = sum(
+            pair[upper] not in _ASCII_BLOCKS and all(byte in _PRINTED for byte in pair)
+            for pair in wide
+        )
         spaced = sum(byte in b" \n\r\t" for byte in narrow) > 0.01 * len(pairs)
         if len(narrow) > len(wide) or (spaced and as_ascii < 0.6 * len(wide)):
             return name
