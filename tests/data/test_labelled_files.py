@@ -71,12 +71,27 @@ BAD_TEXTS = {
         b'{"text": "", "label": "a\\ude00"}',
         "p.jsonl:1: its 'label': invalid Unicode: ha",
     ),
+    "p2.jsonl": (
+        b'{"text": "a\\u0000", "label": "b"}',
+        "p2.jsonl:1: its 'text': a NUL at character 1",
+    ),
+    "p3.jsonl": (b'{"text": "a", "label": "\\u0000"}', "p3.jsonl:1: its 'label': a NUL at charact"),
     "q.csv": (b"text,label\na,b\n\0,c\n", "q.csv is no text: it has a NUL at byte 15, line 3."),
     "r.csv": ("text,label\na,b\n".encode("utf-16-le"), "seems to be UTF-16LE without a byte order"),
     "s.csv.gz": (
         gzip.compress(b"text,label\na,b\n", mtime=0)[:-3],
         "s.csv.gz is not a whole gzip file",
     ),
+    "s2.tsv": (
+        b'text\tlabel\nWell\tpos\n"Hello\tpos\nfoo\tneg\nBye"\tneg\n',
+        's2.tsv:3: a double quote (") is opened here and closed in a later line',
+    ),
+    "s3.tsv.gz": (
+        gzip.compress(b'text\tlabel\n"a\tb\r\n\r\n"\tc\r\n', mtime=0),
+        's3.tsv.gz:2: a double quote (") is opened here and closed in a later line',
+    ),
+    "s4.csv": (b'text\t"label\na\tb\n"c"\td\n', "s4.csv:1: not CSV: '\t' expected after"),
+    "s5.csv": (b'text\t"label\na\tb\nc"\td\n1\t2\t3\n', 's5.csv:1: a double quote (") is op'),
     "t.csv": (b"text;label\na;b,c;d\n", "t.csv:2: more values than the 2 columns"),
     "u.csv": (b"", "u.csv is empty"),
     "k.jsonl": (b'{"text": 5, "label": "b"}\n', "k.jsonl:1: its 'text' must be a string"),

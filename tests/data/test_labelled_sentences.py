@@ -46,6 +46,16 @@ def test_columns_of_universal_dependencies(tmp_path):
         (b"a O\n# b\tc\td\nb O\n\n", "x.conll:2: a line must have 2 columns"),
         (b"# sent_id 5\na X O\n\nb X O\n", "x.conll:1: could be a comment, or a token whose tag"),
         (b"# Comment\na O\n\nb O\n", "x.conll:1: could be a comment, or a token whose tag"),
+        (
+            b"# speaker A\na X O\n\nb X O\n",
+            "x.conll:1: could be a comment, or a token whose tag 'A'",
+        ),
+        (b"a X O\n\n# speaker A\nb X O\n\n# speaker A\nb X O\n", "x.conll:3: could be a comment"),
+        (b"a X O\n# speaker A\nb X O\n\nb X O\n", "x.conll:2: could be a comment"),
+        (b"#doc 12\na O\n\nb O\n", "x.conll:1: could be a comment, or a token whose tag '12'"),
+        (b"#doc 12\na O\n#doc 13\nb O\n\n", "x.conll:1: could be a comment"),
+        (b"# ---\na O\n\nb O\n", "x.conll:1: could be a comment, or a token whose tag '---'"),
+        (b"# speaker\tA\na\tO\n\nb\tO\n", "x.conll:1: could be a comment, or a token"),
         (b"a O\nb O\n", "x.conll has no empty line: its 2 tokens would be one sentence"),
         (b"\n\n", "x.conll holds no sentence"),
         (b"a \xff\n", "x.conll is not valid UTF-8: invalid start byte at byte 2 (0xff), line 1"),
@@ -73,9 +83,24 @@ IN_COLUMNS = {
     "no-break spaces in tags": ("a\tB-X\u00a0\nb\tI-X\n\n", [["a", "b"]], [["B-X", "I-X"]]),
     "comments": (
         "# id = 7\n# text = Go # b\n\n#newdoc id = 1\n# newpar\n#\nGo VB\n# SYM\nb NN\n"
-        "\n# SYM\n1 CD\n",
-        [["Go", "#", "b"], ["#", "1"]],
-        [["VB", "SYM", "NN"], ["SYM", "CD"]],
+        "\n# SYM\n% SYM\n",
+        [["Go", "#", "b"], ["#", "%"]],
+        [["VB", "SYM", "NN"], ["SYM", "SYM"]],
+    ),
+    "comments without a sign": (
+        "# speaker A B\n#doc\n# Comment\na X O\n# # O\n\n# end of a\n# X O\nb X O\n",
+        [["a", "#"], ["#", "b"]],
+        [["O", "O"], ["O", "O"]],
+    ),
+    "a sign as its own tag": (
+        "# #\n5 CD\n\nover IN\n# #\n5 CD\n",
+        [["#", "5"], ["over", "#", "5"]],
+        [["#", "CD"], ["IN", "#", "CD"]],
+    ),
+    "a tag of hashtags": (
+        "#fail HT\na NN\n#win HT\n\n#win HT\nso RB\n#fail HT\n",
+        [["#fail", "a", "#win"], ["#win", "so", "#fail"]],
+        [["HT", "NN", "HT"], ["HT", "RB", "HT"]],
     ),
     "comments with as many columns": (
         "# text = Hi\nHi UH O O\n\n#hash NN O O\n",
@@ -135,3 +160,37 @@ def test_universal_dependencies_without_tabs(tmp_path):
     path.write_text(UNIVERSAL.replace("\t", " "))
     with pytest.raises(InputError, match=r"fr\.conllu:2: a line of CoNLL-U must begin with"):
         read_conll(path, token_column=2, tag_column=4)
+
+
+COUNTED = {
+    "CoNLL-2009": "1\tEs\tes\tes\tPPER\tPPER\t_\t_\t2\t2\tSB\tSB\t_\t_\n"
+    "2\tregnet\tregnen\tregnen\tVV\tVV\t_\t_\t0\t0\tROOT\tROOT\tY\tregnen.1\n\n"
+    "1\t#\t#\t#\tSYM\tSYM\t_\t_\t0\t0\tROOT\tROOT\t_\t_\n",
+    "CoNLL-X in spaces": "1   Es  es  PPER PPER _ 2 SB _ _\n"
+    "2   regnet regnen VV VV _ 0 ROOT _ _\n\n"
+    "1   # # SYM SYM _ 0 ROOT _ _\n",
+    "three columns, ranges": "# speaker A\n"
+    "1-2\tEs_regnet\t_\n1\tEs\tPPER\n2\tregnet\tVV\n\n1\t#\tSYM\n",
+    "from 0": "0 Es PPER\n1 regnet VV\n\n0 # SYM\n",
+}
+
+
+@pytest.mark.parametrize("case", COUNTED)
+def test_numbers_of_words_are_not_taken_for_tokens(case, tmp_path):
+    path = tmp_path / "de.conll"
+    path.write_text(COUNTED[case])
+    tag_column = {"CoNLL-2009": 5, "CoNLL-X in spaces": 4}.get(case)
+    read = read_conll(path, token_column=2, tag_column=tag_column)
+    assert read.tokens == (("Es", "regnet"), ("#",))
+    assert read.tags == (("PPER", "VV"), ("SYM",))
+    with pytest.raises(InputError, match=r"first column numbers the words.* Give `--token-column"):
+        read_conll(path)
+
+
+@pytest.mark.parametrize(
+    "text", ["1 CD\n2 CD\n\n1 CD\n", "1 CD O\n\n1 CD O\n", "1 CD O\n3 CD O\n\n"]
+)
+def test_numbers_that_are_tokens(text, tmp_path):
+    path = tmp_path / "x.conll"
+    path.write_text(text)
+    assert read_conll(path).tokens[0][0] == "1"

@@ -47,6 +47,42 @@ GOOD = {
     "a line that names the separator": ("sep=;\nx;y\n1;2\n3;1\n", "x y", [[1, 2], [3, 1]]),
     "quotes": ('"x","y"\n"1","2.5"\n"3","1"\n', "x y", [[1, 2.5], [3, 1]]),
     "thousands": ('x\n"1,234.5"\n"2,345"\n"9"\n', "x", [1234.5, 2345, 9]),
+    "thousands told by another column": (
+        "Datum;Absatz;Kurs\n1.1.24;1.050;1,10\n2.1.24;980;1,12\n3.1.24;1.200;1,11\n",
+        "Absatz Kurs",
+        [[1050, 1.1], [980, 1.12], [1200, 1.11]],
+    ),
+    "thousands told by another column's thousands": (
+        "a\tb\n1.050\t1.234,56\n-2.980\t5\n3\t7\n",
+        "a b",
+        [[1050, 1234.56], [-2980, 5], [3, 7]],
+    ),
+    "decimals told by another column": (
+        'a;b;c\n1.050;0.125;"1,234"\n2;0.5;2,345\n7;1;1\n',
+        "a b c",
+        [[1.05, 0.125, 1234], [2, 0.5, 2345], [7, 1, 1]],
+    ),
+    "a column tells for itself": (
+        "a;b\n1.050;1,5\n0.125;2,5\n7;1\n",
+        "a b",
+        [[1.05, 1.5], [0.125, 2.5], [7, 1]],
+    ),
+    "commas told by another column": (
+        "a;b\n1,234;2,5\n7;1\n8;9\n",
+        "a b",
+        [[1.234, 2.5], [7, 1], [8, 9]],
+    ),
+    "points among commas": ("a,b\n12.345,1\n999,5\n7,2\n", "a b", [[12.345, 1], [999, 5], [7, 2]]),
+    "three decimals throughout": (
+        "a;b\n1.050;1\n0.980;5\n1.200;2\n",
+        "a b",
+        [[1.05, 1], [0.98, 5], [1.2, 2]],
+    ),
+    "a fourth decimal tells": (
+        "a;b\n980;1\n1.0500;5\n1.200;2\n",
+        "a b",
+        [[980, 1], [1.05, 5], [1.2, 2]],
+    ),
     "spaces in thousands": (
         "x;y\n1 234,5;1\n12\u202f345;5\n\u22121\u00a0000;2\n",
         "x y",
@@ -87,6 +123,10 @@ NOT_FORECAST = {
     "a time that is repeated": ("time,x\n1,5\n1,3\n2,4\n", "time"),
     "hours": ("hour,x\n23,5\n0,3\n1,4\n", "hour"),
     "decimal commas": ("k;x\n0,5;5\n1,0;3\n1,5;4\n", "k"),
+    "a year alone": ("Year,x\n2024,5\n2024,3\n2024,4\n", "Year"),
+    "a month of one year": ("month,x\n202401,5\n202401,3\n202401,4\n", "month"),
+    "one station's id": ("id;x\n17;5\n17;3\n17;4\n", "id"),
+    "a day alone": ("start date,x\n20240131,5\n20240131,3\n20240131,4\n", "start date"),
     "with a hole": ("time,x\n1,5\n,3\n3,4\n", "time"),
 }
 
@@ -118,6 +158,7 @@ def test_rounded_years_count_steps_and_a_steady_climb_does_not():
     assert not counts_steps("id", ["2", "1", "3"], np.array([2.0, 1.0, 3.0]))
     for name in ("id", "Open time", "unix_ms", "row number", ""):
         assert counts_steps(name, ["1", "2", "4"], np.array([1.0, 2.0, 4.0]))
+    assert not counts_steps("k", ["7", "7", "7"], np.array([7.0, 7.0, 7.0]))
     for name in ("T (degC)", "response time", "sunspot.year", "hours"):
         assert not counts_steps(name, ["1", "2", "4"], np.array([1.0, 2.0, 4.0]))
     assert not counts_steps("hour", ["1", "29", "4"], np.array([1.0, 29.0, 4.0]))
@@ -158,6 +199,22 @@ BAD = {
         "line 2, column 'a': '1,234' can be read in two ways",
     ),
     "two marks": ("a;b\n1.5;1\n2,5;2\n", None, "line 3, column 'a': '2,5' can be read in two ways"),
+    "thousands or decimals": (
+        "a;b\n980;1\n1.050;5\n1.200;2\n",
+        None,
+        "line 3, column 'a': '1.050' can be read in two ways, with the point as the decimal mark",
+    ),
+    "thousands or decimals, when asked for": (
+        "day;a\n01.05;980\n02.05;1.050\n03.05;1.200\n",
+        ["a"],
+        "no other value tells. Leave out the points between thousands; if they are decimal points, "
+        "give one value a fourth decimal, such as 1.0500.",
+    ),
+    "other columns disagree": (
+        "a;b;c\n1.050;1,5;1.5\n2;2;2\n7;1;2\n",
+        ["a"],
+        "line 2, column 'a': '1.050' can be read in two ways",
+    ),
     "empty line": ("a\n1\n\n3\n", None, "line 3, column 'a': the value is missing."),
     "ragged": ("a,b\n1,2\n3\n", None, "line 3: 1 values for 2 columns."),
     "decimal commas": ("a\n1,5\n", None, "line 2: 2 values for 1 columns parted by commas; a num"),
@@ -175,6 +232,11 @@ BAD = {
         'a,n\n1,x\n2,"y\n3,z"\n4,w\n',
         None,
         "line 3: a double quote is opened here",
+    ),
+    "quotes over rows parted by tabs": (
+        'a\tn\n1\t"x\n2\ty"\n3\tz\n',
+        ["a"],
+        'a.csv:2: a double quote (") is opened here and closed in a later line',
     ),
     "nul": ("a,b\n1,2\n3,4\0\n", None, "a.csv is no text: it has a NUL at byte 11, line 3."),
 }

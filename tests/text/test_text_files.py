@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import tfseq.text.text_files
 from tfseq.errors import InputError
-from tfseq.text.text_files import _unmarked_utf16, read_documents, read_lines
+from tfseq.text.text_files import read_documents, read_lines
 
 
 def read(path, encoding_errors="strict", text_field="text"):
@@ -26,37 +25,34 @@ def write(tmp_path):
     return write
 
 
-# Without what begins as another encoding or format does.
-PLAIN = (st.binary() | st.text(st.sampled_from("aé猫\r\n\0")).map(str.encode)).filter(
-    lambda data: (
-        not data.startswith((b"\xff\xfe", b"\xfe\xff", b"\x1f\x8b", b"PK", b"%PDF"))
-        and _unmarked_utf16(data) is None
-    )
+# The first block ends here: what a test puts about it is in two blocks.
+FIRST_BLOCK = 4096
+
+
+@given(
+    data=st.binary() | st.text(st.sampled_from("aé猫\r\n\0")).map(str.encode),
+    cut=st.integers(0, 8),
 )
-
-
-@given(data=PLAIN, block=st.integers(1, 5))
-def test_bytes_are_read_as_python_does_whatever_the_blocks(tmp_path_factory, data, block):
+def test_bytes_are_read_as_python_does_whatever_the_blocks(tmp_path_factory, data, cut):
+    data = b"plain\n" * (FIRST_BLOCK // 6 - 2) + b"." * (16 - cut) + data
     path = tmp_path_factory.mktemp("text") / "text.txt"
     path.write_bytes(data)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tfseq.text.text_files, "_BLOCK_BYTES", block)
-        expected = data.decode(errors="replace").removeprefix("\ufeff").replace("\0", "\ufffd")
-        assert read(path, "replace") == [expected]
-        try:
-            data.decode()
-        except UnicodeDecodeError as error:
-            bad = error.start
-        else:
-            bad = data.find(b"\0")
-        if b"\0" in data[: max(bad, 0)]:
-            bad = data.index(b"\0")
-        if bad < 0:
-            assert read(path) == [expected]
-            return
-        line = 1 + len(re.findall(b"\r\n|\r|\n", data[:bad]))
-        with pytest.raises(InputError, match=rf"at byte {bad}( \(0x..\))?, line {line}\."):
-            read(path)
+    expected = data.decode(errors="replace").replace("\0", "\ufffd")
+    assert read(path, "replace") == [expected]
+    try:
+        data.decode()
+    except UnicodeDecodeError as error:
+        bad = error.start
+    else:
+        bad = data.find(b"\0")
+    if b"\0" in data[: max(bad, 0)]:
+        bad = data.index(b"\0")
+    if bad < 0:
+        assert read(path) == [expected]
+        return
+    line = 1 + len(re.findall(b"\r\n|\r|\n", data[:bad]))
+    with pytest.raises(InputError, match=rf"at byte {bad}( \(0x..\))?, line {line}\."):
+        read(path)
 
 
 def test_invalid_bytes_name_file_and_offset(write):
@@ -105,6 +101,7 @@ def test_what_is_no_gzip_at_all(write):
         (b'{"body": "a", "id": 1}', r"rows\.jsonl:2: no field 'text'\. Received: body, id"),
         (b'{"text": 1}', r"rows\.jsonl:2: field 'text' must be a string\. Received: int"),
         (b'{"text": "\\ud83d"}', r"rows\.jsonl:2: invalid Unicode: half of a surrogate pair"),
+        (b'{"text": "a\\u0000b"}', r"rows\.jsonl:2: a NUL at character 1\."),
         (b'{"text": "\xff"}', r"rows\.jsonl is not valid UTF-8: .* at byte 26 "),
         (b'{"id": ' + b"1" * 5000 + b"}", r"rows\.jsonl:2: not JSON: Exceeds the limit"),
         (b"{}", r"rows\.jsonl:2: no field 'text'\. Received: none"),
@@ -118,8 +115,10 @@ def test_bad_lines_are_named(write, line, message):
 
 
 def test_bad_characters_in_json_can_be_replaced(write):
-    path = write("rows.jsonl", b'{"text": "\xff\\ud83d!\\ud83d\\ude00"}\n')
-    assert read(path, "replace") == ["\ufffd\ufffd!😀"]
+    path = write(
+        "rows.jsonl", b'{"text": "\xff\\ud83d!\\u0000\\ud83d\\ude00"}\n{"text": "\\u0000"}\n'
+    )
+    assert read(path, "replace") == ["\ufffd\ufffd!\ufffd😀", "\ufffd"]
 
 
 def test_missing_file(tmp_path):
@@ -129,18 +128,19 @@ def test_missing_file(tmp_path):
 
 @given(
     pieces=st.lists(st.sampled_from(["a", "\r", "\n", "\r\n", "\u2028", "\x0c", "\x85"])),
-    block=st.integers(1, 3),
+    cut=st.integers(0, 4),
 )
-def test_lines_end_where_a_text_file_s_lines_end(tmp_path_factory, pieces, block):
+def test_lines_end_where_a_text_file_s_lines_end(tmp_path_factory, pieces, cut):
     path = tmp_path_factory.mktemp("text") / "text.txt"
-    path.write_bytes("".join(pieces).encode())
-    with path.open(encoding="utf-8", newline="") as file, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tfseq.text.text_files, "_BLOCK_BYTES", block)
+    path.write_bytes(("." * (FIRST_BLOCK - cut) + "".join(pieces)).encode())
+    with path.open(encoding="utf-8", newline="") as file:
         assert list(read_lines(path)) == list(file)
 
 
 WIDE = ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"]
 SENTENCES = ["Hello, you there.\nGo on.\n", "Привет, мир\r\nда\r\n", "想要有直升机\n是的\n"]
+# Both halves of most of their letters are ASCII.
+SENTENCES += ["むかしむかし、\nあるところに、\nおじいさんと\n", "सभी मनुष्यों को गौरव और\nप्राप्त है\n"]
 
 
 @pytest.mark.parametrize("encoding", WIDE)
@@ -151,13 +151,36 @@ def test_a_byte_order_mark_says_the_encoding(write, encoding, text):
     assert read(write("rows.jsonl.gz", gzip.compress(("\ufeff" + line).encode(encoding)))) == [text]
 
 
+# With characters whose lower byte is 0: 一 (U+4E00), Ā (U+0100), an ideographic space (U+3000).
+LOWER_ZEROS = [
+    "想要有一架直升机\n是的\n" * 50,
+    "Āda ēd ābolus.\nĀrā līst.\n" * 50,
+    "\u3000\u3000第一章\u3000想要有直升机。是的。\r\n" * 50,
+]
+
+
 @pytest.mark.parametrize("encoding", WIDE[:2])
-@pytest.mark.parametrize("text", SENTENCES)
+@pytest.mark.parametrize("text", [*SENTENCES, *LOWER_ZEROS])
 @pytest.mark.parametrize("encoding_errors", ["strict", "replace"])
 def test_utf_16_without_a_mark_is_named_and_never_replaced(write, encoding, text, encoding_errors):
     name = encoding.upper().replace("-L", "L").replace("-B", "B")
     with pytest.raises(InputError, match=f"seems to be {name} without a byte order mark. Convert"):
         read(write("text.txt", text.encode(encoding)), encoding_errors)
+
+
+@given(
+    st.text(st.sampled_from("一Āé猫а \n\r.") | st.characters(codec="utf-8"), min_size=1), st.data()
+)
+def test_utf_8_is_never_taken_for_utf_16(tmp_path_factory, text, data):
+    """Also where NUL stands for the end of something, but for what is ASCII without it."""
+    path = tmp_path_factory.mktemp("text") / "text.txt"
+    text = "." + text.replace("\0", " ")
+    path.write_bytes(text.encode())
+    assert read(path) == [text]
+    ends = data.draw(st.sampled_from([" ", "\n", "е", "一"]))
+    text = ".é" + text.replace(ends, ends + "\0") * data.draw(st.integers(1, 30))
+    path.write_bytes(text.encode())
+    assert read(path, "replace") == [text.replace("\0", "\ufffd")]
 
 
 def test_bad_bytes_in_another_encoding(write):

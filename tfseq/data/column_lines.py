@@ -15,7 +15,9 @@ _COMMENT = re.compile(r"# *[\w.:-]+ *=( |$)|# *(newdoc|newpar)( |$)|#+$")
 _DOCUMENT = re.compile(r"-DOCSTART-([ \t]|$)|# ?(begin|end) document( |$)")
 _WORD_NUMBER = re.compile(r"[0-9]+")
 _SKIPPED_NUMBER = re.compile(r"[0-9]+[-.][0-9]+")
-_UNIVERSAL_COLUMNS = 10
+# A word's number, the word and its tag; where there are this many columns, one word is enough to
+# see that they are those of a treebank.
+_COUNTED_COLUMNS, _TREEBANK_COLUMNS = 3, 10
 
 
 class ColumnLine(NamedTuple):
@@ -40,12 +42,12 @@ class ColumnLines:
 
     Attributes:
         tokens: their lines, all with equally many columns.
-        universal: whether it is CoNLL-U.
+        counted: whether the first column numbers the words of each sentence, as in CoNLL-U.
         has_breaks: whether any line parts sentences.
     """
 
     tokens: list[ColumnLine]
-    universal: bool
+    counted: bool
     has_breaks: bool
 
 
@@ -58,13 +60,13 @@ def read_column_lines(path: Path, universal: bool = False) -> ColumnLines:
 
     A line that begins with `#` and stands before a sentence is a comment, unless `#` is a token,
     which has as many columns as the others. A line with all columns that reads as a comment
-    (`# text = Hi`, `# newdoc`) is one; one whose tag is found nowhere else in the file, and is
-    neither a sign nor in capitals, could be either and is refused.
+    (`# text = Hi`, `# newdoc`) is one; one whose tag no other token of the file has could be
+    either, and is refused where no tab parts the `#` from the rest.
 
     Args:
         path: the file, UTF-8, perhaps compressed.
-        universal: whether it is CoNLL-U; else that is seen from ten columns parted by tabs, the
-            first of which counts the words of each sentence.
+        universal: whether it is CoNLL-U. In any other file of three or more columns, it is looked
+            whether the first one counts the words of each sentence; then it is read likewise.
 
     Raises:
         InputError: the file is no text, or a line has another number of columns than the others.
@@ -96,7 +98,7 @@ def read_column_lines(path: Path, universal: bool = False) -> ColumnLines:
         if not file.is_passed_over(line, first):
             file.check(line)
             tokens.append(line)
-    return ColumnLines(tokens, file.universal, has_breaks=sentence > 0)
+    return ColumnLines(tokens, file.counted, has_breaks=sentence > 0)
 
 
 class _Columns:
@@ -107,14 +109,13 @@ class _Columns:
         data = [line for line in lines if line.text[0] != "#"] or lines
         counts = Counter(len(line.columns) for line in data)
         self._count = counts.most_common(1)[0][0] if counts else 0
-        self._tags = {line.columns[-1] for line in data if len(line.columns) == self._count}
-        self.universal = universal or (
-            tabs and self._count == _UNIVERSAL_COLUMNS and _counts_words(data)
-        )
+        self._tokens_of_tag = self._known_tags(lines)
+        least = 1 if self._count >= _TREEBANK_COLUMNS else 2
+        self.counted = universal or (self._count >= _COUNTED_COLUMNS and _counts_words(data, least))
 
     def is_passed_over(self, line: ColumnLine, first: bool) -> bool:
-        """Whether a line is a comment, or no word of CoNLL-U; `first` in its sentence."""
-        if self.universal:
+        """Whether a line is a comment, or a numbered range or node; `first` in its sentence."""
+        if self.counted:
             return line.text[0] == "#" or bool(_SKIPPED_NUMBER.fullmatch(line.columns[0]))
         if line.text[0] != "#":
             return False
@@ -127,19 +128,37 @@ class _Columns:
             return True
         if len(line.columns) != self._count:
             return first
-        tag = line.columns[-1]
-        named = tag.isupper() or not any(map(str.isalnum, tag))
-        if first and not self._tabs and tag not in self._tags and not named:
+        if not self._is_token(line, first):
+            parted = "" if self._tabs else "Part the columns by tabs if it is a token. "
             raise InputError(
-                f"{self._path}:{line.number}: could be a comment, or a token whose tag {tag!r} is "
-                "nowhere else. Part the columns by tabs, or take the line out. "
-                f"Received: {line.text!r}."
+                f"{self._path}:{line.number}: could be a comment, or a token whose tag "
+                f"{line.columns[-1]!r} no other token has. {parted}Take the line out if it is a "
+                f"comment. Received: {line.text!r}."
             )
         return False
 
+    def _known_tags(self, lines: Sequence[ColumnLine]) -> dict[str, set[str]]:
+        """The tokens of every tag, but for lines that may be comments before a sentence."""
+        tokens, begun = {}, None
+        for line in lines:
+            if line.text[0] != "#":
+                begun = line.sentence
+            if begun == line.sentence and len(line.columns) == self._count:
+                tokens.setdefault(line.columns[-1], set()).add(line.columns[0])
+        return tokens
+
+    def _is_token(self, line: ColumnLine, first: bool) -> bool:
+        """Whether a line that begins with `#` and has all columns is surely a token."""
+        token, tag = line.columns[0], line.columns[-1]
+        if self._tabs and not token.startswith("# "):
+            return True
+        # The Penn Treebank's tag of `#` is `#`, which no other token has.
+        own = token == tag == "#" and (not first or token in self._tokens_of_tag.get(tag, ()))
+        return own or bool(self._tokens_of_tag.get(tag, set()) - {token})
+
     def check(self, line: ColumnLine) -> None:
         """Raise unless a line has the columns of the others."""
-        if self.universal and not _WORD_NUMBER.fullmatch(line.columns[0]):
+        if self.counted and not _WORD_NUMBER.fullmatch(line.columns[0]):
             raise InputError(
                 f"{self._path}:{line.number}: a line of CoNLL-U must begin with the word's number "
                 f"and a tab. Received: {line.text!r}."
@@ -158,15 +177,21 @@ def _split(text: str, tabs: bool) -> list[str]:
     return re.split(r"[ \t]+", text.lstrip(" \t"))
 
 
-def _counts_words(lines: Sequence[ColumnLine]) -> bool:
-    """Whether the first column counts 1, 2, 3, ... in every sentence, ranges and nodes aside."""
-    sentence, number = None, 0
+def _counts_words(lines: Sequence[ColumnLine], least: int) -> bool:
+    """Whether the first column counts from 0 or 1 in every sentence, ranges and nodes aside.
+
+    One sentence must have `least` words: numbers may be words themselves.
+    """
+    first, sentence, number, most = None, None, 0, 0
     for line in lines:
-        if line.sentence != sentence:
-            sentence, number = line.sentence, 0
         if _SKIPPED_NUMBER.fullmatch(line.columns[0]):
             continue
-        number += 1
-        if line.columns[0] != str(number):
+        if first is None:
+            first = int(line.columns[0] != "0")
+        if line.sentence != sentence:
+            sentence, number = line.sentence, 0
+        if line.columns[0] != str(first + number):
             return False
-    return True
+        number += 1
+        most = max(most, number)
+    return most >= least

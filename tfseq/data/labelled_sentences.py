@@ -32,9 +32,9 @@ def read_conll(
     Columns are parted by tabs, or by white space where the file has no tabs; every line has the
     same number of them. Lines that begin with `-DOCSTART-`, and comments before a sentence
     (`# text = ...`), are passed over; see `tfseq.data.column_lines`. White space at the ends of a
-    tag is dropped, no-break spaces too. In CoNLL-U (a file that ends
-    in `.conllu`, or has ten columns of which the first counts the words) ranges of words (`3-4`)
-    and empty nodes (`3.1`) are passed over too.
+    tag is dropped, no-break spaces too. Where the first of three or more columns counts the words,
+    as in CoNLL-U, CoNLL-X and CoNLL-2009, and in `.conllu` files, ranges of words (`3-4`) and
+    empty nodes (`3.1`) are passed over too.
 
     Args:
         path: the file, UTF-8, perhaps compressed (`.gz`).
@@ -42,8 +42,8 @@ def read_conll(
         tag_column: the column of the tag; None takes the last.
 
     Raises:
-        InputError: the file cannot be read, a line has more or fewer columns than the others, or
-            nothing parts the sentences. It names the line.
+        InputError: the file cannot be read, a line has more or fewer columns than the others,
+            nothing parts the sentences, or the tokens would be numbers of words. It names the line.
 
     Example:
 
@@ -58,10 +58,11 @@ def read_conll(
     path = Path(path)
     lines = read_column_lines(path, universal=plain_name(path).endswith(".conllu"))
     _check_columns(path, lines.tokens, token_column, tag_column)
-    if lines.universal and token_column == 1:
+    if lines.counted and token_column == 1:
         raise InputError(
-            f"{path} is CoNLL-U, whose first column numbers the words. Give `--token-column 2`, "
-            "and the tag's column with `--tag-column` (4 is the part of speech)."
+            f"{path}: its first column numbers the words. Give `--token-column 2`, and the tag's "
+            "column with `--tag-column`: the part of speech is column 4 in CoNLL-U and CoNLL-X, "
+            "and 5 in CoNLL-2009."
         )
     sentences, sentence, number = [], None, None
     for line in lines.tokens:

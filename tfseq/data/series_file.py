@@ -11,7 +11,12 @@ import numpy as np
 from tfseq.data.series import Series
 from tfseq.data.table_file import read_table
 from tfseq.data.time_columns import counts_steps, is_date, newest_first
-from tfseq.data.written_numbers import AmbiguousNumberError, is_number, read_numbers
+from tfseq.data.written_numbers import (
+    AmbiguousNumberError,
+    decimal_marks,
+    is_number,
+    read_numbers,
+)
 from tfseq.errors import InputError
 from tfseq.text.text_files import stem
 
@@ -72,6 +77,9 @@ class _Column:
         self.name, self.given, self.texts, self.lines = name, given, texts, lines
         self.known = [text for text in texts if text.casefold() not in _MISSING]
         self.num_numbers = sum(map(is_number, self.known))
+        # What tells how its numbers are written, besides themselves; see `read_numbers`.
+        self.marks_elsewhere: set[str] = set()
+        self.points_group = False
 
     @property
     def holds_numbers(self) -> bool:
@@ -82,7 +90,7 @@ class _Column:
     def steps(self) -> np.ndarray | None:
         """The numbers that are known, if all are numbers and count rows or times."""
         try:
-            values = read_numbers(self.known)
+            values = self._read(self.known)
         except AmbiguousNumberError:
             return None
         if not values or None in values:
@@ -93,18 +101,27 @@ class _Column:
     def checked(self, path: Path) -> np.ndarray:
         """The numbers, float64 `[N]`, or an InputError that names the first bad one's line."""
         try:
-            values = read_numbers(self.texts)
+            values = self._read(self.texts)
         except AmbiguousNumberError as error:
             line, text = self.lines[error.place], self.texts[error.place]
+            mark, advice = "comma", "Write numbers with a decimal point alone."
+            if "," not in text:
+                mark = "point"
+                advice = (
+                    "Leave out the points between thousands; if they are decimal points, give one "
+                    f"value a fourth decimal, such as {text}0."
+                )
             raise InputError(
-                f"{self._place(path, line)}: {text!r} can be read in two ways, with a comma as the "
-                "decimal mark or between thousands, and no other value of the column tells. Write "
-                "numbers with a decimal point alone."
+                f"{self._place(path, line)}: {text!r} can be read in two ways, with the {mark} as "
+                f"the decimal mark or between thousands, and no other value tells. {advice}"
             ) from None
         for line, text, value in zip(self.lines, self.texts, values, strict=True):
             if value is None or abs(value) > LARGEST:
                 raise InputError(f"{self._place(path, line)}: {_wrong(text)}")
         return np.array(values)
+
+    def _read(self, texts: list[str]) -> list[float | None]:
+        return read_numbers(texts, self.marks_elsewhere, self.points_group)
 
     def _place(self, path: Path, line: int) -> str:
         return f"`--data` {path}, line {line}, column {self.name!r}"
@@ -157,7 +174,16 @@ def _read_columns(path: Path) -> list[_Column]:
         texts = [cells[place] for _, cells in rows]
         if given or any(texts):
             columns.append(_Column(given or _free_name(place, names), given, texts, lines))
+    _tell_each_other(columns, delimiter)
     return columns
+
+
+def _tell_each_other(columns: Sequence[_Column], delimiter: str) -> None:
+    """Let every column know which decimal marks the others prove: a table is written in one way."""
+    marks = [decimal_marks(column.known) if column.holds_numbers else set() for column in columns]
+    for place, column in enumerate(columns):
+        column.marks_elsewhere = set().union(*marks[:place], *marks[place + 1 :])
+        column.points_group = delimiter == ";"
 
 
 def _comma_hint(delimiter: str, cells: Sequence[str], names: Sequence[str]) -> str:

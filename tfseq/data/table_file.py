@@ -35,11 +35,13 @@ def read_table(path: Path) -> Table:
 
     Columns are parted by what parts them in the first line: tabs, semicolons or commas, or what
     a first line `sep=;` says. Cells with one of these, a quote or a line break stand in double
-    quotes.
+    quotes. Where tabs part the columns, no cell has both a tab and a line break: programs write
+    quotes there that belong to the text, and everything up to the next one would be one cell.
 
     Raises:
         InputError: the file is no text (see `read_text`), has nothing in it, has two columns of
-            one name, or, while reading, a quote that is not closed. It names the line.
+            one name, or, while reading, a quote that is not closed, or only rows later. It names
+            the line.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as place:
@@ -89,6 +91,8 @@ def _rows(
     before = line - 1
     try:
         for cells in reader:
+            if delimiter == "\t":
+                _check_no_rows_within(path, line, cells)
             yield line, cells
             line = before + reader.line_num + 1
     except csv.Error as error:
@@ -98,3 +102,14 @@ def _rows(
             else f"not CSV: {error}. A double quote within quotes is written twice."
         )
         raise InputError(f"{path}:{line}: {what}") from None
+
+
+def _check_no_rows_within(path: Path, line: int, cells: Sequence[str]) -> None:
+    """Raise if a cell holds what looks like rows of its own."""
+    for cell in cells:
+        if "\t" in cell and ("\n" in cell or "\r" in cell):
+            raise InputError(
+                f'{path}:{line}: a double quote (") is opened here and closed in a later line, '
+                "with tabs between. If it belongs to the text, write it twice and put the text in "
+                f"quotes; else take the tabs out of the text. Received: {cell[:40]!r}."
+            )

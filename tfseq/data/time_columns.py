@@ -29,7 +29,8 @@ def counts_steps(name: str, texts: Sequence[str], values: np.ndarray) -> bool:
 
     It rises, or falls, from every row to the next: by equal steps; or it has no name, or one such
     as `time` or `id`; or its numbers are dates (`20240131`, `202401`) or Unix times. Or it is named
-    as a part of a date is, such as `hour`, and has whole numbers in its range.
+    as a part of a date is, such as `hour`, and has whole numbers in its range. Or it is named as
+    times are and never moves, as where a file is of one year.
 
     Args:
         name: the column's name; "" where there is none.
@@ -47,9 +48,13 @@ def counts_steps(name: str, texts: Sequence[str], values: np.ndarray) -> bool:
     if name.casefold() in _PARTS and _is_part(values, _PARTS[name.casefold()]):
         return True
     words = set(re.findall(r"[^\W\d_]+", name.casefold()))
-    named = not name or bool(words & _NAMES and words <= _NAMES | _BESIDE)
+    # What never moves may be the part of a date that a file is of.
+    times = _NAMES if np.any(steps) else _NAMES | _PARTS.keys()
+    named = not name or bool(words & times and words <= times | _BESIDE)
+    if not np.any(steps):
+        return bool(name) and named
     # Tables of several series have a time more than once; only its name tells then.
-    if named and np.any(steps) and (np.all(steps >= 0) or np.all(steps <= 0)):
+    if named and (np.all(steps >= 0) or np.all(steps <= 0)):
         return True
     if len(steps) < 2 or not (np.all(steps > 0) or np.all(steps < 0)):
         return False

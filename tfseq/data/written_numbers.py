@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 # What thousands may be set apart with, besides the other one of point and comma.
 _SPACES = " '’\u00a0\u202f\u2009"
@@ -15,6 +15,8 @@ _PATTERNS = {
 }
 # One group of thousands, or three decimals: it cannot be told which.
 _EITHER = re.compile(r"[+-]?[1-9]\d{0,2}([.,])\d{3}")
+# A day and a month, or a month and a year: a point between them is no decimal mark.
+_DATE_PARTS = re.compile(r"(0?[1-9]|[12]\d|3[01])\.(0[1-9]|1[0-2]|(19|20)\d\d)\.?")
 
 
 class AmbiguousNumberError(ValueError):
@@ -34,24 +36,51 @@ def is_number(text: str) -> bool:
     return any(_read(text, mark) is not None for mark in ".,")
 
 
-def read_numbers(texts: Sequence[str]) -> list[float | None]:
+def decimal_marks(texts: Sequence[str]) -> set[str]:
+    """The decimal marks that cells prove: those of numbers that no other mark makes sense of.
+
+    >>> [decimal_marks([text]) for text in ("0.125", "1.234,56", "1,234.56", "1.234", "7")]
+    [{'.'}, {','}, {'.'}, set(), set()]
+    """
+    marks = set()
+    for text in texts:
+        readable = [mark for mark in ".," if _read(text, mark) is not None]
+        if len(readable) == 1:
+            marks.update(readable)
+    if marks == {"."} and all(_DATE_PARTS.fullmatch(text) for text in texts if "." in text):
+        return set()
+    return marks
+
+
+def read_numbers(
+    texts: Sequence[str], elsewhere: Collection[str] = (), points_group: bool = False
+) -> list[float | None]:
     """Read the cells of a column, all in the same way; None for what is no number then.
 
-    Cells that are all plain numbers are just that. Otherwise it is found out whether the comma is
-    the decimal mark or sets thousands apart: by a cell that has both marks, a mark twice, or other
-    than three digits after a comma.
+    It is found out whether the comma or the point is the decimal mark: by a cell that has both
+    marks, a mark twice, or other than three digits after a mark; where no cell tells, by the other
+    columns. Where these do not either, a point is the decimal mark.
+
+    Args:
+        texts: the cells.
+        elsewhere: the `decimal_marks` of the table's other columns.
+        points_group: whether points may be between thousands though nothing tells, as they are in
+            countries that part columns by semicolons. Then whole numbers beside others with three
+            digits after a point are ambiguous.
 
     Raises:
-        AmbiguousNumberError: no cell tells.
+        AmbiguousNumberError: nothing tells.
 
     >>> read_numbers(["1.234,50", "-2,5", "7"])
     [1234.5, -2.5, 7.0]
     >>> read_numbers(["1,234.50", "2", "x"])
     [1234.5, 2.0, None]
+    >>> read_numbers(["1.234", "980"], elsewhere={","})
+    [1234.0, 980.0]
     """
     plain = [_plain(text) for text in texts]
     if not any(value is None and is_number(text) for text, value in zip(texts, plain, strict=True)):
-        return plain
+        return _read_points(texts, plain, set(elsewhere), points_group)
     readings = {mark: [_read(text, mark) for text in texts] for mark in ".,"}
     known = {mark: sum(value is not None for value in values) for mark, values in readings.items()}
     mark = max(".,", key=known.get)
@@ -61,8 +90,26 @@ def read_numbers(texts: Sequence[str]) -> list[float | None]:
     grouped = [place for place, text in enumerate(texts) if other in text and is_number(text)]
     proven = any(_proves_groups(texts[place], other) for place in grouped)
     if (used and not told) or (grouped and not proven):
+        if len(elsewhere) == 1:
+            return readings[next(iter(elsewhere))]
         raise AmbiguousNumberError((grouped or used)[0])
     return readings[mark]
+
+
+def _read_points(
+    texts: Sequence[str], plain: list[float | None], elsewhere: set[str], points_group: bool
+) -> list[float | None]:
+    """The numbers of a column whose only mark is the point, and that at most once a cell."""
+    numbers = [text for text, value in zip(texts, plain, strict=True) if value is not None]
+    pointed = [text for text in numbers if "." in text]
+    if not pointed or not all(map(_EITHER.fullmatch, pointed)) or elsewhere == {"."}:
+        return plain
+    if elsewhere == {","}:
+        return [_read(text, ",") for text in texts]
+    # Three decimals in every cell are how a program writes them; in some, thousands.
+    if elsewhere or (points_group and len(pointed) < len(numbers)):
+        raise AmbiguousNumberError(texts.index(pointed[0]))
+    return plain
 
 
 def _plain(text: str) -> float | None:

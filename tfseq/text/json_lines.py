@@ -1,11 +1,14 @@
 """Records from lines of JSON, or one clear error that names the line."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from tfseq.errors import InputError
+
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
 
 
 def json_records(path: Path, lines: Iterable[str]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -32,7 +35,7 @@ def text_of_record(record: dict[str, Any], field: str, encoding_errors: str, pla
     Args:
         record: the object.
         field: the key.
-        encoding_errors: what is done about half of a surrogate pair; see `checked_text`.
+        encoding_errors: what is done about what is no text; see `checked_text`.
         place: where the record stands.
 
     Raises:
@@ -48,26 +51,24 @@ def text_of_record(record: dict[str, Any], field: str, encoding_errors: str, pla
 
 
 def checked_text(text: str, encoding_errors: str, place: str) -> str:
-    r"""The text, if all of it is Unicode.
+    r"""The text, if all of it is what a text file may hold.
 
-    JSON can escape half of a surrogate pair, which is no character. With `encoding_errors`
-    `replace` it becomes U+FFFD.
+    JSON can escape half of a surrogate pair, which is no character, and NUL, which is no text.
+    With `encoding_errors` `replace` they become U+FFFD.
 
     Raises:
-        InputError: there is half of a pair, and `encoding_errors` is `strict`.
+        InputError: there is one of them, and `encoding_errors` is `strict`.
 
-    >>> checked_text(chr(0xD83D) + "!", "replace", "a.jsonl:1")
-    '\ufffd!'
+    >>> checked_text(chr(0xD83D) + "!" + chr(0), "replace", "a.jsonl:1")
+    '\ufffd!\ufffd'
     """
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        if encoding_errors == "strict":
-            raise InputError(
-                f"{place}: invalid Unicode: half of a surrogate pair at character {error.start}."
-            ) from None
-        return "".join("\ufffd" if "\ud800" <= c <= "\udfff" else c for c in text)
-    return text
+    bad = _NO_TEXT.search(text)
+    if not bad:
+        return text
+    if encoding_errors == "strict":
+        what = "a NUL" if bad[0] == "\0" else "invalid Unicode: half of a surrogate pair"
+        raise InputError(f"{place}: {what} at character {bad.start()}.")
+    return _NO_TEXT.sub("\ufffd", text)
 
 
 def _parse(line: str, place: str) -> dict[str, Any]:

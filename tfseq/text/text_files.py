@@ -23,7 +23,11 @@ _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+# Of the characters of UTF-16, those whose lower byte is 0.
+_MOST_LOWER_ZEROS = 0.25
 _PRINTED = frozenset(b"\t\n\r") | frozenset(range(0x20, 0x7F))
+# The upper bytes of Devanagari and kana: most of their lower bytes are those of ASCII too.
+_ASCII_BLOCKS = b"\x09\x30"
 _OTHER_FORMATS = (
     (b"\x1f\x8b", "compressed by gzip: give its name the ending .gz"),
     (b"PK\x03\x04", "a ZIP archive, as .xlsx and .docx files are: save what is in it as text"),
@@ -118,7 +122,10 @@ def read_text(path: Path, encoding_errors: str = "strict") -> Iterator[str]:
             try:
                 text = decoder.decode(block, final=not block)
             except UnicodeDecodeError as error:
-                _refuse(file, place.of_bad_bytes(error, start))
+                # What is wrong first is named, though it was found later.
+                before = error.object[: error.start].decode(encoding)
+                nul = place.of_nul(before, start) if "\0" in before else None
+                _refuse(file, nul or place.of_bad_bytes(error, start))
             if "\0" in text:
                 if encoding_errors == "strict":
                     _refuse(file, place.of_nul(text, start))
@@ -213,20 +220,36 @@ def _check_format(path: Path, head: bytes) -> None:
 def _unmarked_utf16(head: bytes) -> str | None:
     """The byte order of what seems to be UTF-16 without a mark, if it does.
 
-    NUL is then the upper half of ASCII characters, and nowhere the lower: of most characters, or
-    of the white space between others, whose halves are not ASCII both, as those of a text are.
+    NUL is then the upper half of ASCII characters: of most characters, or of the white space
+    between others, whose halves are not ASCII both, as those of a text are. It is the lower half
+    of few, such as U+4E00 or U+3000. Letters beyond ASCII, rightly encoded, show that it is UTF-8.
     """
+    if _is_utf8_beyond_ascii(head):
+        return None
     pairs = [head[i : i + 2] for i in range(0, len(head) - 1, 2)]
     for name, upper, lower in (("UTF-16LE", 1, 0), ("UTF-16BE", 0, 1)):
         narrow = [pair[lower] for pair in pairs if pair[upper] == 0]
-        if not narrow or 0 in narrow or any(pair[lower] == 0 for pair in pairs):
+        lower_zeros = sum(pair[lower] == 0 for pair in pairs)
+        if not narrow or 0 in narrow or lower_zeros > _MOST_LOWER_ZEROS * len(pairs):
             continue
         wide = [pair for pair in pairs if pair[upper]]
-        as_ascii = sum(all(byte in _PRINTED for byte in pair) for pair in wide)
+        as_ascii = sum(
+            pair[upper] not in _ASCII_BLOCKS and all(byte in _PRINTED for byte in pair)
+            for pair in wide
+        )
         spaced = sum(byte in b" \n\r\t" for byte in narrow) > 0.01 * len(pairs)
         if len(narrow) > len(wide) or (spaced and as_ascii < 0.6 * len(wide)):
             return name
     return None
+
+
+def _is_utf8_beyond_ascii(head: bytes) -> bool:
+    try:
+        # The last character may be cut.
+        text = codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        return False
+    return not text.isascii()
 
 
 def _refuse(file: BinaryIO, message: str) -> NoReturn:
