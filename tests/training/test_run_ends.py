@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import shlex
+import shutil
 
 import keras
 import numpy as np
@@ -263,9 +264,41 @@ def test_an_export_that_failed_is_made_up_for(tmp_path):
         assert len(os.listdir(base)) == versions
     assert [line for line in lines if "exported" in line] == [
         f"exported  {base / '1'}",
+        f"exported before, to {base / '1'}",
         f"exported  {base / '2'}",
+        f"exported before, to {base / '2'}",
     ]
     make(place, resume=True, epochs=4, export=False).export(fail)
+
+
+def test_a_finished_run_is_exported_where_no_export_of_it_stands(tmp_path, monkeypatch):
+    """To another directory, and again after the version was removed; by whatever path."""
+    monkeypatch.chdir(tmp_path)
+    place, lines = tmp_path / "egg", []
+
+    def write(directory):
+        version = directory / "1"
+        version.mkdir(parents=True)
+        return version
+
+    def export(export_dir, resume=True):
+        job = make(place, lines, resume=resume, export_dir=str(export_dir))
+        job.fit()
+        lines.clear()
+        job.export(write)
+        return lines
+
+    first, second = tmp_path / "first" / "egg" / "1", tmp_path / "second" / "egg" / "1"
+    assert export("first", resume=False) == ["exported  first/egg/1"]
+    (tmp_path / "link").symlink_to("first")
+    for same in ("first", tmp_path / "first", "link"):
+        assert export(same) == [f"exported before, to {first}"]
+    assert export(tmp_path / "second") == [f"exported  {second}"]
+    assert second.is_dir()
+    shutil.rmtree(tmp_path / "second")
+    assert export(tmp_path / "second") == [f"exported  {second}"]
+    second.rmdir()
+    assert export(tmp_path / "second") == [f"exported  {second}"]
 
 
 def test_what_a_killed_process_left_half_written_is_removed(tmp_path):

@@ -114,7 +114,7 @@ class CheckpointedRun(ABC):
         return metrics
 
     def export(self, write: Callable[[Path], Path]) -> None:
-        """Export the model, if the options ask for it and these weights have not been exported.
+        """Export the model, if the options ask for it and these weights are not there already.
 
         Args:
             write: takes the directory `exported/<name>`, writes an export there, and returns the
@@ -124,7 +124,11 @@ class CheckpointedRun(ABC):
             InputError: it cannot be written; says how to export later.
         """
         step = self.trainer.progress.step
-        if not self.options.export or self.directory.exported_step() == step:
+        if not self.options.export:
+            return
+        made = self.directory.exported_version(step)
+        if made and made.is_dir() and made.parent.resolve() == self.export_path.resolve():
+            self.log(f"exported before, to {made}")
             return
         try:
             path = write(self.export_path)

@@ -240,10 +240,11 @@ class RunDirectory:
         """Record that the weights of `step` were exported to `version`."""
         write_atomically(self.exported, _json({"step": step, "path": str(version.absolute())}))
 
-    def exported_step(self) -> int | None:
-        """The step whose weights were exported last; None if none were."""
+    def exported_version(self, step: int) -> Path | None:
+        """Where the weights of `step` were exported to; None if others were, or none."""
         try:
-            return json.loads(self.exported.read_text(encoding="utf-8"))["step"]
+            noted = json.loads(self.exported.read_text(encoding="utf-8"))
+            return Path(noted["path"]) if noted["step"] == step else None
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
