@@ -125,6 +125,21 @@ def test_output_that_cannot_be_written(shell):
     assert (done.returncode, done.stderr) == ((2, full) if "full" in shell else (5, ""))
 
 
+def test_a_full_disk_with_more_to_say():
+    done = run_script(
+        main="""
+            error = OSError(28, "No space left on device", "egg")
+            error.add_note("Nothing was kept.")
+            raise error
+        """
+    )
+    assert (done.returncode, done.stderr) == (
+        2,
+        "error: egg cannot be written: No space left on device. Free some space there, then try "
+        "again. Nothing was kept.\n",
+    )
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
 def test_what_a_terminal_cannot_show_is_a_question_mark(encoding):
     """Also where what is shown was no text to begin with."""

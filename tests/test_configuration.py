@@ -252,3 +252,22 @@ def test_what_is_saved_reads_back(tmp_path_factory, options):
     assert list(values) == [field.name for field in dataclasses.fields(Options)]
     path.write_text(json.dumps(values), encoding="utf-8")
     assert Options(**read_options(Options, path)) == options
+
+
+def test_a_text_is_what_its_rules_make_of_it():
+    """Before it is checked, wherever it comes from, one rule after the other."""
+
+    @dataclasses.dataclass(frozen=True)
+    class Order:
+        style: Annotated[str, Rule("soft or hard", {"soft", "hard"}.__contains__, str.lower)] = ""
+        wish: Annotated[str, Rule("a wish", change=str.strip)] | None = None
+        guest: Annotated[str, Rule("a guest", bool, str.strip), Rule("one", change=str.title)] = "X"
+        name: str = " Egg "
+
+    order = parse_options(Order, ["--style=SOFT", "--guest= ann "])
+    assert order == Order("soft", None, "Ann")
+    order = parse_options(Order, ["--wish", " salt "], defaults=Order("Hard"))
+    assert order == Order("hard", "salt")
+    with pytest.raises(InputError) as caught:
+        parse_options(Order, ["--style=SOFT", "--guest= "])
+    assert str(caught.value) == "`--guest` must be a guest. Received: ''."

@@ -60,6 +60,7 @@ def run(parse: Callable[[], Options], main: Callable[[Options], None]) -> None:
         print(
             f"error: {place} cannot be written: {error.strerror}. Free some space there, then "
             "try again.",
+            *getattr(error, "__notes__", ()),
             file=sys.stderr,
         )
         raise SystemExit(2) from None

@@ -25,10 +25,11 @@ Options = TypeVar("Options")
 
 @dataclasses.dataclass(frozen=True)
 class Rule:
-    """What a value must be, in words and as a test."""
+    """What a value must be, in words and as a test, and what is made of a text before that."""
 
     words: str
-    holds: Callable[[Any], bool]
+    holds: Callable[[Any], bool] = lambda value: True
+    change: Callable[[str], str] = lambda text: text
 
 
 # Finite means: in float32. Integers are int32.
@@ -41,11 +42,12 @@ NonNegativeFloat = Annotated[
     float, Rule("zero or a positive finite number", lambda v: 0 <= v < 3e38)
 ]
 Temperature = Annotated[float, Rule("a number from 0 to 100", lambda v: 0 <= v <= 100)]
-_PATH = Rule("a path: not empty, without NUL", lambda v: bool(v) and "\0" not in v)
+_PATH = Rule(
+    "a path: not empty, without NUL", lambda v: bool(v) and "\0" not in v, os.path.expanduser
+)
 PathText = Annotated[str, _PATH]
 # Text that a model is to go on with: bytes that are not UTF-8 are replaced, as in an export.
-_PROMPT = Rule("a text", lambda v: True)
-Prompt = Annotated[str, _PROMPT]
+Prompt = Annotated[str, Rule("a text", change=whole_text)]
 DirectoryName = Annotated[
     str,
     Rule(
@@ -95,14 +97,14 @@ def parse_options(
         default=defaults,
         description=options_type.__doc__,
     )
-    options = _changed(expanded_paths(options), _PROMPT, whole_text)
+    options = expanded_paths(options)
     check_options(options)
     return options
 
 
 def expanded_paths(options: Options) -> Options:
-    """The options with the user's home directory in place of a `~` that a path begins with."""
-    return _changed(options, _PATH, os.path.expanduser)
+    """The options with every text as its rule changes it: a path's `~` is the home directory."""
+    return _changed(options, lambda rule, text: rule.change(text))
 
 
 def absolute_paths(options: Options, names: Collection[str] = ()) -> Options:
@@ -118,22 +120,24 @@ def absolute_paths(options: Options, names: Collection[str] = ()) -> Options:
         InputError: as `check_options`, for the current directory may have a name that is not UTF-8.
     """
 
-    def absolute(text: str) -> str:
-        if text in names:
+    def absolute(rule: Rule, text: str) -> str:
+        if rule is not _PATH or text in names:
             return text
         here = os.getcwd()
         if glob.has_magic(text) and not os.path.lexists(text):
             here = glob.escape(here)
         return str(Path(here, text))
 
-    options = _changed(options, _PATH, absolute)
+    options = _changed(options, absolute)
     check_options(options)
     return options
 
 
 def without_places(options: Any) -> dict[str, Any]:
     """The fields as JSON values that may be passed on: only the last part of each path."""
-    return to_json(_changed(options, _PATH, lambda text: Path(text).name or text))
+    return to_json(
+        _changed(options, lambda rule, text: (rule is _PATH and Path(text).name) or text)
+    )
 
 
 def find_option(arguments: Sequence[str], name: str) -> str | None:
@@ -221,14 +225,14 @@ def check_options(options: Any) -> None:
         raise InputError("\n".join(broken))
 
 
-def _changed(options: Options, rule: Rule, change: Callable[[str], str]) -> Options:
-    """The options with every text changed that is held to a rule."""
-    changes = {
-        name: change(value)
-        for name, hint in _fields(type(options)).items()
-        if isinstance(value := getattr(options, name), str) and any(r is rule for r in _rules(hint))
-    }
-    return dataclasses.replace(options, **changes)
+def _changed(options: Options, change: Callable[[Rule, str], str]) -> Options:
+    """The options with every text changed by each of its rules."""
+    texts = {}
+    for name, hint in _fields(type(options)).items():
+        for rule in _rules(hint):
+            if isinstance(text := texts.get(name, getattr(options, name)), str):
+                texts[name] = change(rule, text)
+    return dataclasses.replace(options, **texts)
 
 
 def _distinct(pairs: list[tuple[str, Any]], what: str, path: str | os.PathLike) -> dict[str, Any]:

@@ -19,13 +19,20 @@ from tfseq.text import CharTokenizer, Corpus, Vocabulary, WordTokenizer
 TEXT = "the time traveller for so it will be convenient to speak of him " * 20
 
 
-def corpus_of(text: str) -> Corpus:
-    return Corpus("test", lambda: [[text]])
+class CutCorpus(Corpus):
+    """A text that comes in pieces of another size than it is asked for in."""
+
+    def __init__(self, text: str, chunk_chars: int):
+        super().__init__("test", lambda: [[text]])
+        self.chunk_chars = chunk_chars
+
+    def chunks(self, tokenizer, chunk_chars):
+        return super().chunks(tokenizer, self.chunk_chars)
 
 
-def encode(text, directory, tokenizer=None, **options):
+def encode(text, directory, tokenizer=None, chunk_chars=1 << 18, **options):
     return encode_corpus(
-        corpus_of(text), tokenizer or CharTokenizer(), cache_dir=directory, **options
+        CutCorpus(text, chunk_chars), tokenizer or CharTokenizer(), cache_dir=directory, **options
     )
 
 
@@ -51,9 +58,9 @@ def test_ids_and_vocabulary_are_those_of_plain_python(text, fraction, max_tokens
     known = ["<unk>", *sorted(counts, key=lambda token: (-counts[token], token))]
     ids = [known.index(token) if token in counts else 0 for token in tokens]
 
-    with tempfile.TemporaryDirectory() as directory, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(encoding, "_CHUNK_CHARS", chunk_chars)
-        encoded = encode(text, directory, validation_fraction=fraction, max_tokens=max_tokens)
+    with tempfile.TemporaryDirectory() as directory:
+        options = {"validation_fraction": fraction, "max_tokens": max_tokens}
+        encoded = encode(text, directory, chunk_chars=chunk_chars, **options)
         assert encoded.vocabulary.tokens == tuple(known)
         assert encoded.ids.tolist() == ids
         assert encoded.num_train == len(tokens) - num_validation
@@ -63,14 +70,11 @@ def test_ids_and_vocabulary_are_those_of_plain_python(text, fraction, max_tokens
 
 @pytest.mark.parametrize("normalization", ["none", "nfkc", "letters"])
 @pytest.mark.parametrize("tokenizer_class", [CharTokenizer, WordTokenizer])
-def test_ids_stand_for_the_tokens_of_the_whole_text(
-    tokenizer_class, normalization, tmp_path, monkeypatch
-):
+def test_ids_stand_for_the_tokens_of_the_whole_text(tokenizer_class, normalization, tmp_path):
     """However the text is cut into chunks."""
-    monkeypatch.setattr(encoding, "_CHUNK_CHARS", 10)
     text = "I didn't see it,\nnor did he.  \r\n\n想要有直升机 ﬁne!\n" * 3
     tokenizer = tokenizer_class(normalization)
-    encoded = encode(text, tmp_path, tokenizer, validation_fraction=0)
+    encoded = encode(text, tmp_path, tokenizer, chunk_chars=10, validation_fraction=0)
     tokens = encoded.vocabulary.id_to_token(encoded.ids.astype(np.int32)).numpy().tolist()
     framed = tokenizer.document_edge + text + tokenizer.document_edge
     assert tokens == tokenizer.tokenize(framed).numpy().tolist()
@@ -115,11 +119,11 @@ def test_ids_have_the_smallest_type_that_holds_the_vocabulary(num_distinct, dtyp
         encoded.ids[0] = 1
 
 
-def test_a_chunk_of_few_tokens_has_room_for_the_numbers_of_many(tmp_path, monkeypatch):
+def test_a_chunk_of_few_tokens_has_room_for_the_numbers_of_many(tmp_path):
     """Each chunk is kept in the smallest type for the tokens of the whole text so far."""
-    monkeypatch.setattr(encoding, "_CHUNK_CHARS", 10)
     symbols = "".join(chr(0x4E00 + number) for number in range(300))
-    encoded = encode(symbols + symbols[-1] * 35, tmp_path, validation_fraction=0)
+    text = symbols + symbols[-1] * 35
+    encoded = encode(text, tmp_path, chunk_chars=10, validation_fraction=0)
     assert encoded.vocabulary.tokens == ("<unk>", symbols[-1], *symbols[:-1])
     assert encoded.ids.tolist() == [*range(2, 301), 1, *[1] * 35]
 

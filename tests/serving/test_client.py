@@ -220,3 +220,67 @@ def test_rest_types_are_those_of_the_metadata_of_the_version_that_answers():
             served = client.predict("one", x=[3.0])
         np.testing.assert_array_equal(served["score"], np.array([0.1]), strict=True)
         np.testing.assert_array_equal(served["label"], np.array([7]), strict=True)
+
+
+def test_rest_types_of_a_new_version_whose_outputs_have_the_same_names(monkeypatch):
+    """Are asked for anew, once, and kept from then on."""
+    changes = [
+        (np.array([7], "int32"), np.array([0.5], "float32")),
+        (np.array([7], "int32"), np.array([3.0], "float32")),
+        (np.array([0.5], "float32"), np.array([7], "int32")),
+        (np.array([7], "uint8"), np.array([300], "int32")),
+        (np.array([7], "int32"), np.array([2**40], "int64")),
+        (np.array([0.5], "float32"), np.array([0.1234567890123], "float64")),
+        (np.array([0.5], "float32"), np.array([1e300, 1e-300], "float64")),
+        (np.array([1], "int32"), np.array([True])),
+        (np.array([True]), np.array([1], "int32")),
+        (np.array([0.5], "float32"), np.array(["0.5"], object)),
+        (np.array(["a"], object), np.array([0.5], "float32")),
+    ]
+    asked, answers, signatures = [], {}, {}
+    check_model = Backend.check_model
+    monkeypatch.setattr(Backend, "check_model", lambda *a: (asked.append(a), check_model(*a))[1])
+
+    def serve(name, value):
+        text = value.dtype == object
+        signatures[name] = signature(value=("string" if text else value.dtype.name, [None]))
+        answers[name] = {"value": np.vectorize(str.encode, [object])(value) if text else value}
+
+    for number, (old, _) in enumerate(changes):
+        serve(str(number), old)
+    with client_of("rest", signatures, lambda name, x: answers[name]) as client:
+        client.predict("0", x=[1.0])
+        for number, change in enumerate(changes):
+            for value, expected in zip(change, ([1, 1], [2, 1]), strict=True):
+                serve(str(number), value)
+                for requests in expected:
+                    asked.clear()
+                    found = client.predict(str(number), x=[1.0])["value"]
+                    np.testing.assert_array_equal(found, value, strict=True)
+                    assert len(asked) == requests, change
+
+
+def test_rest_floats_as_short_as_they_can_be_written_are_of_their_type():
+    """Their decimals are not those of the double beside them; no metadata are asked for."""
+    signatures, asked = {"one": signature(value=("float32", [None]))}, []
+    written = [0.1, 3.4028235e38, 1e-45, float("nan"), float("inf"), 0.0]
+    with (
+        client_of("rest", signatures, lambda name, x: {"value": np.array(written)}) as client,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        client.predict("one", x=[1.0])
+        patch.setattr(Backend, "check_model", lambda *a: asked.append(a))
+        found = client.predict("one", x=[1.0])["value"]
+        np.testing.assert_array_equal(found, np.array(written, "float32"), strict=True)
+    assert len(asked) == 1
+
+
+def test_an_answer_that_is_not_of_the_types_of_its_metadata():
+    signatures = {"one": signature(count=("int32", [None]))}
+    with client_of("rest", signatures, lambda name, x: {"count": np.array([0.5])}) as client:
+        told = "its metadata and its answer to 'one' differ: count is not of type DT_INT32"
+        with pytest.raises(ServingError, match=told):
+            client.predict("one", x=[1.0])
+    with client_of("rest", signatures, lambda name, x: {"count": np.array([3.0])}) as client:
+        found = client.predict("one", x=[1.0])["count"]
+        np.testing.assert_array_equal(found, np.array([3], "int32"), strict=True)

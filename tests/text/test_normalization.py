@@ -81,7 +81,15 @@ def test_invalid_bytes_in_one_row_leave_the_others_alone():
 
 @pytest.mark.parametrize(
     ("text", "folded"),
-    [("STRASSE Straße", "strasse strasse"), ("ΌΣΟΣ", "όσοσ"), ("ﬁ Ⅷ", "fi viii"), ("I", "i")],
+    [
+        ("STRASSE Straße", "strasse strasse"),
+        ("ΌΣΟΣ", "όσοσ"),
+        ("ﬁ Ⅷ", "fi viii"),
+        ("I", "i"),
+        ("A❤️B\xad™️™ ❤︎C", "a❤️b™️tm ❤c"),
+        ("X1️⃣#️⃣ 1️ A\ufe0f", "x1️⃣#️⃣ 1 a"),
+        ("1️ A 1️⃣", "1 a 1️⃣"),
+    ],
 )
 def test_case_folding(text, folded):
     assert apply(text, case_fold=True) == folded
@@ -95,7 +103,9 @@ def test_case_folding_of_ascii_is_lower_case(text):
 @given(st.text(ASSIGNED))
 def test_case_folding_is_settled_after_one_pass(text):
     once = apply(text, case_fold=True)
-    assert apply(once, "nfkc", case_fold=True) == once
+    assert apply(once, case_fold=True) == once
+    if "\ufe0f" not in once and "\u200d" not in once:  # No emoji whose signs are let be.
+        assert apply(once, "nfkc") == once
 
 
 def test_case_folding_ignores_the_locale():

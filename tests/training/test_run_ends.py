@@ -1,9 +1,11 @@
 """How a run ends that does not come to its end, and what becomes of its directory."""
 
+import contextlib
 import dataclasses
 import json
 import os
 import shlex
+import shutil
 
 import keras
 import numpy as np
@@ -65,17 +67,32 @@ def make(place, log=None, options_type=SupervisedOptions, **changes) -> Supervis
     return SupervisedRun(options, "line", prepare, log=lines.append)
 
 
-def stopping(job, step: int, error: BaseException) -> SupervisedRun:
-    """Let a run meet an error in a step, the first being 0."""
-    run_step = job.trainer._run_step
+def meeting(job, step: int, event) -> SupervisedRun:
+    """Let something happen to a run when it has done so many steps."""
+    train_epoch = job.trainer.train_epoch
 
-    def stop(batch):
-        if job.trainer.progress.step == step:
-            raise error
-        return run_step(batch)
+    def train_and_meet():
+        steps = train_epoch()
+        while True:
+            if job.trainer.progress.step == step:
+                event()
+            try:
+                figures = next(steps)
+            except StopIteration:
+                return
+            yield figures
 
-    job.trainer._run_step = stop
+    job.trainer.train_epoch = train_and_meet
     return job
+
+
+def stopping(job, step: int, error: BaseException) -> SupervisedRun:
+    """Let a run meet an error when it has done so many steps."""
+
+    def stop():
+        raise error
+
+    return meeting(job, step, stop)
 
 
 @pytest.fixture(scope="module")
@@ -113,16 +130,13 @@ def test_a_directory_that_was_there_stays_and_so_does_what_a_person_put_there(
     assert os.listdir(".") == []
     place = tmp_path / "egg"
     job = make(place, **DIVERGES)
-    create = job._create
 
-    def create_with_notes():
-        create()
+    def add_notes():
         assert (place / "labels.json").is_file()
         (place / "notes.txt").write_text("mine")
 
-    job._create = create_with_notes
     with pytest.raises(DivergenceError):
-        job.fit()
+        meeting(job, 0, add_notes).fit()
     assert os.listdir(place) == ["notes.txt"]
 
 
@@ -132,6 +146,19 @@ def test_a_fault_of_ours_leaves_the_name_free_too(tmp_path):
     assert str(caught.value) == "a bug"
     assert caught.value.__notes__ == [f"Nothing was kept: {tmp_path / 'egg'} is free again."]
     assert not (tmp_path / "egg").exists()
+
+
+def test_input_that_proves_unusable_says_that_the_name_is_free(tmp_path):
+    """In the message itself, since a script prints no more than that."""
+    place = tmp_path / "egg"
+    with pytest.raises(InputError) as caught:
+        stopping(make(place), 1, InputError("line 7 is wrong.")).fit()
+    assert str(caught.value) == f"line 7 is wrong. Nothing was kept: {place} is free again."
+    assert not place.exists()
+    with pytest.raises(InputError) as caught:
+        stopping(make(place), 4, InputError("line 7 is wrong.")).fit()
+    assert str(caught.value) == "line 7 is wrong."
+    assert make(place, resume=True).fit()["epochs"] == 2
 
 
 @pytest.mark.parametrize(
@@ -194,46 +221,73 @@ def test_weights_that_are_not_finite_are_never_written(tmp_path):
     job.trainer.task = job.task = SupervisedTask(
         job.task.model, job.task.batches, job.task.loss, None, "a digest"
     )
-    run_step = job.trainer._run_step
-
-    def spoil(batch):
-        result = run_step(batch)
-        if job.trainer.progress.step == 2:
-            job.model.trainable_variables[0].assign(np.full([3, 1], np.inf))
-        return result
-
-    job.trainer._run_step = spoil
+    kernel = job.model.trainable_variables[0]
+    meeting(job, 3, lambda: kernel.assign(np.full([3, 1], np.inf)))
     with pytest.raises(DivergenceError, match=r"weights that are not finite.*is free again"):
         job.fit()
     assert not place.exists()
 
 
-@pytest.mark.parametrize("file", ["checkpoints/step-000000006.npz", "history.csv", "metrics.json"])
-def test_a_full_disk_says_how_to_go_on(file, whole, tmp_path, monkeypatch):
+@pytest.fixture
+def full_for(monkeypatch):
+    """Makes the disk full for one file."""
+
+    @contextlib.contextmanager
+    def full_disk(path):
+        replace = os.replace
+
+        def replace_others(source, target):
+            if str(target) == str(path):
+                raise OSError(28, "No space left on device")
+            replace(source, target)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "replace", replace_others)
+            yield
+
+    return full_disk
+
+
+@pytest.mark.parametrize(
+    "file", ["checkpoints/step-000000006.npz", "curves.png", "model.weights.h5", "metrics.json"]
+)
+def test_a_full_disk_says_how_to_go_on(file, whole, tmp_path, full_for):
     """What is whole stays, and the run goes on to the weights that it would have had."""
     place = tmp_path / "egg"
-    replace = os.replace
-
-    def full(source, target):
-        if str(target) == str(place / file):
-            raise OSError(28, "No space left on device")
-        replace(source, target)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "replace", full)
-        with pytest.raises(InputError) as caught:
-            make(place).fit()
+    with pytest.raises(KeyboardInterrupt):
+        stopping(make(place), 4, KeyboardInterrupt()).fit()
+    with full_for(place / file), pytest.raises(InputError) as caught:
+        make(place, resume=True).fit()
     assert not isinstance(caught.value, WriteError)
     assert str(caught.value) == (
         f"{place / file} cannot be written: No space left on device. Free some space there, then "
         f"go on with `--resume --run-dir {place}`."
     )
-    assert not (place / file).exists()
     assert not list(place.rglob("*partial*"))
     resumed = make(place, resume=True)
     resumed.fit()
     assert_same(resumed, whole)
     assert json.loads((place / "metrics.json").read_text())["epochs"] == 2
+
+
+@pytest.mark.parametrize("file", ["checkpoints/step-000000003.npz", "history.csv"])
+def test_a_full_disk_before_the_first_checkpoint(file, whole, tmp_path, full_for):
+    """Leaves the name free; but a run that another process made stays, to go on with."""
+    place = tmp_path / "egg"
+    start = f"{place / file} cannot be written: No space left on device. Free some space there, "
+    with full_for(place / file), pytest.raises(InputError) as caught:
+        make(place).fit()
+    told = f"then try again. Nothing was kept: {place} is free again."
+    assert str(caught.value) == start + told
+    assert not place.exists()
+    with pytest.raises(KeyboardInterrupt):
+        stopping(make(place), 1, KeyboardInterrupt()).fit()
+    with full_for(place / file), pytest.raises(InputError) as caught:
+        make(place, resume=True).fit()
+    assert str(caught.value) == start + f"then go on with `--resume --run-dir {place}`."
+    resumed = make(place, resume=True)
+    resumed.fit()
+    assert_same(resumed, whole)
 
 
 def test_an_export_that_failed_is_made_up_for(tmp_path):
@@ -263,9 +317,41 @@ def test_an_export_that_failed_is_made_up_for(tmp_path):
         assert len(os.listdir(base)) == versions
     assert [line for line in lines if "exported" in line] == [
         f"exported  {base / '1'}",
+        f"exported before, to {base / '1'}",
         f"exported  {base / '2'}",
+        f"exported before, to {base / '2'}",
     ]
     make(place, resume=True, epochs=4, export=False).export(fail)
+
+
+def test_a_finished_run_is_exported_where_no_export_of_it_stands(tmp_path, monkeypatch):
+    """To another directory, and again after the version was removed; by whatever path."""
+    monkeypatch.chdir(tmp_path)
+    place, lines = tmp_path / "egg", []
+
+    def write(directory):
+        version = directory / "1"
+        version.mkdir(parents=True)
+        return version
+
+    def export(export_dir, resume=True):
+        job = make(place, lines, resume=resume, export_dir=str(export_dir))
+        job.fit()
+        lines.clear()
+        job.export(write)
+        return lines
+
+    first, second = tmp_path / "first" / "egg" / "1", tmp_path / "second" / "egg" / "1"
+    assert export("first", resume=False) == ["exported  first/egg/1"]
+    (tmp_path / "link").symlink_to("first")
+    for same in ("first", tmp_path / "first", "link"):
+        assert export(same) == [f"exported before, to {first}"]
+    assert export(tmp_path / "second") == [f"exported  {second}"]
+    assert second.is_dir()
+    shutil.rmtree(tmp_path / "second")
+    assert export(tmp_path / "second") == [f"exported  {second}"]
+    second.rmdir()
+    assert export(tmp_path / "second") == [f"exported  {second}"]
 
 
 def test_what_a_killed_process_left_half_written_is_removed(tmp_path):

@@ -72,8 +72,31 @@ def test_the_vocabulary_is_that_of_the_training_part(run):
 
 
 def test_batches_are_of_the_training_part(run):
-    examples = sum(len(x) for x, _, _ in run.task.batches(0))
-    assert examples == len(run.parts["train"])
+    """Each of its texts once, as ids, with its own labels."""
+    words, tags = texts()
+    known = {word: number for number, word in enumerate(run.vocabulary.tokens)}
+    labels = list(run.labels if isinstance(run, TextClassifierRun) else run.tags)
+
+    def example(i):
+        ids = tuple(known.get(word, 0) for word in words[i])
+        if isinstance(run, TextClassifierRun):
+            return ids, labels.index(tags[i][0])
+        return ids, tuple(map(labels.index, tags[i]))
+
+    found = []
+    for ids, targets, weights in run.task.batches(0).as_numpy_iterator():
+        for row, target, weight in zip(ids, targets, weights, strict=True):
+            length = np.count_nonzero(row >= 0)
+            if isinstance(run, TextClassifierRun):
+                assert weight == 1
+                target = int(target)
+            else:
+                assert weight.tolist() == [1] * length + [0] * (len(row) - length)
+                target = tuple(target[:length].tolist())
+            found.append((tuple(row[:length].tolist()), target))
+    expected = {name: sorted(map(example, part)) for name, part in run.parts.items()}
+    assert sorted(found) == expected["train"]
+    assert expected["train"] != expected["validation"]
 
 
 def test_a_tagger_s_baselines_and_unknown_tokens_are_those_of_the_training_part(tmp_path):

@@ -1,8 +1,10 @@
 """Requests to TensorFlow Serving by REST, with the standard library alone."""
 
 import base64
+import contextlib
 import http.client
 import json
+import math
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -36,6 +38,11 @@ _DTYPES = {
     "DT_FLOAT": "float32",
     "DT_DOUBLE": "float64",
 }
+# As JSON writes the kinds of NumPy's types.
+_WRITTEN = {"b": {bool}, "i": {int}, "u": {int}, "f": {float}, "O": {str, dict}}
+_NUMBERS = {int, float}
+# What an answer raises that is not of the types that were noted.
+_OTHER_TYPES = (ValueError, TypeError, KeyError, AttributeError, OverflowError)
 
 
 class RestTransport:
@@ -63,7 +70,8 @@ class RestTransport:
         """One request; strings come and go as arrays of `bytes`.
 
         JSON does not say of what type a number is, or that a text is one: the model's metadata do,
-        which are asked for once, and again when a new version answers with other outputs.
+        which are asked for once, and again when a new version answers with other outputs, or with
+        values that are not of the types of the old one.
         """
         body = {
             "signature_name": signature,
@@ -71,18 +79,16 @@ class RestTransport:
         }
         data = json.dumps(body).encode()
         answer = self._ask(f"{self._url}:predict", data, timeout, ["outputs"])
-        outputs = _named(answer, self._signatures.get(signature))
-        if outputs is None:
-            self._signatures = self._ask_signatures(timeout)
-            outputs = _named(answer, self._signatures.get(signature))
-        if outputs is None:
-            raise ServingError(
-                "INTERNAL", f"{self._url}: its metadata and its answer to {signature!r} differ"
-            )
+        with contextlib.suppress(*_OTHER_TYPES):
+            return _outputs(answer, self._signatures.get(signature), as_written=True)
+        self._signatures = self._ask_signatures(timeout)
         try:
-            return {key: _from_json(value, info) for key, (value, info) in outputs.items()}
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise ServingError("INTERNAL", f"{self._url}: an answer of {error!r}") from error
+            return _outputs(answer, self._signatures.get(signature), as_written=False)
+        except _OTHER_TYPES as error:
+            raise ServingError(
+                "INTERNAL",
+                f"{self._url}: its metadata and its answer to {signature!r} differ: {error}",
+            ) from error
 
     def input_shapes(self, signature: str, timeout: float) -> dict[str, list[int]]:
         """The shapes of a signature's inputs, -1 for any size."""
@@ -135,29 +141,72 @@ def _string(data: bytes) -> str | dict:
         return {"b64": base64.b64encode(data).decode("ascii")}
 
 
-def _named(answer: Any, signature: Mapping[str, Any] | None) -> dict[str, tuple] | None:
-    """Output -> value and what the metadata say of it; None where the two do not fit."""
+def _outputs(
+    answer: Any, signature: Mapping[str, Any] | None, as_written: bool
+) -> dict[str, np.ndarray]:
+    """Output -> value, of the types that a signature gives; raises where it is not of them.
+
+    Args:
+        answer: the JSON of the outputs.
+        signature: what the metadata say of it; None where they say nothing.
+        as_written: whether numbers must look like their type too: `1` is no float.
+    """
     known = (signature or {}).get("outputs", {})
     # An answer of one output comes without its name.
     if len(known) == 1 and not isinstance(answer, dict):
         answer = dict.fromkeys(known, answer)
     if not isinstance(answer, dict) or set(answer) != set(known):
-        return None
-    return {name: (value, known[name]) for name, value in answer.items()}
+        raise ValueError(f"the outputs are not {', '.join(known) or 'in the metadata'}")
+    return {
+        name: _from_json(name, value, known[name], as_written) for name, value in answer.items()
+    }
 
 
-def _from_json(value: Any, info: Mapping[str, Any]) -> np.ndarray:
-    shape = _shape(info)
-    if info["dtype"] == "DT_STRING":
-        array = np.asarray(value, object)
-        array = np.frompyfunc(_bytes, 1, 1)(array) if array.size else array
+def _from_json(name: str, value: Any, info: Mapping[str, Any], as_written: bool) -> np.ndarray:
+    shape, dtype = _shape(info), _dtype(info)
+    items = np.asarray(value, object)
+    if not _holds(dtype, items.ravel().tolist(), as_written):
+        raise ValueError(f"{name} is not of type {info['dtype']}")
+    if dtype.kind != "O":
+        array = np.asarray(value, dtype)
     else:
-        name = info["dtype"]
-        array = np.asarray(value, _DTYPES.get(name, name.removeprefix("DT_").lower()))
+        array = np.frompyfunc(_bytes, 1, 1)(items) if items.size else items
     if array.ndim < len(shape) and not array.size:
         # No row says how long rows are.
         array = array.reshape([*array.shape, *(max(d, 0) for d in shape[array.ndim :])])
     return array
+
+
+def _dtype(info: Mapping[str, Any]) -> np.dtype:
+    name = info["dtype"]
+    if name == "DT_STRING":
+        return np.dtype(object)
+    return np.dtype(_DTYPES.get(name, name.removeprefix("DT_").lower()))
+
+
+def _holds(dtype: np.dtype, items: list, as_written: bool) -> bool:
+    """Whether a type holds what stood in an answer."""
+    written = _WRITTEN[dtype.kind]
+    if not as_written and written <= _NUMBERS:
+        written = _NUMBERS
+    if not set(map(type, items)) <= written:
+        return False
+    if dtype.kind in "iu":
+        return all(int(v) == v for v in items) and (
+            not items or (np.iinfo(dtype).min <= min(items) and max(items) <= np.iinfo(dtype).max)
+        )
+    if dtype.kind == "f" and as_written:
+        with np.errstate(all="ignore"):
+            return all(map(_is_float, items, np.asarray(items, dtype).tolist()))
+    return True
+
+
+def _is_float(written: float, held: float) -> bool:
+    """Whether a number that was written out is one that a type of floats holds."""
+    if written == held or math.isnan(written):
+        return True
+    # Few decimals suffice to tell the numbers of a short type apart.
+    return held != 0 and math.isfinite(held) and float(f"{written:.9g}") == written
 
 
 def _shape(info: Mapping[str, Any]) -> list[int]:

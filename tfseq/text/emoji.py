@@ -23,20 +23,27 @@ _TAG = r"\x{e0020}-\x{e007f}"
 _JOINER = r"\x{200d}"
 _REGION = r"[\x{1f1e6}-\x{1f1ff}]"
 
-_KEYCAP = r"[0-9]\x{fe0f}?\x{20e3}"
+# Asks for the picture of a character that is also a sign.
+_AS_PICTURE = r"\x{fe0f}"
 
-#: Matches an emoji of several characters whose joiners or tags Unicode's case folding would drop.
-JOINED_EMOJI = f"(?s)[{_PICTURE}].*(?:{_JOINER}[{_PICTURE}]|[{_TAG}]).*"
+_KEY = r"\x{20e3}"
+_KEYCAP = f"[0-9#*]{_AS_PICTURE}?{_KEY}"
+
+#: Matches an emoji of several characters some of which Unicode's case folding would drop.
+CHANGED_EMOJI = (
+    f"(?s)[{_PICTURE}].*(?:{_JOINER}[{_PICTURE}]|[{_TAG}{_AS_PICTURE}]).*"
+    f"|[0-9#*]{_AS_PICTURE}{_KEY}.*"
+)
 #: Matches text without any of these.
-NO_JOINER = f"[^{_JOINER}{_TAG}]*"
+NO_CHANGED_EMOJI = f"[^{_JOINER}{_TAG}{_AS_PICTURE}]*"
 
 
 def emoji_pattern(extender: str) -> str:
     """What matches one emoji from its first character to its last.
 
     That is a picture with what changes it (a skin tone, a variation selector, a flag's tags) and
-    further pictures joined to it by U+200D; two letters of a region, which are a flag; a digit in
-    a key.
+    further pictures joined to it by U+200D; two letters of a region, which are a flag; a digit, `#`
+    or `*` in a key.
 
     Args:
         extender: a class of characters, without brackets, that go with any character before them.

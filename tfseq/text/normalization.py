@@ -3,7 +3,7 @@
 import tensorflow as tf
 import tensorflow_text as tf_text
 
-from tfseq.text.emoji import JOINED_EMOJI, NO_JOINER, emoji_pattern
+from tfseq.text.emoji import CHANGED_EMOJI, NO_CHANGED_EMOJI, emoji_pattern
 
 NORMALIZATIONS = ("none", "nfkc", "letters")
 
@@ -22,7 +22,8 @@ def normalize(
 
     Case folding is Unicode's NFKC_Casefold. It implies `nfkc`, drops invisible characters such
     as the soft hyphen, and, unlike lower-casing, depends on no neighbour and on no locale. Emoji
-    that would fall apart without what joins them, such as families, are left whole.
+    that hold such characters are left whole: families and others that are joined, the flag of
+    England, a heart or `™` whose picture is asked for, a digit in a key.
 
     Args:
         strings: string tensor of any shape.
@@ -66,7 +67,7 @@ def check_normalization(normalization: str) -> None:
 
 def _fold_case(strings: tf.Tensor) -> tf.Tensor:
     return tf.cond(
-        tf.reduce_all(tf.strings.regex_full_match(strings, NO_JOINER)),
+        tf.reduce_all(tf.strings.regex_full_match(strings, NO_CHANGED_EMOJI)),
         lambda: tf_text.case_fold_utf8(strings),
         lambda: _fold_around_emoji(strings),
     )
@@ -78,7 +79,7 @@ def _fold_around_emoji(strings: tf.Tensor) -> tf.Tensor:
         tf.reshape(strings, [-1]), emoji_pattern(r"\pM\x{200d}"), b"\xff\\0\xff"
     )
     parts = tf.strings.split(marked, b"\xff")
-    whole = tf.strings.regex_full_match(parts.values, JOINED_EMOJI)
+    whole = tf.strings.regex_full_match(parts.values, CHANGED_EMOJI)
     folded = tf.where(whole, parts.values, tf_text.case_fold_utf8(parts.values))
     joined = tf.strings.reduce_join(parts.with_values(folded), axis=-1)
     return tf.ensure_shape(tf.reshape(joined, tf.shape(strings)), strings.shape)

@@ -5,7 +5,7 @@ import shlex
 import sys
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +80,8 @@ class CheckpointedRun(ABC):
         Raises:
             DivergenceError: the loss or the gradient norm is not finite; names the step, the
                 norm and the last good checkpoint.
-            InputError: the run directory cannot be used, or the disk is full; says how to go on.
+            InputError: the run directory cannot be used, or the disk is full; says how to go on,
+                or that the name is free.
         """
         was_there = self.directory.path.exists()
         if not self.resumes:
@@ -99,12 +100,12 @@ class CheckpointedRun(ABC):
             except KeyboardInterrupt:
                 self.log(f"go on with {self._resuming()}")
                 raise
-            except WriteError:
-                raise
             except Exception as error:
-                if not self.directory.has_weights():
-                    error.add_note(self._give_up(was_there))
-                raise
+                told_to_resume = self.resumes and isinstance(error, WriteError)
+                if self.directory.has_checkpoint() or told_to_resume:
+                    raise
+                with _ending_in(self._give_up(was_there)), advised("try again"):
+                    raise
             self.new_steps = self.trainer.progress.step - first_step
             self.trainer.use_best_weights()
             self.directory.write_weights(self.model)
@@ -114,7 +115,7 @@ class CheckpointedRun(ABC):
         return metrics
 
     def export(self, write: Callable[[Path], Path]) -> None:
-        """Export the model, if the options ask for it and these weights have not been exported.
+        """Export the model, if the options ask for it and these weights are not there already.
 
         Args:
             write: takes the directory `exported/<name>`, writes an export there, and returns the
@@ -124,7 +125,11 @@ class CheckpointedRun(ABC):
             InputError: it cannot be written; says how to export later.
         """
         step = self.trainer.progress.step
-        if not self.options.export or self.directory.exported_step() == step:
+        if not self.options.export:
+            return
+        made = self.directory.exported_version(step)
+        if made and made.is_dir() and made.parent.resolve() == self.export_path.resolve():
+            self.log(f"exported before, to {made}")
             return
         try:
             path = write(self.export_path)
@@ -225,6 +230,18 @@ class CheckpointedRun(ABC):
         shown = verbose == "bar" or (verbose == "auto" and sys.stdout.isatty())
         steps = self.trainer.steps_in_epoch(progress.epoch) if shown else 0
         return progress_bar(steps, lambda: progress.batch)
+
+
+@contextlib.contextmanager
+def _ending_in(sentence: str) -> Iterator[None]:
+    """Add a sentence to an error in the block: to its message, where no more than that is shown."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{error} {sentence}") from error
+    except Exception as error:
+        error.add_note(sentence)
+        raise
 
 
 class _Clock:

@@ -22,6 +22,7 @@ from tfseq.configuration import to_json
 from tfseq.errors import InputError
 from tfseq.result_directory import check_writable, is_empty, new_directory, remove
 from tfseq.text import Vocabulary
+from tfseq.training.checkpoint import list_checkpoints
 
 HISTORY_COLUMNS = (
     "epoch",
@@ -39,10 +40,11 @@ HISTORY_COLUMNS = (
     "validation_bits_per_token",
 )
 
-# What a run writes before it has weights.
+# What a run writes before its first checkpoint is whole.
 _RUN_FILES = (
     *("config.json", "vocabulary.txt", "labels.json", "tags.json", "corpus.json", ".lock"),
     *("checkpoints", "history.csv", "samples.txt", "tensorboard"),
+    "model.weights.h5",
 )
 
 
@@ -137,7 +139,11 @@ class RunDirectory:
 
     def has_weights(self) -> bool:
         """Whether the run has got as far as a checkpoint or weights."""
-        return self.weights.is_file() or any(self.checkpoints.glob("step-*.npz"))
+        return self.weights.is_file() or self.has_checkpoint()
+
+    def has_checkpoint(self) -> bool:
+        """Whether there is a checkpoint to go on from."""
+        return bool(list_checkpoints(self.checkpoints))
 
     def how_to_free(self) -> str:
         """Words that say how to use the name again."""
@@ -171,7 +177,7 @@ class RunDirectory:
             (aside / self.config.name).write_bytes(_json(to_json(options)))
 
     def discard(self) -> None:
-        """Remove what a run without weights has written; other files stay.
+        """Remove what a run without a checkpoint has written; other files stay.
 
         So does the directory itself: it may have been there before.
         """
@@ -240,10 +246,11 @@ class RunDirectory:
         """Record that the weights of `step` were exported to `version`."""
         write_atomically(self.exported, _json({"step": step, "path": str(version.absolute())}))
 
-    def exported_step(self) -> int | None:
-        """The step whose weights were exported last; None if none were."""
+    def exported_version(self, step: int) -> Path | None:
+        """Where the weights of `step` were exported to; None if others were, or none."""
         try:
-            return json.loads(self.exported.read_text(encoding="utf-8"))["step"]
+            noted = json.loads(self.exported.read_text(encoding="utf-8"))
+            return Path(noted["path"]) if noted["step"] == step else None
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
