@@ -33,8 +33,8 @@ def pytest_collection_modifyitems(items):
 def mark_slow_cases(items):
     """Of the cases of a test marked `everyday(n)`, n stay in `pytest`; the others are slow.
 
-    They are drawn at random, by the test's name, so that they are of every kind and the same every
-    time; `pytest -m slow` runs the others.
+    They are a random sample that the test's name determines, so that it is the same every time;
+    `pytest -m slow` runs the others.
     """
     cases = collections.defaultdict(list)
     for item in items:

@@ -135,9 +135,7 @@ def absolute_paths(options: Options, names: Collection[str] = ()) -> Options:
 
 def without_places(options: Any) -> dict[str, Any]:
     """The fields as JSON values that may be passed on: only the last part of each path."""
-    return to_json(
-        _changed(options, lambda rule, text: (rule is _PATH and Path(text).name) or text)
-    )
+    return to_json(_changed(options, lambda rule, v: (rule is _PATH and Path(v).name) or v))
 
 
 def find_option(arguments: Sequence[str], name: str) -> str | None:

@@ -41,38 +41,45 @@ def activation_function(argument: str, value):
         ) from None
 
 
-_RUNS_KERAS = "or take {cell}, which tfseq.RNN runs too"
-_OF_THE_WEIGHTS = (
-    "take an optimizer with weight decay (keras.optimizers.AdamW), add a penalty on "
-    f"`cell.{{weight}}` to the loss, {_RUNS_KERAS}"
-)
-_HELD = f"set it on the weight once the cell is built (`cell.{{weight}}.constraint`), {_RUNS_KERAS}"
 _WEIGHTS = {"kernel": "kernel", "recurrent": "recurrent_kernel", "bias": "bias"}
-# Arguments of Keras' own cells and RNN layer that a cell here does not have -> what to do instead.
-_INSTEAD = {
-    "dropout": (
-        "use `tfseq.RecurrentStack(..., dropout=...)`, put a keras.layers.Dropout before the "
-        f"layer, {_RUNS_KERAS}"
-    ),
-    "recurrent_dropout": (
-        "use dropout between layers (`tfseq.RecurrentStack(..., dropout=...)`), "
-        "or take {cell}, which has it and which tfseq.RNN runs too"
-    ),
-    **{
-        f"{short}_regularizer": _OF_THE_WEIGHTS.replace("{weight}", weight)
-        for short, weight in _WEIGHTS.items()
-    },
-    **{
-        f"{short}_constraint": _HELD.replace("{weight}", weight)
-        for short, weight in _WEIGHTS.items()
-    },
-    "seed": "call `keras.utils.set_random_seed`, or give the initializers a seed",
-    "implementation": "leave it out: there is one implementation",
-    **dict.fromkeys(
-        "return_sequences return_state go_backwards stateful unroll zero_output_for_mask".split(),
-        "give it to the layer, `tfseq.RNN(cell, {argument}=...)`",
-    ),
-}
+_OF_THE_LAYER = (
+    *("return_sequences", "return_state", "go_backwards", "stateful", "unroll"),
+    "zero_output_for_mask",
+)
+
+
+def _instead(argument: str, twin: str) -> str | None:
+    """What to do in place of an argument of Keras' cells or layers; None for any other argument.
+
+    Args:
+        argument: its name.
+        twin: the cell of Keras that has it.
+    """
+    if argument in _OF_THE_LAYER:
+        return f"give it to the layer, `tfseq.RNN(cell, {argument}=...)`"
+    short, _, kind = argument.rpartition("_")
+    if short in _WEIGHTS and kind == "regularizer":
+        return (
+            "take an optimizer with weight decay (keras.optimizers.AdamW), add a penalty on "
+            f"`cell.{_WEIGHTS[short]}` to the loss, or take {twin}, which tfseq.RNN runs too"
+        )
+    if short in _WEIGHTS and kind == "constraint":
+        return (
+            f"set it on the weight once the cell is built (`cell.{_WEIGHTS[short]}.constraint`), "
+            f"or take {twin}, which tfseq.RNN runs too"
+        )
+    return {
+        "dropout": (
+            "use `tfseq.RecurrentStack(..., dropout=...)`, put a keras.layers.Dropout before the "
+            f"layer, or take {twin}, which tfseq.RNN runs too"
+        ),
+        "recurrent_dropout": (
+            "use dropout between layers (`tfseq.RecurrentStack(..., dropout=...)`), "
+            f"or take {twin}, which has it and which tfseq.RNN runs too"
+        ),
+        "seed": "call `keras.utils.set_random_seed`, or give the initializers a seed",
+        "implementation": "leave it out: there is one implementation",
+    }.get(argument)
 
 
 def refuse_arguments(cell: type, arguments: Iterable[str]) -> None:
@@ -87,10 +94,9 @@ def refuse_arguments(cell: type, arguments: Iterable[str]) -> None:
     ancestors = [c.__name__ for c in cell.__mro__ if hasattr(layers, c.__name__)]
     twin = next((f"keras.layers.{n}" for n in ancestors if n.endswith("Cell")), "a cell of Keras")
     told = [
-        f"{cell.__name__} has no argument `{argument}`: "
-        f"{_INSTEAD[argument].format(cell=twin, argument=argument)}."
+        f"{cell.__name__} has no argument `{argument}`: {instead}."
         for argument in arguments
-        if argument in _INSTEAD
+        if (instead := _instead(argument, twin))
     ]
     if told:
         raise ValueError(" ".join(told))
