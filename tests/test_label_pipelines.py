@@ -79,7 +79,8 @@ def test_a_classifier_learns_the_order_of_words(orders, capsys):
     train(train_text_classifier, TextClassifierOptions, "--resume", f"--run-dir={run_dir}")
     output = capsys.readouterr().out
     assert "the run is finished" in output
-    assert "exported" not in output
+    assert f"exported before, to {orders / 'exported' / 'orders_gru' / '1'}" in output
+    assert [p.name for p in (orders / "exported" / "orders_gru").iterdir()] == ["1"]
     assert json.loads((run_dir / "metrics.json").read_text())["baselines"] == metrics["baselines"]
 
 
