@@ -265,7 +265,8 @@ def test_odd_names_of_runs_and_texts(place):
         cwd=place,
     )
     assert "the run is finished" in again.stdout
-    assert "exported" not in again.stdout
+    assert "exported before, to " in again.stdout
+    assert [p.name for p in next((place / "exported").glob("中文*")).iterdir()] == ["1"]
 
 
 def test_a_text_that_changed_is_not_measured_as_the_run_s_own(place):
