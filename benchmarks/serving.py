@@ -28,7 +28,7 @@ import tensorflow as tf
 
 import tfseq
 from tfseq.serving import export_language_model
-from tfseq.serving.loader_process import LoaderError, LoaderProcess
+from tfseq.serving.loader.loader_process import LoaderError, LoaderProcess
 from tfseq.serving.warm_up import WARM_UP_FILE, read_records
 
 NEW_CHARACTERS = 100

@@ -6,9 +6,9 @@ python pipelines/corpus_statistics.py --corpus time_machine --normalization lett
 import dataclasses
 from typing import Annotated, Literal
 
-from tfseq.command_line import run
-from tfseq.configuration import PathText, PositiveInt, Rule, Seed, parse_options
 from tfseq.errors import InputError
+from tfseq.options.command_line import run
+from tfseq.options.configuration import PathText, PositiveInt, Rule, Seed, parse_options
 
 Order = Annotated[int, Rule("an integer from 1 to 5", lambda v: 1 <= v <= 5)]
 Top = Annotated[int, Rule("an integer from 1 to 10000", lambda v: 1 <= v <= 10_000)]
@@ -47,11 +47,11 @@ class StatisticsOptions:
 
 
 def main(options: StatisticsOptions) -> None:
-    from tfseq.configuration import absolute_paths, to_json
-    from tfseq.result_directory import check_free, free_path
+    from tfseq.analysis.statistics import corpus_statistics
+    from tfseq.analysis.statistics_results import describe_statistics, unit_of, write_statistics
+    from tfseq.files.result_directory import check_free, free_path
+    from tfseq.options.configuration import absolute_paths, to_json
     from tfseq.text import CORPUS_NAMES, make_tokenizer, open_corpus
-    from tfseq.text.statistics import corpus_statistics
-    from tfseq.text.statistics_results import describe_statistics, unit_of, write_statistics
 
     corpus = open_corpus(options.corpus, options.encoding_errors, options.text_field)
     path = options.result_dir or free_path(f"{corpus.name}_statistics")

@@ -6,8 +6,8 @@ python pipelines/evaluate_language_model.py --run-dir runs/python_docs_gru
 import dataclasses
 from typing import Literal
 
-from tfseq.command_line import run
-from tfseq.configuration import PathText, PositiveInt, parse_options
+from tfseq.options.command_line import run
+from tfseq.options.configuration import PathText, PositiveInt, parse_options
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +27,8 @@ class EvaluationOptions:
 
 def main(options: EvaluationOptions) -> None:
     from tfseq.serving import ServingSettings
-    from tfseq.training import Evaluator, load_run
+    from tfseq.tasks.language_model.evaluation import Evaluator
+    from tfseq.tasks.language_model.trained_run import load_run
 
     trained = load_run(options.run_dir)
     batch_size, context = options.batch_size, None

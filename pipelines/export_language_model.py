@@ -5,8 +5,8 @@ python pipelines/export_language_model.py --run-dir runs/python_docs_gru
 
 import dataclasses
 
-from tfseq.command_line import run
-from tfseq.configuration import (
+from tfseq.options.command_line import run
+from tfseq.options.configuration import (
     CountOrZero,
     DirectoryName,
     NonNegativeFloat,
@@ -50,9 +50,9 @@ class ExportOptions:
 def main(options: ExportOptions) -> None:
     from pathlib import Path
 
-    from tfseq.result_directory import check_writable
+    from tfseq.files.result_directory import check_writable
     from tfseq.serving import export_language_model
-    from tfseq.training import load_run
+    from tfseq.tasks.language_model.trained_run import load_run
 
     check_writable(options.export_dir, "--export-dir")
     settings = ServingSettings(

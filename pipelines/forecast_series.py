@@ -3,13 +3,14 @@
 python pipelines/forecast_series.py --help
 """
 
-from tfseq.command_line import run
-from tfseq.training import ForecastOptions, parse_run_options
+from tfseq.options.command_line import run
+from tfseq.options.run_options import parse_run_options
+from tfseq.tasks.forecasting.options import ForecastOptions
 
 
 def main(options: ForecastOptions) -> None:
     from tfseq.serving import ForecasterSettings, export_forecaster
-    from tfseq.training import ForecastRun
+    from tfseq.tasks.forecasting.run import ForecastRun
 
     job = ForecastRun(options)
     print(job.summary())

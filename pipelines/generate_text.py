@@ -7,8 +7,9 @@ python pipelines/generate_text.py --server localhost:8500 --prompt "The "
 import dataclasses
 from typing import Annotated, Literal
 
-from tfseq.command_line import run
-from tfseq.configuration import (
+from tfseq.errors import InputError
+from tfseq.options.command_line import run
+from tfseq.options.configuration import (
     CountOrZero,
     NonNegativeFloat,
     PathText,
@@ -18,7 +19,6 @@ from tfseq.configuration import (
     Seed,
     parse_options,
 )
-from tfseq.errors import InputError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,7 +87,7 @@ def refuse_sampling(options: GenerationOptions) -> None:
 def ask_model(options: GenerationOptions) -> list[tuple[str, str]]:
     """Titles and texts from the model of a run."""
     from tfseq.generation import TextGenerator
-    from tfseq.training import load_run
+    from tfseq.tasks.language_model.trained_run import load_run
 
     trained = load_run(options.run_dir)
     generator = TextGenerator(trained.model, trained.tokenizer, trained.vocabulary)

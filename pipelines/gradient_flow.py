@@ -3,14 +3,14 @@
 python pipelines/gradient_flow.py --help
 """
 
-from tfseq.command_line import run
-from tfseq.configuration import parse_options
-from tfseq.training.gradient_flow_options import GradientFlowOptions
+from tfseq.analysis.gradient_flow_options import GradientFlowOptions
+from tfseq.options.command_line import run
+from tfseq.options.configuration import parse_options
 
 
 def main(options: GradientFlowOptions) -> None:
-    from tfseq.training.gradient_flow import GradientFlow
-    from tfseq.training.gradient_flow_results import write_gradient_flow
+    from tfseq.analysis.gradient_flow import GradientFlow
+    from tfseq.analysis.gradient_flow_results import write_gradient_flow
 
     study = GradientFlow(options)
     path = write_gradient_flow(study.path, options, study.figures())

@@ -8,9 +8,9 @@ from typing import Annotated
 
 import tyro
 
-from tfseq.command_line import run
-from tfseq.configuration import PathText, parse_options
 from tfseq.errors import InputError
+from tfseq.options.command_line import run
+from tfseq.options.configuration import PathText, parse_options
 
 
 @dataclasses.dataclass(frozen=True)

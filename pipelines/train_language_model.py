@@ -3,14 +3,14 @@
 python pipelines/train_language_model.py --help
 """
 
-from tfseq.command_line import run
-from tfseq.training import TrainingOptions, parse_training_options
+from tfseq.options.command_line import run
+from tfseq.tasks.language_model.options import TrainingOptions, parse_training_options
 
 
 def main(options: TrainingOptions) -> None:
     from tfseq.generation import TextGenerator
     from tfseq.serving import export_language_model
-    from tfseq.training import Run
+    from tfseq.tasks.language_model.run import Run
 
     job = Run(options)
     print(job.summary())

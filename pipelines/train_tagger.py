@@ -3,13 +3,14 @@
 python pipelines/train_tagger.py --data train.conll
 """
 
-from tfseq.command_line import run
-from tfseq.training import TaggerOptions, parse_run_options
+from tfseq.options.command_line import run
+from tfseq.options.run_options import parse_run_options
+from tfseq.tasks.tagging.options import TaggerOptions
 
 
 def main(options: TaggerOptions) -> None:
     from tfseq.serving import TaggerSettings, export_tagger
-    from tfseq.training import TaggerRun
+    from tfseq.tasks.tagging.run import TaggerRun
 
     job = TaggerRun(options)
     print(job.summary())

@@ -3,13 +3,14 @@
 python pipelines/train_text_classifier.py --data mail.csv
 """
 
-from tfseq.command_line import run
-from tfseq.training import TextClassifierOptions, parse_run_options
+from tfseq.options.command_line import run
+from tfseq.options.run_options import parse_run_options
+from tfseq.tasks.text_classification.options import TextClassifierOptions
 
 
 def main(options: TextClassifierOptions) -> None:
     from tfseq.serving import TextClassifierSettings, export_text_classifier
-    from tfseq.training import TextClassifierRun
+    from tfseq.tasks.text_classification.run import TextClassifierRun
 
     job = TextClassifierRun(options)
     print(job.summary())

@@ -17,7 +17,7 @@ settings.load_profile("tfseq")
 # Directories whose files share fixtures that take long to make: one worker runs them all.
 TOGETHER = ("tests/serving/",)
 # What takes longest is begun first, so that no worker is left alone with it at the end.
-FIRST = ("tests/serving/", "tests/training/test_resume.py", "tests/test_pipelines.py")
+FIRST = ("tests/serving/", "tests/runs/test_resume.py", "tests/test_pipelines.py")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -71,7 +71,7 @@ def test_every_package_is_an_attribute():
     assert done.stdout == "Egg\n", done.stderr
 
 
-@pytest.mark.parametrize("module", [tfseq, tfseq.training], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [tfseq, tfseq.tasks], ids=lambda module: module.__name__)
 def test_a_name_that_is_not_there(module):
     with pytest.raises(AttributeError, match=f"module '{module.__name__}' has no attribute 'Egg'"):
         module.Egg  # noqa: B018
@@ -87,8 +87,8 @@ def test_typed_and_versioned():
     "code",
     [
         "import tfseq",
-        "import tfseq.training; tfseq.training.parse_training_options",
-        "import tfseq.configuration, tfseq.command_line, tfseq.errors",
+        "import tfseq.tasks; tfseq.tasks.parse_training_options",
+        "import tfseq.options.configuration, tfseq.options.command_line, tfseq.errors",
     ],
 )
 def test_importing_costs_nothing(code):

@@ -12,7 +12,9 @@ import pytest
 import tensorflow as tf
 from pipeline_scripts import PIPELINES, script
 
-from tfseq.configuration import (
+from tfseq.analysis.gradient_flow_options import GradientFlowOptions
+from tfseq.errors import InputError
+from tfseq.options.configuration import (
     PathText,
     Prompt,
     absolute_paths,
@@ -21,17 +23,12 @@ from tfseq.configuration import (
     parse_options,
     without_places,
 )
-from tfseq.errors import InputError
-from tfseq.training import (
-    ForecastOptions,
-    TaggerOptions,
-    TextClassifierOptions,
-    TrainingOptions,
-    parse_run_options,
-)
-from tfseq.training.gradient_flow_options import GradientFlowOptions
-from tfseq.training.run_kinds import RUN_KINDS, run_kind
-from tfseq.training.run_options import read_run_options
+from tfseq.options.run_options import parse_run_options, read_run_options
+from tfseq.tasks.forecasting.options import ForecastOptions
+from tfseq.tasks.language_model.options import TrainingOptions
+from tfseq.tasks.run_kinds import RUN_KINDS, run_kind
+from tfseq.tasks.tagging.options import TaggerOptions
+from tfseq.tasks.text_classification.options import TextClassifierOptions
 
 TASKS = (TrainingOptions, TextClassifierOptions, TaggerOptions, ForecastOptions)
 

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from tfseq.cells import GRUCell, LSTMCell, SimpleRNNCell
     from tfseq.data import random_windows, sequential_windows
     from tfseq.errors import InputError
-    from tfseq.freed_memory import keep_freed_memory
     from tfseq.layers import RNN, RecurrentStack
     from tfseq.models import LanguageModel, NGramModel
+    from tfseq.runs.freed_memory import keep_freed_memory
     from tfseq.text import CharTokenizer, Vocabulary, WordTokenizer
 
 __version__ = "0.1.0"
@@ -23,7 +23,7 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "InputError": "tfseq.errors",
-        "keep_freed_memory": "tfseq.freed_memory",
+        "keep_freed_memory": "tfseq.runs.freed_memory",
         "SimpleRNNCell": "tfseq.cells",
         "GRUCell": "tfseq.cells",
         "LSTMCell": "tfseq.cells",
@@ -38,6 +38,7 @@ __getattr__, __dir__, __all__ = attach(
         "NGramModel": "tfseq.models",
         "cells": "tfseq.cells",
         "data": "tfseq.data",
+        "files": "tfseq.files",
         "generation": "tfseq.generation",
         "interop": "tfseq.interop",
         "layers": "tfseq.layers",
@@ -45,6 +46,10 @@ __getattr__, __dir__, __all__ = attach(
         "report": "tfseq.report",
         "serving": "tfseq.serving",
         "text": "tfseq.text",
-        "training": "tfseq.training",
+        "analysis": "tfseq.analysis",
+        "metrics": "tfseq.metrics",
+        "options": "tfseq.options",
+        "runs": "tfseq.runs",
+        "tasks": "tfseq.tasks",
     },
 )

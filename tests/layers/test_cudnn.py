@@ -8,7 +8,7 @@ from loop_cells import results_and_gradients
 
 from tfseq.cells import GRUCell, LSTMCell, SimpleRNNCell
 from tfseq.layers import RNN
-from tfseq.layers.cudnn import can_run, mode, pack_weights
+from tfseq.layers.tensorflow.cudnn import can_run, mode, pack_weights
 
 FEATURES, UNITS = 3, 4
 BLOCKS = {"rnn_tanh": 1, "rnn_relu": 1, "lstm": 4, "gru": 3}

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tfseq.report import Report
 from tfseq.report.axis import Axis
 from tfseq.report.chart import line_chart
 from tfseq.report.format import shown, shown_alike
-from tfseq.training import Report
 
 HOSTILE = "</pre></title></style><script>alert(1)</script><img src=x onerror='a'>\" & \x00\x1b 時"
 

@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from tfseq.training import Report
+from tfseq.report import Report
 
 BROWSER = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None

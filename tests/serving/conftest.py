@@ -13,7 +13,7 @@ import tfseq
 from tfseq.generation import TextGenerator
 from tfseq.serving import ServingSettings, export_language_model
 from tfseq.serving import export as export_module
-from tfseq.serving.loader_process import LoaderProcess
+from tfseq.serving.loader.loader_process import LoaderProcess
 
 CHARACTERS = [*"abcde想要有直升机.", "\n", " ", "\\", "\t"]
 WORDS = ["the", "time", "machine", "想", "，", ".", "went", "on", "it's"]

@@ -15,7 +15,7 @@ import tensorflow as tf
 from tensorflow.core.framework import types_pb2
 
 from tfseq.serving import Client
-from tfseq.serving.loader_process import LoaderError
+from tfseq.serving.loader.loader_process import LoaderError
 
 _CODE_NAMES = {3: "INVALID_ARGUMENT", 5: "NOT_FOUND", 14: "UNAVAILABLE"}
 _HTTP = {

@@ -13,7 +13,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 from serving.conftest import Exported  # noqa: E402
 from serving.fake_server import Backend, rest_predict  # noqa: E402
-from tfseq.serving.loader_process import LoaderProcess  # noqa: E402
+from tfseq.serving.loader.loader_process import LoaderProcess  # noqa: E402
 
 
 def rounded(value):

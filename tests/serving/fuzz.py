@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tfseq.serving.loader_process import LoaderError
+from tfseq.serving.loader.loader_process import LoaderError
 
 INVALID_ARGUMENT = 3
 INTEGERS = {"int32": 31, "int64": 63}
@@ -120,7 +120,7 @@ def main() -> None:
 
     import tfseq
     from tfseq.serving import ServingSettings, export_language_model
-    from tfseq.serving.loader_process import LoaderProcess
+    from tfseq.serving.loader.loader_process import LoaderProcess
 
     counts = collections.Counter()
     vocabulary = tfseq.Vocabulary([*"abcde想要有 .\n\\"])

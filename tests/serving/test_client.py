@@ -10,7 +10,7 @@ import pytest
 
 import tfseq
 from tfseq.serving import Client, ServingError
-from tfseq.serving import transport as transport_module
+from tfseq.serving.client import transport as transport_module
 
 from .fake_server import Backend, GrpcServer, RestServer, client_of
 

@@ -12,7 +12,7 @@ import tfseq
 from tfseq.models import Forecaster
 from tfseq.serving import ForecasterSettings, export_forecaster, inspect_export
 from tfseq.serving import export as export_module
-from tfseq.serving.loader_process import LoaderError
+from tfseq.serving.loader.loader_process import LoaderError
 from tfseq.serving.warm_up import WARM_UP_FILE, read_records
 
 from .fake_server import client_of

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfseq.serving.loader_process import LoaderError
+from tfseq.serving.loader.loader_process import LoaderError
 
 from .conftest import SETTINGS
 

@@ -12,7 +12,7 @@ from tensorflow.python.framework import op_def_registry
 
 import tfseq
 from tfseq.serving import export_language_model, inspect_export
-from tfseq.serving.allowed_operations import ALLOWED_OPERATIONS
+from tfseq.serving.inspection.allowed_operations import ALLOWED_OPERATIONS
 from tfseq.serving.model_card import MODEL_CARD
 
 from .test_signatures import LANGUAGES

@@ -21,7 +21,7 @@ from tfseq.serving import (
     inspect_export,
 )
 from tfseq.serving import export as export_module
-from tfseq.serving.loader_process import LoaderError
+from tfseq.serving.loader.loader_process import LoaderError
 
 from .fake_server import client_of
 from .fuzz import check, requests

@@ -14,7 +14,7 @@ MODEL = Path(__file__).parents[2] / "exported" / "python_docs_gru" / "1"
 PARENT = f"""
 import os, sys, time
 import numpy as np
-from tfseq.serving.loader_process import LoaderProcess
+from tfseq.serving.loader.loader_process import LoaderProcess
 
 loader = LoaderProcess()
 if sys.argv[1] == "busy":
@@ -68,7 +68,7 @@ def test_a_parent_that_ended_before_the_loader_was_ready():
     """Requests were sent, and their sender is gone by the time the first is read."""
     short_lived = subprocess.Popen([sys.executable, "-c", ""])
     short_lived.wait(timeout=60)
-    program = Path(__file__).parents[2] / "tfseq" / "serving" / "c_loader"
+    program = Path(__file__).parents[2] / "tfseq" / "serving" / "loader"
     with subprocess.Popen(
         [sys.executable, str(program), "--parent", str(short_lived.pid)],
         stdin=subprocess.PIPE,

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import tfseq
-from tfseq.serving.loader_process import LoaderError
-from tfseq.training import Evaluator
+from tfseq.serving.loader.loader_process import LoaderError
+from tfseq.tasks.language_model.evaluation import Evaluator
 
 from .test_signatures import LANGUAGES, PROMPTS
 

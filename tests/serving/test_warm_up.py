@@ -9,7 +9,7 @@ import tensorflow as tf
 import tfseq
 from tfseq.serving import ServingSettings, export_language_model
 from tfseq.serving import export as export_module
-from tfseq.serving.loader_process import LoaderError
+from tfseq.serving.loader.loader_process import LoaderError
 from tfseq.serving.warm_up import (
     WARM_UP_FILE,
     count_records,

@@ -3,10 +3,10 @@
 from tfseq.data.encoded_corpus import EncodedCorpus
 from tfseq.data.encoding import encode_corpus
 from tfseq.data.evaluation import evaluation_windows
-from tfseq.data.series import Series, noisy_sine
-from tfseq.data.series_batches import series_batches
-from tfseq.data.series_file import read_series
-from tfseq.data.series_windows import SeriesSplit, split_series
+from tfseq.data.series.series import Series, noisy_sine
+from tfseq.data.series.series_batches import series_batches
+from tfseq.data.series.series_file import read_series
+from tfseq.data.series.series_windows import SeriesSplit, split_series
 from tfseq.data.windows import num_batches, random_windows, sequential_windows
 
 __all__ = [

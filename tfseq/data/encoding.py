@@ -12,11 +12,11 @@ from pathlib import Path
 import tensorflow as tf
 
 import tfseq.text
-from tfseq.atomic_file import advised, writing
 from tfseq.data.encoded_corpus import EncodedCorpus, load_encoded, write_encoded
 from tfseq.data.numbering import number_tokens
 from tfseq.errors import InputError
-from tfseq.result_directory import obstacle
+from tfseq.files.atomic_file import advised, writing
+from tfseq.files.result_directory import obstacle
 from tfseq.text import Corpus, Tokenizer, Vocabulary, cache_directory
 
 # Characters tokenised at a time: few enough that the pieces being worked on take little memory.

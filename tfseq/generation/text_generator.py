@@ -7,6 +7,7 @@ from typing import NamedTuple, overload
 import numpy as np
 import tensorflow as tf
 
+from tfseq.files.text_bytes import text_bytes
 from tfseq.generation.text_graph import (
     COMPLETE_INPUTS,
     SCORE_INPUTS,
@@ -16,7 +17,6 @@ from tfseq.generation.text_graph import (
 )
 from tfseq.models import LanguageModel
 from tfseq.text import Tokenizer, Vocabulary
-from tfseq.text_bytes import text_bytes
 
 _RULES = {
     "max_new_tokens": (np.int32, 0, 2**31 - 1, "an integer from 0"),
@@ -216,8 +216,8 @@ class TextGenerator:
     def score(self, texts: str | bytes | Sequence[str | bytes]) -> Score | list[Score]:
         """Score one text or several: condition on the first token, count the others.
 
-        The numbers are those of one float32 pass over the text, as `tfseq.training.Evaluator`
-        makes it: on a model that forgets small differences they agree with each other, with an
+        The numbers are those of one float32 pass over the text, as the `Evaluator` of
+        `tfseq.tasks.language_model` makes it: on a model that forgets small differences they agree with each other, with an
         export's and with float64 to about five digits, alone or in a batch, on any processor. A
         model whose state amplifies differences, as an untrained simple RNN with large weights does,
         amplifies rounding too; there two processors, or two batch sizes, may differ by more.

@@ -13,7 +13,7 @@ __getattr__, __dir__, __all__ = attach(
         "Forecaster": "tfseq.models.forecaster",
         "LinearAutoregression": "tfseq.models.forecast_baselines",
         "LanguageModel": "tfseq.models.language_model",
-        "NGramModel": "tfseq.models.ngram_model",
+        "NGramModel": "tfseq.models.ngram.ngram_model",
         "Tagger": "tfseq.models.tagger",
         "TextClassifier": "tfseq.models.text_classifier",
     },

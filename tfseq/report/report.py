@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tfseq.atomic_file import write_atomically
+from tfseq.files.atomic_file import write_atomically
 from tfseq.report.chart import Band, Points, line_chart
 from tfseq.report.format import escaped, is_number, shown, shown_alike
 from tfseq.report.heat_map import heat_map, level_class

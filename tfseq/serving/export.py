@@ -11,10 +11,10 @@ import tensorflow as tf
 from tfseq.generation.text_graph import check_vocabulary
 from tfseq.layers import portable_loops
 from tfseq.models import LanguageModel
-from tfseq.serving.loader_process import LoaderProcess
+from tfseq.serving.loader.loader_process import LoaderProcess
 from tfseq.serving.model_card import describe_signature, write_model_card
-from tfseq.serving.settings import ServingSettings
-from tfseq.serving.signatures import LanguageModelSignatures
+from tfseq.serving.signatures.language_model import LanguageModelSignatures
+from tfseq.serving.signatures.settings import ServingSettings
 from tfseq.serving.versions import (
     check_keep_versions,
     check_version,

@@ -7,9 +7,9 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tfseq.atomic_file import advised, writing
 from tfseq.errors import InputError
-from tfseq.result_directory import obstacle
+from tfseq.files.atomic_file import advised, writing
+from tfseq.files.result_directory import obstacle
 
 
 def next_version(directory: str | os.PathLike) -> int:

@@ -9,7 +9,7 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 
 from tfseq.errors import InputError
-from tfseq.serving.loader_process import LoaderProcess
+from tfseq.serving.loader.loader_process import LoaderProcess
 from tfseq.serving.serving_messages import PredictionLog
 
 #: Where TensorFlow Serving looks for them in a version directory.

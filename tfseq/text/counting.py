@@ -9,7 +9,7 @@ from os import cpu_count
 import numpy as np
 import tensorflow as tf
 
-from tfseq.text.tokenizer import Tokenizer
+from tfseq.text.tokenizers.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,80 @@
+"""A run that takes no time: least squares on 24 rows, and what may happen to it."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfseq.tasks.supervised.supervised_options import SupervisedOptions
+from tfseq.tasks.supervised.supervised_run import SupervisedRun
+from tfseq.tasks.supervised.supervised_trainer import SupervisedTask
+
+X = np.random.default_rng(0).normal(size=[24, 3]).astype("float32")
+Y = (X @ np.array([[1.0], [-2.0], [0.5]], "float32")).astype("float32")
+
+
+def make(place, log=None, options_type=SupervisedOptions, **changes) -> SupervisedRun:
+    """A run of least squares: three steps an epoch."""
+
+    def prepare(options):
+        model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+        rows = tf.data.Dataset.from_tensor_slices((X, Y, np.ones(24, "float32"))).batch(8)
+
+        def validate():
+            return {"validation_loss": float(np.mean((model(X).numpy() - Y) ** 2))}
+
+        labels = {"labels.json": b"[]"}
+        return SupervisedTask(
+            model,
+            lambda epoch: rows,
+            keras.losses.mean_squared_error,
+            validate,
+            "a digest",
+            files=labels,
+        )
+
+    options = options_type(
+        **{
+            "run_dir": str(place),
+            "export_dir": str(place) + "-exported",
+            "epochs": 2,
+            "learning_rate": 0.05,
+            "checkpoint_seconds": 1e9,
+            "verbose": "quiet",
+            **changes,
+        }
+    )
+    lines = [] if log is None else log
+    return SupervisedRun(options, "line", prepare, log=lines.append)
+
+
+def meeting(job, step: int, event) -> SupervisedRun:
+    """Let something happen to a run when it has done so many steps."""
+    train_epoch = job.trainer.train_epoch
+
+    def train_and_meet():
+        steps = train_epoch()
+        while True:
+            if job.trainer.progress.step == step:
+                event()
+            try:
+                figures = next(steps)
+            except StopIteration:
+                return
+            yield figures
+
+    job.trainer.train_epoch = train_and_meet
+    return job
+
+
+def stopping(job, step: int, error: BaseException) -> SupervisedRun:
+    """Let a run meet an error when it has done so many steps."""
+
+    def stop():
+        raise error
+
+    return meeting(job, step, stop)
+
+
+def assert_same(job, whole):
+    for weight, expected in zip(job.model.get_weights(), whole, strict=True):
+        np.testing.assert_array_equal(weight, expected)

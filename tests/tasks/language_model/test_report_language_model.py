@@ -1,0 +1,113 @@
+"""The report of a language model's training, against its files and a loop of single steps."""
+
+import csv
+import math
+import re
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfseq.models import LanguageModel
+from tfseq.report.format import shown
+from tfseq.tasks.language_model.options import TrainingOptions
+from tfseq.tasks.language_model.report_surprise import token_surprise
+from tfseq.tasks.language_model.run import Run
+
+SMALL = {
+    "batch_size": 4,
+    "num_steps": 10,
+    "units": 12,
+    "epochs": 2,
+    "sample_epochs": 1,
+    "verbose": "quiet",
+    "export": False,
+}
+
+
+def run_of(place, **changes):
+    text = "".join(np.random.default_rng(0).choice(list("ab <\n"), 1500))
+    (place / "text.txt").write_text(text)
+    options = {"corpus": str(place / "text.txt"), "run_dir": str(place / "run"), **SMALL}
+    run = Run(TrainingOptions(**{**options, **changes}), log=lambda line: None)
+    metrics = run.fit(lambda: "a <sample>")
+    return run, metrics, run.write_report(metrics, "the <end>").read_text()
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    return run_of(tmp_path_factory.mktemp("place"), cell="lstm", num_layers=2)
+
+
+def test_every_part_is_there(finished):
+    run, metrics, page = finished
+    assert run.directory.report.name == "report.html"
+    assert re.findall("<h2>(.*?)</h2>", page) == [
+        *("Result", "Curves", "Surprise", "Samples", "Gradients", "Timing", "Configuration")
+    ]
+    assert f"<dd>{metrics['validation_perplexity']:.4g}</dd>" in page
+    assert f'<td class="n">{metrics["validation_bits_per_token"]:.3f}</td>' in page
+    assert page.count("a &lt;sample&gt;") == 2
+    assert page.count("the &lt;end&gt;") == 1
+    assert "<dt>--num-layers</dt><dd>2</dd>" in page
+    assert "<dt>--sample-prompt</dt><dd>&#x27;\\n&#x27;</dd>" in page
+    assert "s = [h, c]" in page
+    assert page.count('<li><i class="s1"></i>layer 2</li>') == 2
+    if metrics.get("baseline_perplexity"):
+        assert f"perplexity of {metrics['baseline_order']}-gram counts" in page
+
+
+def test_surprise_is_that_of_single_steps(finished):
+    run, _, page = finished
+    ids, states = run.corpus.ids, run.model.initial_states(1)
+    start = run.corpus.num_train
+    bits = []
+    for n, token in enumerate(ids[start - 512 : -1], start=start - 511):
+        logits, states = run.model.step(np.array([token], "int32"), states)
+        if n >= start:
+            log_p = tf.nn.log_softmax(logits)[0].numpy()
+            bits.append(-log_p[ids[n]] / math.log(2))
+    titles = re.findall('title="(.): ([0-9.]+) bits; expected', page.replace("&lt;", "<"))
+    texts = [run.vocabulary.tokens[i] for i in ids[start:]]
+    told = iter(titles)
+    for text, expected in zip(texts, bits, strict=True):
+        # A space is told by name.
+        if text != " ":
+            sign, value = next(told)
+            assert sign == {"\n": "↵"}.get(text, text)
+            assert float(value) == pytest.approx(expected, rel=2e-3)
+    assert next(told, None) is None
+    assert f"The mean is {np.mean(bits):.3f} bits" in page
+    assert page.count('title="space: ') == texts.count(" ")
+
+
+def test_gradient_norms_of_history_are_drawn(finished):
+    run, _, page = finished
+    with open(run.directory.path / "history.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == run.options.epochs
+    for key, name in (("gradient_norm", "mean of the epoch"), ("gradient_norm_max", "largest")):
+        for row in rows:
+            assert f"<title>{name}: {shown(float(row[key]))} at {row['epoch']}</title>" in page
+    assert f"<title>clipped to: 1 at {rows[-1]['epoch']}</title>" in page
+
+
+def test_a_run_without_validation(tmp_path):
+    _, metrics, page = run_of(tmp_path, validation_fraction=0.0, cell="rnn", epochs=1)
+    assert metrics["validation_perplexity"] is None
+    assert "There is no validation part" in page
+    assert "best epoch" not in page
+    # One line needs no legend; the end of the training part is the passage.
+    assert "</i>layer 1</li>" not in page
+    assert len(re.findall(" bits; expected", page)) == 1200
+
+
+def test_surprise_of_a_uniform_model():
+    model = LanguageModel(8, units=3)
+    model.set_weights([np.zeros(w.shape) for w in model.get_weights()])
+    surprise = token_surprise(model, np.array([3, 1, 7]), np.array([0, 2]), num_expected=20)
+    np.testing.assert_allclose(surprise.bits, 3)
+    assert surprise.expected.shape == (3, 8)
+    np.testing.assert_allclose(surprise.probabilities, 1 / 8)
+    with pytest.raises(ValueError, match="at least one token"):
+        token_surprise(model, np.array([1]), np.array([], "int32"))

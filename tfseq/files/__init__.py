@@ -1,0 +1,1 @@
+"""Files read whole and written aside: text, tables, results. Knows nothing of models."""

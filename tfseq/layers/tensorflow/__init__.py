@@ -1,0 +1,1 @@
+"""The loop over time on TensorFlow: traced, sorted, compiled."""

@@ -1,0 +1,106 @@
+"""What XLA compiles."""
+
+import tensorflow as tf
+
+from tfseq.layers.tensorflow.differentiable import is_differentiable
+from tfseq.layers.tensorflow.forward_mode import in_reverse_mode
+
+# Known to be compiled. TensorFlow has no list of those that XLA lacks. Left out although XLA has
+# them, since it computes something else:
+# - maxima and minima, and the gradients of relu, elu and their like, where a number is NaN;
+# - roots, logarithms and softmax. XLA joins a product and the subtraction after it in one
+#   multiply-add, which does not round the product. What should be zero or more, E[x²] - E[x]²,
+#   is then a little less, and the largest exponent of a softmax of large logits far from zero.
+_OPERATIONS = frozenset(
+    "Abs AddN AddV2 Add BatchMatMulV2 BiasAdd BiasAddGrad BroadcastGradientArgs BroadcastTo Cast "
+    "ConcatOffset ConcatV2 Const Cos DivNoNan Einsum Equal Erf Exp ExpandDims Expm1 Fill FloorDiv "
+    "FloorMod GatherV2 Greater GreaterEqual Identity LeakyRelu LeakyReluGrad Less LessEqual "
+    "LogicalAnd LogicalNot LogicalOr MatMul Mean Mul Neg NotEqual OnesLike Pack Pad Prod RealDiv "
+    "Reciprocal ReciprocalGrad Reshape Select SelectV2 Shape Sigmoid SigmoidGrad Sign Sin Size "
+    "Slice Softplus SoftplusGrad Softsign SoftsignGrad Split SplitV Square SquaredDifference "
+    "Squeeze StopGradient StridedSlice StridedSliceGrad Sub Sum Tanh TanhGrad Tile Transpose "
+    "Unpack Xdivy Xlogy ZerosLike".split()
+)
+
+
+def can_compile(operations) -> bool:
+    """Whether XLA is known to have all of `operations`."""
+    return all(operation.type in _OPERATIONS and _is_placed(operation) for operation in operations)
+
+
+def _is_placed(operation):
+    """Whether a slice's place is known: XLA has hardly any whose place is computed."""
+    if operation.type not in ("Slice", "StridedSlice", "StridedSliceGrad"):
+        return True
+    places = [t for t in operation.inputs if t.dtype in (tf.int32, tf.int64) and t.shape.rank == 1]
+    # The gradient of a concatenation has its places from the shapes of what was joined.
+    return all(
+        place.op.type == "ConcatOffset" or tf.get_static_value(place) is not None
+        for place in places
+    )
+
+
+def compiled(function):
+    """`function`, compiled by XLA for the static shapes of its arguments.
+
+    XLA cannot hand out the stacks of tensors that TensorFlow's gradient of a loop reads. A
+    gradient through the result therefore runs `function` again, of single operations, and
+    differentiates that: slow, but right, and asked for by gradients of gradients only.
+
+    Args:
+        function: from nested tensors to nested tensors; None may stand among the results.
+
+    Returns:
+        A function of the same arguments. Calls with the same shapes share what was compiled.
+
+    Example:
+
+    >>> square = compiled(lambda x: [x * x])
+    >>> x = tf.constant([1.0, 2.0])
+    >>> with tf.GradientTape() as tape:
+    ...     tape.watch(x)
+    ...     (y,) = square(x)
+    >>> y.numpy(), tape.gradient(y, x).numpy()
+    (array([1., 4.], dtype=float32), array([2., 4.], dtype=float32))
+    """
+    by_xla = tf.function(function, jit_compile=True, autograph=False)
+
+    @tf.function(autograph=False)
+    def gradients_of_operations(arguments, cotangents):
+        results = zip(_present(function(*arguments)), cotangents, strict=True)
+        results = [(r, d) for r, d in results if is_differentiable(r)]
+        # Not by a tape: through one, `tf.autodiff.ForwardAccumulator` loses sight of cotangents.
+        return tf.gradients(
+            [r for r, _ in results],
+            list(filter(is_differentiable, tf.nest.flatten(arguments))),
+            [d for _, d in results],
+            unconnected_gradients="zero",
+        )
+
+    def run(*arguments):
+        structure = []
+
+        def pack(tensors):
+            return tf.nest.pack_sequence_as(list(arguments), list(tensors))
+
+        @tf.custom_gradient
+        def run_flat(*tensors):
+            # Stopped, or two tapes around it would have it hand out what its own gradient needs.
+            results = by_xla(*pack(tf.stop_gradient(in_reverse_mode(t)) for t in tensors))
+            structure.append(results)
+
+            def gradient(*cotangents):
+                present = iter(gradients_of_operations(pack(tensors), cotangents))
+                return [next(present) if is_differentiable(t) else None for t in tensors]
+
+            return tuple(_present(results)), gradient
+
+        # Made tensors of this graph: a gradient's gradient must not reach round it to another.
+        present = iter(run_flat(*map(tf.identity, tf.nest.flatten(arguments))))
+        return tf.nest.map_structure(lambda r: None if r is None else next(present), structure[-1])
+
+    return run
+
+
+def _present(results):
+    return [r for r in tf.nest.flatten(results) if r is not None]

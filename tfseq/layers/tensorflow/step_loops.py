@@ -1,0 +1,228 @@
+"""The loops over time of a traced step: forward, and back through time."""
+
+import tensorflow as tf
+
+from tfseq.layers.tensorflow.replay import replay
+from tfseq.layers.tensorflow.step_graph import StepGraph
+
+
+def forward_loop(
+    step: StepGraph, num_steps, num_rows, all_outputs, keep, projected, previous, constants
+):
+    """y_t, s_t = step(x_t, s_{t-1}) for t = 1 … T.
+
+    Args:
+        step: the traced step.
+        num_steps: T.
+        num_rows: of the batch.
+        all_outputs: whether every y_t is wanted, or the last one.
+        keep: whether to return what the backward loop reads, too.
+        projected: values of `step.projected`, `[time, batch, …]` each.
+        previous: values of `step.previous` before the first step.
+        constants: values of `step.constants`.
+
+    Returns:
+        The outputs `[time, batch, …]`, or the last one; the values of `step.previous` after the
+        last step; and those of `step.kept`, `[time, batch, …]` each.
+    """
+    known = known_values(step, constants)
+    shifted = _outputs_of_the_step_before(step)
+    stored = [t for t in step.kept if t.ref() not in shifted] if keep else []
+    store_outputs = all_outputs or (keep and bool(shifted))
+    repeats = step.repeats
+
+    def body(t, read, last, previous, outputs, kept):
+        tensors = dict(known)
+        tensors |= {p.ref(): value for p, value in zip(step.projected, read, strict=True)}
+        tensors |= {p.ref(): value for p, value in zip(step.previous, previous, strict=True)}
+        replay(step.recurrent, tensors)
+        results = [tensors[r.ref()] for r in step.results]
+        for traced, result in zip(step.results, results, strict=True):
+            result.set_shape(traced.shape)
+        kept = [a.write(t, tensors[k.ref()]) for k, a in zip(stored, kept, strict=True)]
+        outputs = [a.write(t, results[0]) for a in outputs]
+        last = [results[0]] if last else []
+        return last, results[1 - repeats :], outputs, kept
+
+    y = step.results[0]
+    first = [] if all_outputs else [_as_wide_as(y, tf.zeros([num_rows, *y.shape[1:]], y.dtype))]
+    previous = [_as_wide_as(p, value) for p, value in zip(step.previous, previous, strict=True)]
+    outputs = _empty_arrays([y] if store_outputs else [], num_steps)
+    variables = (first, previous, outputs, _empty_arrays(stored, num_steps))
+    last, final, outputs, kept = _loop(body, projected, variables, num_steps)
+
+    outputs = [a.stack() for a in outputs]
+    if not keep:
+        return (outputs if all_outputs else last)[0], final, []
+    values = {t.ref(): a.stack() for t, a in zip(stored, kept, strict=True)}
+    for p, value in zip(step.previous, previous, strict=True):
+        if p.ref() in shifted:
+            values[p.ref()] = tf.concat([value[None], outputs[0][:-1]], 0)
+    kept = [values[t.ref()] for t in step.kept]
+    return (outputs if all_outputs else last)[0], final, kept
+
+
+def backward_loop(step: StepGraph, num_steps, all_outputs, values, constants, d_outputs, d_final):
+    """Back-propagation through time: carries ∂L/∂s_t from the last step to the first.
+
+    Args:
+        step, num_steps, all_outputs, constants: as in `forward_loop`.
+        values: those of `step.projected` and `step.kept`, by `ref()`.
+        d_outputs: ∂L/∂ of the outputs, as `forward_loop` gives them.
+        d_final: ∂L/∂ of `step.previous` after the last step.
+
+    Returns:
+        ∂L/∂ of `step.projected`, `[time, batch, …]` each; of `step.previous` before the first
+        step; of the results of `step.products`, `[time, batch, …]` each; and of `step.summed`.
+        None stands for what L does not depend on.
+    """
+    known = known_values(step, constants)
+    transposed = _transposed(step.backward, known)
+    read = {t.ref() for o in (*step.backward, *step.remade) for t in o.inputs}
+    read |= {g.ref() for g in step.gradients.values()}
+    values = {reference: value for reference, value in values.items() if reference in read}
+    repeats = step.repeats
+
+    # Several tensors may have the same gradient, which is then stored once.
+    of_rows = [*step.projected, *(o.outputs[0] for o in step.products)]
+    gradients = [step.gradients[t.ref()] for t in of_rows if t.ref() in step.gradients]
+    stored = {g.ref(): g for g in gradients}
+    totals = [t for t in step.summed if t.ref() in step.gradients]
+
+    def body(t, read, d_y, d_states, results, sums):
+        d = read[-1] if all_outputs else d_y[0]
+        if all_outputs and repeats:
+            d = d + d_y[0]
+        tensors = known | dict(zip(values, read, strict=False))
+        cotangents = [d, *d_states]
+        tensors |= {c.ref(): v for c, v in zip(step.cotangents, cotangents, strict=True)}
+        replay(step.remade, tensors)
+        _replay_transposed(step.backward, tensors, transposed)
+
+        before = []
+        for p, like in zip(step.previous, cotangents[1 - repeats :], strict=True):
+            g = step.gradients.get(p.ref())
+            before.append(_no_gradient(like) if g is None else tensors[g.ref()])
+            before[-1].set_shape(p.shape)
+        results = [a.write(t, tensors[r]) for r, a in zip(stored, results, strict=True)]
+        pairs = zip(totals, sums, strict=True)
+        sums = [total + tensors[step.gradients[c.ref()].ref()] for c, total in pairs]
+        for total, c in zip(sums, totals, strict=True):
+            total.set_shape(known[c.ref()].shape)
+        if repeats:
+            d_y = before[:1]
+        else:
+            d_y = list(map(_no_gradient, d_y))
+        return d_y, before[repeats:], results, sums
+
+    d_y = d_final[:repeats]
+    if not all_outputs:
+        d_y = [d_outputs + d_y[0]] if repeats else [d_outputs]
+    y, *states = step.results
+    variables = (
+        [_as_wide_as(y, d) for d in d_y],
+        [_as_wide_as(s, d) for s, d in zip(states, d_final[repeats:], strict=True)],
+        _empty_arrays(stored.values(), num_steps),
+        [tf.zeros_like(known[t.ref()]) for t in totals],
+    )
+    sequences = [*values.values(), *([d_outputs] if all_outputs else [])]
+    d_y, d_states, results, sums = _loop(body, sequences, variables, num_steps, backwards=True)
+    stacked = {r: a.stack() for r, a in zip(stored, results, strict=True)}
+    sums = {t.ref(): value for t, value in zip(totals, sums, strict=True)}
+
+    def gradient(tensor):
+        g = step.gradients.get(tensor.ref())
+        return None if g is None else stacked[g.ref()]
+
+    return (
+        [gradient(t) for t in step.projected],
+        [*(d_y if repeats else []), *d_states],
+        [gradient(o.outputs[0]) for o in step.products],
+        [sums.get(t.ref()) for t in step.summed],
+    )
+
+
+def _no_gradient(like):
+    """Zeros like `like`, made of it: a vectorised Jacobian takes a loop's variables to stay so."""
+    return tf.math.multiply_no_nan(like, tf.zeros([], like.dtype))
+
+
+def known_values(step, constants):
+    """By `ref()`: the tensors that are the same at each step."""
+    known = {c.ref(): value for c, value in zip(step.constants, constants, strict=True)}
+    replay(step.fixed, known)
+    return known
+
+
+def _loop(body, sequences, variables, num_steps, backwards=False):
+    """Runs `body(t, read, *variables) -> variables` for each step t; `read` is `sequences` at t.
+
+    What a step reads is read in the step before, and is a variable of the loop. Read where it is
+    used, XLA makes the reading a part of what computes the gates: that takes half as long again.
+    """
+    if isinstance(num_steps, int) and num_steps == 1:
+        return body(0, [s[0] for s in sequences], *variables)
+    arrays = [
+        tf.TensorArray(s.dtype, num_steps, element_shape=s.shape[1:]).unstack(s) for s in sequences
+    ]
+
+    def step_of(turn):
+        return num_steps - 1 - turn if backwards else turn
+
+    def run_turn(turn, read, *variables):
+        variables = body(step_of(turn), read, *variables)
+        following = step_of(tf.minimum(turn + 1, num_steps - 1))
+        return turn + 1, [a.read(following) for a in arrays], *variables
+
+    variables = (tf.constant(0), [a.read(step_of(0)) for a in arrays], *variables)
+    _, _, *variables = tf.while_loop(
+        lambda turn, *_: turn < num_steps, run_turn, variables, maximum_iterations=num_steps
+    )
+    return variables
+
+
+def _empty_arrays(tensors, num_steps):
+    return [tf.TensorArray(t.dtype, num_steps, element_shape=t.shape) for t in tensors]
+
+
+def _as_wide_as(traced, value):
+    """`value` with the static shape of `traced`, which may say less than its own."""
+    if traced.shape.as_list() == value.shape.as_list():
+        return value
+    return tf.compat.v1.placeholder_with_default(value, traced.shape)
+
+
+def _outputs_of_the_step_before(step):
+    """References of those `kept` that are y_{t-1}: the outputs, one step later."""
+    y, *states = step.results
+    before = step.previous[step.repeats :]
+    same = {b.ref() for b, after in zip(before, states, strict=True) if after is y}
+    return same & {t.ref() for t in step.kept}
+
+
+def _transposed(operations, known):
+    """The constants that are read transposed, transposed once, by `ref()`.
+
+    A product with a transposed matrix lays it out anew at every step, which takes longer than
+    the product itself.
+    """
+    read = {o.inputs[1].ref() for o in operations if _reads_transposed(o, known)}
+    return {reference: tf.transpose(known[reference]) for reference in read}
+
+
+def _reads_transposed(operation, known):
+    return (
+        operation.type == "MatMul"
+        and operation.get_attr("transpose_b")
+        and not operation.get_attr("transpose_a")
+        and operation.inputs[1].ref() in known
+    )
+
+
+def _replay_transposed(operations, tensors, transposed):
+    for operation in operations:
+        if _reads_transposed(operation, transposed):
+            a, b = operation.inputs
+            tensors[operation.outputs[0].ref()] = tf.matmul(tensors[a.ref()], transposed[b.ref()])
+        else:
+            replay([operation], tensors)

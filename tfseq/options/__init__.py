@@ -1,0 +1,1 @@
+"""What a person can set: rules for values, the command line, configuration files."""

@@ -1,0 +1,1 @@
+"""Any training run: its directory, checkpoints, trainer, event log. Knows no task."""

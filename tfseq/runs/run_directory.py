@@ -1,0 +1,292 @@
+"""The directory of a run: what is in it, and how it is read back."""
+
+import contextlib
+import csv
+import dataclasses
+import fcntl
+import io
+import json
+import math
+import os
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import keras
+import numpy as np
+
+from tfseq.errors import InputError
+from tfseq.files.atomic_file import FULL, atomic_file, write_atomically
+from tfseq.files.result_directory import check_writable, is_empty, new_directory, remove
+from tfseq.options.configuration import to_json
+from tfseq.runs.checkpoint import list_checkpoints
+from tfseq.text import Vocabulary
+
+HISTORY_COLUMNS = (
+    "epoch",
+    "step",
+    "tokens",
+    "seconds",
+    "learning_rate",
+    "train_loss",
+    "train_perplexity",
+    "train_bits_per_token",
+    "gradient_norm",
+    "gradient_norm_max",
+    "validation_loss",
+    "validation_perplexity",
+    "validation_bits_per_token",
+)
+
+# What a run writes before its first checkpoint is whole.
+_RUN_FILES = (
+    *("config.json", "vocabulary.txt", "labels.json", "tags.json", "corpus.json", ".lock"),
+    *("checkpoints", "history.csv", "samples.txt", "tensorboard"),
+    "model.weights.h5",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class RunDirectory:
+    """`runs/<name>/`. Every file in it is written aside and renamed.
+
+    | file | holds |
+    |---|---|
+    | `config.json` | the options |
+    | `vocabulary.txt` | one escaped token a line |
+    | `labels.json`, `tags.json` | what a classifier or a tagger tells apart |
+    | `corpus.json` | the digest of the data, so that a run goes on with no other |
+    | `checkpoints/` | the last two, for `--resume` |
+    | `model.weights.h5` | the best weights so far by validation, else the last |
+    | `history.csv` | a row an epoch |
+    | `samples.txt` | text a language model wrote as it learned |
+    | `metrics.json` | the figures of the finished run |
+    | `exported.json` | the step whose weights were exported last, and where to |
+    | `perplexity.png`, `curves.png` | the curve of a language model, the curves of another model |
+    | `report.html` | all of it to read, where it was asked for |
+    | `tensorboard/` | the same figures for TensorBoard |
+    """
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return self.path.resolve().name
+
+    @property
+    def config(self) -> Path:
+        return self.path / "config.json"
+
+    @property
+    def vocabulary(self) -> Path:
+        return self.path / "vocabulary.txt"
+
+    @property
+    def corpus(self) -> Path:
+        return self.path / "corpus.json"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def weights(self) -> Path:
+        return self.path / "model.weights.h5"
+
+    @property
+    def metrics(self) -> Path:
+        return self.path / "metrics.json"
+
+    @property
+    def curve(self) -> Path:
+        return self.path / "perplexity.png"
+
+    @property
+    def curves(self) -> Path:
+        return self.path / "curves.png"
+
+    @property
+    def report(self) -> Path:
+        return self.path / "report.html"
+
+    @property
+    def tensorboard(self) -> Path:
+        return self.path / "tensorboard"
+
+    @property
+    def exported(self) -> Path:
+        return self.path / "exported.json"
+
+    def check_free(self) -> None:
+        """Raise InputError where the directory is taken, or could not be made."""
+        check_writable(self.path, "--run-dir")
+        if not self.path.is_dir() or is_empty(self.path):
+            return
+        if not self.config.is_file():
+            raise InputError(
+                f"`--run-dir` {self.path} is neither empty nor a run. Name another directory."
+            )
+        if (self.path / ".lock").exists():
+            with self.locked():  # Raises where a process is training in it.
+                pass
+        hint = "" if self.has_weights() else f" It has no weights yet: {self.how_to_free()}."
+        raise InputError(
+            f"`--run-dir` {self.path} exists. Add `--resume` to go on with that run, or name "
+            f"another directory.{hint}"
+        )
+
+    def has_weights(self) -> bool:
+        """Whether the run has got as far as a checkpoint or weights."""
+        return self.weights.is_file() or self.has_checkpoint()
+
+    def has_checkpoint(self) -> bool:
+        """Whether there is a checkpoint to go on from."""
+        return bool(list_checkpoints(self.checkpoints))
+
+    def how_to_free(self) -> str:
+        """Words that say how to use the name again."""
+        return f"`rm -r {shlex.quote(str(self.path))}` frees its name"
+
+    def create(
+        self,
+        options: Any,
+        vocabulary: Vocabulary | None,
+        fingerprint: str,
+        files: Mapping[str, bytes] = MappingProxyType({}),
+    ) -> None:
+        """Make the directory with what a run begins with, or leave nothing.
+
+        Args:
+            options: the options, a dataclass.
+            vocabulary: the vocabulary; None where there is none.
+            fingerprint: digest of what is trained on.
+            files: name -> content of other files.
+
+        Raises:
+            InputError: something is there already, or the place cannot be written to.
+        """
+        self.check_free()
+        with new_directory(self.path, "--run-dir") as aside:
+            if vocabulary is not None:
+                vocabulary.save(aside / self.vocabulary.name)
+            for name, content in files.items():
+                (aside / name).write_bytes(content)
+            (aside / self.corpus.name).write_bytes(_json({"fingerprint": fingerprint}))
+            (aside / self.config.name).write_bytes(_json(to_json(options)))
+
+    def discard(self) -> None:
+        """Remove what a run without a checkpoint has written; other files stay.
+
+        So does the directory itself: it may have been there before.
+        """
+        for name in _RUN_FILES:
+            remove(self.path / name)
+
+    def remove_leftovers(self) -> None:
+        """Remove files that a killed process left half-written. The caller holds the lock."""
+        for place in (self.path, self.checkpoints):
+            for leftover in place.glob(".*.partial*"):
+                remove(leftover)
+
+    def write_options(self, options: Any) -> None:
+        """Make `config.json` hold these options, as when a resumed run is to go further."""
+        write_atomically(self.config, _json(to_json(options)))
+
+    def check_corpus(self, fingerprint: str, what: str = "`--corpus`: the text") -> None:
+        """Raise InputError unless the data are those that the run began with.
+
+        Args:
+            fingerprint: their digest.
+            what: how an error calls them.
+        """
+        try:
+            saved = json.loads(self.corpus.read_text(encoding="utf-8"))["fingerprint"]
+        except (OSError, ValueError, KeyError, TypeError):
+            raise InputError(
+                f"`--run-dir` {self.path} is damaged: its corpus.json cannot be read."
+            ) from None
+        if saved != fingerprint:
+            raise InputError(f"{what} is not the one that the run {self.path} was trained on.")
+
+    def write_history(
+        self, history: Sequence[Mapping[str, Any]], columns: Sequence[str] = HISTORY_COLUMNS
+    ) -> None:
+        """Make `history.csv` exactly these rows."""
+        text = io.StringIO()
+        writer = csv.DictWriter(text, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(history)
+        write_atomically(self.path / "history.csv", text.getvalue().encode())
+
+    def write_samples(self, samples: Sequence[Mapping[str, Any]]) -> None:
+        """Make `samples.txt` exactly these samples."""
+        text = "".join(f"epoch {s['epoch']}\n{s['text']}\n\n" for s in samples)
+        write_atomically(self.path / "samples.txt", text.encode())
+
+    def write_metrics(self, metrics: Mapping[str, Any]) -> None:
+        """Write `metrics.json`; null stands for an infinite figure, for which JSON has no word."""
+        finite = {k: None if v in (math.inf, -math.inf) else v for k, v in metrics.items()}
+        write_atomically(self.metrics, _json(finite))
+
+    def write_weights(self, model: keras.Model) -> None:
+        """Write `model.weights.h5`, aside first.
+
+        Raises:
+            WriteError: it cannot be written.
+        """
+        size = sum(math.prod(w.shape) * np.dtype(w.dtype).itemsize for w in model.weights)
+        with atomic_file(self.weights, ending=".weights.h5") as aside:
+            # HDF5 cannot close a file that the disk had no room for, and complains to the end.
+            _reserve(aside, size + 2**14 * (len(model.weights) + 2))
+            model.save_weights(aside)
+
+    def note_export(self, step: int, version: Path) -> None:
+        """Record that the weights of `step` were exported to `version`."""
+        write_atomically(self.exported, _json({"step": step, "path": str(version.absolute())}))
+
+    def exported_version(self, step: int) -> Path | None:
+        """Where the weights of `step` were exported to; None if others were, or none."""
+        try:
+            noted = json.loads(self.exported.read_text(encoding="utf-8"))
+            return Path(noted["path"]) if noted["step"] == step else None
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the directory for one process. The system lets go when the process ends.
+
+        Raises:
+            InputError: another process is training in it.
+        """
+        try:
+            file = open(self.path / ".lock", "w")  # noqa: SIM115
+        except OSError as error:
+            raise InputError(
+                f"`--run-dir` {self.path} cannot be written to: {error.strerror}."
+            ) from error
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise InputError(f"`--run-dir` {self.path} is in use by another process.") from None
+            yield
+
+
+def _reserve(path: Path, num_bytes: int) -> None:
+    """Make sure that there is room for a file of a size, by making one."""
+    with open(path, "wb") as file:
+        try:
+            os.posix_fallocate(file.fileno(), 0, num_bytes)
+        except AttributeError:  # macOS has no such call.
+            for _ in range(0, num_bytes, 2**20):
+                file.write(bytes(2**20))
+        except OSError as error:  # Nor has every file system.
+            if error.errno in FULL:
+                raise
+
+
+def _json(values: Mapping[str, Any]) -> bytes:
+    return (json.dumps(values, indent=2, ensure_ascii=False) + "\n").encode("utf-8")

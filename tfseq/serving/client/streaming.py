@@ -1,0 +1,88 @@
+"""Text from a server piece by piece: the client holds the state, and draws the tokens."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from tfseq.serving.client.client import Client
+
+
+def stream_text(
+    client: "Client",
+    prompt: str | bytes,
+    max_new_tokens: int,
+    temperature: float = 1.0,
+    top_k: int = 0,
+    top_p: float = 1.0,
+    seed: int = 0,
+) -> Iterator[str]:
+    """Continue one prompt by calls of `step`, and give the text as it comes about.
+
+    The pieces together are what `Client.generate` gives as `completion` for the same settings,
+    unless they are out of range there: the numbers are drawn here as they are in the graph. It
+    takes one request for each token of the prompt, and two for each new one.
+
+    Words need their neighbours to be put together: text after a straight double quote waits for
+    the quote that ends it.
+
+    Args:
+        client: the connection.
+        prompt: below the caps of the export in length.
+        max_new_tokens, temperature, top_k, top_p, seed: as `Client.generate` takes them.
+    """
+    tokens = _draw_tokens(client, prompt, max_new_tokens, temperature, top_k, top_p, seed)
+    given = ""
+    for stable in _texts(client, tokens):
+        if len(stable) > len(given):
+            yield stable[len(given) :]
+            given = stable
+
+
+def _draw_tokens(client, prompt, max_new_tokens, temperature, top_k, top_p, seed) -> Iterator[int]:
+    # TensorFlow is needed for its random numbers alone.
+    import tensorflow as tf
+
+    from tfseq.generation.random_numbers import gumbel_noise
+    from tfseq.generation.sampling import sample
+
+    if max_new_tokens < 1:
+        return
+    encoded = client.encode(prompt)
+    ids = encoded["token_ids"][0, : encoded["num_tokens"][0]]
+    states = client.initial_states(1)
+    drawn = 0
+    if not len(ids):
+        # Nothing to step on: the first token comes from the server.
+        first = client.generate(prompt, 1, temperature, top_k, top_p, seed)["completion"]
+        ids = client.encode(first)["token_ids"][0, :1]
+        yield int(ids[0])
+        drawn = 1
+    for token in ids:
+        outputs = client.step([token], states)
+        states = {name: outputs[name] for name in states}
+    while drawn < max_new_tokens:
+        logits = outputs["logits"].copy()
+        logits[:, 0] = -np.inf
+        noise = gumbel_noise(tf.constant([seed], tf.int64), drawn, 1, logits.shape[1])[:, 0]
+        token = int(sample(logits, noise, [temperature], [top_k], [top_p])[0])
+        yield token
+        drawn += 1
+        if drawn < max_new_tokens:
+            outputs = client.step([token], states)
+            states = {name: outputs[name] for name in states}
+
+
+def _texts(client, tokens: Iterator[int]) -> Iterator[str]:
+    """The beginning of the text that later tokens will not change, after every token."""
+    words = client.encode("a b")["num_tokens"][0] == 2
+    ids, text = [], ""
+    for token in tokens:
+        ids.append(token)
+        text = client.decode([ids])["text"][0]
+        if words and text.count('"') % 2:
+            yield text[: text.rindex('"')].rstrip()
+        else:
+            yield text
+    yield text

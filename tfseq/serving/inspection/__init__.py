@@ -1,0 +1,1 @@
+"""What a SavedModel from elsewhere holds."""

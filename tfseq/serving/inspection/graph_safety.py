@@ -1,0 +1,184 @@
+"""What a SavedModel's graph could do to the machine that runs it."""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from tensorflow.core.framework.attr_value_pb2 import AttrValue
+from tensorflow.core.framework.node_def_pb2 import NodeDef
+from tensorflow.core.protobuf.meta_graph_pb2 import MetaGraphDef
+
+from tfseq.serving.inspection.allowed_operations import (
+    ALLOWED_OPERATIONS,
+    ASSET_OPERATIONS,
+    RESTORE_OPERATIONS,
+    SAVE_OPERATIONS,
+)
+
+
+class _Place(NamedTuple):
+    """A graph or function body, and who gets there: those who ask, `save` or `restore`."""
+
+    name: str
+    node: NodeDef
+    visitors: frozenset[str]
+
+
+def graph_problems(meta_graph: MetaGraphDef) -> list[str]:
+    """Say what in a graph and in all its function bodies is not allowed, in order.
+
+    Allowed are the operations of `allowed_operations`. Checkpoints may be written
+    where nothing but the saver's `save` leads, and read where `restore` leads too; a lookup table
+    may be read from a file if its path comes from an asset. Nothing may demand XLA.
+
+    Args:
+        meta_graph: the one of a SavedModel.
+
+    Returns:
+        A sentence for each kind of problem at each place; empty if there is none.
+    """
+    functions = {f.signature.name: f for f in meta_graph.graph_def.library.function}
+    problems = dict.fromkeys(
+        f"function {name} must be compiled by XLA."
+        for name, function in functions.items()
+        if _must_compile(function.attr)
+    )
+    for place in _places(meta_graph):
+        problem = _problem(place, meta_graph, functions)
+        if problem:
+            problems[f"{place.node.op} ({place.node.name}) in {place.name}: {problem}."] = None
+    return list(problems)
+
+
+def _problem(place: _Place, meta_graph: MetaGraphDef, functions: dict) -> str | None:
+    node = place.node
+    if _must_compile(node.attr):
+        return "it must be compiled by XLA"
+    if node.op in ALLOWED_OPERATIONS or node.op in functions:
+        return None
+    if node.op in SAVE_OPERATIONS:
+        return None if place.visitors == {"save"} else "it writes a file outside the saver"
+    if node.op in RESTORE_OPERATIONS:
+        inside = place.visitors and place.visitors <= {"save", "restore"}
+        return None if inside else "it reads a file outside the saver"
+    if node.op in ASSET_OPERATIONS:
+        inside = _reads_asset(place, meta_graph, functions)
+        return None if inside else "it reads a file that is no asset"
+    return "it is not among the allowed operations"
+
+
+def _places(meta_graph: MetaGraphDef) -> Iterator[_Place]:
+    """Every node of the main graph and of every function."""
+    graph = meta_graph.graph_def
+    functions = {f.signature.name: f for f in graph.library.function}
+    saver = meta_graph.saver_def
+    roots = {
+        "save": [_node_name(saver.save_tensor_name)] if saver.save_tensor_name else [],
+        "restore": [_node_name(saver.restore_op_name)] if saver.restore_op_name else [],
+    }
+    # Whatever the saver alone does not reach counts as reached by requests.
+    nodes = {node.name: node for node in graph.node}
+    reached = {who: _upstream(nodes, names) for who, names in roots.items()}
+    reached["requests"] = set(nodes) - reached["save"] - reached["restore"]
+    called = {
+        who: _called(functions, (nodes[name] for name in names)) for who, names in reached.items()
+    }
+    called["requests"] |= set(functions) - called["save"] - called["restore"]
+    for node in graph.node:
+        visitors = frozenset(who for who, names in reached.items() if node.name in names)
+        yield _Place("the main graph", node, visitors)
+    for name, function in functions.items():
+        visitors = frozenset(who for who, names in called.items() if name in names)
+        for node in function.node_def:
+            yield _Place(f"function {name}", node, visitors)
+
+
+def _upstream(nodes: dict[str, NodeDef], names: Iterable[str]) -> set[str]:
+    """The nodes on which others depend, themselves among them."""
+    found, waiting = set(), list(names)
+    while waiting:
+        name = waiting.pop()
+        if name in nodes and name not in found:
+            found.add(name)
+            waiting += [_node_name(source) for source in nodes[name].input]
+    return found
+
+
+def _called(functions: dict, nodes: Iterable[NodeDef]) -> set[str]:
+    """The functions that nodes call, and those that these call."""
+    found, waiting = set(), [name for node in nodes for name in _function_names(node, functions)]
+    while waiting:
+        name = waiting.pop()
+        if name in functions and name not in found:
+            found.add(name)
+            for node in functions[name].node_def:
+                waiting += _function_names(node, functions)
+    return found
+
+
+def _function_names(node: NodeDef, functions: dict) -> list[str]:
+    names = [node.op] if node.op in functions else []
+    for value in node.attr.values():
+        names += _named(value)
+    return names
+
+
+def _named(value: AttrValue) -> list[str]:
+    values = [value.func] if value.HasField("func") else value.list.func
+    return [f.name for f in values] + [
+        n for f in values for v in f.attr.values() for n in _named(v)
+    ]
+
+
+def _reads_asset(place: _Place, meta_graph: MetaGraphDef, functions: dict) -> bool:
+    """Whether a table's file name is an asset's path, in the main graph or as an argument."""
+    paths = _asset_paths(meta_graph)
+    source = _node_name(place.node.input[1]) if len(place.node.input) > 1 else ""
+    if place.name == "the main graph":
+        return source in paths
+    name = place.name.removeprefix("function ")
+    arguments = [argument.name for argument in functions[name].signature.input_arg]
+    inner_calls = [
+        node
+        for function in functions.values()
+        for node in function.node_def
+        if name in _function_names(node, functions)
+    ]
+    calls = [node for node in meta_graph.graph_def.node if name in _function_names(node, functions)]
+    if source not in arguments or inner_calls or not calls:
+        return False
+    position = arguments.index(source)
+    return all(_node_name(call.input[position]) in paths for call in calls)
+
+
+def _asset_paths(meta_graph: MetaGraphDef) -> set[str]:
+    """What the loader alone fills with assets' paths, and what reads variables of only those."""
+    graph = meta_graph.graph_def
+    assets = {_node_name(asset.tensor_info.name) for asset in meta_graph.asset_file_def}
+    for signature in meta_graph.signature_def.values():
+        assets -= {_node_name(tensor.name) for tensor in signature.inputs.values()}
+    assigned, other_use = {}, set()
+    for node in graph.node:
+        if node.op == "AssignVariableOp":
+            variable, value = map(_node_name, node.input[:2])
+            assigned.setdefault(variable, []).append(value)
+        elif node.op not in ("ReadVariableOp", "VarIsInitializedOp"):
+            other_use |= {_node_name(source) for source in node.input}
+    paths = {
+        variable
+        for variable, values in assigned.items()
+        if set(values) <= assets and variable not in other_use
+    }
+    reads = {
+        node.name
+        for node in graph.node
+        if node.op == "ReadVariableOp" and _node_name(node.input[0]) in paths
+    }
+    return assets | reads
+
+
+def _must_compile(attributes) -> bool:
+    return "_XlaMustCompile" in attributes and attributes["_XlaMustCompile"].b
+
+
+def _node_name(tensor: str) -> str:
+    return tensor.removeprefix("^").split(":")[0]

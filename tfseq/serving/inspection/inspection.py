@@ -1,0 +1,195 @@
+"""A SavedModel looked through before it is loaded: what it does, and whether it may be trusted."""
+
+import json
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from google.protobuf.message import DecodeError
+from tensorflow.core.framework.types_pb2 import DataType
+from tensorflow.core.protobuf.meta_graph_pb2 import MetaGraphDef, TensorInfo
+from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+
+from tfseq.errors import InputError
+from tfseq.serving.inspection.graph_safety import graph_problems
+from tfseq.serving.inspection.operations import graph_operations
+from tfseq.serving.model_card import MODEL_CARD, file_digests
+from tfseq.serving.warm_up import WARM_UP_FILE, count_records
+
+_OTHER_FORMATS = ("saved_model.pbtxt", "saved_model.cpb")
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What a version directory holds.
+
+    Attributes:
+        path: the version directory.
+        problems: reasons not to load it, a sentence each; empty if there is none.
+        signatures: name -> `inputs` and `outputs`: name -> dtype and shape (None is any size).
+        operations: the names of all operations, function bodies included.
+        sha256: digest of every file but the model card, by its path in the directory.
+        size: bytes of all files.
+        num_warm_up_records: requests that a server replays as it loads the model.
+        tensorflow_version: the version that wrote it.
+        card: the model card; None if there is none to read.
+    """
+
+    path: Path
+    problems: tuple[str, ...]
+    signatures: dict[str, dict]
+    operations: list[str]
+    sha256: dict[str, str]
+    size: int
+    num_warm_up_records: int
+    tensorflow_version: str
+    card: dict | None
+
+
+def inspect_export(path: str | os.PathLike) -> Inspection:
+    """Look through a SavedModel without loading it: nothing in it is run.
+
+    Problems are: operations outside the allowlist, wherever they hide (see `graph_safety`); graphs that demand XLA; assets outside the directory; links and
+    special files; more than one MetaGraph; a second model file in another format; files whose
+    digests are not those of the model card, or that it does not name; damaged files. A directory
+    without a model card is not a problem in itself, but its files are then vouched for by no one.
+
+    Args:
+        path: a version directory, `exported/<name>/<version>`.
+
+    Raises:
+        InputError: if there is no `saved_model.pb` that could be read.
+
+    Example:
+        >>> import tempfile, tfseq
+        >>> from tfseq.serving import export_language_model
+        >>> vocabulary = tfseq.Vocabulary(["a", "b"])
+        >>> model = tfseq.LanguageModel(len(vocabulary), units=4)
+        >>> with tempfile.TemporaryDirectory() as directory:
+        ...     path = export_language_model(model, tfseq.CharTokenizer(), vocabulary, directory)
+        ...     inspection = inspect_export(path)
+        >>> inspection.problems, sorted(inspection.signatures)[:3]
+        ((), ['beam_search', 'decode', 'encode'])
+    """
+    path = Path(path)
+    problems = _irregular_files(path)
+    saved_model = _read(path)
+    if len(saved_model.meta_graphs) != 1:
+        problems.append(f"There must be one MetaGraph. Received: {len(saved_model.meta_graphs)}.")
+    problems += [
+        f"{name} would be another model beside saved_model.pb."
+        for name in _OTHER_FORMATS
+        if os.path.lexists(path / name)
+    ]
+    signatures, operations = {}, set()
+    for meta_graph in saved_model.meta_graphs:
+        problems += graph_problems(meta_graph) + _asset_problems(path, meta_graph)
+        operations |= graph_operations(meta_graph)
+        signatures |= _signatures(meta_graph)
+    digests = file_digests(path)
+    card, card_problems = _check_card(path, digests)
+    num_records, record_problems = _check_warm_up(path)
+    files = [p for p in path.rglob("*") if p.is_file()]
+    versions = {m.meta_info_def.tensorflow_version for m in saved_model.meta_graphs}
+    return Inspection(
+        path=path,
+        problems=tuple(problems + card_problems + record_problems),
+        signatures=signatures,
+        operations=sorted(operations),
+        sha256=digests,
+        size=sum(p.stat().st_size for p in files),
+        num_warm_up_records=num_records,
+        tensorflow_version=", ".join(sorted(versions)),
+        card=card,
+    )
+
+
+def _read(path: Path) -> SavedModel:
+    file = path / "saved_model.pb"
+    if file.exists() and not file.is_file():
+        raise InputError(f"{file} is no regular file.")
+    try:
+        return SavedModel.FromString(file.read_bytes())
+    except DecodeError as error:
+        raise InputError(f"{file} is damaged: it is no SavedModel.") from error
+    except OSError as error:
+        versions = sorted(p.parent.name for p in path.glob("*/saved_model.pb"))
+        hint = f" Its versions are {', '.join(versions)}: give one of them." if versions else ""
+        raise InputError(f"{file} cannot be read: {error.strerror}.{hint}") from error
+
+
+def _irregular_files(path: Path) -> list[str]:
+    """Links may lead out of the directory, and what is neither file nor directory has no digest."""
+    problems = []
+    for parent, directories, files in os.walk(path):
+        for name in sorted(directories + files):
+            mode = os.lstat(Path(parent, name)).st_mode
+            if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+                kind = "a link" if stat.S_ISLNK(mode) else "neither a file nor a directory"
+                problems.append(f"{Path(parent, name).relative_to(path)} is {kind}.")
+    return problems
+
+
+def _asset_problems(path: Path, meta_graph: MetaGraphDef) -> list[str]:
+    """Every loader follows an asset's name wherever it leads."""
+    problems = []
+    for name in dict.fromkeys(asset.filename for asset in meta_graph.asset_file_def):
+        if os.path.isabs(name) or ".." in Path(name).parts or not name:
+            problems.append(f"The asset {name!r} leads out of the directory.")
+        elif not (path / "assets" / name).is_file():
+            problems.append(f"The asset {name!r} is missing.")
+    num_assets = len(meta_graph.asset_file_def)
+    problems += [
+        f"The object graph names asset {node.asset.asset_file_def_index} of {num_assets}."
+        for node in meta_graph.object_graph_def.nodes
+        if node.HasField("asset") and not 0 <= node.asset.asset_file_def_index < num_assets
+    ]
+    return problems
+
+
+def _check_card(path: Path, digests: dict[str, str]) -> tuple[dict | None, list[str]]:
+    if not (path / MODEL_CARD).is_file():
+        return None, []
+    try:
+        card = json.loads((path / MODEL_CARD).read_text(encoding="utf-8"))
+        recorded = dict(card["sha256"])
+    except (ValueError, TypeError, KeyError):
+        return None, [f"{MODEL_CARD} is damaged: it names no digests."]
+    problems = []
+    for name in sorted({*recorded, *digests}):
+        if name not in digests:
+            problems.append(f"{name} is missing; the model card has its digest.")
+        elif name not in recorded:
+            problems.append(f"{name} is not in the model card.")
+        elif digests[name] != recorded[name]:
+            problems.append(f"{name} has another digest than the model card says.")
+    return card, problems
+
+
+def _check_warm_up(path: Path) -> tuple[int, list[str]]:
+    if not (path / WARM_UP_FILE).is_file():
+        return 0, []
+    try:
+        return count_records(path / WARM_UP_FILE), []
+    except InputError as error:
+        return 0, [str(error)]
+
+
+def _signatures(meta_graph: MetaGraphDef) -> dict[str, dict]:
+    return {
+        name: {
+            "inputs": {key: _describe(info) for key, info in sorted(signature.inputs.items())},
+            "outputs": {key: _describe(info) for key, info in sorted(signature.outputs.items())},
+        }
+        for name, signature in sorted(meta_graph.signature_def.items())
+        if name != "__saved_model_init_op"
+    }
+
+
+def _describe(info: TensorInfo) -> dict:
+    shape = None
+    if not info.tensor_shape.unknown_rank:
+        shape = [None if dim.size < 0 else dim.size for dim in info.tensor_shape.dim]
+    dtype = DataType.Name(info.dtype).removeprefix("DT_").lower()
+    return {"dtype": {"float": "float32"}.get(dtype, dtype), "shape": shape}

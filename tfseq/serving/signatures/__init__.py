@@ -1,0 +1,1 @@
+"""What each kind of model answers to in a server."""

@@ -1,0 +1,220 @@
+"""The signatures of an exported language model: strings in, strings and numbers out."""
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from tfseq.generation.decoding import unknown_penalty
+from tfseq.generation.ranking import best_probabilities
+from tfseq.generation.text_graph import (
+    COMPLETE_INPUTS,
+    SCORE_INPUTS,
+    SEARCH_INPUTS,
+    TextGraph,
+)
+from tfseq.models import LanguageModel
+from tfseq.serving.signatures.bounds import (
+    checked,
+    clamp,
+    keep_first_bytes,
+    keep_last_bytes,
+    sentences,
+)
+from tfseq.serving.signatures.settings import MAX_TEMPERATURE, ServingSettings
+from tfseq.text import Tokenizer, VocabularyTables
+
+
+class LanguageModelSignatures(tf.Module):
+    """What is saved: the weights, the lookup tables and one function for each signature.
+
+    A method `name` together with its entry in `signatures()` is a signature. It takes and returns
+    tensors whose first dimension is the batch. Nothing in it may fail for what one row holds: a
+    server answers a whole batch of different people's requests with one status.
+
+    Args:
+        model: the language model.
+        tokenizer: the tokenizer of its text.
+        tables: the lookup tables of its vocabulary, over an asset file.
+        settings: caps and defaults, fixed in the graph.
+    """
+
+    def __init__(
+        self,
+        model: LanguageModel,
+        tokenizer: Tokenizer,
+        tables: VocabularyTables,
+        settings: ServingSettings,
+    ):
+        super().__init__(name="language_model")
+        self._settings = settings
+        self._graph = TextGraph(model, tokenizer, tables)
+        # TensorFlow Serving's loader finds only what is tracked here, and plain variables only.
+        self.weights = [weight.value for weight in model.weights]
+        self.tables = tables
+
+    @property
+    def _model(self) -> LanguageModel:
+        return self._graph.model
+
+    def signatures(self) -> dict[str, Callable]:
+        """Signature name -> function from its named inputs to a dict of outputs."""
+        inputs = {
+            "serving_default": COMPLETE_INPUTS[:1],
+            "generate": COMPLETE_INPUTS,
+            "beam_search": SEARCH_INPUTS,
+            "score": SCORE_INPUTS,
+            "next_token": COMPLETE_INPUTS[:1],
+            "encode": SCORE_INPUTS,
+            "decode": (
+                tf.TensorSpec([None, None], tf.int32, "token_ids"),
+                tf.TensorSpec([None], tf.int32, "num_tokens"),
+            ),
+            "step": (tf.TensorSpec([None], tf.int32, "token_ids"), *state_specs(self._model)),
+        }
+        return {
+            name: tf.function(
+                checked(getattr(self, name), specs), input_signature=specs, autograph=False
+            )
+            for name, specs in inputs.items()
+        }
+
+    def serving_default(self, prompt: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Continue prompts with the settings fixed at export."""
+        settings = self._settings
+
+        def column(value, dtype):
+            return tf.fill(tf.shape(prompt), tf.constant(value, dtype))
+
+        read, _ = keep_last_bytes(prompt, settings.max_prompt_bytes)
+        completion, _ = self._graph.complete(
+            read,
+            column(settings.default_max_new_tokens, tf.int32),
+            column(settings.default_temperature, tf.float32),
+            column(settings.default_top_k, tf.int32),
+            column(settings.default_top_p, tf.float32),
+            column(settings.default_seed, tf.int64),
+            # A loop with nothing that the settings do not ask for: the model loads faster.
+            filtered=settings.default_top_k > 0 or settings.default_top_p < 1,
+        )
+        return {"text": self._graph.join(prompt, completion)}
+
+    def generate(
+        self,
+        prompt: tf.Tensor,
+        max_new_tokens: tf.Tensor,
+        temperature: tf.Tensor,
+        top_k: tf.Tensor,
+        top_p: tf.Tensor,
+        seed: tf.Tensor,
+    ) -> dict[str, tf.Tensor]:
+        """Continue prompts, each with its own settings and seed."""
+        read, max_new_tokens, warnings = self._bound(prompt, max_new_tokens)
+        temperature, warning = clamp(temperature, "temperature", 0, MAX_TEMPERATURE, 1)
+        warnings.append(warning)
+        top_k, warning = clamp(top_k, "top_k", 0, self._model.vocabulary_size)
+        warnings.append(warning)
+        top_p, warning = clamp(top_p, "top_p", 0, 1, 1)
+        warnings.append(warning)
+        completion, log_probability = self._graph.complete(
+            read, max_new_tokens, temperature, top_k, top_p, seed
+        )
+        return {
+            "text": self._graph.join(prompt, completion),
+            "completion": completion,
+            "warning": sentences(warnings),
+            "num_tokens": max_new_tokens,
+            "log_probability": log_probability,
+        }
+
+    def beam_search(self, prompt: tf.Tensor, max_new_tokens: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The most probable continuations that a beam finds, the best first."""
+        read, max_new_tokens, warnings = self._bound(prompt, max_new_tokens)
+        completions, log_probabilities = self._graph.search(
+            read, max_new_tokens, self._settings.beam_size
+        )
+        return {
+            "texts": self._graph.join(prompt, completions),
+            "log_probabilities": log_probabilities,
+            "warning": sentences(warnings),
+        }
+
+    def score(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Score texts, each token given those before it."""
+        limit = self._settings.max_score_bytes
+        text, cut = keep_first_bytes(text, limit)
+        warning = tf.where(cut, f"Of `text` the first {limit} bytes only were scored. ", "")
+        return {**self._graph.score(text)._asdict(), "warning": sentences([warning])}
+
+    def next_token(self, prompt: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The most probable tokens after each prompt, `<unk>` left out, the best first."""
+        read, _ = keep_last_bytes(prompt, self._settings.max_prompt_bytes)
+        hidden, _ = self._graph.read(read)
+        logits = tf.cast(self._model.logits(hidden), tf.float32)
+        num_symbols = self._model.vocabulary_size
+        probabilities, ids = best_probabilities(
+            logits + unknown_penalty(num_symbols, allow_unknown=False),
+            min(self._settings.num_next_tokens, num_symbols - 1),
+        )
+        return {"tokens": self.tables.id_to_token(ids), "probabilities": probabilities}
+
+    def encode(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The token ids of texts, padded with 0."""
+        text, _ = keep_first_bytes(text, self._settings.max_score_bytes)
+        token_ids, num_tokens = self._graph.encode(text)
+        return {"token_ids": token_ids, "num_tokens": num_tokens}
+
+    def decode(self, token_ids: tf.Tensor, num_tokens: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The text of each row's first `num_tokens` ids."""
+        # Different numbers of rows are an invalid argument, here and not further on.
+        token_ids += tf.zeros_like(num_tokens)[:, tf.newaxis]
+        num_tokens = tf.clip_by_value(num_tokens, 0, tf.shape(token_ids)[1])
+        return {"text": self._graph.decode(token_ids, num_tokens)}
+
+    def step(self, token_ids: tf.Tensor, *states: tf.Tensor) -> dict[str, tf.Tensor]:
+        """One token more: the logits of the next, and the states to send with it."""
+        nested = self._model.initial_states(1)
+        states = [
+            tf.cast(state, initial.dtype)
+            for state, initial in zip(states, tf.nest.flatten(nested), strict=True)
+        ]
+        known = (token_ids >= 0) & (token_ids < self._model.vocabulary_size)
+        logits, states = self._model.step(
+            tf.where(known, token_ids, 0), tf.nest.pack_sequence_as(nested, states)
+        )
+        specs = state_specs(self._model)
+        return {
+            "logits": tf.cast(logits, tf.float32),
+            **{
+                spec.name: tf.cast(state, spec.dtype)
+                for spec, state in zip(specs, tf.nest.flatten(states), strict=True)
+            },
+        }
+
+    def _bound(self, prompt: tf.Tensor, max_new_tokens: tf.Tensor) -> tuple:
+        """The part of the prompts that is read, bounded `max_new_tokens`, warnings of both."""
+        limit = self._settings.max_prompt_bytes
+        read, cut = keep_last_bytes(prompt, limit)
+        cut_warning = tf.where(cut, f"Of `prompt` the model read the last {limit} bytes only. ", "")
+        max_new_tokens, warning = clamp(
+            max_new_tokens, "max_new_tokens", 0, self._settings.max_new_tokens
+        )
+        return read, max_new_tokens, [cut_warning, warning]
+
+
+def state_specs(model: LanguageModel) -> list[tf.TensorSpec]:
+    """What `step` takes and returns for each state, float32 whatever the model computes in.
+
+    `state_0` is the first layer's; where a layer has several they are `state_0_0`, `state_0_1`,
+    and for an LSTM `state_0_h` and `state_0_c`. A sequence begins with zeros.
+    """
+    specs = []
+    for layer, states in enumerate(model.initial_states(1)):
+        states = tf.nest.flatten(states)
+        parts = [""]
+        if len(states) > 1:
+            parts = ["_h", "_c"] if model.cell == "lstm" else [f"_{i}" for i in range(len(states))]
+        specs += [
+            tf.TensorSpec([None, *state.shape[1:]], tf.float32, f"state_{layer}{part}")
+            for part, state in zip(parts, states, strict=True)
+        ]
+    return specs

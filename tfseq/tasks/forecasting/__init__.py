@@ -1,0 +1,1 @@
+"""A forecaster, from a series to a finished run."""

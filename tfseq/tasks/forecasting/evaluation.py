@@ -1,0 +1,86 @@
+"""Forecasts from every step of the test part, and how far each method is off."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from tfseq.metrics.forecast_metrics import mase, rmse
+from tfseq.report.format import shown_alike
+
+
+@dataclasses.dataclass(frozen=True)
+class ForecastEvaluation:
+    """Forecasts of several methods for the same steps.
+
+    Attributes:
+        origins: int `[W]`, the steps at which the forecasts begin.
+        targets: `[W, H, C]`, what came.
+        forecasts: method -> `[W, H, C]`.
+        training: `[N, C]`, the training part, for the scale of MASE.
+        columns: names of the columns.
+        season: the season of MASE; 1 where there is none.
+    """
+
+    origins: np.ndarray
+    targets: np.ndarray
+    forecasts: dict[str, np.ndarray]
+    training: np.ndarray
+    columns: Sequence[str]
+    season: int
+
+    def figures(self, method: str, column: int) -> dict[str, float]:
+        """RMSE one step ahead, at the horizon, and over all steps; MASE over all steps."""
+        targets, forecasts = self.targets[..., column], self.forecasts[method][..., column]
+        return {
+            "rmse_one_step": float(rmse(targets[:, 0], forecasts[:, 0])),
+            "rmse_horizon": float(rmse(targets[:, -1], forecasts[:, -1])),
+            "rmse": float(rmse(targets, forecasts)),
+            "mase": float(mase(targets, forecasts, self.training[:, column], self.season)),
+        }
+
+    def all_figures(self) -> dict[str, dict[str, dict[str, float]]]:
+        """Column -> method -> figures."""
+        return {
+            name: {method: self.figures(method, c) for method in self.forecasts}
+            for c, name in enumerate(self.columns)
+        }
+
+    def rmse_by_step(self, method: str, column: int) -> np.ndarray:
+        """RMSE of each step ahead, `[H]`."""
+        targets, forecasts = self.targets[..., column], self.forecasts[method][..., column]
+        return rmse(targets, forecasts, axis=0)
+
+    def rivals(self) -> list[str]:
+        """The two methods that a picture shows beside the model: a season's and a line's."""
+        simple = "seasonal naive" if "seasonal naive" in self.forecasts else "naive"
+        return [simple, next(m for m in self.forecasts if m.startswith("linear"))]
+
+    def table(self, column: int) -> str:
+        """The figures of a column as lines of text, a method each."""
+        horizon = self.targets.shape[1]
+        heads = ["RMSE, step 1", f"step {horizon}", f"steps 1 to {horizon}", "MASE"]
+        rows = [self.figures(method, column).values() for method in self.forecasts]
+        rows = zip(*map(shown_alike, zip(*rows, strict=True)), strict=True)
+        table = [
+            ["", *heads],
+            *([name, *row] for name, row in zip(self.forecasts, rows, strict=True)),
+        ]
+        # Whatever the size of the numbers, two spaces are left between columns.
+        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+        widths[1:] = [max(width, 8) for width in widths[1:]]
+        return "\n".join(
+            "  ".join([f"{name:<{widths[0]}}", *map(str.rjust, cells, widths[1:])])
+            for name, *cells in table
+        )
+
+
+def in_batches(
+    forecast: Callable[[np.ndarray], np.ndarray], history: np.ndarray, batch_size: int = 256
+) -> np.ndarray:
+    """`forecast(history)` for histories `[W, τ, C]`, some at a time."""
+    parts = [
+        np.asarray(forecast(np.asarray(history[i : i + batch_size], "float32")))
+        for i in range(0, len(history), batch_size)
+    ]
+    return np.concatenate(parts)

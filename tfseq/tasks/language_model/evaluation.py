@@ -1,0 +1,82 @@
+"""How well a language model predicts a text it has not seen."""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+from tfseq.data import evaluation_windows
+from tfseq.metrics.perplexity import Perplexity, bits, perplexity
+from tfseq.models import LanguageModel
+
+# Text is cut into rows of at least this many tokens, which are read side by side. Each row
+# starts from the zero state, so rows are long: a shorter text is one row, read in one pass.
+MIN_ROW_TOKENS = 4096
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """Cross entropy over a text.
+
+    Attributes:
+        mean_cross_entropy: nats per token.
+        num_tokens: tokens predicted.
+    """
+
+    mean_cross_entropy: float
+    num_tokens: int
+
+    @property
+    def perplexity(self) -> float:
+        return perplexity(self.mean_cross_entropy)
+
+    @property
+    def bits_per_token(self) -> float:
+        return bits(self.mean_cross_entropy)
+
+
+class Evaluator:
+    """Measures one model, again and again, with one traced graph.
+
+    Args:
+        model: the language model.
+        batch_size: rows read side by side, at most; a short text takes fewer.
+        num_steps: tokens of a row in one call.
+
+    Example:
+
+    >>> model = LanguageModel(28, units=8)
+    >>> Evaluator(model)(np.zeros(100, "uint8")).num_tokens
+    99
+    """
+
+    def __init__(self, model: LanguageModel, batch_size: int = 32, num_steps: int = 128):
+        self.model = model
+        self.batch_size = batch_size
+        self.num_steps = num_steps
+        self._metric = Perplexity()
+        self._step = tf.function(self._update, reduce_retracing=True, autograph=False)
+
+    def __call__(self, ids: np.ndarray, context: int | None = None) -> Evaluation:
+        """Predict every id once, in order, the state carried along.
+
+        Args:
+            ids: integer `[N]`, at least 2 ids, or 1 with `context`.
+            context: the id before the first. Without it the first id is read, not predicted.
+        """
+        self._metric.reset_state()
+        rows = max(1, min(self.batch_size, len(ids) // MIN_ROW_TOKENS))
+        states = self.model.initial_states(rows)
+        for inputs, targets, weights in evaluation_windows(
+            ids, rows, self.num_steps, context=context
+        ):
+            states = self._step(inputs, targets, weights, states)
+        return Evaluation(
+            mean_cross_entropy=float(self._metric.mean_cross_entropy()),
+            num_tokens=int(self._metric.count),
+        )
+
+    def _update(self, inputs, targets, weights, states):
+        logits, states = self.model(inputs, states=states, return_states=True, training=False)
+        self._metric.update_state(targets, logits, sample_weight=weights)
+        return states

@@ -1,0 +1,271 @@
+"""The report of a language model's training."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tfseq.analysis.gradient_norms import gradient_norms_through_time
+from tfseq.data import EncodedCorpus, sequential_windows
+from tfseq.options.configuration import without_places
+from tfseq.report import Report
+from tfseq.report.format import shown
+from tfseq.report.report_gradient_norms import add_gradient_norms
+from tfseq.tasks.language_model.messages import describe_model
+from tfseq.tasks.language_model.report_surprise import token_surprise
+from tfseq.tasks.language_model.trained_run import TrainedRun
+
+_PARTS = ("train", "validation")
+# Tokens of the passage that is shown, and of what is read before it.
+PASSAGE = {"char": 1200, "word": 300}
+CONTEXT = 512
+MOST_SURPRISING = 10
+# Rows of a long history that are shown.
+HISTORY_ROWS = 25
+# Gradients are followed back over at most so many steps, in so many rows; Jacobians are formed
+# for states of at most so many units.
+BACK_STEPS, BACK_ROWS, JACOBIAN_UNITS = 100, 4, 512
+
+
+def language_model_report(
+    trained: TrainedRun,
+    corpus: EncodedCorpus,
+    history: Sequence[Mapping[str, Any]],
+    samples: Sequence[Mapping[str, Any]],
+    metrics: Mapping[str, Any],
+) -> Report:
+    """Result, baselines, curves, gradients, surprise over a passage, samples, configuration.
+
+    Args:
+        trained: the run, its model with the best weights.
+        corpus: the text of the run.
+        history: a row an epoch, as the trainer has it.
+        samples: texts the model wrote, each with `text` and a `caption` or the `epoch`.
+        metrics: the figures of the run, with those of the n-gram baseline where it was measured.
+    """
+    options = trained.options
+    unit = "character" if options.tokenizer == "char" else "word"
+    report = Report(
+        trained.directory.name,
+        f"{describe_model(options)}: {metrics['num_parameters']:,} parameters, "
+        f"{metrics['train_tokens']:,} {unit}s to train on",
+    )
+    _add_result(report, metrics, unit)
+    _add_curves(report, history, metrics, unit)
+    _add_surprise(report, trained, corpus, unit)
+    if samples:
+        report.section("Samples")
+        report.prose(
+            f"Text that the model wrote at temperature {shown(options.sample_temperature)}."
+        )
+        for sample in samples:
+            report.text(sample["text"], sample.get("caption") or f"after epoch {sample['epoch']}")
+    _add_gradients(report, trained, corpus, history)
+    _add_history(report, history, metrics, unit)
+    report.section("Configuration").values(
+        {
+            f"--{name.replace('_', '-')}": repr(value) if str(value).isspace() else value
+            for name, value in without_places(options).items()
+        }
+    )
+    names = ("tensorflow_version", "keras_version", "python_version", "corpus_fingerprint")
+    report.values({n.replace("_", " "): metrics[n] for n in names if n in metrics}, "Made with")
+    return report
+
+
+def _add_result(report: Report, metrics: Mapping[str, Any], unit: str) -> None:
+    validation = metrics["validation_perplexity"]
+    baseline = metrics.get("baseline_perplexity")
+    counts = f"{metrics.get('baseline_order')}-gram counts"
+    figures = {
+        f"validation perplexity per {unit}": validation,
+        f"validation bits per {unit}": metrics["validation_bits_per_token"],
+        f"perplexity of {counts}": baseline,
+        f"training perplexity per {unit}": metrics["train_perplexity"],
+        "best epoch": f"{metrics['best_epoch']} of {metrics['epochs']}" if validation else None,
+        "training time": _duration(metrics["training_seconds"]),
+    }
+    report.section("Result").highlights({n: v for n, v in figures.items() if v is not None})
+    part = "validation part" if metrics["validation_tokens"] else "training part"
+    rows = [("blind guess", metrics["vocabulary_size"])]
+    if baseline is not None:
+        name = f"{counts}, Kneser-Ney smoothing" + _counted(metrics, unit)
+        rows.append((name, baseline))
+    rows.append(("this model", validation or metrics["train_perplexity"]))
+    report.table(
+        ["model", "perplexity", "bits"],
+        [[name, value, math.log2(value) if value else None] for name, value in rows],
+        caption=f"Beside simpler models, per {unit}, on the {part} of the text",
+    )
+
+
+def _counted(metrics: Mapping[str, Any], unit: str) -> str:
+    """What the n-gram counts have seen, where it is not all of the text."""
+    if all(metrics[f"baseline_{p}_tokens"] == metrics[f"{p}_tokens"] for p in _PARTS):
+        return ""
+    seen, read = (metrics[f"baseline_{part}_tokens"] for part in _PARTS)
+    return f" ({seen:,} {unit}s counted, {read:,} predicted)"
+
+
+def _add_curves(report, history, metrics, unit) -> None:
+    report.section("Curves")
+    best = metrics["best_epoch"]
+    report.chart(
+        {
+            "training": _column(history, "train_perplexity"),
+            **(
+                {"validation": _column(history, "validation_perplexity")}
+                if metrics["validation_tokens"]
+                else {}
+            ),
+        },
+        "epoch",
+        f"perplexity per {unit}",
+        log_y=True,
+        marks={"best": best} if best else None,
+    )
+    if metrics["validation_tokens"]:
+        report.prose(
+            "Training perplexity is the mean over an epoch, with dropout, while the weights still "
+            "change; validation follows at its end, without dropout. So training may be the "
+            "higher one at first."
+        )
+    report.chart(
+        {"learning rate": _column(history, "learning_rate")},
+        "epoch",
+        "learning rate at the end of the epoch",
+    )
+
+
+def _add_surprise(report, trained, corpus, unit) -> None:
+    options, tokens = trained.options, trained.vocabulary.tokens
+    size = PASSAGE[options.tokenizer]
+    start = corpus.num_train
+    if len(corpus.validation) < 2:
+        start = max(1, len(corpus.ids) - size)
+    ids = np.asarray(corpus.ids[start : start + size])
+    context = np.asarray(corpus.ids[max(0, start - CONTEXT) : start])
+    surprise = token_surprise(trained.model, ids, context)
+    texts = [tokens[i] for i in ids]
+    expected = [
+        " · ".join(f"{_named(tokens[i])} {_percent(p)}" for i, p in zip(*row, strict=True))
+        for row in zip(surprise.expected, surprise.probabilities, strict=True)
+    ]
+    blind = math.log2(len(tokens))
+    part = "validation part" if start == corpus.num_train else "training part"
+    report.section("Surprise").prose(
+        f"The first {len(ids):,} {unit}s of the {part}, each on a background as strong as its "
+        f"surprise, −log₂ of the probability that the model gave it after all {unit}s before it. "
+        f"The full colour is {blind:.3f} bits, what a blind guess among {len(tokens):,} symbols "
+        f"needs. The mean is {surprise.bits.mean():.3f} bits. A {unit}'s tooltip has its bits, "
+        "and what the model expected there."
+    )
+    if part == "training part":
+        report.prose("There is no validation part: the model has learned from this text.")
+    words = options.tokenizer != "char"
+    notes = [f"expected {told}" for told in expected]
+    report.heat_map(texts, list(surprise.bits), "bits", notes, limit=blind, words=words)
+    worst = np.argsort(-surprise.bits, kind="stable")[:MOST_SURPRISING]
+    between = " " if words else ""
+    report.table(
+        ["after", "came", "bits", "expected"],
+        [
+            [
+                "…" + _flat(between.join(texts[max(0, n - (5 if words else 24)) : n])),
+                _named(texts[n]),
+                float(surprise.bits[n]),
+                expected[n],
+            ]
+            for n in worst
+        ],
+        caption=f"The {len(worst)} most surprising {unit}s of the passage",
+    )
+
+
+def _add_gradients(report, trained, corpus, history) -> None:
+    options, model = trained.options, trained.model
+    report.section("Gradients")
+    add_gradient_norms(report, history, options.clip_norm)
+    steps = min(options.num_steps, BACK_STEPS, len(corpus.ids) // BACK_ROWS - 1)
+    batch = next(iter(sequential_windows(corpus.ids, BACK_ROWS, steps, offset=0)))
+    jacobians = model.units <= JACOBIAN_UNITS
+    norms = gradient_norms_through_time(model, batch, norm="spectral" if jacobians else None)
+    state = "s" if options.cell == "lstm" else "h"
+    charts = [("L", "loss", norms.loss, "")]
+    if jacobians:
+        charts.append((state, f"state {state}", norms.states, ", spectral norm"))
+    for of, what, layers, kind in charts:
+        report.chart(
+            {
+                f"layer {n}": [(steps - 1 - t, float(v)) for t, v in enumerate(layer)][::-1]
+                for n, layer in enumerate(layers, start=1)
+            },
+            "steps back, T − t",
+            f"‖∂{of}_T / ∂{state}_t‖{kind}",
+            log_y=True,
+            caption=f"Through time: how the {what} of the last step depends on the state "
+            f"{'s = [h, c]' if state == 's' else 'h'} some steps earlier; mean over {BACK_ROWS} "
+            "passages of the text",
+        )
+
+
+def _add_history(report, history, metrics, unit) -> None:
+    stride = max(1, math.ceil(len(history) / HISTORY_ROWS))
+    rows = [row for n, row in enumerate(history) if n % stride == 0 or n == len(history) - 1]
+    names = {
+        "epoch": "epoch",
+        "training": "train_perplexity",
+        "validation": "validation_perplexity",
+        "gradient norm": "gradient_norm",
+        "seconds": "seconds",
+    }
+    names = {n: key for n, key in names.items() if any(key in row for row in rows)}
+    report.section("Timing")
+    report.values(
+        {
+            "training time": _duration(metrics["training_seconds"]),
+            "steps": metrics["steps"],
+            f"{unit}s a second": metrics["tokens_per_second"],
+            "stopped early": metrics["stopped_early"],
+        }
+    )
+    report.table(
+        [*names, f"{unit}s a second"],
+        [
+            [row.get(key) for key in names.values()]
+            + [round(row["tokens"] / row["seconds"]) if row["seconds"] else None]
+            for row in rows
+        ],
+        caption="By epoch" + (f", every {stride}th" if stride > 1 else ""),
+    )
+
+
+def _column(history, key) -> list[tuple[int, float]]:
+    return [(row["epoch"], row[key]) for row in history if row.get(key) is not None]
+
+
+def _duration(seconds: float) -> str:
+    """Seconds as minutes or hours.
+
+    >>> _duration(12.34), _duration(132), _duration(4000)
+    ('12.3 s', '2 min 12 s', '1 h 6 min')
+    """
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def _percent(probability: float) -> str:
+    return f"{100 * probability:.0f} %" if probability >= 0.005 else "<1 %"
+
+
+def _named(token: str) -> str:
+    return {" ": "space", "\n": "↵", "\t": "⇥"}.get(token, token)
+
+
+def _flat(text: str) -> str:
+    return text.replace("\n", "↵").replace("\t", "⇥")

@@ -1,0 +1,1 @@
+"""A tagger, from sentences in columns to a finished run."""

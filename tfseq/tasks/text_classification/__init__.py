@@ -1,0 +1,1 @@
+"""A text classifier, from labelled texts to a finished run."""

@@ -1,0 +1,111 @@
+"""Text to learn from, read as a stream."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+
+from tfseq.text.tokenizers.tokenizer import Tokenizer
+
+# How far beyond a full chunk a boundary is looked for.
+_MAX_SEARCH = 1 << 24
+
+
+class Corpus:
+    r"""One or more documents of text, read as a stream as often as wanted.
+
+    `open_corpus` makes one from a name or path. The text is that of all documents, in order,
+    with a newline after each that does not end in one.
+
+    Args:
+        name: a short name, usable as that of a directory.
+        documents: called for every pass; gives the documents, each as pieces of text.
+
+    >>> from tfseq.text import WordTokenizer
+    >>> corpus = Corpus("two", lambda: [["One ", "two"], ["three four."]])
+    >>> list(corpus.chunks(WordTokenizer(), chunk_chars=5))
+    ['One two\n', 'three ', 'four.']
+    """
+
+    def __init__(self, name: str, documents: Callable[[], Iterable[Iterable[str]]]):
+        self.name = name
+        self._documents = documents
+
+    def fingerprint(self) -> str:
+        """Return the SHA-256 digest, in hexadecimal, of the text in UTF-8."""
+        digest = hashlib.sha256()
+        for piece in self.text():
+            digest.update(piece.encode())
+        return digest.hexdigest()
+
+    def is_empty(self) -> bool:
+        """Return whether there is not one character."""
+        return next(self.text(), None) is None
+
+    def chunks(self, tokenizer: Tokenizer, chunk_chars: int = 1 << 20) -> Iterator[str]:
+        """Yield the text in pieces whose tokens, one after the other, are those of the whole.
+
+        The text is framed by `tokenizer.document_edge`. Memory stays constant, however large
+        the corpus and however long its lines.
+
+        Args:
+            tokenizer: pieces end only where its `chunk_boundary` allows it.
+            chunk_chars: a piece (but the last) has at least so many characters, and ends at the
+                first boundary after them. Should there be none within 16 Mi characters, it
+                ends there.
+
+        Raises:
+            ValueError: if `chunk_chars` is not positive.
+            InputError: while reading, if a file turns out to be unreadable.
+        """
+        if chunk_chars < 1:
+            raise ValueError(f"`chunk_chars` must be positive. Received: {chunk_chars}.")
+        return self._cut(_framed(self.text(), tokenizer.document_edge), tokenizer, chunk_chars)
+
+    def _cut(self, pieces: Iterator[str], tokenizer: Tokenizer, chunk_chars: int) -> Iterator[str]:
+        boundary, limit = tokenizer.chunk_boundary, chunk_chars + _MAX_SEARCH
+        rest, searched = "", chunk_chars
+        for block in _gathered(pieces, chunk_chars):
+            text, start = rest + block, 0
+            # A boundary depends on the character after it: one at the very end must wait.
+            while start + searched < len(text):
+                match = boundary.search(text, start + searched, start + limit + 1)
+                if match and match.end() < min(len(text), start + limit + 1):
+                    end = match.end()
+                elif start + limit < len(text):
+                    end = start + limit
+                else:
+                    searched = len(text) - start
+                    break
+                yield text[start:end]
+                start, searched = end, chunk_chars
+            rest = text[start:]
+        if rest:
+            yield rest
+
+    def text(self) -> Iterator[str]:
+        """Yield the text in pieces, as it is, framed by nothing."""
+        last = "\n"
+        for document in self._documents():
+            starts = True
+            for piece in filter(None, document):
+                if starts and last not in "\r\n":
+                    yield "\n"
+                yield piece
+                starts, last = False, piece[-1]
+
+
+def _framed(pieces: Iterator[str], edge: str) -> Iterator[str]:
+    yield edge
+    yield from pieces
+    yield edge
+
+
+def _gathered(pieces: Iterable[str], num_chars: int) -> Iterator[str]:
+    """Join pieces until each is at least so long: to add them one by one would take long."""
+    waiting, length = [], 0
+    for piece in pieces:
+        waiting.append(piece)
+        length += len(piece)
+        if length >= num_chars:
+            yield "".join(waiting)
+            waiting, length = [], 0
+    yield "".join(waiting)

@@ -1,0 +1,71 @@
+"""A corpus from what a person names."""
+
+import os
+import re
+
+from tfseq.errors import InputError
+from tfseq.files.text_files import read_documents
+from tfseq.text.corpora.corpus import Corpus
+from tfseq.text.corpora.corpus_files import find_files
+from tfseq.text.corpora.named_corpora import CORPUS_NAMES, corpus_file, python_docs
+
+ENCODING_ERRORS = ("strict", "replace")
+
+
+def open_corpus(spec: str, encoding_errors: str = "strict", text_field: str = "text") -> Corpus:
+    """Open a corpus by name or path.
+
+    Args:
+        spec: one of
+            - `python_docs`, the language reference inside this Python; `time_machine` or
+              `tiny_shakespeare`, which are downloaded once;
+            - a text file in UTF-8 (or UTF-16 with a byte order mark), plain or `.gz`;
+            - a `.jsonl` file, plain or `.gz`: one JSON object a line, each one document;
+            - a directory: all text files in it and below, in sorted order, without those of runs
+              and exports;
+            - a glob pattern: all files that match, in sorted order, without these too.
+        encoding_errors: `strict`: a byte that is not UTF-8, or NUL, is an error; `replace`: it
+            becomes U+FFFD.
+        text_field: which field of a `.jsonl` object is its text.
+
+    Raises:
+        InputError: if there is no such file, no text in it, or a download fails. Text is read
+            when the corpus is used, and what is wrong in it is found then.
+        ValueError: if `encoding_errors` is unknown.
+
+    >>> open_corpus("python_docs").name
+    'python_docs'
+    >>> open_corpus("python_doc")
+    Traceback (most recent call last):
+    tfseq.errors.InputError: There is no corpus or file python_doc. Did you mean python_docs?
+    """
+    if encoding_errors not in ENCODING_ERRORS:
+        raise ValueError(
+            f"`encoding_errors` must be one of {', '.join(ENCODING_ERRORS)}. "
+            f"Received: {encoding_errors!r}."
+        )
+    if spec == "python_docs":
+        return Corpus(spec, lambda: [python_docs()])
+    if spec in CORPUS_NAMES:
+        files = [corpus_file(spec)]
+        name = spec
+    else:
+        files = find_files(spec, CORPUS_NAMES)
+        name = _name(spec)
+
+    def documents():
+        for file in files:
+            yield from read_documents(file, encoding_errors, text_field)
+
+    corpus = Corpus(name, documents)
+    if corpus.is_empty():
+        what = str(files[0]) if len(files) == 1 else f"Each of the {len(files)} files of {spec}"
+        raise InputError(f"{what} is empty.")
+    return corpus
+
+
+def _name(spec: str) -> str:
+    """Return a short name for a path: its last part without endings or odd characters."""
+    name = os.path.basename(os.path.abspath(os.path.expanduser(spec)))
+    stem = re.sub(r"(\.(txt|text|md|rst|jsonl))?(\.gz)?$", "", name, flags=re.IGNORECASE)
+    return re.sub(r"[^\w.-]+", "_", stem).strip("._-") or "corpus"

@@ -1,0 +1,57 @@
+"""Corpora that are known by name."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from tfseq.errors import InputError
+from tfseq.text.corpora.downloads import cache_directory, download
+
+
+class Source(NamedTuple):
+    """Where a corpus is downloaded from, its digest, and its name in the cache."""
+
+    url: str
+    sha256: str
+    file_name: str
+
+
+DOWNLOADS = {
+    "time_machine": Source(
+        "http://d2l-data.s3-accelerate.amazonaws.com/timemachine.txt",
+        "8424dbd9532ac81f7e5f0b6add90e6952baea29158309d7d1bf3884f4e12c516",
+        "timemachine.txt",
+    ),
+    "tiny_shakespeare": Source(
+        "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt",
+        "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
+        "tinyshakespeare.txt",
+    ),
+}
+CORPUS_NAMES = ("python_docs", *DOWNLOADS)
+
+
+def python_docs() -> Iterator[str]:
+    """Yield the text of the Python language reference, from this interpreter's own help.
+
+    These are the topics of `pydoc_data`, in sorted order, a newline between them. The text
+    differs between versions of Python.
+
+    Raises:
+        InputError: if this Python comes without the topics.
+    """
+    try:
+        from pydoc_data.topics import topics
+    except ImportError:
+        raise InputError("The corpus python_docs is not part of this Python.") from None
+    yield "\n".join(topics[name] for name in sorted(topics))
+
+
+def corpus_file(name: str) -> Path:
+    """Return the file of a corpus that is downloaded; download it unless it is there.
+
+    Raises:
+        InputError: if the download fails.
+    """
+    source = DOWNLOADS[name]
+    return download(source.url, source.sha256, cache_directory() / "corpora" / source.file_name)
