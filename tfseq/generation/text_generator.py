@@ -217,10 +217,11 @@ class TextGenerator:
         """Score one text or several: condition on the first token, count the others.
 
         The numbers are those of one float32 pass over the text, as the `Evaluator` of
-        `tfseq.tasks.language_model` makes it: on a model that forgets small differences they agree with each other, with an
-        export's and with float64 to about five digits, alone or in a batch, on any processor. A
-        model whose state amplifies differences, as an untrained simple RNN with large weights does,
-        amplifies rounding too; there two processors, or two batch sizes, may differ by more.
+        `tfseq.tasks.language_model` makes it: on a model that forgets small differences they agree
+        with each other, with an export's and with float64 to about five digits, alone or in a
+        batch, on any processor. A model whose state amplifies differences, as an untrained simple
+        RNN with large weights does, amplifies rounding too; there two processors, or two batch
+        sizes, may differ by more.
 
         Args:
             texts: text of any length. Tokens outside the vocabulary are scored as `<unk>`.

@@ -30,7 +30,7 @@ class LoaderProcess:
         >>> with LoaderProcess() as loader:
         ...     loader.load("nowhere")
         Traceback (most recent call last):
-        ...LoaderError: Could not find SavedModel .pb or .pbtxt at ...
+        tfseq.serving.loader.loader_process.LoaderError: Could not find SavedModel ...
     """
 
     def __init__(self):

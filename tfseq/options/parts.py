@@ -1,0 +1,99 @@
+"""Parts that an option names: those of tfseq by a short name, anyone's as `module:Name`."""
+
+import importlib
+import importlib.util
+import os
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from tfseq.errors import InputError
+
+
+class PartTable:
+    """The built-in parts of one kind, and the way to parts of a person's own.
+
+    Args:
+        kind: what the parts are, `cell` say; it is the name of the option too.
+        built_in: short name -> where the part stands, as `module:Name`.
+
+    Example:
+
+    >>> cells = PartTable("cell", {"gru": "tfseq.cells:GRUCell"})
+    >>> cells.find("gru").__name__, cells.find("collections:Counter").__name__
+    ('GRUCell', 'Counter')
+    >>> import collections
+    >>> cells.name(collections.Counter), cells.name(cells.find("gru"))
+    ('collections:Counter', 'gru')
+    """
+
+    def __init__(self, kind: str, built_in: Mapping[str, str]):
+        self.kind = kind
+        self.built_in = dict(built_in)
+
+    def find(self, part: Any) -> Any:
+        """The part that a name stands for; what is not a text is a part already.
+
+        Modules are looked for in the current directory too.
+
+        Raises:
+            InputError: there is no such part; says what is missing.
+        """
+        if not isinstance(part, str):
+            return part
+        module_name, _, name = self.built_in.get(part, part).partition(":")
+        if not module_name or not name:
+            raise InputError(f"`{self.kind}` must be {self.words}. Received: {part!r}.")
+        here = os.getcwd()
+        if here not in sys.path and "" not in sys.path:
+            sys.path.append(here)
+        try:
+            module = importlib.import_module(module_name)
+        except ModuleNotFoundError as error:
+            missing = error.name or module_name
+            if missing != module_name and not module_name.startswith(missing + "."):
+                missing = f"{missing}, which {module_name} imports"
+            raise InputError(
+                f"`{self.kind}` is {part!r}, but there is no module {missing}. Start in the "
+                "directory that holds it, or add that directory to PYTHONPATH."
+            ) from error
+        try:
+            for attribute in name.split("."):
+                module = getattr(module, attribute)
+        except AttributeError as error:
+            raise InputError(
+                f"`{self.kind}` is {part!r}, but the module {module_name} has no {name}."
+            ) from error
+        return module
+
+    def name(self, part: Any) -> str:
+        """The name by which `find` finds a part again; a text is a name already.
+
+        Raises:
+            InputError: the part cannot be imported by a name, as a lambda cannot.
+        """
+        if isinstance(part, str):
+            return part
+        module, name = getattr(part, "__module__", None), getattr(part, "__qualname__", None)
+        place = f"{module}:{name}"
+        for short, built_in in self.built_in.items():
+            if built_in == place or self.find(short) is part:
+                return short
+        if module in (None, "__main__", "builtins") or not name or "<" in name:
+            raise InputError(
+                f"`{self.kind}` must be {self.words}, or a class or function at the top of a "
+                f"module that can be imported, so that a run finds it again. Received: {part!r}."
+            )
+        return place
+
+    @property
+    def words(self) -> str:
+        """What may be named, in words."""
+        return f"one of {', '.join(self.built_in)}, or module:Name"
+
+    def holds(self, part: Any) -> bool:
+        """Whether a text can be a name of the table; the module is not looked at."""
+        module, _, name = part.partition(":")
+        return part in self.built_in or all(
+            word.isidentifier() for word in (*module.split("."), *name.split("."))
+        )
