@@ -53,7 +53,8 @@ def inspect_export(path: str | os.PathLike) -> Inspection:
     Problems are: operations outside the allowlist, wherever they hide (see `graph_safety`); graphs
     that demand XLA; assets outside the directory; links and special files; more than one MetaGraph;
     a second model file in another format; files whose digests are not those of the model card, or
-    that it does not name; damaged files. A directory without a model card is not a problem in itself, but its files are then vouched for by no one.
+    that it does not name; damaged files. A directory without
+    a model card is not a problem in itself, but its files are then vouched for by no one.
 
     Args:
         path: a version directory, `exported/<name>/<version>`.
