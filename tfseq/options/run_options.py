@@ -3,15 +3,16 @@
 import dataclasses
 import os
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tfseq.errors import InputError
 from tfseq.options.configuration import find_option, parse_options, read_json_object, read_options
-from tfseq.tasks.run_kinds import run_kind
+from tfseq.options.task_names import TASK_NAMES, task_of
+from tfseq.options.training_options import TrainingOptions, free_on_resume
 
-Options = TypeVar("Options")
+Options = TypeVar("Options", bound=TrainingOptions)
 
 
 def parse_run_options(
@@ -23,7 +24,7 @@ def parse_run_options(
     taken from the run that goes on, not from the defaults.
 
     Args:
-        options_type: a dataclass with fields `config`, `resume` and `run_dir`.
+        options_type: a subclass of `TrainingOptions`.
         arguments: the words of the command line; None takes `sys.argv[1:]`.
 
     Raises:
@@ -41,9 +42,28 @@ def parse_run_options(
         return parse_options(options_type, arguments, file=values)
     run_dir = find_option(arguments, "run_dir") or values.get("run_dir")
     if not run_dir:
-        raise InputError("`--resume` needs `--run-dir`: the run to go on with.")
+        raise InputError("`resume` needs `run_dir`: the run to go on with.")
     saved = read_run_options(options_type, os.path.expanduser(run_dir))
     return parse_options(options_type, arguments, defaults=saved, file=values)
+
+
+def read_config(run_dir: str | Path) -> dict[str, Any]:
+    """What the `config.json` of a run holds.
+
+    Raises:
+        InputError: the directory is no run.
+    """
+    path = Path(run_dir) / "config.json"
+    try:
+        there = path.is_file()
+    except (OSError, ValueError):
+        there = False
+    if not there:
+        raise InputError(f"`run_dir` {run_dir} is not a run: it has no config.json.")
+    values = read_json_object(path, "the run's")
+    if "run_dir" not in values:
+        raise InputError(f"`run_dir` {run_dir} is not a run: its config.json is of another job.")
+    return values
 
 
 def read_run_options(options_type: type[Options], run_dir: str | Path) -> Options:
@@ -52,44 +72,35 @@ def read_run_options(options_type: type[Options], run_dir: str | Path) -> Option
     Raises:
         InputError: the directory is no run, or one of another task.
     """
-    path, what = Path(run_dir) / "config.json", "the run's"
-    try:
-        there = path.is_file()
-    except (OSError, ValueError):
-        there = False
-    if not there:
-        raise InputError(f"`--run-dir` {run_dir} is not a run: it has no config.json.")
-    values = read_json_object(path, what)
-    if "run_dir" not in values:
-        raise InputError(f"`--run-dir` {run_dir} is not a run: its config.json is of another job.")
-    needed = run_kind([field.name for field in dataclasses.fields(options_type)])
-    kind = run_kind(values)
-    if needed and kind and kind != needed:
+    task, needed = task_of(read_config(run_dir)), options_type.task
+    if task != needed and task in TASK_NAMES and needed in TASK_NAMES:
+        name = TASK_NAMES[task]
         raise InputError(
-            f"`--run-dir` {run_dir} is the run of {kind.model}, not of {needed.model}; "
-            f"{kind.script} goes on with it."
+            f"`run_dir` {run_dir} is the run of {name.model}, not of {TASK_NAMES[needed].model}; "
+            f"{name.script} goes on with it."
         )
-    return options_type(**read_options(options_type, path, what))
+    path = Path(run_dir) / "config.json"
+    return options_type(**read_options(options_type, path, "the run's"))
 
 
-def check_same_options(saved: Options, options: Options, free: Collection[str]) -> None:
+def check_same_options(saved: TrainingOptions, options: TrainingOptions) -> None:
     """Raise unless a run of `saved` may go on with `options`.
 
     Args:
         saved: what the run began with.
         options: what it is to go on with.
-        free: names of the fields that may differ.
 
     Raises:
-        InputError: another option differs; all such options are named.
+        InputError: an option differs that is not free on resume; all such options are named.
     """
+    free = free_on_resume(type(options))
     differing = [
-        f"--{name.replace('_', '-')} was {before!r} and is now {after!r}"
+        f"`{name}` was {before!r} and is now {after!r}"
         for name, before in dataclasses.asdict(saved).items()
         if name not in free and before != (after := getattr(options, name))
     ]
     if differing:
         raise InputError(
-            f"`--resume` cannot change the run: {'; '.join(differing)}. "
-            "Leave the option out, or start a new run in another `--run-dir`."
+            f"`resume` cannot change the run: {'; '.join(differing)}. "
+            "Leave the option out, or start a new run in another `run_dir`."
         )

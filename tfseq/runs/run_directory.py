@@ -9,7 +9,7 @@ import json
 import math
 import os
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -24,28 +24,17 @@ from tfseq.options.configuration import to_json
 from tfseq.runs.checkpoint import list_checkpoints
 from tfseq.text import Vocabulary
 
-HISTORY_COLUMNS = (
-    "epoch",
-    "step",
-    "tokens",
-    "seconds",
-    "learning_rate",
-    "train_loss",
-    "train_perplexity",
-    "train_bits_per_token",
-    "gradient_norm",
-    "gradient_norm_max",
-    "validation_loss",
-    "validation_perplexity",
-    "validation_bits_per_token",
-)
-
 # What a run writes before its first checkpoint is whole.
 _RUN_FILES = (
-    *("config.json", "vocabulary.txt", "labels.json", "tags.json", "corpus.json", ".lock"),
+    *("config.json", "vocabulary.txt", "corpus.json", ".lock"),
     *("checkpoints", "history.csv", "samples.txt", "tensorboard"),
     "model.weights.h5",
 )
+
+
+def _file(name: str) -> property:
+    """The path of a file in the directory."""
+    return property(lambda self: self.path / name)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +45,7 @@ class RunDirectory:
     |---|---|
     | `config.json` | the options |
     | `vocabulary.txt` | one escaped token a line |
-    | `labels.json`, `tags.json` | what a classifier or a tagger tells apart |
+    | `labels.json`, `tags.json`, `series.json` | what a classifier or a tagger tells apart; the columns of a forecaster |
     | `corpus.json` | the digest of the data, so that a run goes on with no other |
     | `checkpoints/` | the last two, for `--resume` |
     | `model.weights.h5` | the best weights so far by validation, else the last |
@@ -71,69 +60,62 @@ class RunDirectory:
 
     path: Path
 
+    config = _file("config.json")
+    vocabulary = _file("vocabulary.txt")
+    corpus = _file("corpus.json")
+    checkpoints = _file("checkpoints")
+    weights = _file("model.weights.h5")
+    metrics = _file("metrics.json")
+    exported = _file("exported.json")
+    perplexity_curve = _file("perplexity.png")
+    curves = _file("curves.png")
+    confusion = _file("confusion.png")
+    report = _file("report.html")
+    tensorboard = _file("tensorboard")
+
     @property
     def name(self) -> str:
         return self.path.resolve().name
 
-    @property
-    def config(self) -> Path:
-        return self.path / "config.json"
+    def export_path(self, export_dir: str | os.PathLike) -> Path:
+        """Where the run's exports go: `EXPORT_DIR/NAME`."""
+        return Path(export_dir, self.name)
 
-    @property
-    def vocabulary(self) -> Path:
-        return self.path / "vocabulary.txt"
+    def read_metrics(self) -> dict[str, Any]:
+        """What `metrics.json` holds; empty before the run has finished."""
+        try:
+            return json.loads(self.metrics.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
 
-    @property
-    def corpus(self) -> Path:
-        return self.path / "corpus.json"
+    def read_list(self, name: str) -> tuple[str, ...]:
+        """What a file of labels, tags or columns holds.
 
-    @property
-    def checkpoints(self) -> Path:
-        return self.path / "checkpoints"
-
-    @property
-    def weights(self) -> Path:
-        return self.path / "model.weights.h5"
-
-    @property
-    def metrics(self) -> Path:
-        return self.path / "metrics.json"
-
-    @property
-    def curve(self) -> Path:
-        return self.path / "perplexity.png"
-
-    @property
-    def curves(self) -> Path:
-        return self.path / "curves.png"
-
-    @property
-    def report(self) -> Path:
-        return self.path / "report.html"
-
-    @property
-    def tensorboard(self) -> Path:
-        return self.path / "tensorboard"
-
-    @property
-    def exported(self) -> Path:
-        return self.path / "exported.json"
+        Raises:
+            InputError: it cannot be read.
+        """
+        try:
+            return tuple(json.loads((self.path / name).read_text(encoding="utf-8")))
+        except (OSError, ValueError) as error:
+            raise InputError(
+                f"`run_dir` {self.path} is damaged: its {name} cannot be read."
+            ) from error
 
     def check_free(self) -> None:
         """Raise InputError where the directory is taken, or could not be made."""
-        check_writable(self.path, "--run-dir")
+        check_writable(self.path, "run_dir")
         if not self.path.is_dir() or is_empty(self.path):
             return
         if not self.config.is_file():
             raise InputError(
-                f"`--run-dir` {self.path} is neither empty nor a run. Name another directory."
+                f"`run_dir` {self.path} is neither empty nor a run. Name another directory."
             )
         if (self.path / ".lock").exists():
             with self.locked():  # Raises where a process is training in it.
                 pass
         hint = "" if self.has_weights() else f" It has no weights yet: {self.how_to_free()}."
         raise InputError(
-            f"`--run-dir` {self.path} exists. Add `--resume` to go on with that run, or name "
+            f"`run_dir` {self.path} exists. Add `resume` to go on with that run, or name "
             f"another directory.{hint}"
         )
 
@@ -168,20 +150,23 @@ class RunDirectory:
             InputError: something is there already, or the place cannot be written to.
         """
         self.check_free()
-        with new_directory(self.path, "--run-dir") as aside:
+        with new_directory(self.path, "run_dir") as aside:
             if vocabulary is not None:
                 vocabulary.save(aside / self.vocabulary.name)
             for name, content in files.items():
                 (aside / name).write_bytes(content)
             (aside / self.corpus.name).write_bytes(_json({"fingerprint": fingerprint}))
-            (aside / self.config.name).write_bytes(_json(to_json(options)))
+            (aside / self.config.name).write_bytes(_config(options))
 
-    def discard(self) -> None:
+    def discard(self, files: Iterable[str] = ()) -> None:
         """Remove what a run without a checkpoint has written; other files stay.
 
         So does the directory itself: it may have been there before.
+
+        Args:
+            files: names of the files that `create` was given.
         """
-        for name in _RUN_FILES:
+        for name in (*_RUN_FILES, *files):
             remove(self.path / name)
 
     def remove_leftovers(self) -> None:
@@ -192,9 +177,9 @@ class RunDirectory:
 
     def write_options(self, options: Any) -> None:
         """Make `config.json` hold these options, as when a resumed run is to go further."""
-        write_atomically(self.config, _json(to_json(options)))
+        write_atomically(self.config, _config(options))
 
-    def check_corpus(self, fingerprint: str, what: str = "`--corpus`: the text") -> None:
+    def check_fingerprint(self, fingerprint: str, what: str) -> None:
         """Raise InputError unless the data are those that the run began with.
 
         Args:
@@ -205,15 +190,14 @@ class RunDirectory:
             saved = json.loads(self.corpus.read_text(encoding="utf-8"))["fingerprint"]
         except (OSError, ValueError, KeyError, TypeError):
             raise InputError(
-                f"`--run-dir` {self.path} is damaged: its corpus.json cannot be read."
+                f"`run_dir` {self.path} is damaged: its corpus.json cannot be read."
             ) from None
         if saved != fingerprint:
             raise InputError(f"{what} is not the one that the run {self.path} was trained on.")
 
-    def write_history(
-        self, history: Sequence[Mapping[str, Any]], columns: Sequence[str] = HISTORY_COLUMNS
-    ) -> None:
+    def write_history(self, history: Sequence[Mapping[str, Any]]) -> None:
         """Make `history.csv` exactly these rows."""
+        columns = list(dict.fromkeys(name for row in history for name in row)) or ["epoch"]
         text = io.StringIO()
         writer = csv.DictWriter(text, columns, lineterminator="\n")
         writer.writeheader()
@@ -265,13 +249,13 @@ class RunDirectory:
             file = open(self.path / ".lock", "w")  # noqa: SIM115
         except OSError as error:
             raise InputError(
-                f"`--run-dir` {self.path} cannot be written to: {error.strerror}."
+                f"`run_dir` {self.path} cannot be written to: {error.strerror}."
             ) from error
         with file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
-                raise InputError(f"`--run-dir` {self.path} is in use by another process.") from None
+                raise InputError(f"`run_dir` {self.path} is in use by another process.") from None
             yield
 
 
@@ -286,6 +270,11 @@ def _reserve(path: Path, num_bytes: int) -> None:
         except OSError as error:  # Nor has every file system.
             if error.errno in FULL:
                 raise
+
+
+def _config(options: Any) -> bytes:
+    """The options as `config.json` holds them, under the name of their task."""
+    return _json({"task": options.task, **to_json(options)})
 
 
 def _json(values: Mapping[str, Any]) -> bytes:

@@ -1,18 +1,19 @@
-"""What all trainers share: epochs of steps, checkpointed so that a run resumes to the same bits."""
+"""Epochs of steps, checkpointed so that a run resumes to the same bits."""
 
 import dataclasses
 import math
 import time
-from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from tfseq.errors import InputError
+from tfseq.options.parts import PartTable
 from tfseq.runs.checkpoint import Checkpoint
+from tfseq.runs.objective import Objective
 
 
 class DivergenceError(InputError):
@@ -23,7 +24,7 @@ class DivergenceError(InputError):
 class Progress:
     """Where a run stands, besides its arrays: all of it JSON, all of it in every checkpoint.
 
-    `loss_sum` and `num_tokens` are of the epoch at hand: the sum of the losses, and the number of
+    `loss_sum` and `num_targets` are of the epoch at hand: the sum of the losses, and the number of
     targets that it is over. So are `norm_sum` and `norm_max`, of the gradients' norms before
     clipping.
     """
@@ -32,7 +33,7 @@ class Progress:
     batch: int = 0
     step: int = 0
     loss_sum: float = 0.0
-    num_tokens: int = 0
+    num_targets: int = 0
     norm_sum: float = 0.0
     norm_max: float = 0.0
     seconds: float = 0.0
@@ -44,81 +45,79 @@ class Progress:
     samples: list[dict[str, Any]] = dataclasses.field(default_factory=list)
 
 
-class StepResult(NamedTuple):
-    """What a step came to: mean loss, the gradient's norm before clipping, number of targets."""
+OPTIMIZERS = PartTable(
+    "optimizer",
+    {
+        "sgd": "keras.optimizers:SGD",
+        "adam": "keras.optimizers:Adam",
+        "adamw": "keras.optimizers:AdamW",
+    },
+)
 
-    loss: float
-    norm: float
-    num_targets: int
 
-
-class CheckpointedTrainer(ABC):
+class Trainer:
     """Trains a model, one step after another, from wherever it stands.
 
-    The order of batches is a function of (seed, epoch); everything else that a step depends on
-    is in `checkpoint()`: weights, optimizer, every seed generator, sums, counters, best weights,
-    and what a subclass adds. `restore` of it, and the steps after it, give the same bits again.
+    A step: the gradient g of the batch's loss, g ← g · min(1, clip / ‖g‖), θ ← update(θ, g). The
+    states that it ends with begin the next step as constants (truncated back-propagation).
 
-    A subclass gives `steps_in_epoch`, `_batches`, `_run_step`, `_training_figures`, `_validate`.
+    The order of batches is a function of (seed, epoch); everything else that a step depends on
+    is in `checkpoint()`: weights, optimizer, states, every seed generator, sums, counters, best
+    weights. `restore` of it, and the steps after it, give the same bits again.
 
     Args:
-        model: the model, built.
-        options: at least `epochs`, `patience` and `clip_norm`.
-        optimizer: the optimizer, new.
+        objective: what is to be learned.
+        options: `TrainingOptions`, with no field left None that has a default of its own.
+        steps_per_epoch: what the learning-rate schedule takes an epoch to be; None takes the
+            number of steps of the first.
+
+    Example:
+
+    >>> from tfseq.runs.objective import weighted_loss
+    >>> from tfseq.options.training_options import TrainingOptions
+    >>> x = np.linspace(-1, 1, 8, dtype="float32")[:, None]
+    >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    >>> rows = tf.data.Dataset.from_tensors((x, 2 * x, np.ones(8, "float32")))
+    >>> objective = Objective(
+    ...     model,
+    ...     batches=lambda epoch, start_batch: rows.skip(start_batch),
+    ...     loss=weighted_loss(model, keras.losses.mean_squared_error),
+    ... )
+    >>> options = TrainingOptions(epochs=60, learning_rate=0.1, learning_rate_decay=1.0)
+    >>> trainer = Trainer(objective, options)
+    >>> while not trainer.finished:
+    ...     for metrics in trainer.train_epoch():
+    ...         pass
+    >>> bool(metrics["loss"] < 0.05)
+    True
     """
 
-    #: The column of history that holds the number of targets of an epoch.
-    count_column = "tokens"
-
-    def __init__(self, model: keras.Model, options: Any, optimizer: keras.optimizers.Optimizer):
-        self.model = model
+    def __init__(self, objective: Objective, options: Any, steps_per_epoch: int | None = None):
+        self.objective = objective
+        self.model = objective.model
         self.options = options
-        self.optimizer = optimizer
-        self.optimizer.build(model.trainable_variables)
+        first = objective.batches(0, 0)
+        self.optimizer = make_optimizer(options, steps_per_epoch or int(first.cardinality()))
+        self.optimizer.build(self.model.trainable_variables)
         self.progress = Progress()
         self.best_weights: list[np.ndarray] | None = None
+        self.states = objective.initial_states()
+        specs = tf.nest.map_structure(lambda s: tf.TensorSpec(s.shape, s.dtype), self.states)
+        self._train_step = tf.function(
+            self._step, input_signature=[first.element_spec, specs], autograph=False
+        )
 
     @property
     def finished(self) -> bool:
         """All epochs are done, or validation no longer improves."""
         return self.progress.stopped_early or self.progress.epoch >= self.options.epochs
 
-    @abstractmethod
     def steps_in_epoch(self, epoch: int) -> int:
         """How many steps an epoch has."""
-
-    @abstractmethod
-    def _batches(self, epoch: int, start_batch: int) -> Iterable:
-        """The batches of an epoch from `start_batch` on."""
-
-    @abstractmethod
-    def _run_step(self, batch: Any) -> StepResult:
-        """Train on one batch."""
-
-    @abstractmethod
-    def _training_figures(self, loss: float) -> dict[str, float]:
-        """What history says of an epoch whose mean training loss is `loss`."""
-
-    @abstractmethod
-    def _validate(self) -> tuple[float, dict[str, float]] | None:
-        """The figure that is to become small, and what history says; None without validation."""
-
-    def _step_figures(self) -> dict[str, float]:
-        """What a progress bar shows beside loss and gradient."""
-        return {}
-
-    def _begin_epoch(self) -> None:  # noqa: B027
-        """Set back what does not outlive an epoch."""
-
-    def _more_arrays(self) -> dict[str, list]:
-        """Arrays that a checkpoint holds besides those of model and optimizer."""
-        return {}
-
-    def _restore_more(self, arrays: dict[str, np.ndarray]) -> None:  # noqa: B027
-        """Take `_more_arrays` back."""
+        return int(self.objective.batches(epoch, 0).cardinality())
 
     def train_epoch(self) -> Iterator[dict[str, float]]:
-        """Run the rest of the current epoch, yielding the figures after each step.
+        """Run the rest of the current epoch, yielding the metrics after each step.
 
         After the last step the epoch is closed: validation, best weights, early stopping, a row
         of history. A consumer may take a `checkpoint()` between any two steps.
@@ -128,8 +127,9 @@ class CheckpointedTrainer(ABC):
         """
         progress = self.progress
         started = time.monotonic()
-        for batch in self._batches(progress.epoch, progress.batch):
-            loss, norm, num_targets = self._run_step(batch)
+        for batch in self.objective.batches(progress.epoch, progress.batch):
+            loss, norm, num_targets, self.states = self._train_step(batch, self.states)
+            loss, norm, num_targets = float(loss), float(norm), int(num_targets)
             if not (math.isfinite(loss) and math.isfinite(norm)):
                 raise self._divergence(f"loss {loss}, gradient norm {norm}", step=progress.step + 1)
             now = time.monotonic()
@@ -137,12 +137,26 @@ class CheckpointedTrainer(ABC):
             progress.step += 1
             progress.batch += 1
             progress.loss_sum += loss * num_targets
-            progress.num_tokens += num_targets
+            progress.num_targets += num_targets
             progress.norm_sum += norm
             progress.norm_max = max(progress.norm_max, norm)
-            yield {"loss": loss, "gradient_norm": norm, **self._step_figures()}
+            so_far = self.objective.train_metrics(progress.loss_sum / progress.num_targets)
+            yield {"loss": loss, "gradient_norm": norm, **so_far}
             started = time.monotonic()
         self._close_epoch()
+
+    def _step(self, batch, states):
+        variables = self.model.trainable_variables
+        with tf.GradientTape() as tape:
+            loss, num_targets, states = self.objective.loss(batch, states)
+            penalties = self.model.losses  # Of regularizers, say: learned from, but not reported.
+            total = tf.add_n([loss, *penalties]) if penalties else loss
+        gradients = [_rows_summed(g) for g in tape.gradient(total, variables)]
+        norm = tf.linalg.global_norm(gradients)
+        if self.options.clip_norm is not None:
+            gradients, _ = tf.clip_by_global_norm(gradients, self.options.clip_norm, use_norm=norm)
+        self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        return loss, norm, num_targets, states
 
     def checkpoint(self) -> Checkpoint:
         """Everything that the steps to come depend on.
@@ -155,7 +169,7 @@ class CheckpointedTrainer(ABC):
             # With the states of seed generators, which Keras saves nowhere.
             "model": self.model.variables,
             "optimizer": self.optimizer.variables,
-            **self._more_arrays(),
+            "state": tf.nest.flatten(self.states),
             "best": self.best_weights or [],
         }
         arrays = {
@@ -174,7 +188,9 @@ class CheckpointedTrainer(ABC):
             variable.assign(arrays[f"model/{i}"])
         for i, variable in enumerate(self.optimizer.variables):
             variable.assign(arrays[f"optimizer/{i}"])
-        self._restore_more(arrays)
+        states = tf.nest.flatten(self.states)
+        states = [tf.cast(arrays[f"state/{i}"], s.dtype) for i, s in enumerate(states)]
+        self.states = tf.nest.pack_sequence_as(self.states, states)
         best = [arrays[f"best/{i}"] for i in range(len(self.model.weights)) if "best/0" in arrays]
         self.best_weights = best or None
         self.progress = Progress(**checkpoint.metadata)
@@ -186,34 +202,26 @@ class CheckpointedTrainer(ABC):
         if self.best_weights is not None:
             self.model.set_weights(self.best_weights)
 
-    def _apply_gradients(self, tape: tf.GradientTape, loss: tf.Tensor) -> tf.Tensor:
-        """Clip the gradient by its global norm and let the optimizer step; returns the norm."""
-        variables = self.model.trainable_variables
-        gradients = [_rows_summed(g) for g in tape.gradient(loss, variables)]
-        norm = tf.linalg.global_norm(gradients)
-        if self.options.clip_norm is not None:
-            gradients, _ = tf.clip_by_global_norm(gradients, self.options.clip_norm, use_norm=norm)
-        self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
-        return norm
-
     def _close_epoch(self) -> None:
         progress = self.progress
         row = {
             "epoch": progress.epoch + 1,
             "step": progress.step,
-            self.count_column: progress.num_tokens,
+            self.objective.targets: progress.num_targets,
             "seconds": round(progress.seconds - sum(r["seconds"] for r in progress.history), 3),
             "learning_rate": float(self.optimizer.learning_rate),
-            **self._training_figures(progress.loss_sum / progress.num_tokens),
+            **self.objective.train_metrics(progress.loss_sum / progress.num_targets),
             "gradient_norm": progress.norm_sum / progress.batch,
             "gradient_norm_max": progress.norm_max,
         }
-        validation = self._validate()
-        if validation is not None:
-            loss, figures = validation
+        if self.objective.validate is not None:
+            metrics = self.objective.validate()
+            row |= metrics
+            loss = metrics[self.objective.monitor]
             if not math.isfinite(loss):
                 raise self._divergence(f"validation loss {loss}")
-            row |= figures
+            if self.objective.greater_is_better:
+                loss = -loss
             if progress.best_loss is None or loss < progress.best_loss:
                 progress.best_loss = loss
                 progress.best_epoch = progress.epoch + 1
@@ -225,9 +233,9 @@ class CheckpointedTrainer(ABC):
         progress.history.append(row)
         progress.epoch += 1
         progress.batch = 0
-        progress.loss_sum, progress.num_tokens = 0.0, 0
+        progress.loss_sum, progress.num_targets = 0.0, 0
         progress.norm_sum, progress.norm_max = 0.0, 0.0
-        self._begin_epoch()
+        self.states = self.objective.initial_states()
 
     def _out_of_patience(self) -> bool:
         return 0 < self.options.patience <= self.progress.epochs_without_improvement
@@ -236,7 +244,7 @@ class CheckpointedTrainer(ABC):
         progress = self.progress
         return DivergenceError(
             f"training diverged at step {step or progress.step} (epoch {progress.epoch + 1}): "
-            f"{what}. Lower `--learning-rate` or `--clip-norm`."
+            f"{what}. Lower `learning_rate` or `clip_norm`."
         )
 
 
@@ -247,11 +255,8 @@ def make_optimizer(options: Any, steps_per_epoch: int) -> keras.optimizers.Optim
         rate = keras.optimizers.schedules.ExponentialDecay(
             rate, decay_steps=steps_per_epoch, decay_rate=options.learning_rate_decay
         )
-    if options.optimizer == "sgd":
-        return keras.optimizers.SGD(rate)
-    if options.optimizer == "adam":
-        return keras.optimizers.Adam(rate)
-    return keras.optimizers.AdamW(rate, weight_decay=options.weight_decay)
+    more = {"weight_decay": options.weight_decay} if options.optimizer == "adamw" else {}
+    return OPTIMIZERS.find(options.optimizer)(rate, **more)
 
 
 def _rows_summed(gradient: tf.Tensor | tf.IndexedSlices) -> tf.Tensor | tf.IndexedSlices:

@@ -1,81 +1,103 @@
-"""What all training runs share: a directory, a trainer, and the way from one to the other."""
+"""A training run: a directory, a trainer, and the way from one to the other."""
 
 import contextlib
+import dataclasses
 import shlex
 import sys
 import time
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from tfseq.errors import InputError
 from tfseq.files.atomic_file import WriteError, advised
-from tfseq.files.result_directory import check_writable
-from tfseq.report import Report
+from tfseq.files.result_directory import check_writable, free_path
+from tfseq.options.configuration import absolute_paths
+from tfseq.options.run_options import check_same_options, read_run_options
+from tfseq.options.training_options import TrainingOptions
 from tfseq.runs.checkpoint import load_latest_checkpoint, save_checkpoint
 from tfseq.runs.event_log import EventLog
+from tfseq.runs.objective import Objective
+from tfseq.runs.progress_bar import progress_bar
 from tfseq.runs.run_directory import RunDirectory
-from tfseq.runs.trainer import CheckpointedTrainer, DivergenceError
-from tfseq.tasks.language_model.messages import progress_bar
+from tfseq.runs.trainer import DivergenceError, Trainer
+from tfseq.runs.training_metrics import describe_losses, training_metrics
+from tfseq.text import Vocabulary
 
 
-class CheckpointedRun(ABC):
+Row = Mapping[str, Any]
+
+
+class TrainingRun:
     """A run that is ready to train: all that can be wrong has been looked at.
 
-    A subclass sets the attributes below and gives `metrics` and the methods with an underscore
-    that have no body.
+    A run that is killed and resumed ends with the same weights, bit for bit, as one that was
+    never interrupted.
+
+    Args:
+        options: the options.
+        directory: from `open_run`.
+        objective: what is to be learned.
+        fingerprint: a digest of the data: the run goes on with no other.
+        data: how an error calls the data.
+        vocabulary: kept as `vocabulary.txt`, or None.
+        files: name -> content of other files that the run begins with.
+        steps_per_epoch: see `Trainer`.
+        describe_epoch: (row of history, progress) -> what is said of an epoch, after its number.
+        draw: draws the curves of a history.
+        epoch_ended: called with a row and the progress, before the row is reported.
+        log: where messages go, one line each.
 
     Attributes:
-        options: the options as `config.json` keeps them; at least `epochs`,
-            `checkpoint_seconds` and `verbose`.
-        directory: the `RunDirectory`.
-        model: what is trained.
-        trainer: its `CheckpointedTrainer`.
-        log: where messages go, one line each.
-        resumes: whether the run goes on from its last checkpoint.
-        export_path: where the export goes, `EXPORT_DIR/NAME`.
+        trainer: the `Trainer`.
+        options: the options as `config.json` keeps them: good from any directory.
         new_steps: steps that `fit` has trained; 0 where a resumed run was finished before.
+
+    Raises:
+        InputError: the data are not those that the run began with.
     """
 
-    options: Any
-    directory: RunDirectory
-    model: keras.Model
-    trainer: CheckpointedTrainer
-    log: Callable[[str], None]
-    resumes: bool
-    export_path: Path
-    new_steps: int = 0
+    def __init__(
+        self,
+        options: TrainingOptions,
+        directory: RunDirectory,
+        objective: Objective,
+        *,
+        fingerprint: str,
+        data: str = "the data",
+        vocabulary: Vocabulary | None = None,
+        files: Mapping[str, bytes] = MappingProxyType({}),
+        steps_per_epoch: int | None = None,
+        describe_epoch: Callable[[Row, Progress], str] = describe_losses,
+        draw: Callable[[Sequence[Row]], None] = lambda history: None,
+        epoch_ended: Callable[[Row, Progress], None] = lambda row, progress: None,
+        log: Callable[[str], None] = print,
+    ):
+        if options.resume:
+            directory.check_fingerprint(fingerprint, data)
+        self.resumes = options.resume
+        self.options = as_saved(options, directory.path)
+        self.directory = directory
+        self.fingerprint = fingerprint
+        self.vocabulary, self.files = vocabulary, files
+        self.model = objective.model
+        self.trainer = Trainer(objective, options, steps_per_epoch)
+        self.describe_epoch = describe_epoch
+        self.draw, self.epoch_ended, self.log = draw, epoch_ended, log
+        self.new_steps = 0
 
-    @abstractmethod
-    def metrics(self) -> dict[str, Any]:
-        """The figures of the run so far, as `metrics.json` holds them."""
-
-    @abstractmethod
-    def _create(self) -> None:
-        """Make the run directory."""
-
-    @abstractmethod
-    def _describe_epoch(self, row: dict[str, Any]) -> str:
-        """What is said of an epoch."""
-
-    @abstractmethod
-    def _write_history(self) -> None:
-        """Make the files that grow with the epochs hold what the trainer holds."""
-
-    @abstractmethod
-    def _draw(self) -> None:
-        """Draw the curve."""
-
-    def _epoch_ended(self, row: dict[str, Any]) -> None:  # noqa: B027
-        """What else is done after an epoch, before it is reported."""
-
-    def fit(self) -> dict[str, Any]:
+    def fit(self, evaluate: Callable[[Row], Row] = lambda saved: {}) -> dict[str, Any]:
         """Train to the end, leave the best weights in the model, and return the metrics.
 
         A new run that fails before its first checkpoint leaves its name free.
+
+        Args:
+            evaluate: gives what `metrics.json` says besides, once the model has its best weights.
+                It is handed what `metrics.json` said of these same weights before, or nothing.
 
         Raises:
             DivergenceError: the loss or the gradient norm is not finite; names the step, the
@@ -85,8 +107,8 @@ class CheckpointedRun(ABC):
         """
         was_there = self.directory.path.exists()
         if not self.resumes:
-            self._create()
-        with self._going_on(), self.directory.locked():
+            self.directory.create(self.options, self.vocabulary, self.fingerprint, self.files)
+        with self.going_on(), self.directory.locked():
             if self.resumes:
                 self._restore()
             first_step = self.trainer.progress.step
@@ -109,16 +131,19 @@ class CheckpointedRun(ABC):
             self.new_steps = self.trainer.progress.step - first_step
             self.trainer.use_best_weights()
             self.directory.write_weights(self.model)
-            metrics = self.metrics()
+            saved = self.directory.read_metrics()
+            same = saved.get("steps") == self.trainer.progress.step and not self.new_steps
+            metrics = training_metrics(self.trainer, self.fingerprint)
+            metrics |= evaluate(saved if same else {})
             self.directory.write_metrics(metrics)
-            self._draw()
+            self.draw(self.trainer.progress.history)
         return metrics
 
     def export(self, write: Callable[[Path], Path]) -> None:
         """Export the model, if the options ask for it and these weights are not there already.
 
         Args:
-            write: takes the directory `exported/<name>`, writes an export there, and returns the
+            write: takes the directory `EXPORT_DIR/NAME`, writes an export there, and returns the
                 path of the version.
 
         Raises:
@@ -127,32 +152,22 @@ class CheckpointedRun(ABC):
         step = self.trainer.progress.step
         if not self.options.export:
             return
+        place = self.directory.export_path(self.options.export_dir)
         made = self.directory.exported_version(step)
-        if made and made.is_dir() and made.parent.resolve() == self.export_path.resolve():
+        if made and made.is_dir() and made.parent.resolve() == place.resolve():
             self.log(f"exported before, to {made}")
             return
         try:
-            path = write(self.export_path)
+            path = write(place)
         except InputError as error:
             raise InputError(
                 f"{error} The run itself is whole: `{self._resuming()}` exports it."
             ) from error
         self.log(f"exported  {path}")
-        with self._going_on():
+        with self.going_on():
             self.directory.note_export(step, path)
 
-    def _check_export_dir(self, options: Any) -> None:
-        """Raise InputError where the export that the options ask for could not be written."""
-        self.export_path = Path(options.export_dir, self.directory.name)
-        if options.export:
-            check_writable(self.export_path, "--export-dir")
-
-    def _keep_report(self, report: Report) -> Path:
-        """Write `report.html` and return its path."""
-        with self._going_on():
-            return report.write(self.directory.report)
-
-    def _going_on(self) -> contextlib.AbstractContextManager[None]:
+    def going_on(self) -> contextlib.AbstractContextManager[None]:
         """Errors of the disk in the block end the run, and say how to go on with it."""
         return advised(f"go on with `{self._resuming()}`")
 
@@ -167,7 +182,7 @@ class CheckpointedRun(ABC):
         """
         if self.resumes:
             return f"Nothing is there to go on from: {self.directory.how_to_free()}."
-        self.directory.discard()
+        self.directory.discard(self.files)
         if not was_there:
             with contextlib.suppress(OSError):
                 self.directory.path.rmdir()
@@ -179,16 +194,20 @@ class CheckpointedRun(ABC):
         with EventLog(self.directory.tensorboard, first_step=progress.epoch + 1) as events:
             while not trainer.finished:
                 with self._bar() as update:
-                    for figures in trainer.train_epoch():
-                        update(figures)
+                    for metrics in trainer.train_epoch():
+                        update(metrics)
                         if clock.due():
                             save_checkpoint(self.directory.checkpoints, trainer.checkpoint())
                 row = progress.history[-1]
-                self._epoch_ended(row)
+                self.epoch_ended(row, progress)
                 events.write(row["epoch"], row)
                 self._write_history()
                 if self.options.verbose != "quiet":
-                    self.log(self._describe_epoch(row))
+                    sample = _sample_of(row, progress)
+                    stopped = "  (no longer better: stopped)" if progress.stopped_early else ""
+                    self.log(
+                        f"epoch {row['epoch']}/{self.options.epochs}  {self.describe_epoch(row)}{stopped}"
+                    )
                 saving = trainer.finished or row["epoch"] == 1 or clock.due()
                 validates = progress.best_epoch is not None
                 # Raises where the last update left weights that are not finite.
@@ -197,7 +216,7 @@ class CheckpointedRun(ABC):
                     self.directory.write_weights(self.model)
                 if checkpoint is not None:
                     save_checkpoint(self.directory.checkpoints, checkpoint)
-                    self._draw()
+                    self.draw(progress.history)
 
     def _restore(self) -> None:
         self.directory.remove_leftovers()
@@ -209,7 +228,7 @@ class CheckpointedRun(ABC):
             progress = self.trainer.progress
             if self.options.epochs < progress.epoch:
                 raise InputError(
-                    f"`--epochs` must not be less than the {progress.epoch} that the run has "
+                    f"`epochs` must not be less than the {progress.epoch} that the run has "
                     f"done. Received: {self.options.epochs}."
                 )
             if self.trainer.finished:
@@ -218,18 +237,30 @@ class CheckpointedRun(ABC):
                 self.log(f"resumed at step {progress.step}, epoch {progress.epoch + 1}")
         elif damaged:
             raise InputError(
-                f"`--run-dir` {self.directory.path}: no checkpoint is sound. Start a new run."
+                f"`run_dir` {self.directory.path}: no checkpoint is sound. Start a new run."
             )
         else:
             self.log("the run has no checkpoint yet; it starts from the beginning")
         self.directory.write_options(self.options)
         self._write_history()
 
-    def _bar(self) -> contextlib.AbstractContextManager[Callable[[dict[str, float]], None]]:
+    def _write_history(self) -> None:
+        progress = self.trainer.progress
+        self.directory.write_history(progress.history)
+        if progress.samples:
+            self.directory.write_samples(progress.samples)
+
+    def _bar(self) -> contextlib.AbstractContextManager[Callable[[Mapping[str, float]], None]]:
         progress, verbose = self.trainer.progress, self.options.verbose
         shown = verbose == "bar" or (verbose == "auto" and sys.stdout.isatty())
         steps = self.trainer.steps_in_epoch(progress.epoch) if shown else 0
         return progress_bar(steps, lambda: progress.batch)
+
+
+def _sample_of(row: Row, progress: Progress) -> str:
+    """The sample of an epoch, set off from the lines around it; empty where there is none."""
+    texts = [sample["text"] for sample in progress.samples if sample["epoch"] == row["epoch"]]
+    return "".join(f"\n    {line}" for text in texts for line in text.split("\n"))
 
 
 @contextlib.contextmanager

@@ -8,8 +8,6 @@ import numpy as np
 from tfseq.metrics.perplexity import bits
 from tfseq.models import NGramModel
 
-# On texts of a megabyte longer n-grams gain next to nothing.
-ORDERS = {"char": 6, "word": 5}
 
 # More is not read, so that counting takes seconds and some hundred megabytes whatever the text.
 MAX_TRAIN_TOKENS = 2_000_000
@@ -22,10 +20,10 @@ class Baseline:
 
     Attributes:
         order: tokens of its n-grams.
-        perplexity: its perplexity on the validation part, each token predicted from those
+        perplexity: its perplexity on the validation split, each token predicted from those
             before it as the recurrent model does.
-        train_tokens: how many were counted, of the training part the last.
-        validation_tokens: how many were predicted, of the validation part the first.
+        train_tokens: how many were counted, of the training split the last.
+        validation_tokens: how many were predicted, of the validation split the first.
     """
 
     order: int
@@ -38,6 +36,11 @@ class Baseline:
         return bits(math.log(self.perplexity))
 
 
+def order_for(tokenizer: str) -> int:
+    """Tokens of the n-grams; on texts of a megabyte longer ones gain next to nothing."""
+    return 6 if tokenizer == "char" else 5
+
+
 def measure_baseline(
     train: np.ndarray,
     validation: np.ndarray,
@@ -46,7 +49,7 @@ def measure_baseline(
     max_train_tokens: int = MAX_TRAIN_TOKENS,
     max_validation_tokens: int = MAX_VALIDATION_TOKENS,
 ) -> Baseline:
-    """Count the training part, and measure the counts on the validation part.
+    """Count the training split, and measure the counts on the validation split.
 
     Args:
         train: token ids, integers [N].

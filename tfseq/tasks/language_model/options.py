@@ -1,41 +1,42 @@
 """What a training run of a language model can be told."""
 
 import dataclasses
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Literal
+from collections.abc import Collection
+from typing import Annotated, ClassVar, Literal
 
+from tfseq.cells.table import CELLS
 from tfseq.errors import InputError
-from tfseq.options.configuration import (
+from tfseq.options.rules import (
     CountOrZero,
     Fraction,
-    NonNegativeFloat,
     PathText,
     PositiveFloat,
     PositiveInt,
     Probability,
     Prompt,
-    Seed,
     Size,
     SizeOrZero,
     Temperature,
 )
-from tfseq.options.run_options import check_same_options, parse_run_options, read_run_options
+from tfseq.options.training_options import FreeOnResume, TrainingOptions
+from tfseq.text.tokenizers.names import TOKENIZERS
 
 
 @dataclasses.dataclass(frozen=True)
-class TrainingOptions:
+class LanguageModelOptions(TrainingOptions):
     """Train a recurrent language model on a text; write its perplexity, samples and an export."""
 
-    corpus: PathText = "python_docs"
+    task: ClassVar[str] = "language_model"
+
+    corpus: Annotated[PathText, FreeOnResume] = "python_docs"
     """The text: python_docs, time_machine, tiny_shakespeare, or a file, directory or glob
     (.gz and .jsonl too)."""
-    text_field: str = "text"
+    text_field: Annotated[str, FreeOnResume] = "text"
     """Field of a .jsonl record that holds the text."""
-    encoding_errors: Literal["strict", "replace"] = "strict"
+    encoding_errors: Annotated[Literal["strict", "replace"], FreeOnResume] = "strict"
     """A byte that is not UTF-8 is an error, or becomes U+FFFD."""
-    tokenizer: Literal["char", "word"] = "char"
-    """What a token is."""
+    tokenizer: Annotated[str, TOKENIZERS] = "char"
+    """What a token is: char, word, or module:Name, a tokenizer of your own."""
     normalization: Literal["none", "nfkc", "letters"] = "none"
     """Done to the text first; letters keeps a-z and single spaces."""
     case_fold: bool = False
@@ -49,8 +50,8 @@ class TrainingOptions:
     validation_fraction: Probability = 0.1
     """The last part of the corpus, held out."""
 
-    cell: Literal["rnn", "gru", "lstm"] = "gru"
-    """The recurrent cell."""
+    cell: Annotated[str, CELLS] = "gru"
+    """The recurrent cell: rnn, gru, lstm, or module:Name, a function units -> cell of your own."""
     units: Size = 256
     """Size of the hidden state of a layer."""
     num_layers: Size = 1
@@ -64,60 +65,35 @@ class TrainingOptions:
 
     sampling: Literal["random", "sequential"] = "sequential"
     """Windows in random order with a zero state, or in the text's order with the state carried."""
-    batch_size: Size = 32
-    """Windows in a batch."""
     num_steps: Size = 35
     """Tokens in a window: how far gradients reach back."""
-    epochs: PositiveInt = 16
-    """Passes over the training part."""
-    optimizer: Literal["sgd", "adam", "adamw"] = "adam"
-    """The optimizer, as Keras has it."""
+    epochs: Annotated[PositiveInt, FreeOnResume] = 16
+    """Passes over the training split."""
+    optimizer: TrainingOptions.__annotations__["optimizer"] = "adam"
+    """The optimizer: sgd, adam, adamw, or module:Name, a function learning_rate -> optimizer of
+    your own."""
     learning_rate: PositiveFloat | None = None
     """At the start; left out, 0.004, or 1 with sgd."""
     learning_rate_decay: Fraction | None = None
     """The learning rate is multiplied by this once an epoch, a little at each step; left out,
     0.83, or 1 with sgd."""
-    weight_decay: NonNegativeFloat = 0.01
-    """Of adamw."""
-    clip_norm: PositiveFloat | None = 1.0
-    """Largest global norm of the gradient."""
-    patience: CountOrZero = 3
-    """Stop after this many epochs without a better validation perplexity; 0 never stops."""
-    seed: Seed = 0
-    """Determines initial weights, windows, dropout and samples."""
 
-    run_dir: PathText | None = None
-    """Where the run is kept; left out, runs/CORPUS_CELL, numbered if that is taken."""
-    resume: bool = False
-    """Go on with the run in --run-dir from its last checkpoint."""
-    checkpoint_seconds: NonNegativeFloat = 15.0
-    """Training time between checkpoints; 0 writes one after every step."""
-    sample_epochs: CountOrZero = 3
+    sample_epochs: Annotated[CountOrZero, FreeOnResume] = 3
     """Epochs between samples of text; 0 never samples."""
-    sample_prompt: Prompt | None = None
+    sample_prompt: Annotated[Prompt | None, FreeOnResume] = None
     """What the samples begin with; left out, a line break, so that a new line begins."""
-    sample_temperature: Temperature = 0.6
-    """Of the samples; see generate_text.py."""
-    export_dir: PathText = "exported"
-    """The SavedModel goes to EXPORT_DIR/NAME/VERSION, NAME being the run directory's."""
-    export: bool = True
-    """Export the model at the end."""
-    baseline: bool = True
+    sample_temperature: Annotated[Temperature, FreeOnResume] = 0.6
+    """Of the samples: low is careful, high is daring."""
+    baseline: Annotated[bool, FreeOnResume] = True
     """Count n-grams too, and print their perplexity beside the model's; a few seconds."""
-    report: bool = False
-    """Write report.html into the run directory at the end: one file to read or to send."""
-    verbose: Literal["auto", "bar", "epoch", "quiet"] = "auto"
-    """Progress: a bar on a terminal, else a line an epoch."""
-    config: PathText | None = None
-    """A JSON file of options by name (num_steps, ...); options given here win over it."""
 
-    def with_defaults_filled(self) -> "TrainingOptions":
+    def with_defaults_filled(self) -> "LanguageModelOptions":
         """Options that were left out, and whose default depends on others, filled in.
 
         Raises:
             InputError: options that do not go together.
 
-        >>> TrainingOptions(optimizer="sgd").with_defaults_filled().learning_rate
+        >>> LanguageModelOptions(optimizer="sgd").with_defaults_filled().learning_rate
         1.0
         """
         usual = dict(TEXTBOOK_DEFAULTS if self.optimizer == "sgd" else ADAPTIVE_DEFAULTS)
@@ -128,10 +104,16 @@ class TrainingOptions:
         filled = dataclasses.replace(self, **missing)
         if filled.tie_embeddings and filled.embedding_size != filled.units:
             raise InputError(
-                "`--tie-embeddings` needs `--embedding-size` equal to `--units`. Received: "
-                f"--embedding-size {filled.embedding_size}, --units {filled.units}."
+                "`tie_embeddings` needs `embedding_size` equal to `units`. Received: "
+                f"`embedding_size` {filled.embedding_size}, `units` {filled.units}."
             )
         return filled
+
+    def names_of_data(self) -> Collection[str]:
+        """The corpora by name, which stand in place of a path."""
+        from tfseq.text import CORPUS_NAMES
+
+        return CORPUS_NAMES
 
 
 # Plain gradient descent is the textbook's recipe, and goes with the rest of it.
@@ -147,54 +129,3 @@ ADAPTIVE_DEFAULTS = {
     "learning_rate": 0.004,
     "learning_rate_decay": 0.83,
 }
-
-# These do not touch the weights, or say only how far to go. Which text it is, is not held to its
-# name: the run keeps a digest of it.
-FREE_ON_RESUME = frozenset(
-    {
-        "corpus",
-        "text_field",
-        "encoding_errors",
-        "epochs",
-        "patience",
-        "run_dir",
-        "resume",
-        "checkpoint_seconds",
-        "sample_epochs",
-        "sample_prompt",
-        "sample_temperature",
-        "export_dir",
-        "export",
-        "baseline",
-        "report",
-        "verbose",
-        "config",
-    }
-)
-
-
-def parse_training_options(arguments: Sequence[str] | None = None) -> TrainingOptions:
-    """Read the options of a language model's training run from the command line.
-
-    Raises:
-        InputError: as `parse_run_options`.
-    """
-    return parse_run_options(TrainingOptions, arguments)
-
-
-def read_saved_options(run_dir: str | Path) -> TrainingOptions:
-    """The options of a language model's run, from its `config.json`.
-
-    Raises:
-        InputError: the directory is no run.
-    """
-    return read_run_options(TrainingOptions, run_dir)
-
-
-def check_same_run(saved: TrainingOptions, options: TrainingOptions) -> None:
-    """Raise unless a run of `saved` may go on with `options`.
-
-    Raises:
-        InputError: an option that the weights depend on differs; all such options are named.
-    """
-    check_same_options(saved, options, FREE_ON_RESUME)

@@ -12,13 +12,14 @@ from tfseq.options.configuration import without_places
 from tfseq.report import Report
 from tfseq.report.format import shown
 from tfseq.report.report_gradient_norms import add_gradient_norms
-from tfseq.tasks.language_model.messages import describe_model
-from tfseq.tasks.language_model.report_surprise import token_surprise
-from tfseq.tasks.language_model.trained_run import TrainedRun
+from tfseq.tasks.language_model.surprisal import token_surprisal
+from tfseq.tasks.language_model.task import LanguageModelTask
+from tfseq.tasks.language_model.training import describe_model
 
-_PARTS = ("train", "validation")
+_SPLITS = ("train", "validation")
 # Tokens of the passage that is shown, and of what is read before it.
-PASSAGE = {"char": 1200, "word": 300}
+PASSAGE = {"character": 1200}
+WORDS = 300
 CONTEXT = 512
 MOST_SURPRISING = 10
 # Rows of a long history that are shown.
@@ -29,31 +30,31 @@ BACK_STEPS, BACK_ROWS, JACOBIAN_UNITS = 100, 4, 512
 
 
 def language_model_report(
-    trained: TrainedRun,
+    task: LanguageModelTask,
     corpus: EncodedCorpus,
     history: Sequence[Mapping[str, Any]],
     samples: Sequence[Mapping[str, Any]],
     metrics: Mapping[str, Any],
 ) -> Report:
-    """Result, baselines, curves, gradients, surprise over a passage, samples, configuration.
+    """Result, baselines, curves, gradients, surprisal over a passage, samples, configuration.
 
     Args:
-        trained: the run, its model with the best weights.
+        task: the run, its model with the best weights.
         corpus: the text of the run.
         history: a row an epoch, as the trainer has it.
         samples: texts the model wrote, each with `text` and a `caption` or the `epoch`.
         metrics: the figures of the run, with those of the n-gram baseline where it was measured.
     """
-    options = trained.options
-    unit = "character" if options.tokenizer == "char" else "word"
+    options = task.options
+    unit = task.unit
     report = Report(
-        trained.directory.name,
+        task.run.name,
         f"{describe_model(options)}: {metrics['num_parameters']:,} parameters, "
         f"{metrics['train_tokens']:,} {unit}s to train on",
     )
     _add_result(report, metrics, unit)
     _add_curves(report, history, metrics, unit)
-    _add_surprise(report, trained, corpus, unit)
+    _add_surprisal(report, task, corpus, unit)
     if samples:
         report.section("Samples")
         report.prose(
@@ -61,7 +62,7 @@ def language_model_report(
         )
         for sample in samples:
             report.text(sample["text"], sample.get("caption") or f"after epoch {sample['epoch']}")
-    _add_gradients(report, trained, corpus, history)
+    _add_gradients(report, task, corpus, history)
     _add_history(report, history, metrics, unit)
     report.section("Configuration").values(
         {
@@ -69,7 +70,7 @@ def language_model_report(
             for name, value in without_places(options).items()
         }
     )
-    names = ("tensorflow_version", "keras_version", "python_version", "corpus_fingerprint")
+    names = ("tensorflow_version", "keras_version", "python_version", "data_fingerprint")
     report.values({n.replace("_", " "): metrics[n] for n in names if n in metrics}, "Made with")
     return report
 
@@ -87,7 +88,7 @@ def _add_result(report: Report, metrics: Mapping[str, Any], unit: str) -> None:
         "training time": _duration(metrics["training_seconds"]),
     }
     report.section("Result").highlights({n: v for n, v in figures.items() if v is not None})
-    part = "validation part" if metrics["validation_tokens"] else "training part"
+    part = "validation split" if metrics["validation_tokens"] else "training split"
     rows = [("blind guess", metrics["vocabulary_size"])]
     if baseline is not None:
         name = f"{counts}, Kneser-Ney smoothing" + _counted(metrics, unit)
@@ -102,9 +103,9 @@ def _add_result(report: Report, metrics: Mapping[str, Any], unit: str) -> None:
 
 def _counted(metrics: Mapping[str, Any], unit: str) -> str:
     """What the n-gram counts have seen, where it is not all of the text."""
-    if all(metrics[f"baseline_{p}_tokens"] == metrics[f"{p}_tokens"] for p in _PARTS):
+    if all(metrics[f"baseline_{p}_tokens"] == metrics[f"{p}_tokens"] for p in _SPLITS):
         return ""
-    seen, read = (metrics[f"baseline_{part}_tokens"] for part in _PARTS)
+    seen, read = (metrics[f"baseline_{split}_tokens"] for split in _SPLITS)
     return f" ({seen:,} {unit}s counted, {read:,} predicted)"
 
 
@@ -138,35 +139,35 @@ def _add_curves(report, history, metrics, unit) -> None:
     )
 
 
-def _add_surprise(report, trained, corpus, unit) -> None:
-    options, tokens = trained.options, trained.vocabulary.tokens
-    size = PASSAGE[options.tokenizer]
+def _add_surprisal(report, task, corpus, unit) -> None:
+    options, tokens = task.options, task.vocabulary.tokens
+    size = PASSAGE.get(unit, WORDS)
     start = corpus.num_train
     if len(corpus.validation) < 2:
         start = max(1, len(corpus.ids) - size)
     ids = np.asarray(corpus.ids[start : start + size])
     context = np.asarray(corpus.ids[max(0, start - CONTEXT) : start])
-    surprise = token_surprise(trained.model, ids, context)
+    surprisal = token_surprisal(task.model, ids, context)
     texts = [tokens[i] for i in ids]
     expected = [
         " · ".join(f"{_named(tokens[i])} {_percent(p)}" for i, p in zip(*row, strict=True))
-        for row in zip(surprise.expected, surprise.probabilities, strict=True)
+        for row in zip(surprisal.expected, surprisal.probabilities, strict=True)
     ]
     blind = math.log2(len(tokens))
-    part = "validation part" if start == corpus.num_train else "training part"
-    report.section("Surprise").prose(
+    part = "validation split" if start == corpus.num_train else "training split"
+    report.section("Surprisal").prose(
         f"The first {len(ids):,} {unit}s of the {part}, each on a background as strong as its "
-        f"surprise, −log₂ of the probability that the model gave it after all {unit}s before it. "
+        f"surprisal, −log₂ of the probability that the model gave it after all {unit}s before it. "
         f"The full colour is {blind:.3f} bits, what a blind guess among {len(tokens):,} symbols "
-        f"needs. The mean is {surprise.bits.mean():.3f} bits. A {unit}'s tooltip has its bits, "
+        f"needs. The mean is {surprisal.bits.mean():.3f} bits. A {unit}'s tooltip has its bits, "
         "and what the model expected there."
     )
-    if part == "training part":
-        report.prose("There is no validation part: the model has learned from this text.")
-    words = options.tokenizer != "char"
+    if part == "training split":
+        report.prose("There is no validation split: the model has learned from this text.")
+    words = unit != "character"
     notes = [f"expected {told}" for told in expected]
-    report.heat_map(texts, list(surprise.bits), "bits", notes, limit=blind, words=words)
-    worst = np.argsort(-surprise.bits, kind="stable")[:MOST_SURPRISING]
+    report.heat_map(texts, list(surprisal.bits), "bits", notes, limit=blind, words=words)
+    worst = np.argsort(-surprisal.bits, kind="stable")[:MOST_SURPRISING]
     between = " " if words else ""
     report.table(
         ["after", "came", "bits", "expected"],
@@ -174,7 +175,7 @@ def _add_surprise(report, trained, corpus, unit) -> None:
             [
                 "…" + _flat(between.join(texts[max(0, n - (5 if words else 24)) : n])),
                 _named(texts[n]),
-                float(surprise.bits[n]),
+                float(surprisal.bits[n]),
                 expected[n],
             ]
             for n in worst
@@ -183,8 +184,8 @@ def _add_surprise(report, trained, corpus, unit) -> None:
     )
 
 
-def _add_gradients(report, trained, corpus, history) -> None:
-    options, model = trained.options, trained.model
+def _add_gradients(report, task, corpus, history) -> None:
+    options, model = task.options, task.model
     report.section("Gradients")
     add_gradient_norms(report, history, options.clip_norm)
     steps = min(options.num_steps, BACK_STEPS, len(corpus.ids) // BACK_ROWS - 1)

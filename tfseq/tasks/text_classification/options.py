@@ -1,35 +1,36 @@
 """What a run of a text classifier can be told."""
 
 import dataclasses
-from typing import Literal
+from typing import Annotated, ClassVar, Literal
 
-from tfseq.options.configuration import PositiveInt
-from tfseq.tasks.supervised.sequence_options import SequenceOptions
+from tfseq.tasks.labelled.options import LabelledOptions
+from tfseq.text.tokenizers.names import TOKENIZERS
 
 
 @dataclasses.dataclass(frozen=True)
-class TextClassifierOptions(SequenceOptions):
+class TextClassificationOptions(LabelledOptions):
     """Train a bidirectional recurrent classifier on labelled texts; compare it with simpler
     models, and export it. --data is a .csv, .tsv or .jsonl file (.gz too); left out, the task is to
     tell a letter's writing system from its name."""
+
+    task: ClassVar[str] = "text_classification"
 
     text_field: str = "text"
     """Column or key of the text."""
     label_field: str = "label"
     """Column or key of the label; white space at its ends is dropped."""
-    tokenizer: Literal["char", "word"] | None = None
-    """What a token is; left out, char for the built-in task and word for a file."""
+    tokenizer: Annotated[str | None, TOKENIZERS] = None
+    """What a token is: char, word, or module:Name, a tokenizer of your own; left out, char for the
+    built-in task and word for a file."""
     normalization: Literal["none", "nfkc", "letters"] = "none"
     """Done to the texts first."""
     case_fold: bool = False
     """Make upper and lower case the same."""
-    epochs: PositiveInt = 20
-    """Passes over the training examples, at most."""
 
-    def with_defaults_filled(self) -> "TextClassifierOptions":
+    def with_defaults_filled(self) -> "TextClassificationOptions":
         """Options that were left out, and whose default depends on others, filled in.
 
-        >>> TextClassifierOptions(data="mail.csv").with_defaults_filled().tokenizer
+        >>> TextClassificationOptions(data="mail.csv").with_defaults_filled().tokenizer
         'word'
         """
         tokenizer = self.tokenizer or ("char" if self.data is None else "word")

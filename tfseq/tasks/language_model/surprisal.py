@@ -1,4 +1,4 @@
-"""How much each token of a passage surprises a language model."""
+"""The surprisal of each token of a passage."""
 
 import dataclasses
 
@@ -10,7 +10,7 @@ from tfseq.models import LanguageModel
 
 
 @dataclasses.dataclass(frozen=True)
-class Surprise:
+class Surprisal:
     """What a model made of a passage.
 
     Attributes:
@@ -24,9 +24,9 @@ class Surprise:
     probabilities: np.ndarray
 
 
-def token_surprise(
+def token_surprisal(
     model: LanguageModel, ids: np.ndarray, context: np.ndarray, num_expected: int = 3
-) -> Surprise:
+) -> Surprisal:
     """Read a passage once, in order, from the zero state.
 
     Args:
@@ -42,7 +42,7 @@ def token_surprise(
 
     >>> model = LanguageModel(8, units=4)
     >>> model.set_weights([np.zeros(w.shape) for w in model.get_weights()])
-    >>> token_surprise(model, np.array([1, 5]), context=np.array([0])).bits.round(6)
+    >>> token_surprisal(model, np.array([1, 5]), context=np.array([0])).bits.round(6)
     array([3., 3.])
     """
     if not len(ids) or not len(context):
@@ -55,4 +55,4 @@ def token_surprise(
     log_p = tf.nn.log_softmax(tf.cast(logits, "float64"))
     best, expected = best_symbols(logits, min(num_expected, model.vocabulary_size))
     chosen = tf.gather(log_p, passage[-len(ids) :], batch_dims=1)
-    return Surprise(-chosen.numpy() / np.log(2), expected.numpy(), np.exp(best.numpy()))
+    return Surprisal(-chosen.numpy() / np.log(2), expected.numpy(), np.exp(best.numpy()))

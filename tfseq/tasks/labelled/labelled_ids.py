@@ -1,4 +1,4 @@
-"""What tasks on labelled token sequences share: parts, batches, loss, and how to fit them."""
+"""Labelled sequences of ids, and how a model learns from them."""
 
 import hashlib
 import json
@@ -11,8 +11,9 @@ import numpy as np
 import tensorflow as tf
 
 from tfseq.data.labelled.labelled_batches import length_batches
-from tfseq.tasks.supervised.supervised_options import SupervisedOptions
-from tfseq.tasks.supervised.supervised_trainer import SupervisedTask, SupervisedTrainer
+from tfseq.options.training_options import TrainingOptions
+from tfseq.runs.objective import Objective, weighted_loss
+from tfseq.runs.trainer import Trainer
 
 
 @dataclass(frozen=True)
@@ -34,33 +35,26 @@ class LabelledIds:
         return (self.targets.values if ragged else self.targets).numpy()
 
 
-def cross_entropy(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """−log P(target), one for each target."""
-    return tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
-
-
-def sequence_task(
+def labelled_objective(
     model: keras.Model,
     train: LabelledIds,
-    options: SupervisedOptions,
-    validate: Callable[[], Mapping[str, float]],
-    **more: Any,
-) -> SupervisedTask:
-    """The task of fitting a model to labelled sequences, in batches of like length."""
-    return SupervisedTask(
+    options: TrainingOptions,
+    validate: Callable[[], Mapping[str, float]] | None,
+) -> Objective:
+    """−log P(target), on batches of sequences of like length."""
+    return Objective(
         model,
-        batches=lambda epoch: length_batches(
+        lambda epoch, start_batch: length_batches(
             train.ids, train.targets, options.batch_size, seed=options.seed, epoch=epoch
-        ),
-        loss=cross_entropy,
+        ).skip(start_batch),
+        weighted_loss(model, tf.nn.sparse_softmax_cross_entropy_with_logits),
         validate=validate,
-        **more,
     )
 
 
-def fit_quietly(task: SupervisedTask, options: SupervisedOptions) -> None:
-    """Train a task to its best epoch, without a run directory: for a model to compare with."""
-    trainer = SupervisedTrainer(task, options)
+def fit_quietly(objective: Objective, options: TrainingOptions) -> None:
+    """Train to the best epoch, without a run directory: for a model to compare with."""
+    trainer = Trainer(objective, options)
     while not trainer.finished:
         for _ in trainer.train_epoch():
             pass

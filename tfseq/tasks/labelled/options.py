@@ -1,24 +1,23 @@
-"""What a run of a classifier and of a tagger can be told alike."""
+"""What a run on labelled texts or sentences can be told."""
 
 import dataclasses
-from typing import Annotated, Literal
+from typing import Annotated
 
-from tfseq.options.configuration import PathText, PositiveInt, Probability, Rule, Size
-from tfseq.tasks.supervised.supervised_options import SupervisedOptions
-
-Share = Annotated[float, Rule("above 0 and less than 1", lambda v: 0 < v < 1)]
+from tfseq.cells.table import CELLS
+from tfseq.options.rules import PathText, PositiveInt, Probability, Share, Size
+from tfseq.options.training_options import FreeOnResume, TrainingOptions
 
 
 @dataclasses.dataclass(frozen=True)
-class SequenceOptions(SupervisedOptions):
+class LabelledOptions(TrainingOptions):
     """Options of the data, the vocabulary and the `TokenEncoder`."""
 
-    data: PathText | None = None
+    data: Annotated[PathText | None, FreeOnResume] = None
     """The labelled examples; left out, a built-in task."""
     validation_fraction: Share = 0.1
     """Share of the examples that choose the best epoch."""
     test_fraction: Share = 0.1
-    """Share of the examples that the figures are of."""
+    """Share of the examples that the metrics are of."""
     min_frequency: PositiveInt = 1
     """Tokens that are rarer in the training examples become <unk>."""
     max_vocabulary: PositiveInt | None = None
@@ -26,8 +25,8 @@ class SequenceOptions(SupervisedOptions):
     max_length: Size = 256
     """Tokens of an example that are read, from its beginning; also by the export."""
 
-    cell: Literal["rnn", "gru", "lstm"] = "gru"
-    """The recurrent cell."""
+    cell: Annotated[str, CELLS] = "gru"
+    """The recurrent cell: rnn, gru, lstm, or module:Name, a function units -> cell of your own."""
     units: Size = 64
     """Size of the hidden state of a layer in each direction."""
     num_layers: Size = 1
@@ -36,3 +35,5 @@ class SequenceOptions(SupervisedOptions):
     """Into, between and out of the layers."""
     embedding_size: Size = 64
     """Columns of the embedding table."""
+    epochs: Annotated[PositiveInt, FreeOnResume] = 20
+    """Passes over the training examples, at most."""

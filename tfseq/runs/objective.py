@@ -1,0 +1,63 @@
+"""What a training run is to learn."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A model, batches for it, a loss, and how it is validated.
+
+    Attributes:
+        model: the model, built.
+        batches: (epoch, start_batch) -> the batches of an epoch from `start_batch` on, a finite
+            `tf.data.Dataset` with known cardinality and the same `element_spec` each time, wholly
+            determined by the two numbers and the seed.
+        loss: (batch, states) -> (loss, number of targets, states): the mean loss over the targets
+            of a batch, a scalar that the gradient is taken of, and the states that the next batch
+            begins with. Their gradient is cut there. It is traced once.
+        initial_states: gives the states that an epoch begins with; the usual ones are none.
+        validate: gives metrics of the model with its present weights, `validation_loss` among
+            them, each name beginning with `validation_`; None does without validation, and so
+            without early stopping.
+        monitor: the metric of `validate` by which the best epoch is chosen.
+        greater_is_better: whether `monitor` is to become large (an accuracy) or small (a loss).
+        train_metrics: the mean loss of an epoch -> what history says of it.
+        targets: what a target is called, in the plural: `tokens`, say.
+    """
+
+    model: keras.Model
+    batches: Callable[[int, int], tf.data.Dataset]
+    loss: Callable[[Any, Any], tuple[tf.Tensor, tf.Tensor, Any]]
+    initial_states: Callable[[], Any] = tuple
+    validate: Callable[[], Mapping[str, float]] | None = None
+    monitor: str = "validation_loss"
+    greater_is_better: bool = False
+    train_metrics: Callable[[float], Mapping[str, float]] = lambda loss: {"train_loss": loss}
+    targets: str = "targets"
+
+
+def weighted_loss(
+    model: keras.Model, loss: Callable[[Any, Any], tf.Tensor]
+) -> Callable[[Any, Any], tuple[tf.Tensor, tf.Tensor, Any]]:
+    """L = Σ w l(y, ŷ) / Σ w over a batch `(inputs, targets, weights)`, as `Objective.loss`.
+
+    Args:
+        model: called as `model(inputs, training=True)`.
+        loss: (targets, outputs) -> one loss for each target, float `[B]`, `[B, T]`, ...; for
+            example a Keras loss with `reduction="none"`, or one of `keras.losses`' functions.
+            The weights of a batch have the same shape: 1 for a target that counts, 0 for padding.
+    """
+
+    def mean_loss(batch, states):
+        inputs, targets, weights = batch
+        losses = tf.cast(loss(targets, model(inputs, training=True)), tf.float32)
+        weights = tf.cast(weights, tf.float32)
+        mean = tf.math.divide_no_nan(tf.reduce_sum(losses * weights), tf.reduce_sum(weights))
+        return mean, tf.math.count_nonzero(weights), states
+
+    return mean_loss

@@ -1,0 +1,202 @@
+"""Training on labelled examples, whatever the labels are of."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+
+from tfseq.data.labelled.labelled_texts import split_examples
+from tfseq.metrics.classification import confusion_matrix, f1_scores
+from tfseq.report import Report
+from tfseq.report.confusion_picture import save_confusion_matrix
+from tfseq.report.curve import Panel, save_curves
+from tfseq.runs.training_run import TrainingRun
+from tfseq.tasks.labelled.labelled_ids import LabelledIds, labelled_objective
+from tfseq.tasks.labelled.options import LabelledOptions
+from tfseq.tasks.labelled.predictor import Predictor, mean_cross_entropy
+from tfseq.tasks.labelled.report import labelled_report
+from tfseq.tasks.task import Task, cell_words
+
+SPLITS = ("train", "validation", "test")
+
+
+class Examples(Protocol):
+    """Labelled examples, and what is asked of predictions for them.
+
+    Attributes:
+        name: what they are called.
+        unit: what an example is, `text` or `sentence`.
+        labels: what is told apart, in order.
+        notes: what was odd about the file.
+        splits: `train`, `validation` and `test`, the numbers of their examples.
+        ids: `train`, `validation` and `test`, as ids and targets.
+        scores: name of each metric that is compared -> how it is called.
+        fingerprint: a digest of the data.
+    """
+
+    name: str
+    unit: str
+    labels: tuple[str, ...]
+    notes: Sequence[str]
+    splits: dict[str, np.ndarray]
+    ids: dict[str, LabelledIds]
+    scores: Mapping[str, str]
+    fingerprint: str
+
+    def score(self, predictions: np.ndarray, ids: LabelledIds) -> dict[str, float]:
+        """The metrics `scores` of predicted labels, one for each target."""
+
+    def more_metrics(self, predictions: np.ndarray) -> dict[str, Any]:
+        """What `metrics.json` says besides, of predictions for the test split."""
+
+    def baselines(self) -> dict[str, dict[str, float]]:
+        """Name -> `scores` on the test split, of simpler models."""
+
+    def add_to_report(self, report: Report, logits: np.ndarray) -> None:
+        """What the model made of some examples of the test split."""
+
+
+def numbered_splits(num_examples: int, options: LabelledOptions) -> dict[str, np.ndarray]:
+    """The numbers of the examples of each split, drawn at random."""
+    numbers = split_examples(
+        num_examples, options.validation_fraction, options.test_fraction, options.seed
+    )
+    return dict(zip(SPLITS, numbers, strict=True))
+
+
+@dataclass
+class LabelledTraining:
+    """A model that is ready to learn from labelled examples.
+
+    Attributes:
+        run: the `TrainingRun`.
+        task: the task, whose model it trains.
+        examples: the labelled examples.
+    """
+
+    run: TrainingRun
+    task: Task
+    examples: Examples
+
+    def summary(self) -> str:
+        """The examples, the model and the place of the run, a line each, and notes."""
+        examples, sizes = self.examples, {n: len(s) for n, s in self.examples.splits.items()}
+        heads = (f"{examples.unit}s", "model", "run", "note")
+        width = max(map(len, heads))
+        lines = [
+            f"{examples.name}: {sizes['train']:,} to train on, {sizes['validation']:,} to "
+            f"validate, {sizes['test']:,} to test; {len(examples.labels)} labels, "
+            f"{len(self.task.vocabulary):,} symbols",
+            f"{self.model_name}, {self.run.options.units} units each way: "
+            f"{self.run.model.count_params():,} parameters",
+            f"{self.run.directory.path}",
+        ]
+        lines = list(zip(heads, lines, strict=False)) + [("note", n) for n in examples.notes]
+        return "".join(f"{head:<{width}}  {line}\n" for head, line in lines)
+
+    @property
+    def model_name(self) -> str:
+        """What the model is called beside simpler ones."""
+        return f"bidirectional {cell_words(self.run.options.cell)}"
+
+    @cached_property
+    def test_logits(self) -> np.ndarray:
+        """What the finished model makes of the test split."""
+        return Predictor(self.run.model)(self.examples.ids["test"].ids)
+
+    @property
+    def test_confusion(self) -> np.ndarray:
+        """Counts of label and prediction in the test split."""
+        targets = self.examples.ids["test"].flat_targets
+        return confusion_matrix(targets, self.test_logits.argmax(1), len(self.examples.labels))
+
+    def evaluate(self, saved: Mapping[str, Any]) -> dict[str, Any]:
+        """The metrics of the test split, beside those of simpler models."""
+        examples, splits = self.examples, self.examples.splits
+        predictions = self.test_logits.argmax(axis=1)
+        scores = examples.score(predictions, examples.ids["test"])
+        self._draw_confusion()
+        return {
+            f"{examples.unit}s": sum(map(len, splits.values())),
+            **{f"{name}_{examples.unit}s": len(split) for name, split in splits.items()},
+            "num_labels": len(examples.labels),
+            "vocabulary_size": len(self.task.vocabulary),
+            **{f"test_{name}": value for name, value in scores.items()},
+            **examples.more_metrics(predictions),
+            "test_f1": dict(
+                zip(examples.labels, map(float, f1_scores(self.test_confusion)), strict=True)
+            ),
+            "baselines": saved.get("baselines") or examples.baselines(),
+        }
+
+    def result(self, metrics: Mapping[str, Any]) -> str:
+        """The metrics of the test split, beside those of simpler models, as a table."""
+        scores = self.examples.scores
+        head = f"on {len(self.examples.splits['test']):,} {self.examples.unit}s"
+        own = {key: metrics[f"test_{key}"] for key in scores}
+        rows = {self.model_name: own, **metrics["baselines"]}
+        width = max(map(len, [head, *rows]))
+        lines = [f"{head:<{width}}" + "".join(f"  {name:>8}" for name in scores.values())]
+        for name, row in rows.items():
+            cells = (f"  {row[key]:{max(8, len(of))}.3f}" for key, of in scores.items())
+            lines.append(f"{name:<{width}}" + "".join(cells))
+        if metrics.get("test_unknown_accuracy") is not None:
+            share, accuracy = metrics["test_unknown_share"], metrics["test_unknown_accuracy"]
+            lines.append(f"of tokens not seen in training ({share:.1%}): accuracy {accuracy:.3f}")
+        return "\n".join(lines)
+
+    def report(self, metrics: Mapping[str, Any]) -> Report:
+        """The page of the finished run."""
+        return labelled_report(self, metrics)
+
+    def _draw_confusion(self) -> None:
+        directory, examples = self.run.directory, self.examples
+        title = f"{directory.name}: {len(examples.splits['test']):,} {examples.unit}s set apart"
+        with self.run.going_on():
+            save_confusion_matrix(self.test_confusion, examples.labels, directory.confusion, title)
+
+
+def panels(examples: Examples) -> tuple[Panel, Panel]:
+    """What the curves of a run show: the loss, and the first metric that is compared."""
+    (key, name), *_ = examples.scores.items()
+    return (
+        Panel("loss", "train_loss", "validation_loss"),
+        Panel(name, None, f"validation_{key}", best=max),
+    )
+
+
+def make_training(
+    options: LabelledOptions,
+    task: Task,
+    examples: Examples,
+    labels_file: str,
+    log: Callable[[str], None],
+) -> LabelledTraining:
+    """The training of a task's model on the examples, validated by loss and scores."""
+    predict, directory = Predictor(task.model), task.run
+
+    def validate() -> dict[str, float]:
+        split = examples.ids["validation"]
+        logits = predict(split.ids)
+        scores = examples.score(logits.argmax(axis=1), split)
+        return {
+            "validation_loss": mean_cross_entropy(logits, split.flat_targets),
+            **{f"validation_{name}": value for name, value in scores.items()},
+        }
+
+    run = TrainingRun(
+        options,
+        directory,
+        labelled_objective(task.model, examples.ids["train"], options, validate),
+        fingerprint=examples.fingerprint,
+        vocabulary=task.vocabulary,
+        files={labels_file: (json.dumps(task.labels, indent=1) + "\n").encode()},
+        draw=lambda history: save_curves(
+            history, directory.curves, panels(examples), title=directory.name
+        ),
+        log=log,
+    )
+    return LabelledTraining(run, task, examples)

@@ -1,0 +1,137 @@
+"""A trained model with all that goes with it."""
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import keras
+
+from tfseq.errors import InputError
+from tfseq.options.configuration import without_places
+from tfseq.options.training_options import TrainingOptions
+from tfseq.runs.run_directory import RunDirectory
+from tfseq.text import Tokenizer, Vocabulary
+
+
+class Task(ABC):
+    """What a run has trained, read back by `tfseq.load` or returned by `tfseq.train`.
+
+    Attributes:
+        model: the Keras model, with its best weights.
+        options: the options of the run.
+        run: its `RunDirectory`.
+        tokenizer, vocabulary: the way from text to ids; None where there is none.
+        labels: what a classifier or a tagger tells apart; the columns of a forecaster; else None.
+    """
+
+    #: What the options of such a run are.
+    options_type: ClassVar[type[TrainingOptions]]
+    #: The settings of its export, a class of `tfseq.serving`.
+    settings_type: ClassVar[Callable]
+
+    def __init__(
+        self,
+        run: RunDirectory,
+        options: Any,
+        model: keras.Model,
+        tokenizer: Tokenizer | None = None,
+        vocabulary: Vocabulary | None = None,
+        labels: Sequence[str] | None = None,
+    ):
+        self.run, self.options, self.model = run, options, model
+        self.tokenizer, self.vocabulary, self.labels = tokenizer, vocabulary, labels
+
+    @classmethod
+    @abstractmethod
+    def build(cls, run: RunDirectory, options: Any) -> "Task":
+        """The task of a run as its directory describes it, with fresh weights."""
+
+    @abstractmethod
+    def evaluate(self, path: str | os.PathLike | None = None) -> dict[str, Any]:
+        """Measure the model.
+
+        Args:
+            path: other data of the same kind, all of it; None takes the split of the run's own
+                data that its metrics are of.
+
+        Raises:
+            InputError: the data cannot be read, or are the run's own and have changed since.
+        """
+
+    @property
+    def directory(self) -> Path:
+        """The run directory."""
+        return self.run.path
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """What `metrics.json` holds; empty before the run has finished."""
+        return self.run.read_metrics()
+
+    def export(
+        self,
+        directory: str | os.PathLike,
+        *,
+        version: int | None = None,
+        keep_versions: int | None = None,
+        **settings: Any,
+    ) -> Path:
+        """Write `<directory>/<version>/`, a SavedModel for TensorFlow Serving.
+
+        Args:
+            directory: `exported/<name>`, the base path that a server is given; made if missing.
+            version: positive integer; None takes the one after the highest that is there.
+            keep_versions: lower versions are removed until as many are left; None removes none.
+            **settings: fields of `settings_type`: what is fixed at export.
+
+        Returns:
+            The path of the version.
+
+        Raises:
+            InputError: it cannot be written, a setting is unknown or out of its range, or the
+                version is there already.
+        """
+        usual = self.usual_settings()
+        try:
+            chosen = self.settings_type(**{**usual, **settings})
+        except TypeError as error:
+            allowed = ", ".join(self.settings_type.__dataclass_fields__)
+            raise InputError(
+                f"The export of this run has the settings {allowed}. Received: "
+                f"{', '.join(settings)}."
+            ) from error
+        return self.write_export(
+            directory,
+            settings=chosen,
+            version=version,
+            keep_versions=keep_versions,
+            metadata={
+                "run": self.run.name,
+                "options": without_places(self.options),
+                "metrics": self.metrics,
+            },
+        )
+
+    def usual_settings(self) -> dict[str, Any]:
+        """The settings of an export that follow from the options of the run."""
+        return {}
+
+    @abstractmethod
+    def write_export(self, directory: str | os.PathLike, **more: Any) -> Path:
+        """Call the function of `tfseq.serving` that exports such a model."""
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self.run.path}>"
+
+
+def cell_words(cell: str) -> str:
+    """How a cell is called, by its option.
+
+    >>> cell_words("rnn"), cell_words("gru"), cell_words("my_cells:LeakyCell")
+    ('simple RNN', 'GRU', 'LeakyCell')
+    """
+    return {"rnn": "simple RNN"}.get(cell) or (
+        cell.upper() if ":" not in cell else cell.partition(":")[2]
+    )
