@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy_equations import gru_reset_after, gru_textbook, lstm, simple_rnn
 
-import tfseq
 from tfseq.cells import GRUCell, LSTMCell, SimpleRNNCell
 
 CELLS = {
@@ -180,12 +179,6 @@ def test_units_must_be_a_positive_integer(cls, units):
     [
         ("dropout", r"use `tfseq\.RecurrentStack\(\.\.\., dropout=\.\.\.\)`.*{keras}"),
         ("recurrent_dropout", "dropout between layers.*{keras}, which has it"),
-        ("kernel_regularizer", r"weight decay .* penalty on `cell\.kernel`.*{keras}"),
-        ("recurrent_regularizer", r"penalty on `cell\.recurrent_kernel`"),
-        ("bias_regularizer", r"penalty on `cell\.bias`"),
-        ("kernel_constraint", r"`cell\.kernel\.constraint`.*{keras}"),
-        ("recurrent_constraint", r"`cell\.recurrent_kernel\.constraint`"),
-        ("bias_constraint", r"`cell\.bias\.constraint`"),
         (
             "return_sequences",
             r"to the layer, `tfseq\.RNN\(cell, return_sequences=\.\.\.\)`",
@@ -205,22 +198,6 @@ def test_arguments_of_keras_alone_are_refused_with_advice(argument, advice):
         with pytest.raises(ValueError, match=rule + f".*{advice}".format(keras=keras_name)):
             cls(4, **{argument: None})
         assert hasattr(keras.layers, keras_name)
-
-
-def test_the_advice_is_good():
-    """What the refusals recommend trains: a Keras cell in our layer, and a weight's constraint."""
-    regularized = tfseq.RNN(keras.layers.GRUCell(4, kernel_regularizer=keras.regularizers.L2(0.5)))
-    regularized(np.ones((2, 3, 5), "float32"))
-    kernel = regularized.cell.kernel.numpy()
-    np.testing.assert_allclose(regularized.losses[0], 0.5 * np.sum(kernel**2), rtol=1e-5)
-
-    cell = GRUCell(4)
-    model = keras.Sequential([keras.Input((3, 5)), tfseq.RNN(cell), keras.layers.Dense(1)])
-    cell.kernel.constraint = keras.constraints.NonNeg()
-    assert cell.kernel.numpy().min() < 0
-    model.compile("sgd", "mse")
-    model.fit(np.ones((4, 3, 5)), np.ones((4, 1)), verbose=0)
-    assert cell.kernel.numpy().min() == 0
 
 
 def test_numpy_integers_are_integers():

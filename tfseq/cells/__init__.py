@@ -1,8 +1,26 @@
-"""One step of a recurrent network. Needs Keras alone, on any of its backends."""
+"""One step of a recurrent network. Needs Keras alone, on any of its backends.
 
-from tfseq.cells.gru_cell import GRUCell
-from tfseq.cells.lstm_cell import LSTMCell
-from tfseq.cells.recurrent_cell import RecurrentCell
-from tfseq.cells.simple_rnn_cell import SimpleRNNCell
+Names are loaded on first use: a list of the cells needs not even Keras.
+"""
 
-__all__ = ["GRUCell", "LSTMCell", "RecurrentCell", "SimpleRNNCell"]
+from typing import TYPE_CHECKING
+
+from tfseq._lazy import attach
+
+if TYPE_CHECKING:
+    from tfseq.cells.gru_cell import GRUCell as GRUCell
+    from tfseq.cells.lstm_cell import LSTMCell as LSTMCell
+    from tfseq.cells.recurrent_cell import RecurrentCell as RecurrentCell
+    from tfseq.cells.simple_rnn_cell import SimpleRNNCell as SimpleRNNCell
+    from tfseq.cells.table import CELLS as CELLS
+
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "CELLS": "tfseq.cells.table",
+        "GRUCell": "tfseq.cells.gru_cell",
+        "LSTMCell": "tfseq.cells.lstm_cell",
+        "RecurrentCell": "tfseq.cells.recurrent_cell",
+        "SimpleRNNCell": "tfseq.cells.simple_rnn_cell",
+    },
+)

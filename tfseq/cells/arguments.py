@@ -41,7 +41,6 @@ def activation_function(argument: str, value):
         ) from None
 
 
-_WEIGHTS = {"kernel": "kernel", "recurrent": "recurrent_kernel", "bias": "bias"}
 _OF_THE_LAYER = (
     *("return_sequences", "return_state", "go_backwards", "stateful", "unroll"),
     "zero_output_for_mask",
@@ -57,17 +56,6 @@ def _instead(argument: str, twin: str) -> str | None:
     """
     if argument in _OF_THE_LAYER:
         return f"give it to the layer, `tfseq.RNN(cell, {argument}=...)`"
-    short, _, kind = argument.rpartition("_")
-    if short in _WEIGHTS and kind == "regularizer":
-        return (
-            "take an optimizer with weight decay (keras.optimizers.AdamW), add a penalty on "
-            f"`cell.{_WEIGHTS[short]}` to the loss, or take {twin}, which tfseq.RNN runs too"
-        )
-    if short in _WEIGHTS and kind == "constraint":
-        return (
-            f"set it on the weight once the cell is built (`cell.{_WEIGHTS[short]}.constraint`), "
-            f"or take {twin}, which tfseq.RNN runs too"
-        )
     return {
         "dropout": (
             "use `tfseq.RecurrentStack(..., dropout=...)`, put a keras.layers.Dropout before the "

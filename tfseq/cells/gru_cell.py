@@ -1,14 +1,13 @@
 """The gated recurrent unit."""
 
 import keras
-from keras import activations, ops
+from keras import ops
 
-from tfseq.cells.arguments import activation_function
-from tfseq.cells.recurrent_cell import RecurrentCell
+from tfseq.cells.recurrent_cell import GatedCell
 
 
 @keras.saving.register_keras_serializable(package="tfseq")
-class GRUCell(RecurrentCell):
+class GRUCell(GatedCell):
     """One step of the gated recurrent unit (Cho et al., 2014), in either of its two forms.
 
         Z_t = σ(X_t W_xz + H_{t-1} W_hz + b_z)
@@ -25,23 +24,11 @@ class GRUCell(RecurrentCell):
     `reset_after`.
 
     Args:
-        units: positive integer, size of the hidden state H and of the output.
-        activation: φ; the name of a Keras activation, a function, or None for the identity.
-        recurrent_activation: σ of the gates, given likewise.
-        use_bias: whether the biases are added.
-        kernel_initializer: how `kernel` begins.
-        recurrent_initializer: how `recurrent_kernel` begins.
-        bias_initializer: how `bias` begins.
+        units, activation, recurrent_activation, use_bias: H has `units`, φ is `activation` and σ
+            `recurrent_activation`.
         reset_after: whether the reset gate acts after the recurrent product.
-        **kwargs: `name`, `dtype` and `trainable`, as every Keras layer takes them.
-
-    Call arguments:
-        inputs: X_t, `[batch, features]`.
-        states: `[H_{t-1}]`, or H_{t-1} itself; `[batch, units]`.
-        training: not used; the step is the same in training.
-
-    Returns:
-        The output H_t and the new states, in the form they came in: `[H_t]`, or H_t.
+        **kwargs: initializers, regularizers, constraints and the rest: see `RecurrentCell`, and for
+            the call and its results too.
 
     Example:
 
@@ -54,30 +41,8 @@ class GRUCell(RecurrentCell):
 
     num_gates = 3
 
-    def __init__(
-        self,
-        units: int,
-        activation="tanh",
-        recurrent_activation="sigmoid",
-        use_bias: bool = True,
-        kernel_initializer="glorot_uniform",
-        recurrent_initializer="orthogonal",
-        bias_initializer="zeros",
-        reset_after: bool = True,
-        **kwargs,
-    ):
-        super().__init__(
-            units,
-            activation,
-            use_bias,
-            kernel_initializer,
-            recurrent_initializer,
-            bias_initializer,
-            **kwargs,
-        )
-        self.recurrent_activation = activation_function(
-            "recurrent_activation", recurrent_activation
-        )
+    def __init__(self, units: int, *arguments, reset_after: bool = True, **kwargs):
+        super().__init__(units, *arguments, **kwargs)
         self.reset_after = bool(reset_after)
 
     @property
@@ -85,37 +50,39 @@ class GRUCell(RecurrentCell):
         columns = self.num_gates * self.units
         return (2, columns) if self.reset_after else (columns,)
 
-    def call(self, inputs, states, training=None):
-        (h,) = self.previous_states(inputs, states)
-        σ, φ = self.recurrent_activation, self.activation
+    def input_weights(self):
+        bias = self.bias[0] if self.use_bias and self.reset_after else self.bias
+        return self.kernel, bias
 
-        x = self.project(inputs)
-        if self.use_bias:
-            x = x + (self.bias[0] if self.reset_after else self.bias)
+    def recurrent_weights(self):
+        w = self.recurrent_kernel
+        if self.reset_after:
+            return w, self.bias[1] if self.use_bias else None
+        return w[:, : 2 * self.units], w[:, 2 * self.units :]
+
+    def recur(self, x, states, *weights):
+        (h,) = states
+        σ, φ = self.recurrent_activation, self.activation
         x_z, x_r, x_h = ops.split(x, 3, axis=-1)
 
         if self.reset_after:
-            a = ops.matmul(h, self.recurrent_kernel)
-            if self.use_bias:
-                a = a + self.bias[1]
+            w, b = weights
+            a = ops.matmul(h, w)
+            if b is not None:
+                a = a + b
             h_z, h_r, h_h = ops.split(a, 3, axis=-1)
             z = σ(x_z + h_z)
             r = σ(x_r + h_r)
             candidate = φ(x_h + r * h_h)
         else:
-            w_zr = self.recurrent_kernel[:, : 2 * self.units]
-            w_h = self.recurrent_kernel[:, 2 * self.units :]
+            w_zr, w_h = weights
             h_z, h_r = ops.split(ops.matmul(h, w_zr), 2, axis=-1)
             z = σ(x_z + h_z)
             r = σ(x_r + h_r)
             candidate = φ(x_h + ops.matmul(r * h, w_h))
 
         h = z * h + (1 - z) * candidate
-        return h, [h] if isinstance(states, list | tuple) else h
+        return [h]
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "recurrent_activation": activations.serialize(self.recurrent_activation),
-            "reset_after": self.reset_after,
-        }
+        return {**super().get_config(), "reset_after": self.reset_after}

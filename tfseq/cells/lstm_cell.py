@@ -1,14 +1,13 @@
 """The long short-term memory cell."""
 
 import keras
-from keras import activations, ops
+from keras import ops
 
-from tfseq.cells.arguments import activation_function
-from tfseq.cells.recurrent_cell import RecurrentCell
+from tfseq.cells.recurrent_cell import GatedCell
 
 
 @keras.saving.register_keras_serializable(package="tfseq")
-class LSTMCell(RecurrentCell):
+class LSTMCell(GatedCell):
     """One step of the long short-term memory (Hochreiter and Schmidhuber, 1997).
 
         I_t = σ(X_t W_xi + H_{t-1} W_hi + b_i)
@@ -23,23 +22,11 @@ class LSTMCell(RecurrentCell):
     `bias [4 units]`. It is `torch.nn.LSTMCell` and `keras.layers.LSTMCell`.
 
     Args:
-        units: positive integer, size of the hidden state H, of the memory C and of the output.
-        activation: φ; the name of a Keras activation, a function, or None for the identity.
-        recurrent_activation: σ of the gates, given likewise.
-        use_bias: whether the biases are added.
-        kernel_initializer: how `kernel` begins.
-        recurrent_initializer: how `recurrent_kernel` begins.
-        bias_initializer: how `bias` begins.
-        unit_forget_bias: whether b_f begins at one instead (Jozefowicz et al., 2015).
-        **kwargs: `name`, `dtype` and `trainable`, as every Keras layer takes them.
-
-    Call arguments:
-        inputs: X_t, `[batch, features]`.
-        states: `[H_{t-1}, C_{t-1}]`, each `[batch, units]`.
-        training: not used; the step is the same in training.
-
-    Returns:
-        The output H_t and the new states `[H_t, C_t]`.
+        units, activation, recurrent_activation, use_bias: H and the memory C have `units` each, φ
+            is `activation` and σ `recurrent_activation`. The states are `[H, C]`.
+        unit_forget_bias: whether b_f begins at one, unlike the rest (Jozefowicz et al., 2015).
+        **kwargs: initializers, regularizers, constraints and the rest: see `RecurrentCell`, and for
+            the call and its results too.
 
     Example:
 
@@ -53,30 +40,8 @@ class LSTMCell(RecurrentCell):
     num_gates = 4
     num_states = 2
 
-    def __init__(
-        self,
-        units: int,
-        activation="tanh",
-        recurrent_activation="sigmoid",
-        use_bias: bool = True,
-        kernel_initializer="glorot_uniform",
-        recurrent_initializer="orthogonal",
-        bias_initializer="zeros",
-        unit_forget_bias: bool = True,
-        **kwargs,
-    ):
-        super().__init__(
-            units,
-            activation,
-            use_bias,
-            kernel_initializer,
-            recurrent_initializer,
-            bias_initializer,
-            **kwargs,
-        )
-        self.recurrent_activation = activation_function(
-            "recurrent_activation", recurrent_activation
-        )
+    def __init__(self, units: int, *arguments, unit_forget_bias: bool = True, **kwargs):
+        super().__init__(units, *arguments, **kwargs)
         self.unit_forget_bias = bool(unit_forget_bias)
 
     def initial_bias(self, shape, dtype=None):
@@ -87,23 +52,14 @@ class LSTMCell(RecurrentCell):
         b_co = self.bias_initializer((2 * self.units,), dtype=dtype)
         return ops.concatenate([b_i, b_f, b_co])
 
-    def call(self, inputs, states, training=None):
-        h, c = self.previous_states(inputs, states)
+    def recur(self, x, states, recurrent_kernel):
+        h, c = states
         σ, φ = self.recurrent_activation, self.activation
-
-        x = self.project(inputs)
-        if self.use_bias:
-            x = x + self.bias
-        a = x + ops.matmul(h, self.recurrent_kernel)
+        a = x + ops.matmul(h, recurrent_kernel)
         i, f, candidate, o = ops.split(a, 4, axis=-1)
-
         c = σ(f) * c + σ(i) * φ(candidate)
         h = σ(o) * φ(c)
-        return h, [h, c]
+        return [h, c]
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "recurrent_activation": activations.serialize(self.recurrent_activation),
-            "unit_forget_bias": self.unit_forget_bias,
-        }
+        return {**super().get_config(), "unit_forget_bias": self.unit_forget_bias}

@@ -1,17 +1,25 @@
 """What the three cells share: arguments, weights, states and the checks of one step."""
 
 import keras
-from keras import activations, initializers, ops
+from keras import activations, constraints, initializers, ops, regularizers
 
 from tfseq.cells.arguments import activation_function, positive_integer, refuse_arguments
+
+# Kinds of arguments that each weight has one of, and the module of Keras for each.
+_MODULES = {
+    "initializer": initializers,
+    "regularizer": regularizers,
+    "constraint": constraints,
+}
+_WEIGHTS = ("kernel", "recurrent", "bias")
 
 
 class RecurrentCell(keras.layers.Layer):
     """One step of a recurrent network, without its equation.
 
     A subclass says how many blocks of `units` columns its kernels have (`num_gates`) and how
-    many states it carries (`num_states`), and writes the equation in `call(inputs, states,
-    training=None) -> (output, new_states)`.
+    many states it carries (`num_states`), and writes the equation in `recur`; `call`, which every
+    cell of Keras has, is `recur` of `project`.
 
     `build` makes the weights
 
@@ -21,16 +29,38 @@ class RecurrentCell(keras.layers.Layer):
 
     Args:
         units: positive integer, size of each state and of the output.
-        activation: name of a Keras activation, a function, or None for the identity.
+        activation: φ; the name of a Keras activation, a function, or None for the identity.
         use_bias: whether a bias is added.
-        kernel_initializer: how `kernel` begins.
-        recurrent_initializer: how `recurrent_kernel` begins.
-        bias_initializer: how `bias` begins.
+        kernel_initializer, recurrent_initializer, bias_initializer: how each weight begins.
+        kernel_regularizer, recurrent_regularizer, bias_regularizer: a penalty on each weight, which
+            Keras adds to the loss once, not once a step.
+        kernel_constraint, recurrent_constraint, bias_constraint: what the optimizer applies to
+            each weight after an update.
         **kwargs: `name`, `dtype` and `trainable`, as every Keras layer takes them.
+
+    Call arguments:
+        inputs: X_t, `[batch, features]`, or integers `[batch]` that stand for one-hot rows.
+        states: a list of `num_states` tensors `[batch, units]`; a single one may be given as it is.
+        training: not used; the step is the same in training.
+
+    Returns:
+        The output, which is the first of the new states, and these, in the form they came in.
 
     Raises:
         ValueError: if `units` is not a positive integer, or an activation or initializer is
-            unknown; or for an argument of Keras' own cells that this one does not have.
+            unknown; or for an argument of Keras' own cells that this one does not have. In a call,
+            if a shape or the number of states is wrong.
+
+    Example:
+
+    >>> class DecayingCell(RecurrentCell):
+    ...     def recur(self, x, states, recurrent_kernel):
+    ...         (h,) = states
+    ...         return [0.5 * h + self.activation(x + ops.matmul(h, recurrent_kernel))]
+    >>> cell = DecayingCell(4)
+    >>> output, states = cell(ops.ones((2, 5)), cell.get_initial_state(batch_size=2))
+    >>> tuple(output.shape)
+    (2, 4)
     """
 
     num_gates = 1
@@ -44,6 +74,12 @@ class RecurrentCell(keras.layers.Layer):
         kernel_initializer="glorot_uniform",
         recurrent_initializer="orthogonal",
         bias_initializer="zeros",
+        kernel_regularizer=None,
+        recurrent_regularizer=None,
+        bias_regularizer=None,
+        kernel_constraint=None,
+        recurrent_constraint=None,
+        bias_constraint=None,
         **kwargs,
     ):
         refuse_arguments(type(self), kwargs)
@@ -56,6 +92,12 @@ class RecurrentCell(keras.layers.Layer):
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.recurrent_initializer = initializers.get(recurrent_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.recurrent_regularizer = regularizers.get(recurrent_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.recurrent_constraint = constraints.get(recurrent_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
 
         self.state_size = units if self.num_states == 1 else [units] * self.num_states
         self.output_size = units
@@ -80,16 +122,24 @@ class RecurrentCell(keras.layers.Layer):
             name="kernel",
             shape=(input_shape[1], columns),
             initializer=self.kernel_initializer,
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
         )
         self.recurrent_kernel = self.add_weight(
             name="recurrent_kernel",
             shape=(self.units, columns),
             initializer=self.recurrent_initializer,
+            regularizer=self.recurrent_regularizer,
+            constraint=self.recurrent_constraint,
         )
         self.bias = None
         if self.use_bias:
             self.bias = self.add_weight(
-                name="bias", shape=self.bias_shape, initializer=self.initial_bias
+                name="bias",
+                shape=self.bias_shape,
+                initializer=self.initial_bias,
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
             )
 
     def get_initial_state(self, batch_size=None) -> list:
@@ -97,27 +147,47 @@ class RecurrentCell(keras.layers.Layer):
         sizes = [self.state_size] if isinstance(self.state_size, int) else self.state_size
         return [ops.zeros((batch_size, size), dtype=self.compute_dtype) for size in sizes]
 
-    def project(self, inputs):
-        """X_t W_x. Integers `[batch]` stand for one-hot rows: their products are rows of W_x."""
-        if len(inputs.shape) == 1:
-            return ops.take(self.kernel, inputs, axis=0)
-        return ops.matmul(inputs, self.kernel)
+    def call(self, inputs, states, training=None):
+        before = self._checked_states(inputs, states)
+        x = self.project(inputs, *self.input_weights())
+        new = self.recur(x, before, *self.recurrent_weights())
+        return new[0], new if isinstance(states, list | tuple) else new[0]
 
-    def previous_states(self, inputs, states) -> list:
-        """The states of the step before, as a list, once they and `inputs` have been checked.
+    def project(self, inputs, kernel, bias):
+        """X_t W_x + b, `[batch, num_gates * units]`, of `input_weights`."""
+        # The product of a one-hot row with W_x is a row of W_x.
+        one_hot = len(inputs.shape) == 1
+        x = ops.take(kernel, inputs, axis=0) if one_hot else ops.matmul(inputs, kernel)
+        return x if bias is None else x + bias
 
-        Raises:
-            ValueError: if `inputs` is not `[batch, features]`, with the number of features the
-                cell was built for, or `states` are not `num_states` tensors `[batch, units]`
-                of the same batch.
+    def recur(self, x, states, *weights) -> list:
+        """The new states, the output first, from X_t W_x + b, the states and `recurrent_weights`.
+
+        All that the step reads is an argument: in a loop the weights are then read before it.
         """
+        raise NotImplementedError(f"{type(self).__name__} must define `recur`, or `call`.")
+
+    def input_weights(self) -> tuple:
+        """W_x and b (or None), which `project` reads."""
+        return self.kernel, self.bias
+
+    def recurrent_weights(self) -> tuple:
+        """What `recur` reads at each step."""
+        return (self.recurrent_kernel,)
+
+    @property
+    def has_own_call(self) -> bool:
+        """Whether a subclass computes something else than `recur` of `project`."""
+        return type(self).call is not RecurrentCell.call
+
+    def _checked_states(self, inputs, states) -> list:
         states = list(states) if isinstance(states, list | tuple) else [states]
         if len(states) != self.num_states:
             raise ValueError(
                 f"`states` of {type(self).__name__} must hold {self.num_states} tensor(s). "
                 f"Received: {len(states)}."
             )
-        if not self._are_indices(inputs):
+        if not (len(getattr(inputs, "shape", ())) == 1 and "int" in str(inputs.dtype)):
             self._check_shape("inputs", inputs, self.kernel.shape[0])
         for state in states:
             self._check_shape("states", state, self.units)
@@ -127,10 +197,6 @@ class RecurrentCell(keras.layers.Layer):
                     f"{batch[0]}. Received: shape={tuple(state.shape)}."
                 )
         return states
-
-    @staticmethod
-    def _are_indices(inputs) -> bool:
-        return len(getattr(inputs, "shape", ())) == 1 and "int" in str(inputs.dtype)
 
     def _check_shape(self, argument, tensor, columns):
         shape = getattr(tensor, "shape", None)
@@ -142,12 +208,40 @@ class RecurrentCell(keras.layers.Layer):
             )
 
     def get_config(self):
-        return {
+        config = {
             **super().get_config(),
             "units": self.units,
             "activation": activations.serialize(self.activation),
             "use_bias": self.use_bias,
-            "kernel_initializer": initializers.serialize(self.kernel_initializer),
-            "recurrent_initializer": initializers.serialize(self.recurrent_initializer),
-            "bias_initializer": initializers.serialize(self.bias_initializer),
         }
+        for kind, module in _MODULES.items():
+            for weight in _WEIGHTS:
+                name = f"{weight}_{kind}"
+                config[name] = module.serialize(getattr(self, name))
+        return config
+
+
+class GatedCell(RecurrentCell):
+    """A recurrent cell with gates.
+
+    Args:
+        units, activation, use_bias, **kwargs: as for `RecurrentCell`.
+        recurrent_activation: σ of the gates, given as `activation` is.
+    """
+
+    def __init__(
+        self,
+        units: int,
+        activation="tanh",
+        recurrent_activation="sigmoid",
+        use_bias: bool = True,
+        **kwargs,
+    ):
+        super().__init__(units, activation, use_bias, **kwargs)
+        self.recurrent_activation = activation_function(
+            "recurrent_activation", recurrent_activation
+        )
+
+    def get_config(self):
+        function = activations.serialize(self.recurrent_activation)
+        return {**super().get_config(), "recurrent_activation": function}

@@ -16,21 +16,9 @@ class SimpleRNNCell(RecurrentCell):
     `b_h = bias [units]`. It is `torch.nn.RNNCell` and `keras.layers.SimpleRNNCell`.
 
     Args:
-        units: positive integer, size of the hidden state H and of the output.
-        activation: φ; the name of a Keras activation, a function, or None for the identity.
-        use_bias: whether b_h is added.
-        kernel_initializer: how W_xh begins.
-        recurrent_initializer: how W_hh begins.
-        bias_initializer: how b_h begins.
-        **kwargs: `name`, `dtype` and `trainable`, as every Keras layer takes them.
-
-    Call arguments:
-        inputs: X_t, `[batch, features]`.
-        states: `[H_{t-1}]`, or H_{t-1} itself; `[batch, units]`.
-        training: not used; the step is the same in training.
-
-    Returns:
-        The output H_t and the new states, in the form they came in: `[H_t]`, or H_t.
+        units, activation, use_bias: H has `units`, φ is `activation`.
+        **kwargs: initializers, regularizers, constraints and the rest: see `RecurrentCell`, and for
+            the call and its results too.
 
     Example:
 
@@ -43,10 +31,7 @@ class SimpleRNNCell(RecurrentCell):
     (2, 4)
     """
 
-    def call(self, inputs, states, training=None):
-        (h,) = self.previous_states(inputs, states)
-        x = self.project(inputs)
-        if self.use_bias:
-            x = x + self.bias
-        h = self.activation(x + ops.matmul(h, self.recurrent_kernel))
-        return h, [h] if isinstance(states, list | tuple) else h
+    def recur(self, x, states, recurrent_kernel):
+        (h,) = states
+        h = self.activation(x + ops.matmul(h, recurrent_kernel))
+        return [h]

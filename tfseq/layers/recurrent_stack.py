@@ -6,11 +6,9 @@ from numbers import Real
 import keras
 from keras import ops
 
-from tfseq.cells import GRUCell, LSTMCell, SimpleRNNCell
 from tfseq.cells.arguments import positive_integer
+from tfseq.cells.table import cell_name, find_cell, make_cell
 from tfseq.layers.rnn import RNN
-
-CELL_TYPES = {"rnn": SimpleRNNCell, "gru": GRUCell, "lstm": LSTMCell}
 
 
 @keras.saving.register_keras_serializable(package="tfseq")
@@ -22,10 +20,11 @@ class RecurrentStack(keras.layers.Layer):
     forward cell beside that of the backward cell, each at its own step of the sequence.
 
     Args:
-        cell_type: "rnn", "gru", "lstm", or a function `units -> cell`, called once for each
-            layer and direction. To save the model, the function has to be registered with
-            `keras.saving.register_keras_serializable`. The cells of a function choose their
-            own dtype; the named ones take that of the stack.
+        cell_type: "rnn", "gru", "lstm", `module:Name`, or a class or function `units -> cell`,
+            called once for each layer and direction. To save the model, a function that is not at
+            the top of a module has to be registered with
+            `keras.saving.register_keras_serializable`. Cells of one's own choose their own dtype;
+            the named ones take that of the stack.
         units: positive integer, size of each cell.
         num_layers: positive integer.
         bidirectional: whether each layer reads the sequence from both ends.
@@ -81,11 +80,7 @@ class RecurrentStack(keras.layers.Layer):
         stateful: bool = False,
         **kwargs,
     ):
-        if not callable(cell_type) and cell_type not in tuple(CELL_TYPES):
-            raise ValueError(
-                "`cell_type` must be 'rnn', 'gru', 'lstm' or a function `units -> cell`. "
-                f"Received: cell_type={cell_type!r}."
-            )
+        find_cell("cell_type", cell_type)
         units = positive_integer("units", units)
         num_layers = positive_integer("num_layers", num_layers)
         if isinstance(dropout, bool) or not isinstance(dropout, Real) or not 0 <= dropout < 1:
@@ -120,12 +115,8 @@ class RecurrentStack(keras.layers.Layer):
         ]
 
     def _make_rnn(self, backwards: bool) -> RNN:
-        if callable(self.cell_type):
-            cell = self.cell_type(self.units)
-        else:
-            cell = CELL_TYPES[self.cell_type](self.units, dtype=self.dtype_policy)
         return RNN(
-            cell,
+            make_cell("cell_type", self.cell_type, self.units, self.dtype_policy),
             return_sequences=True,
             return_state=True,
             go_backwards=backwards,
@@ -142,7 +133,7 @@ class RecurrentStack(keras.layers.Layer):
                 if not rnn.built:
                     rnn.build((batch, time, size))
                     rnn.built = True
-            size = self._output_size(layer)
+            size = sum(rnn.output_size for rnn in layer)
 
     def call(self, inputs, initial_state=None, mask=None, training=None, inputs_mask=None):
         mask = inputs_mask if mask is None else mask
@@ -190,14 +181,19 @@ class RecurrentStack(keras.layers.Layer):
         self._check_entries("states", states)
         new_states = []
         for rnn, before in zip(self.rnns, states, strict=True):
-            inputs, after = rnn.cell(inputs, [before] if rnn.single_state else before)
-            new_states.append(after[0] if rnn.single_state else list(after))
+            inputs, after = rnn.step(inputs, [before] if rnn.single_state else before)
+            new_states.append(after[0] if rnn.single_state else after)
         return inputs, new_states
 
     def get_initial_state(self, batch_size: int) -> list:
         """The states a sequence begins with, in the form in which `call` takes them."""
         states = [rnn.get_initial_state(batch_size) for rnn in self.rnns]
         return [s[0] if rnn.single_state else s for rnn, s in zip(self.rnns, states, strict=True)]
+
+    @property
+    def output_size(self) -> int:
+        """Size of the outputs, of all directions."""
+        return sum(rnn.output_size for rnn in self._by_layer(self.rnns)[-1])
 
     @property
     def states(self) -> list | None:
@@ -218,7 +214,7 @@ class RecurrentStack(keras.layers.Layer):
         for rnn in self.rnns:
             _, *shapes = rnn.compute_output_shape((batch, time, None))
             states.append(shapes[0] if rnn.single_state else shapes)
-        size = self._output_size(self._by_layer(self.rnns)[-1])
+        size = self.output_size
         return ((batch, time, size), states) if self.return_state else (batch, time, size)
 
     def compute_mask(self, inputs, previous_mask=None):
@@ -243,14 +239,10 @@ class RecurrentStack(keras.layers.Layer):
         n = 2 if self.bidirectional else 1
         return [entries[i : i + n] for i in range(0, len(entries), n)]
 
-    @staticmethod
-    def _output_size(rnns):
-        return sum(rnn.compute_output_shape((None, None, None))[0][-1] for rnn in rnns)
-
     def get_config(self):
         return {
             **super().get_config(),
-            "cell_type": _cell_type_name(self.cell_type),
+            "cell_type": cell_name("cell_type", self.cell_type),
             "units": self.units,
             "num_layers": self.num_layers,
             "bidirectional": self.bidirectional,
@@ -259,26 +251,6 @@ class RecurrentStack(keras.layers.Layer):
             "go_backwards": self.go_backwards,
             "stateful": self.stateful,
         }
-
-    @classmethod
-    def from_config(cls, config):
-        cell_type = config["cell_type"]
-        if cell_type not in CELL_TYPES:
-            cell_type = keras.saving.get_registered_object(cell_type) or cell_type
-        return super().from_config({**config, "cell_type": cell_type})
-
-
-def _cell_type_name(cell_type):
-    """What stands for `cell_type` in a configuration: the name it is registered under."""
-    if not callable(cell_type):
-        return cell_type
-    name = getattr(cell_type, "__name__", None) and keras.saving.get_registered_name(cell_type)
-    if not name or keras.saving.get_registered_object(name) is not cell_type:
-        raise ValueError(
-            "`cell_type` must be registered with `keras.saving.register_keras_serializable` "
-            f"for the stack to be saved. Received: cell_type={cell_type!r}."
-        )
-    return name
 
 
 def _check_rank(shape):

@@ -3,12 +3,10 @@
 import keras
 from keras import ops, tree
 
-from tfseq.cells import GRUCell, LSTMCell, SimpleRNNCell
+from tfseq.cells.table import kind_of, register_cells
 
-_KNOWN_CELLS = (
-    *(SimpleRNNCell, GRUCell, LSTMCell),
-    *(keras.layers.SimpleRNNCell, keras.layers.GRUCell, keras.layers.LSTMCell),
-)
+# A model that is loaded may hold any of them.
+register_cells()
 
 
 @keras.saving.register_keras_serializable(package="tfseq")
@@ -132,6 +130,17 @@ class RNN(keras.layers.RNN):
             return output
         return output, *tree.map_structure(keep, states, list(initial_state))
 
+    def step(self, inputs, states: list):
+        """One step without a loop: `inputs` `[batch, features]`; the output and the new states."""
+        output, states = self.cell(inputs, states)
+        return output, list(states) if tree.is_nested(states) else [states]
+
+    @property
+    def output_size(self) -> int:
+        """Size of O_t, which is that of the first state where the cell does not say."""
+        first = tree.flatten(self.cell.state_size)[0]
+        return getattr(self.cell, "output_size", None) or first
+
     def reset_state(self) -> None:
         """Sets the states of a stateful layer to zero; those of stacked cells, too."""
         for state in tree.flatten(self.states or []):
@@ -201,7 +210,7 @@ def _check_states(states, cell, batch_size):
         _check_number(states, len(cell.cells))
         for state, stacked in zip(states, cell.cells, strict=True):
             _check_states(_as_list(state), stacked, batch_size)
-    elif type(cell) in _KNOWN_CELLS:
+    elif kind_of(cell):
         sizes = _as_list(cell.state_size)
         _check_number(states, len(sizes))
         for state, size in zip(states, sizes, strict=True):

@@ -1,14 +1,9 @@
 """Cells as cuDNN runs them, on an NVIDIA GPU."""
 
-import keras
 import tensorflow as tf
 from keras import tree
 
-from tfseq.cells import GRUCell, LSTMCell, SimpleRNNCell
-
-_SIMPLE = (SimpleRNNCell, keras.layers.SimpleRNNCell)
-_GRU = (GRUCell, keras.layers.GRUCell)
-_LSTM = (LSTMCell, keras.layers.LSTMCell)
+from tfseq.cells.table import kind_of, runs_natively
 
 
 def can_run(cell, dtype) -> bool:
@@ -18,25 +13,17 @@ def can_run(cell, dtype) -> bool:
     tanh (also relu for the simple cell), sigmoid gates, no dropout, and for a GRU
     `reset_after=True`.
     """
-    if type(cell) not in (*_SIMPLE, *_GRU, *_LSTM) or not cell.use_bias:
+    if kind_of(cell) is None or not cell.use_bias or not runs_natively(cell):
         return False
     if getattr(cell, "dropout", 0) or getattr(cell, "recurrent_dropout", 0):
         return False
-    if dtype not in (tf.float32, tf.float16) or cell.variable_dtype != dtype.name:
-        return False
-    if type(cell) in _SIMPLE:
-        return cell.activation in (keras.activations.tanh, keras.activations.relu)
-    gates = cell.recurrent_activation is keras.activations.sigmoid
-    if type(cell) in _GRU and not cell.reset_after:
-        return False
-    return gates and cell.activation is keras.activations.tanh
+    return dtype in (tf.float32, tf.float16) and cell.variable_dtype == dtype.name
 
 
 def mode(cell) -> str:
     """cuDNN's name of `cell`."""
-    if type(cell) in _SIMPLE:
-        return "rnn_tanh" if cell.activation is keras.activations.tanh else "rnn_relu"
-    return "gru" if type(cell) in _GRU else "lstm"
+    name = kind_of(cell).name
+    return f"rnn_{cell.activation.__name__}" if name == "rnn" else name
 
 
 def pack_weights(cell):
@@ -51,21 +38,18 @@ def pack_weights(cell):
     Returns:
         A vector of (features + units + 2) · units · blocks numbers.
     """
-    blocks = cell.kernel.shape[1] // cell.units
-    order = [1, 0, 2] if mode(cell) == "gru" else list(range(blocks))
+    order = kind_of(cell).native_blocks
     kernel, recurrent_kernel, bias = map(
         tf.convert_to_tensor, (cell.kernel, cell.recurrent_kernel, cell.bias)
     )
-    if mode(cell) == "gru":
-        first, second = bias[0], bias[1]
-    else:
-        first, second = tf.zeros_like(bias), bias
+    two = len(bias.shape) == 2
+    first, second = (bias[0], bias[1]) if two else (tf.zeros_like(bias), bias)
     parts = []
     for matrix in (kernel, recurrent_kernel):
-        columns = tf.split(matrix, blocks, axis=1)
+        columns = tf.split(matrix, len(order), axis=1)
         parts += [tf.reshape(tf.transpose(columns[i]), [-1]) for i in order]
     for vector in (first, second):
-        columns = tf.split(vector, blocks)
+        columns = tf.split(vector, len(order))
         parts += [columns[i] for i in order]
     return tf.concat(parts, 0)
 
