@@ -121,7 +121,7 @@ class RunDirectory:
 
     def check_free(self) -> None:
         """Raise InputError where the directory is taken, or could not be made."""
-        check_writable(self.path, "--run-dir")
+        check_writable(self.path, "run_dir")
         if not self.path.is_dir() or is_empty(self.path):
             return
         if not self.config.is_file():
@@ -168,7 +168,7 @@ class RunDirectory:
             InputError: something is there already, or the place cannot be written to.
         """
         self.check_free()
-        with new_directory(self.path, "--run-dir") as aside:
+        with new_directory(self.path, "run_dir") as aside:
             if vocabulary is not None:
                 vocabulary.save(aside / self.vocabulary.name)
             for name, content in files.items():

@@ -145,7 +145,7 @@ class CheckpointedRun(ABC):
         """Raise InputError where the export that the options ask for could not be written."""
         self.export_path = Path(options.export_dir, self.directory.name)
         if options.export:
-            check_writable(self.export_path, "--export-dir")
+            check_writable(self.export_path, "export_dir")
 
     def _keep_report(self, report: Report) -> Path:
         """Write `report.html` and return its path."""
