@@ -55,7 +55,7 @@ def main(options: StatisticsOptions) -> None:
 
     corpus = open_corpus(options.corpus, options.encoding_errors, options.text_field)
     path = options.result_dir or free_path(f"{corpus.name}_statistics")
-    check_free(path, "--result-dir")
+    check_free(path, "result_dir")
     tokenizer = make_tokenizer(
         {
             "kind": options.tokenizer,

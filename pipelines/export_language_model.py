@@ -54,7 +54,7 @@ def main(options: ExportOptions) -> None:
     from tfseq.serving import export_language_model
     from tfseq.tasks.language_model.trained_run import load_run
 
-    check_writable(options.export_dir, "--export-dir")
+    check_writable(options.export_dir, "export_dir")
     settings = ServingSettings(
         max_new_tokens=options.max_new_tokens,
         max_prompt_bytes=options.max_prompt_bytes,

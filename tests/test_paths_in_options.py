@@ -148,7 +148,7 @@ def test_names_that_are_not_utf8_are_refused(option, tmp_path, monkeypatch):
         Path(BAD).write_text("{}")
     with pytest.raises(InputError) as caught:
         parse_options(Options, [f"--{option}", BAD])
-    assert str(caught.value) == f"`--{option}` must be valid UTF-8. Received: 'caf\\udce9'."
+    assert str(caught.value) == f"`{option}` must be valid UTF-8. Received: 'caf\\udce9'."
     assert str(caught.value).isascii()
     with pytest.raises(InputError, match="must be valid UTF-8"):
         check_options(Options(**{option: "half \ud83d"}))
@@ -159,9 +159,7 @@ def test_a_directory_above_that_is_not_utf8(tmp_path, monkeypatch):
     (tmp_path / BAD).mkdir()
     monkeypatch.chdir(tmp_path / BAD)
     check_options(Options(pan="pan"))
-    with pytest.raises(
-        InputError, match=r"`--pan` must be valid UTF-8\. Received: .*caf.udce9/pan"
-    ):
+    with pytest.raises(InputError, match=r"`pan` must be valid UTF-8\. Received: .*caf.udce9/pan"):
         absolute_paths(Options(pan="pan"))
 
 

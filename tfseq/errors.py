@@ -8,7 +8,7 @@ class InputError(ValueError):
     `pipelines/` print it on standard error and leave with exit code 2. Code that is called
     with wrong arguments by a programmer raises plain `ValueError` or `TypeError` instead.
 
-    >>> raise InputError("`--units` must be a positive integer. Received: -3.")
+    >>> raise InputError("`units` must be a positive integer. Received: -3.")
     Traceback (most recent call last):
-    tfseq.errors.InputError: `--units` must be a positive integer. Received: -3.
+    tfseq.errors.InputError: `units` must be a positive integer. Received: -3.
     """

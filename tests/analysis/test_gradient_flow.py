@@ -116,12 +116,12 @@ def test_bad_input_leaves_nothing(place):
     for changes, words in [
         ({"corpus": str(place / "nowhere.txt")}, "nowhere.txt"),
         ({"corpus": str(place / "short.txt")}, "too short"),
-        ({"result_dir": str(place / "taken")}, "`--result-dir` .* exists. Name another"),
-        ({"result_dir": str(place / "text.txt" / "x")}, "`--result-dir` .* not a directory"),
-        ({"radii": "1,a"}, "`--radii` must be one to six different numbers"),
-        ({"radii": "1,1.0"}, "`--radii`"),
-        ({"num_steps": 1}, "`--num-steps` must be an integer from 2 to 1000"),
-        ({"norm": "max"}, "`--norm`"),
+        ({"result_dir": str(place / "taken")}, "`result_dir` .* exists. Name another"),
+        ({"result_dir": str(place / "text.txt" / "x")}, "`result_dir` .* not a directory"),
+        ({"radii": "1,a"}, "`radii` must be one to six different numbers"),
+        ({"radii": "1,1.0"}, "`radii`"),
+        ({"num_steps": 1}, "`num_steps` must be an integer from 2 to 1000"),
+        ({"norm": "max"}, "`norm`"),
     ]:
         with pytest.raises(InputError, match=words):
             GradientFlow(make_options(place, **{"result_dir": str(place / "new"), **changes}))

@@ -178,7 +178,7 @@ def test_results_are_written_whole_or_not_at_all(tmp_path, monkeypatch):
     assert pairs["most_frequent"][0] == {"ngram": ["to", "be"], "count": 2}
     assert (pairs["frequencies"], pairs["zipf_exponent"]) == ([[1, 3], [2, 1]], None)
 
-    with pytest.raises(InputError, match=r"`--result-dir` .*results exists"):
+    with pytest.raises(InputError, match=r"`result_dir` .*results exists"):
         write_statistics(path, statistics, {}, "word")
     monkeypatch.setattr(
         "tfseq.analysis.statistics_results.draw_vocabulary_growth", lambda *_: 1 / 0
@@ -221,8 +221,8 @@ def test_bad_input_leaves_nothing(tmp_path, monkeypatch):
     Path("blank.txt").write_text(" \n\t\n")
     Path("digits.txt").write_text("1 2 3\n")
     for words, message in (
-        (["--max-order=6"], "`--max-order` must be an integer from 1 to 5. Received: 6"),
-        (["--top=0"], "`--top` must be an integer from 1 to 10000. Received: 0"),
+        (["--max-order=6"], "`max_order` must be an integer from 1 to 5. Received: 6"),
+        (["--top=0"], "`top` must be an integer from 1 to 10000. Received: 0"),
         (["--corpus=nowhere.txt"], "nowhere.txt"),
         (["--corpus=latin.txt"], "latin.txt is not valid UTF-8"),
         (

@@ -13,7 +13,7 @@ from tfseq.files.result_directory import check_free, check_writable, free_path, 
 
 
 def fill(path) -> None:
-    with new_directory(path, "--result-dir") as directory:
+    with new_directory(path, "result_dir") as directory:
         (directory / "figures.json").write_text("{}")
         (directory / "pictures").mkdir()
         (directory / "pictures" / "a.png").write_bytes(b"png")
@@ -88,10 +88,10 @@ def test_places_that_are_refused(make, reason, tmp_path):
     for given in (place, place / "a" / "b"):
         for check in (check_writable, check_free):
             with pytest.raises(InputError) as caught:
-                check(given, "--run-dir")
-            told = f"`--run-dir` {given} cannot be made: {reason.format(p=place)}"
+                check(given, "run_dir")
+            told = f"`run_dir` {given} cannot be made: {reason.format(p=place)}"
             assert str(caught.value).startswith(told)
-        with pytest.raises(InputError), new_directory(given, "--run-dir"):
+        with pytest.raises(InputError), new_directory(given, "run_dir"):
             raise AssertionError("the block is entered")
     assert os.listdir(tmp_path) == ["results"]
 
@@ -103,14 +103,14 @@ def test_a_path_that_is_not_utf8(tmp_path, monkeypatch):
     with pytest.raises(InputError, match=r"cannot be made: its path is not valid UTF-8\."):
         fill(place / "results")
     monkeypatch.chdir(place)
-    with pytest.raises(InputError, match=r"`--result-dir` \. cannot be made: its path is not"):
+    with pytest.raises(InputError, match=r"`result_dir` \. cannot be made: its path is not"):
         fill(".")
     assert tree(tmp_path) == [place.name]
 
 
 def test_a_directory_with_something_in_it_is_taken(tmp_path):
     (tmp_path / ".hidden").touch()
-    with pytest.raises(InputError, match=r"`--result-dir` .* exists\. Name another directory\."):
+    with pytest.raises(InputError, match=r"`result_dir` .* exists\. Name another directory\."):
         fill(tmp_path)
     assert os.listdir(tmp_path) == [".hidden"]
 
@@ -124,7 +124,7 @@ def test_a_failure_leaves_what_was_there(failure, there, tmp_path):
     error = InputError if isinstance(failure, OSError) else KeyboardInterrupt
 
     def fail() -> None:
-        with new_directory(place, "--result-dir") as directory:
+        with new_directory(place, "result_dir") as directory:
             (directory / "half").write_text("x")
             raise failure
 
@@ -133,7 +133,7 @@ def test_a_failure_leaves_what_was_there(failure, there, tmp_path):
     assert tree(tmp_path) == (["a", "a/results"] if there else [])
     if error is InputError:
         assert str(caught.value) == (
-            f"`--result-dir` {place} cannot be written to: No space left on device. Free some "
+            f"`result_dir` {place} cannot be written to: No space left on device. Free some "
             "space there, or name another directory."
         )
 
@@ -174,7 +174,7 @@ def test_a_full_disk_and_one_that_is_read_only(tmp_path):
     with mounted(place, "size=64k"):
         with (
             pytest.raises(InputError, match="cannot be written to: No space left on device"),
-            new_directory(place, "--result-dir") as directory,
+            new_directory(place, "result_dir") as directory,
         ):
             (directory / "large").write_bytes(bytes(2**17))
         assert tree(place) == []

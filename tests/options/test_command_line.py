@@ -8,15 +8,16 @@ import textwrap
 import pytest
 
 
-def run_script(parse="return 3", main="pass"):
+def run_script(parse="return 3", main="pass", before="Options = object"):
     """Run a script by the bodies of its two functions."""
     lines = [
         "import sys",
         "from tfseq.options.command_line import run",
         "from tfseq.errors import InputError",
+        before,
         "def parse():",
         textwrap.indent(textwrap.dedent(parse), "    "),
-        "def main(options):",
+        "def main(options: Options):",
         textwrap.indent(textwrap.dedent(main), "    "),
         "run(parse, main)",
     ]
@@ -43,6 +44,16 @@ def test_bad_input_is_a_message_and_code_2():
     done = run_script(main="raise InputError('`--a` is wrong.\\n`--b` too.')")
     assert done.returncode == 2
     assert done.stderr == "error: `--a` is wrong.\nerror: `--b` too.\n"
+
+
+def test_messages_name_the_options():
+    """Wherever they come from; words that are no field of the options stay as they are."""
+    types = "import dataclasses\nOptions = dataclasses.make_dataclass('Options', ['run_dir'])"
+    fault = "raise InputError('`run_dir` x, `units` and run_dir.')"
+    for parse, main in ((fault, "pass"), ("return Options(1)", fault)):
+        done = run_script(parse, main, types)
+        assert done.returncode == 2
+        assert done.stderr == "error: `--run-dir` x, `units` and run_dir.\n"
 
 
 def test_wrong_options_are_answered_before_tensorflow_is_loaded():

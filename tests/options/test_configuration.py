@@ -121,7 +121,7 @@ def test_wrong_files(file, values, message):
     path = file(values)
     with pytest.raises(InputError) as caught:
         parse_options(Options, ["--config", path])
-    assert str(caught.value).startswith(f"`--config` file {path}")
+    assert str(caught.value).startswith(f"`config` file {path}")
     assert message in str(caught.value)
 
 
@@ -136,7 +136,7 @@ def test_files_that_cannot_be_read(tmp_path):
 
 
 def test_values_of_a_file_are_held_to_their_rules(file):
-    with pytest.raises(InputError, match=r"`--minutes` must be a positive integer\. Received: -2"):
+    with pytest.raises(InputError, match=r"`minutes` must be a positive integer\. Received: -2"):
         parse_options(Options, ["--config", file({"minutes": -2})])
 
 
@@ -144,9 +144,9 @@ def test_all_broken_rules_at_once():
     with pytest.raises(InputError) as caught:
         parse_options(Options, ["--minutes=-3", "--salt", "nan", "--water-temperature=inf"])
     assert str(caught.value).splitlines() == [
-        "`--minutes` must be a positive integer. Received: -3.",
-        "`--salt` must be zero or a positive finite number. Received: nan.",
-        "`--water-temperature` must be a positive finite number. Received: inf.",
+        "`minutes` must be a positive integer. Received: -3.",
+        "`salt` must be zero or a positive finite number. Received: nan.",
+        "`water_temperature` must be a positive finite number. Received: inf.",
     ]
 
 
@@ -154,9 +154,9 @@ def test_python_is_held_to_the_types_too():
     with pytest.raises(InputError) as caught:
         check_options(Options(minutes=2.5, style="raw", peel=None))
     assert str(caught.value).splitlines() == [
-        "`--minutes` must be a positive integer. Received: 2.5.",
-        "`--style` must be one of 'soft', 'hard'. Received: 'raw'.",
-        "`--peel` must be true or false. Received: None.",
+        "`minutes` must be a positive integer. Received: 2.5.",
+        "`style` must be one of 'soft', 'hard'. Received: 'raw'.",
+        "`peel` must be true or false. Received: None.",
     ]
     check_options(Options(salt=1, water_temperature=3))
 
@@ -180,7 +180,7 @@ def test_rules(hint, allowed, refused):
     for value in allowed:
         check_options(options_type(value))
     for value in refused:
-        with pytest.raises(InputError, match=r"`--value` must be .*Received: "):
+        with pytest.raises(InputError, match=r"`value` must be .*Received: "):
             check_options(options_type(value))
 
 
@@ -270,4 +270,4 @@ def test_a_text_is_what_its_rules_make_of_it():
     assert order == Order("hard", "salt")
     with pytest.raises(InputError) as caught:
         parse_options(Order, ["--style=SOFT", "--guest= "])
-    assert str(caught.value) == "`--guest` must be a guest. Received: ''."
+    assert str(caught.value) == "`guest` must be a guest. Received: ''."

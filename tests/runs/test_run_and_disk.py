@@ -142,7 +142,7 @@ def test_a_finished_run_is_exported_where_no_export_of_it_stands(tmp_path, monke
 def test_an_export_that_could_not_be_written_is_refused_before_training(tmp_path):
     (tmp_path / "egg-exported").mkdir()
     (tmp_path / "egg-exported" / "egg").symlink_to("/no/such/disk")
-    with pytest.raises(InputError, match=r"`--export-dir` .* is a link to /no/such/disk, which is"):
+    with pytest.raises(InputError, match=r"`export_dir` .* is a link to /no/such/disk, which is"):
         make(tmp_path / "egg")
     make(tmp_path / "egg", export=False)
 

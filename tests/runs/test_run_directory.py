@@ -66,16 +66,16 @@ def test_a_file_in_the_way(tmp_path):
     directory = RunDirectory(tmp_path / "file" / "runs" / "egg")
     with pytest.raises(InputError, match=r"cannot be made: .*file is not a directory"):
         directory.create(OPTIONS, VOCABULARY, "digest")
-    with pytest.raises(InputError, match=r"`--export-dir` .* is not a directory"):
-        check_writable(tmp_path / "file", "--export-dir")
-    check_writable(tmp_path / "not" / "yet", "--export-dir")
+    with pytest.raises(InputError, match=r"`export_dir` .* is not a directory"):
+        check_writable(tmp_path / "file", "export_dir")
+    check_writable(tmp_path / "not" / "yet", "export_dir")
     assert os.listdir(tmp_path) == ["file"]
 
 
 def test_a_place_that_cannot_be_written_to(tmp_path, monkeypatch):
     """The system's answer is made up: root may write anywhere."""
     monkeypatch.setattr(os, "access", lambda path, mode: False)
-    with pytest.raises(InputError, match=f"`--run-dir` .*egg cannot be made: {tmp_path} is not w"):
+    with pytest.raises(InputError, match=f"`run_dir` .*egg cannot be made: {tmp_path} is not w"):
         RunDirectory(tmp_path / "runs" / "egg").create(OPTIONS, VOCABULARY, "digest")
     assert os.listdir(tmp_path) == []
 
@@ -243,6 +243,6 @@ def test_the_text_may_not_change(directory):
 
 @pytest.mark.parametrize("name", ["x" * 300, "x" * 250])
 def test_names_that_are_too_long(name, tmp_path):
-    with pytest.raises(InputError, match=r"`--run-dir` .* cannot be made: (its|File) name"):
+    with pytest.raises(InputError, match=r"`run_dir` .* cannot be made: (its|File) name"):
         RunDirectory(tmp_path / name).check_free()
     assert not list(tmp_path.iterdir())

@@ -43,7 +43,7 @@ class GradientFlow:
         self.options, self.log = options, log
         directory = options.result_dir
         self.path = Path(directory) if directory else free_path("gradient_flow")
-        check_free(self.path, "--result-dir")
+        check_free(self.path, "result_dir")
         tf.config.experimental.enable_op_determinism()
         tokenizer = make_tokenizer({"kind": "char", "normalization": "none", "case_fold": False})
         corpus = encode_corpus(

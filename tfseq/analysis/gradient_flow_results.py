@@ -38,7 +38,7 @@ def write_gradient_flow(
     Raises:
         InputError: the directory cannot be made.
     """
-    with new_directory(path, "--result-dir") as directory:
+    with new_directory(path, "result_dir") as directory:
         config = to_json(absolute_paths(options, names=CORPUS_NAMES))
         for name, content in (("config", config), ("figures", figures)):
             text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"

@@ -60,7 +60,7 @@ def write_statistics(
     statistics: CorpusStatistics,
     description: Mapping[str, Any],
     kind: str,
-    flag: str = "--result-dir",
+    argument: str = "result_dir",
 ) -> None:
     """Make a directory, whole or not at all, of `statistics.json`, `rank_frequency.png` and
     `vocabulary_growth.png`.
@@ -70,13 +70,13 @@ def write_statistics(
         statistics: the statistics.
         description: what `statistics.json` says first, of the text and where it comes from.
         kind: `char` or `word`, what a token is.
-        flag: the option that names the directory, for messages.
+        argument: what names the directory, for messages.
 
     Raises:
         InputError: the directory cannot be made.
     """
     content = json.dumps({**description, **_as_json(statistics)}, indent=1, ensure_ascii=False)
-    with new_directory(path, flag) as directory:
+    with new_directory(path, argument) as directory:
         Path(directory, "statistics.json").write_text(content + "\n", encoding="utf-8")
         title = f"{description.get('corpus', '')}: {statistics.num_tokens:,} {unit_of(kind)}s"
         unit = unit_of(kind)

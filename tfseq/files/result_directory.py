@@ -31,16 +31,16 @@ def is_empty(directory: str | os.PathLike) -> bool:
     return all(_NOTHING.fullmatch(name) for name in os.listdir(directory))
 
 
-def check_writable(path: str | os.PathLike, flag: str) -> None:
+def check_writable(path: str | os.PathLike, argument: str) -> None:
     """Raise InputError where a directory could not be made at `path`; makes nothing.
 
     Args:
         path: the directory to be; one may be there.
-        flag: the option that names it, for the message.
+        argument: what names it, for the message.
     """
     reason = obstacle(path)
     if reason is not None:
-        raise InputError(f"`{flag}` {path} cannot be made: {reason}.")
+        raise InputError(f"`{argument}` {path} cannot be made: {reason}.")
 
 
 def obstacle(path: str | os.PathLike) -> str | None:
@@ -70,20 +70,20 @@ def obstacle(path: str | os.PathLike) -> str | None:
     return None
 
 
-def check_free(path: str | os.PathLike, flag: str) -> None:
+def check_free(path: str | os.PathLike, argument: str) -> None:
     """Raise InputError where a new directory could not be made at `path`; makes nothing.
 
     Args:
         path: the directory to be; an empty one may be there.
-        flag: the option that names it, for the message.
+        argument: what names it, for the message.
     """
-    check_writable(path, flag)
+    check_writable(path, argument)
     if Path(path).is_dir() and not is_empty(path):
-        raise InputError(f"`{flag}` {path} exists. Name another directory.")
+        raise InputError(f"`{argument}` {path} exists. Name another directory.")
 
 
 @contextlib.contextmanager
-def new_directory(path: str | os.PathLike, flag: str) -> Iterator[Path]:
+def new_directory(path: str | os.PathLike, argument: str) -> Iterator[Path]:
     """A directory to fill, whose content is at `path` in the end if nothing goes wrong.
 
     An empty directory that exists is filled, never replaced: it may be a mount point, a link, or
@@ -91,19 +91,19 @@ def new_directory(path: str | os.PathLike, flag: str) -> Iterator[Path]:
 
     Args:
         path: the directory to be.
-        flag: the option that names it, for the message.
+        argument: what names it, for the message.
 
     Raises:
         InputError: the place cannot be written to.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as place:
-    ...     with new_directory(f"{place}/results", "--result-dir") as directory:
+    ...     with new_directory(f"{place}/results", "result_dir") as directory:
     ...         _ = (directory / "figures.json").write_text("{}")
     ...     print(os.listdir(place), os.listdir(f"{place}/results"))
     ['results'] ['figures.json']
     """
-    check_free(path, flag)
+    check_free(path, argument)
     target = Path(os.path.realpath(path))
     fills = target.is_dir()
     aside = (target if fills else target.parent) / f".{target.name}.{os.getpid()}.partial"
@@ -127,7 +127,7 @@ def new_directory(path: str | os.PathLike, flag: str) -> Iterator[Path]:
         if isinstance(error, OSError):
             advice = " Free some space there, or name another directory."
             raise InputError(
-                f"`{flag}` {path} cannot be written to: {error.strerror or error}."
+                f"`{argument}` {path} cannot be written to: {error.strerror or error}."
                 f"{advice if error.errno in FULL else ''}"
             ) from error
         raise

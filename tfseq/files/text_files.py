@@ -156,7 +156,7 @@ class _Place:
             f"{self._path} is not valid {name}: {error.reason} at byte "
             f"{start + error.start}{self._within} (0x{error.object[error.start]:02x}), line "
             f"{self._line}. If it is in another encoding, convert it: iconv -f ENCODING -t UTF-8. "
-            "Of a corpus, `--encoding-errors replace` reads such bytes as U+FFFD."
+            "Of a corpus, `encoding_errors` 'replace' reads such bytes as U+FFFD."
         )
 
     def of_nul(self, text: str, start: int) -> str:

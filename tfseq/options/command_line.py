@@ -1,9 +1,11 @@
 """What every script in `pipelines/` does around its job."""
 
 import contextlib
+import dataclasses
 import io
 import os
 import sys
+import typing
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
@@ -19,14 +21,15 @@ def run(parse: Callable[[], Options], main: Callable[[Options], None]) -> None:
 
     Memory that the script frees stays with it, see `tfseq.keep_freed_memory`.
 
-    An `InputError` or a full disk becomes a message on standard error and exit code 2; Ctrl-C
-    exits with 130 and a closed pipe with 141, as other tools do. Every other exception is a fault
-    of ours and keeps its traceback.
+    An `InputError` or a full disk becomes a message on standard error and exit code 2. The library
+    names an argument; where it is a field of the options, the message names the option: `run_dir`
+    becomes `--run-dir`. Ctrl-C exits with 130 and a closed pipe with 141, as other tools do. Every
+    other exception is a fault of ours and keeps its traceback.
 
     Args:
         parse: reads the command line. It runs before TensorFlow is loaded, so that `--help` and
             wrong options are answered at once.
-        main: the job.
+        main: the job. Its annotation says what the options are where they do not parse.
     """
     # A line is seen when it is printed, also in a pipe or a file, and a terminal that cannot
     # show a character shows a question mark.
@@ -35,16 +38,18 @@ def run(parse: Callable[[], Options], main: Callable[[Options], None]) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(line_buffering=True, errors="replace")
+    options_type = next(iter(typing.get_type_hints(main).values()), None)
     try:
         check_current_directory()
         options = parse()
+        options_type = type(options)
         # Here and not in the library: what a process does with its memory is its program's to say.
         keep_freed_memory()
         import_tensorflow()
         main(options)
         sys.stdout.flush()
     except InputError as error:
-        for line in str(error).splitlines():
+        for line in with_option_names(str(error), options_type).splitlines():
             print(f"error: {line}", file=sys.stderr)
         raise SystemExit(2) from None
     except OSError as error:
@@ -72,6 +77,20 @@ def run(parse: Callable[[], Options], main: Callable[[Options], None]) -> None:
 def _write_no_more() -> None:
     """Let what is still to be printed go nowhere, so that Python can end in silence."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def with_option_names(message: str, options_type: type | None) -> str:
+    """A message in which the fields of the options are named as on the command line.
+
+    >>> Options = dataclasses.make_dataclass("Options", ["run_dir"])
+    >>> with_option_names("`run_dir` a is no run of `units` 3.", Options)
+    '`--run-dir` a is no run of `units` 3.'
+    """
+    if not dataclasses.is_dataclass(options_type):
+        return message
+    for field in dataclasses.fields(options_type):
+        message = message.replace(f"`{field.name}`", f"`--{field.name.replace('_', '-')}`")
+    return message
 
 
 def check_current_directory() -> None:

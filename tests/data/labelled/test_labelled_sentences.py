@@ -183,7 +183,9 @@ def test_numbers_of_words_are_not_taken_for_tokens(case, tmp_path):
     read = read_conll(path, token_column=2, tag_column=tag_column)
     assert read.tokens == (("Es", "regnet"), ("#",))
     assert read.tags == (("PPER", "VV"), ("SYM",))
-    with pytest.raises(InputError, match=r"first column numbers the words.* Give `--token-column"):
+    with pytest.raises(
+        InputError, match=r"first column numbers the words.* Give 2 as `token_column"
+    ):
         read_conll(path)
 
 

@@ -138,7 +138,7 @@ def test_row_numbers_and_times_are_named_and_taken_when_asked_for(case, tmp_path
     series = read_series(path)
     assert series.columns == ("x",)
     assert series.values.ravel().tolist() == [5, 3, 4]
-    said = f"left out: {name} (row numbers or times; `--columns` takes them all the same)."
+    said = f"left out: {name} (row numbers or times, which are taken only by name)."
     assert said in series.notes
     first = text.splitlines()[1].removesuffix("5")[:-1].replace(",", ".")
     if "hole" in case:

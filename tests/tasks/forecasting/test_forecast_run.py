@@ -247,7 +247,7 @@ def test_a_column_of_row_numbers_is_left_out_and_named(tmp_path):
     write(tmp_path / "a.csv", seasonal(160))
     run = make_run(f"--data={tmp_path / 'a.csv'}", f"--run-dir={tmp_path / 'run'}")
     assert run.series.columns == ("up", "down")
-    note = "note   left out: day (row numbers or times; `--columns` takes them all the same)."
+    note = "note   left out: day (row numbers or times, which are taken only by name)."
     assert run.summary().splitlines()[3:] == [note]
 
 
@@ -269,17 +269,17 @@ def test_the_best_epoch_is_chosen_in_the_validation_part(tmp_path):
 
 BAD = {
     "exact season": (["--data=exact.csv", "--season=6"], "'a' repeats itself exactly in the train"),
-    "no file": (["--data=nowhere.csv"], "`--data` .*nowhere.csv cannot be read"),
+    "no file": (["--data=nowhere.csv"], "`data` .*nowhere.csv cannot be read"),
     "unknown column": (["--columns=up,upp"], "has no column 'upp'; it has day, up, down. Did you"),
     "same column twice": (["--columns=up,up"], "`--columns` must be different names"),
-    "too many lags": (["--lags=900"], r"--lags 900 and --horizon 6 need 906\. Lower"),
-    "no test": (["--test-fraction=0"], "`--test-fraction` must be above 0 and less than 1"),
+    "too many lags": (["--lags=900"], r"`lags` 900 and `horizon` 6 need 906\. Lower"),
+    "no test": (["--test-fraction=0"], "`test_fraction` must be above 0 and less than 1"),
     "no training": (["--test-fraction=0.6", "--validation-fraction=0.5"], "0 of them to train on"),
     "long season": (["--season=336"], "`--season` must be less than the 336 steps"),
-    "season of one": (["--season=1"], "`--season` must be an integer, at least 2"),
+    "season of one": (["--season=1"], "`season` must be an integer, at least 2"),
     "feedback": (["--feedback-steps=7"], "`--feedback-steps` must not be more than `--horizon`"),
     "constant": (["--data=constant.csv"], "the column 'a' changes too little in the training"),
-    "columns without data": (["--data=", "--columns=y"], "`--data` must be a path"),
+    "columns without data": (["--data=", "--columns=y"], "`data` must be a path"),
 }
 
 

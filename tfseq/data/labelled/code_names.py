@@ -56,7 +56,7 @@ def code_names(limit: int = _MOST) -> LabelledSentences:
                     tuple(line) for line in tag_code(source.decode()) if len(line) > 2
                 )
     if not lines:
-        raise InputError(f"This Python has no source code in {root}. Give `--data`.")
+        raise InputError(f"This Python has no source code in {root}. Give a file as `data`.")
     chosen = list(lines)
     if len(chosen) > limit:
         chosen = random.Random(0).sample(chosen, limit)

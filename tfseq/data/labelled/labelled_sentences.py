@@ -60,8 +60,8 @@ def read_conll(
     _check_columns(path, lines.tokens, token_column, tag_column)
     if lines.counted and token_column == 1:
         raise InputError(
-            f"{path}: its first column numbers the words. Give `--token-column 2`, and the tag's "
-            "column with `--tag-column`: the part of speech is column 4 in CoNLL-U and CoNLL-X, "
+            f"{path}: its first column numbers the words. Give 2 as `token_column`, and the "
+            "tag's column as `tag_column`: the part of speech is column 4 in CoNLL-U and CoNLL-X, "
             "and 5 in CoNLL-2009."
         )
     sentences, sentence, number = [], None, None

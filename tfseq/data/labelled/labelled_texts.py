@@ -64,7 +64,7 @@ def read_labelled_texts(
     reader = readers.get(Path(name).suffix)
     if reader is None:
         raise InputError(
-            f"`--data` must be a .csv, .tsv or .jsonl file, perhaps with .gz. Received: {path}."
+            f"`data` must be a .csv, .tsv or .jsonl file, perhaps with .gz. Received: {path}."
         )
     texts, labels, num_stripped = [], [], 0
     for place, record in reader(path):
@@ -100,8 +100,8 @@ def split_examples(
     if min(*sizes, count - sum(sizes)) < 1:
         raise InputError(
             f"{count} examples are too few for parts of {validation_fraction} to validate with "
-            f"and {test_fraction} to test with. Lower `--validation-fraction` or "
-            "`--test-fraction`, or give more examples."
+            f"and {test_fraction} to test with. Lower `validation_fraction` or `test_fraction`, or "
+            "give more examples."
         )
     order = np.random.default_rng(seed).permutation(count)
     validation, test, train = np.split(order, np.cumsum(sizes))

@@ -124,7 +124,7 @@ class _Column:
         return read_numbers(texts, self.marks_elsewhere, self.points_group)
 
     def _place(self, path: Path, line: int) -> str:
-        return f"`--data` {path}, line {line}, column {self.name!r}"
+        return f"`data` {path}, line {line}, column {self.name!r}"
 
 
 def _wrong(text: str) -> str:
@@ -133,7 +133,7 @@ def _wrong(text: str) -> str:
         return f"the value is missing{shown}. Fill it in, or leave out the rows before it."
     return (
         f"must be a number from -1e30 to 1e30. Received: {text!r}. A row of units must go; to "
-        "leave the column out, name the others with `--columns`."
+        "leave the column out, name the others with `columns`."
     )
 
 
@@ -142,16 +142,16 @@ def _read_columns(path: Path) -> list[_Column]:
         names, rows, delimiter = read_table(path)
         rows = [(line, [cell.strip() for cell in cells]) for line, cells in rows]
     except InputError as error:
-        raise InputError(f"`--data` {error}") from None
+        raise InputError(f"`data` {error}") from None
     while rows and not any(rows[-1][1]):
         rows.pop()
     given = names[: max(place for place, name in enumerate(names) if name) + 1]
     if any(map(is_number, given)) and all(is_number(name) or is_date(name) for name in given):
         raise InputError(
-            f"`--data` {path}: the first line must name the columns. Received: {_listed(names)}."
+            f"`data` {path}: the first line must name the columns. Received: {_listed(names)}."
         )
     if not rows:
-        raise InputError(f"`--data` {path} has no row after the names of its columns.")
+        raise InputError(f"`data` {path} has no row after the names of its columns.")
     for line, cells in rows:
         # An empty line of a file with one column is a missing value of it.
         cells += [""] if not cells and len(names) == 1 else []
@@ -160,12 +160,12 @@ def _read_columns(path: Path) -> list[_Column]:
             cells.pop()
         if len(cells) != len(names):
             raise InputError(
-                f"`--data` {path}, line {line}: {len(cells)} values for {len(names)} columns"
+                f"`data` {path}, line {line}: {len(cells)} values for {len(names)} columns"
                 f"{_comma_hint(delimiter, cells, names)}."
             )
         if broken := next((cell for cell in cells if "\n" in cell or "\r" in cell), None):
             raise InputError(
-                f"`--data` {path}, line {line}: a double quote is opened here and closed in a "
+                f"`data` {path}, line {line}: a double quote is opened here and closed in a "
                 f"later line. Received: {broken[:40]!r}."
             )
     lines = [line for line, _ in rows]
@@ -209,7 +209,7 @@ def _columns_of_numbers(columns: list[_Column], path: Path) -> tuple[list[_Colum
     notes = [
         f"left out: {_listed([column.name for column in left_out])} ({why})."
         for left_out, why in (
-            (counters, "row numbers or times; `--columns` takes them all the same"),
+            (counters, "row numbers or times, which are taken only by name"),
             (texts, "no numbers"),
             (empty, "empty"),
         )
@@ -217,7 +217,7 @@ def _columns_of_numbers(columns: list[_Column], path: Path) -> tuple[list[_Colum
     ]
     if not chosen:
         raise InputError(
-            f"`--data` {path} has no column to forecast; {' '.join(notes)} Columns are parted by "
+            f"`data` {path} has no column to forecast; {' '.join(notes)} Columns are parted by "
             "commas, semicolons or tabs."
         )
     return chosen, notes
@@ -241,7 +241,7 @@ def _find(name: str, columns: list[_Column], path: Path) -> _Column:
     names = [column.name for column in columns]
     near = difflib.get_close_matches(name, names, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
-    raise InputError(f"`--columns`: {path} has no column {name!r}; it has {_listed(names)}.{hint}")
+    raise InputError(f"`columns`: {path} has no column {name!r}; it has {_listed(names)}.{hint}")
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -91,16 +91,16 @@ def split_series(
     split = SeriesSplit(num_steps, validation_end - num_validation, validation_end, lags, horizon)
     if split.train_end < lags + horizon:
         raise InputError(
-            f"`--data` has {num_steps:,} steps, {max(split.train_end, 0):,} of them to train on; "
-            f"--lags {lags} and --horizon {horizon} need {lags + horizon:,}. Lower `--lags`, "
-            "`--horizon`, `--validation-fraction` or `--test-fraction`."
+            f"`data` has {num_steps:,} steps, {max(split.train_end, 0):,} of them to train on; "
+            f"`lags` {lags} and `horizon` {horizon} need {lags + horizon:,}. Lower `lags`, "
+            "`horizon`, `validation_fraction` or `test_fraction`."
         )
     for part, num_part in (("validation", num_validation), ("test", num_test)):
         if part == "validation" and validation_fraction == 0:
             continue
         if len(split.origins(part)) == 0:
             raise InputError(
-                f"`--{part}-fraction` leaves {num_part:,} of {num_steps:,} steps; --horizon "
-                f"{horizon} needs at least as many. Raise it, or lower `--horizon`."
+                f"`{part}_fraction` leaves {num_part:,} of {num_steps:,} steps; `horizon` "
+                f"{horizon} needs at least as many. Raise it, or lower `horizon`."
             )
     return split
