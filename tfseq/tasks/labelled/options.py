@@ -1,7 +1,7 @@
 """What a run on labelled texts or sentences can be told."""
 
 import dataclasses
-from typing import Annotated
+from typing import Annotated, Any
 
 from tfseq.cells.table import CELLS
 from tfseq.options.rules import PathText, PositiveInt, Probability, Share, Size
@@ -37,3 +37,8 @@ class LabelledOptions(TrainingOptions):
     """Columns of the embedding table."""
     epochs: Annotated[PositiveInt, FreeOnResume] = 20
     """Passes over the training examples, at most."""
+
+    def encoder(self) -> dict[str, Any]:
+        """The arguments of the model that is a `TokenEncoder` with an output layer."""
+        names = ("cell", "units", "num_layers", "dropout", "embedding_size")
+        return {name: getattr(self, name) for name in names}

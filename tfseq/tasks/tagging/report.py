@@ -14,16 +14,16 @@ def add_tagged_sentences(
     report: Report,
     sentences: Sequence[Sequence[str]],
     tags: Sequence[Sequence[str]],
-    guesses: Sequence[Sequence[str]],
+    predictions: Sequence[Sequence[str]],
     bits: Sequence[Sequence[float]],
 ) -> None:
-    """Add a passage that shows how much each tag surprised the model, then what was guessed.
+    """Add a passage that shows the surprisal of each tag, then what was predicted.
 
     Args:
         report: the report.
         sentences: the tokens of each sentence.
         tags: what they are, as many; fewer where a sentence was cut.
-        guesses: what they were taken for.
+        predictions: what was predicted.
         bits: −log₂ of the probability that the model gave to what they are.
 
     Example:
@@ -34,13 +34,13 @@ def add_tagged_sentences(
     True
     """
     tokens, values, notes = [], [], []
-    for of in zip(sentences, tags, guesses, bits, strict=True):
+    for of in zip(sentences, tags, predictions, bits, strict=True):
         if tokens and len(tokens) + len(of[1]) + 1 > _MOST_TOKENS:
             break
-        for token, tag, guess, value in zip(*of, strict=False):
+        for token, tag, prediction, value in zip(*of, strict=False):
             tokens.append(token)
             values.append(float(value))
-            notes.append(tag if tag == guess else f"{tag}, taken for {guess}")
+            notes.append(tag if tag == prediction else f"{tag}, taken for {prediction}")
         tokens.append("·")
         values.append(None)
         notes.append("")
@@ -50,23 +50,23 @@ def add_tagged_sentences(
         "bits",
         notes[:-1],
         words=True,
-        caption="Surprise: −log₂ of the probability that the model gave to each token's tag. "
+        caption="Surprisal: −log₂ of the probability that the model gave to each token's tag. "
         "A dot parts the sentences.",
     )
     rows = {True: [], False: []}
-    for sentence, tag, guess in zip(sentences, tags, guesses, strict=True):
-        right = bool(np.array_equal(tag, guess))
+    for sentence, tag, prediction in zip(sentences, tags, predictions, strict=True):
+        right = bool(np.array_equal(tag, prediction))
         if len(rows[right]) < _MOST_SENTENCES and (not right or set(tag) != {"O"}):
-            rows[right].append(_marked(sentence, tag, guess))
-    for right, caption in ((True, "Right"), (False, "Wrong: what was guessed ≠ what it is")):
+            rows[right].append(_marked(sentence, tag, prediction))
+    for right, caption in ((True, "Right"), (False, "Wrong: what was predicted ≠ what it is")):
         if rows[right]:
             report.text("\n".join(rows[right]), caption=caption)
 
 
-def _marked(tokens: Sequence[str], tags: Sequence[str], guesses: Sequence[str]) -> str:
-    """A sentence with its guesses, and the tag beside where it is another."""
+def _marked(tokens: Sequence[str], tags: Sequence[str], predictions: Sequence[str]) -> str:
+    """A sentence with its predictions, and the tag beside where it is another."""
     words = []
-    for token, tag, guess in zip(tokens, tags, guesses, strict=False):
-        mark = guess if tag == guess else f"{guess}≠{tag}"
+    for token, tag, prediction in zip(tokens, tags, predictions, strict=False):
+        mark = prediction if tag == prediction else f"{prediction}≠{tag}"
         words.append(token if mark == "O" else f"{token}/{mark}")
     return " ".join(words)

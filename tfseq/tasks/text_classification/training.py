@@ -14,18 +14,19 @@ from tfseq.models import BagOfWords
 from tfseq.options.training_options import TrainingOptions
 from tfseq.report import Report
 from tfseq.runs.open_run import as_saved, open_run
-from tfseq.tasks.labelled.labelled_ids import (
+from tfseq.tasks.labelled.examples import check_labels, numbered_splits
+from tfseq.tasks.labelled.objective import (
     LabelledIds,
     fingerprint,
     fit_quietly,
     labelled_objective,
 )
 from tfseq.tasks.labelled.predictor import Predictor, mean_cross_entropy
-from tfseq.tasks.labelled.training import LabelledTraining, make_training, numbered_splits
+from tfseq.tasks.labelled.training import LabelledTraining, make_training
 from tfseq.tasks.text_classification.options import TextClassificationOptions
 from tfseq.tasks.text_classification.task import TextClassificationTask, build_model, read_texts
 from tfseq.tasks.vocabulary_check import check_tells_apart
-from tfseq.text import Tokenizer, Vocabulary, WordTokenizer, count_tokens
+from tfseq.text import Tokenizer, Vocabulary, WordTokenizer, count_tokens, make_tokenizer
 
 _BASELINE = TrainingOptions(epochs=30, learning_rate=0.02, patience=2, clip_norm=None)
 
@@ -55,7 +56,7 @@ def prepare(
 
 
 class TextExamples:
-    """Labelled texts as `tfseq.tasks.labelled.training.Examples`.
+    """Labelled texts as `tfseq.tasks.labelled.examples.Examples`.
 
     Beside the model stand the most frequent label, and logistic regression on the counts of words
     and, where the tokens are characters, of characters.
@@ -64,16 +65,27 @@ class TextExamples:
     unit = "text"
     scores = {"accuracy": "accuracy", "macro_f1": "macro F1"}
 
-    def __init__(self, data: LabelledTexts, options: TextClassificationOptions):
+    def __init__(
+        self,
+        data: LabelledTexts,
+        options: TextClassificationOptions,
+        task: TextClassificationTask | None = None,
+    ):
+        """Args: the texts; the options; a trained task, of which all of them are the test split."""
         self.data, self.options = data, options
         self.name, self.notes = data.name, data.notes
-        self.labels = tuple(sorted(set(data.labels)))
-        if len(self.labels) < 2:
-            raise InputError(f"All texts of {data.name} have the label {self.labels[0]!r}.")
         self.fingerprint = fingerprint(data.texts, data.labels)
-        self.splits = numbered_splits(len(data.texts), options)
-        self.tokenizer = options.make_tokenizer()
-        self.vocabulary = self._count(self.tokenizer)
+        if task is not None:
+            self.labels, self.tokenizer, self.vocabulary = task.labels, task.tokenizer, task.vocabulary
+            check_labels(set(data.labels), self.labels, data.name)
+            self.splits = {"test": np.arange(len(data.texts))}
+        else:
+            self.labels = tuple(sorted(set(data.labels)))
+            if len(self.labels) < 2:
+                raise InputError(f"All texts of {data.name} have the label {self.labels[0]!r}.")
+            self.splits = numbered_splits(len(data.texts), options)
+            self.tokenizer = make_tokenizer(options)
+            self.vocabulary = self._count(self.tokenizer)
         self.ids = self._encode(self.tokenizer, self.vocabulary)
 
     def score(self, predictions: np.ndarray, ids: LabelledIds) -> dict[str, float]:
@@ -116,12 +128,16 @@ class TextExamples:
         return vocabulary
 
     def _encode(self, tokenizer: Tokenizer, vocabulary: Vocabulary) -> dict[str, LabelledIds]:
+        numbers = {label: i for i, label in enumerate(self.labels)}
         return {
-            name: encode_texts(
-                [self.data.texts[i] for i in split],
-                [self.data.labels[i] for i in split],
-                self.labels,
-                lambda texts: text_ids(texts, tokenizer, vocabulary, self.options.max_length),
+            name: LabelledIds(
+                text_ids(
+                    tf.constant([self.data.texts[i] for i in split]),
+                    tokenizer,
+                    vocabulary,
+                    self.options.max_length,
+                ),
+                tf.constant([numbers[self.data.labels[i]] for i in split], tf.int32),
             )
             for name, split in self.splits.items()
         }
@@ -138,18 +154,6 @@ class TextExamples:
 
         fit_quietly(labelled_objective(model, ids["train"], _BASELINE, validate), _BASELINE)
         return predict(ids["test"].ids)
-
-
-def encode_texts(
-    texts: Sequence[str],
-    labels: Sequence[str],
-    known: Sequence[str],
-    encode: Callable[[tf.Tensor], tf.RaggedTensor],
-) -> LabelledIds:
-    """Texts as ids, labels as their places among those that are known."""
-    numbers = {label: i for i, label in enumerate(known)}
-    targets = tf.constant([numbers[label] for label in labels], tf.int32)
-    return LabelledIds(encode(tf.constant(texts)), targets)
 
 
 def _add_texts(report: Report, examples: Sequence[tuple[str, str, str, float]]) -> None:

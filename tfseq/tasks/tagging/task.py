@@ -1,0 +1,99 @@
+"""A trained tagger, with its vocabulary and tags."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from tfseq.data.labelled.code_names import code_names
+from tfseq.data.labelled.labelled_sentences import LabelledSentences, read_conll
+from tfseq.models import Tagger
+from tfseq.runs.run_directory import RunDirectory
+from tfseq.serving import TaggerSettings, export_tagger
+from tfseq.serving.signatures.tagger_signatures import TaggerSignatures
+from tfseq.tasks.labelled.task import LabelledTask
+from tfseq.tasks.tagging.options import TaggingOptions
+from tfseq.text import Vocabulary
+
+
+class TaggedSentence(NamedTuple):
+    """The tokens of a sentence, the most probable tag of each, and its probability."""
+
+    tokens: list[str]
+    tags: list[str]
+    scores: list[float]
+
+
+class TaggingTask(LabelledTask):
+    """A tagger to tag sentences with; see `Task`. `labels` are its tags."""
+
+    options_type = TaggingOptions
+    settings_type = TaggerSettings
+
+    @classmethod
+    def build(cls, run: RunDirectory, options: Any) -> "TaggingTask":
+        vocabulary, tags = Vocabulary.load(run.vocabulary), run.read_list("tags.json")
+        model = build_model(options, len(vocabulary), len(tags))
+        return cls(run, options, model, vocabulary=vocabulary, labels=tags)
+
+    def predict(
+        self, sentences: str | Sequence[str | Sequence[str]]
+    ) -> TaggedSentence | list[TaggedSentence]:
+        """Tag one sentence or several, as the export does.
+
+        Args:
+            sentences: a text, whose tokens are parted by white space, or a list of texts or of
+                lists of tokens.
+        """
+        given = [sentences] if isinstance(sentences, str) else list(sentences)
+        if not given:
+            return []
+        rows = [tf.strings.split(s) if isinstance(s, str) else tf.constant(s, tf.string) for s in given]
+        tokens = tf.ragged.stack(rows)
+        answer = self._signatures.tag_tokens(
+            tokens.to_tensor(""), tf.cast(tokens.row_lengths(), tf.int32)
+        )
+        found = [
+            TaggedSentence(
+                [token.decode() for token in tokens[:length]],
+                [tag.decode() for tag in tags[:length]],
+                [float(score) for score in scores[:length]],
+            )
+            for tokens, tags, scores, length in zip(
+                *(answer[name].numpy() for name in ("tokens", "tags", "scores", "num_tokens")),
+                strict=True,
+            )
+        ]
+        return found[0] if isinstance(sentences, str) else found
+
+    def read_examples(self, path: str | os.PathLike | None):
+        from tfseq.tasks.tagging.training import SentenceExamples
+
+        options = self.options
+        if path is None:
+            return SentenceExamples(read_sentences(options), options)
+        data = read_conll(path, options.token_column, options.tag_column)
+        return SentenceExamples(data, options, self)
+
+    def usual_settings(self) -> dict[str, Any]:
+        return {"max_length": self.options.max_length}
+
+    def write_export(self, directory: str | os.PathLike, **more: Any) -> Path:
+        return export_tagger(self.model, self.vocabulary, self.labels, directory, **more)
+
+    def make_signatures(self, settings: TaggerSettings) -> TaggerSignatures:
+        return TaggerSignatures(self.model, self.vocabulary.tables(), self.labels, settings)
+
+
+def read_sentences(options: TaggingOptions) -> LabelledSentences:
+    """The sentences that the options name."""
+    if options.data is None:
+        return code_names()
+    return read_conll(options.data, options.token_column, options.tag_column)
+
+
+def build_model(options: TaggingOptions, vocabulary_size: int, num_tags: int) -> Tagger:
+    """The model that the options describe, with fresh weights."""
+    return Tagger(vocabulary_size, num_tags, **options.encoder())
