@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from tfseq.errors import InputError
-from tfseq.options.configuration import (
+from tfseq.options.rules import (
     CountOrZero,
     Fraction,
     NonNegativeFloat,

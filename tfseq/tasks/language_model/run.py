@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from tfseq.data import encode_corpus
 from tfseq.files.result_directory import free_path
-from tfseq.options.configuration import absolute_paths, expanded_paths
+from tfseq.options.saving import absolute_paths, normalized
 from tfseq.report.curve import save_perplexity_curve
 from tfseq.runs.run_directory import RunDirectory
 from tfseq.runs.training_run import CheckpointedRun
@@ -42,7 +42,7 @@ class Run(CheckpointedRun):
         new_steps: steps that `fit` has trained; 0 where a resumed run was finished before.
 
     Args:
-        options: the options, checked (`tfseq.options.configuration.check_options`).
+        options: the options, checked (`tfseq.options.rules.check_options`).
         log: where messages go, one line each.
 
     Raises:
@@ -52,7 +52,7 @@ class Run(CheckpointedRun):
 
     def __init__(self, options: TrainingOptions, log: Callable[[str], None] = print):
         self.log = log
-        options = expanded_paths(options).with_defaults_filled()
+        options = normalized(options).with_defaults_filled()
         text = open_corpus(options.corpus, options.encoding_errors, options.text_field)
         self.directory = RunDirectory(
             Path(options.run_dir) if options.run_dir else free_path(f"{text.name}_{options.cell}")

@@ -11,7 +11,7 @@ import numpy as np
 from tfseq.data import EncodedCorpus, encode_corpus
 from tfseq.errors import InputError
 from tfseq.models import LanguageModel
-from tfseq.options.configuration import without_places
+from tfseq.options.saving import without_places
 from tfseq.runs.run_directory import RunDirectory
 from tfseq.tasks.language_model.options import TrainingOptions, read_saved_options
 from tfseq.text import Tokenizer, Vocabulary, make_tokenizer, open_corpus

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tfseq.metrics.classification import f1_scores
-from tfseq.options.configuration import without_places
+from tfseq.options.saving import without_places
 from tfseq.report import Report
 from tfseq.report.confusion_picture import CONFUSION_PICTURE
 from tfseq.report.report_gradient_norms import add_gradient_norms

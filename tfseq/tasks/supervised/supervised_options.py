@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Literal
 
-from tfseq.options.configuration import (
+from tfseq.options.rules import (
     CountOrZero,
     Fraction,
     NonNegativeFloat,

@@ -10,8 +10,8 @@ import keras
 import tensorflow as tf
 
 from tfseq.files.result_directory import free_path
-from tfseq.options.configuration import absolute_paths, expanded_paths, without_places
 from tfseq.options.run_options import check_same_options, read_run_options
+from tfseq.options.saving import absolute_paths, normalized, without_places
 from tfseq.report.curve import Panel, save_curves
 from tfseq.runs.run_directory import RunDirectory
 from tfseq.runs.training_run import CheckpointedRun
@@ -83,7 +83,7 @@ class SupervisedRun(CheckpointedRun):
         log: Callable[[str], None] = print,
     ):
         self.log = log
-        options = expanded_paths(options)
+        options = normalized(options)
         self.directory = RunDirectory(Path(options.run_dir) if options.run_dir else free_path(name))
         if options.resume:
             saved = read_run_options(type(options), self.directory.path)

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from tfseq.options.configuration import PositiveInt
+from tfseq.options.rules import PositiveInt
 from tfseq.tasks.supervised.sequence_options import SequenceOptions
 
 

@@ -16,7 +16,7 @@ from tfseq.errors import InputError
 from tfseq.metrics.classification import accuracy, confusion_matrix, f1_scores, macro_f1
 from tfseq.metrics.span_f1 import names_spans, span_scores
 from tfseq.models import Tagger
-from tfseq.options.configuration import expanded_paths
+from tfseq.options.saving import normalized
 from tfseq.report import Report
 from tfseq.report.confusion_picture import CONFUSION_PICTURE, save_confusion_matrix
 from tfseq.report.curve import Panel
@@ -54,7 +54,7 @@ class TaggerRun(SupervisedRun):
     """
 
     def __init__(self, options: TaggerOptions, log: Callable[[str], None] = print):
-        options = expanded_paths(options)
+        options = normalized(options)
         self.data = (
             code_names()
             if options.data is None

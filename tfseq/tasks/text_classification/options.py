@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Literal
 
-from tfseq.options.configuration import PositiveInt
+from tfseq.options.rules import PositiveInt
 from tfseq.tasks.supervised.sequence_options import SequenceOptions
 
 

@@ -14,7 +14,7 @@ from tfseq.data.text_ids import text_ids
 from tfseq.errors import InputError
 from tfseq.metrics.classification import accuracy, confusion_matrix, f1_scores, macro_f1
 from tfseq.models import BagOfWords, TextClassifier
-from tfseq.options.configuration import expanded_paths
+from tfseq.options.saving import normalized
 from tfseq.report import Report
 from tfseq.report.confusion_picture import CONFUSION_PICTURE, save_confusion_matrix
 from tfseq.report.curve import Panel
@@ -56,7 +56,7 @@ class TextClassifierRun(SupervisedRun):
     """
 
     def __init__(self, options: TextClassifierOptions, log: Callable[[str], None] = print):
-        options = expanded_paths(options)
+        options = normalized(options)
         self.data = (
             letter_names()
             if options.data is None
