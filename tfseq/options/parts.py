@@ -87,7 +87,7 @@ class PartTable:
         for short, built_in in self.built_in.items():
             if built_in == place or self.find(short) is part:
                 return short
-        importable = module not in (None, "__main__", "builtins") and self.holds(place)
+        importable = name and module not in ("__main__", "builtins") and self.holds(place)
         if not importable or self.find(place) is not part:
             raise InputError(
                 f"`{self.kind}` must be {self.words}, or a class or function at the top of a "
