@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 
 from tfseq.errors import InputError
 from tfseq.options.command_line import run
-from tfseq.options.configuration import PathText, PositiveInt, Rule, Seed, parse_options
+from tfseq.options.configuration import parse_options
+from tfseq.options.rules import PathText, PositiveInt, Rule, Seed
 
 Order = Annotated[int, Rule("an integer from 1 to 5", lambda v: 1 <= v <= 5)]
 Top = Annotated[int, Rule("an integer from 1 to 10000", lambda v: 1 <= v <= 10_000)]
@@ -50,7 +51,7 @@ def main(options: StatisticsOptions) -> None:
     from tfseq.analysis.statistics import corpus_statistics
     from tfseq.analysis.statistics_results import describe_statistics, unit_of, write_statistics
     from tfseq.files.result_directory import check_free, free_path
-    from tfseq.options.configuration import absolute_paths, to_json
+    from tfseq.options.saving import absolute_paths, to_json
     from tfseq.text import CORPUS_NAMES, make_tokenizer, open_corpus
 
     corpus = open_corpus(options.corpus, options.encoding_errors, options.text_field)

@@ -7,7 +7,8 @@ import dataclasses
 from typing import Literal
 
 from tfseq.options.command_line import run
-from tfseq.options.configuration import PathText, PositiveInt, parse_options
+from tfseq.options.configuration import parse_options
+from tfseq.options.rules import PathText, PositiveInt
 
 
 @dataclasses.dataclass(frozen=True)

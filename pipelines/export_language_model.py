@@ -6,14 +6,8 @@ python pipelines/export_language_model.py --run-dir runs/python_docs_gru
 import dataclasses
 
 from tfseq.options.command_line import run
-from tfseq.options.configuration import (
-    CountOrZero,
-    DirectoryName,
-    NonNegativeFloat,
-    PathText,
-    PositiveInt,
-    parse_options,
-)
+from tfseq.options.configuration import parse_options
+from tfseq.options.rules import CountOrZero, DirectoryName, NonNegativeFloat, PathText, PositiveInt
 from tfseq.serving import ServingSettings
 
 

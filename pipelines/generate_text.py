@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 
 from tfseq.errors import InputError
 from tfseq.options.command_line import run
-from tfseq.options.configuration import (
+from tfseq.options.configuration import parse_options
+from tfseq.options.rules import (
     CountOrZero,
     NonNegativeFloat,
     PathText,
@@ -17,7 +18,6 @@ from tfseq.options.configuration import (
     Prompt,
     Rule,
     Seed,
-    parse_options,
 )
 
 

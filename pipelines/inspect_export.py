@@ -10,7 +10,8 @@ import tyro
 
 from tfseq.errors import InputError
 from tfseq.options.command_line import run
-from tfseq.options.configuration import PathText, parse_options
+from tfseq.options.configuration import parse_options
+from tfseq.options.rules import PathText
 
 
 @dataclasses.dataclass(frozen=True)

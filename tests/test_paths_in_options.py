@@ -14,16 +14,10 @@ from pipeline_scripts import PIPELINES, script
 
 from tfseq.analysis.gradient_flow_options import GradientFlowOptions
 from tfseq.errors import InputError
-from tfseq.options.configuration import (
-    PathText,
-    Prompt,
-    absolute_paths,
-    check_options,
-    expanded_paths,
-    parse_options,
-    without_places,
-)
+from tfseq.options.configuration import parse_options
+from tfseq.options.rules import PathText, Prompt, check_options
 from tfseq.options.run_options import parse_run_options, read_run_options
+from tfseq.options.saving import absolute_paths, normalized, without_places
 from tfseq.tasks.forecasting.options import ForecastOptions
 from tfseq.tasks.language_model.options import TrainingOptions
 from tfseq.tasks.run_kinds import RUN_KINDS, run_kind
@@ -81,7 +75,7 @@ def test_every_path_of_every_script_is_one():
 
 def expanded_paths_of(options_type, hints, name):
     one = dataclasses.make_dataclass("One", [(name, hints[name])], frozen=True)
-    return getattr(expanded_paths(one("~/x")), name)
+    return getattr(normalized(one("~/x")), name)
 
 
 @pytest.mark.parametrize("words", [["--egg=~/a", "--pan", "~/b"], ["--config=~/c.json"]])
@@ -215,7 +209,7 @@ def test_what_is_no_run(tmp_path):
 def test_annotations_may_say_more():
     """As `tyro.conf.Positional` does."""
     one = dataclasses.make_dataclass("One", [("path", Annotated[PathText, "more"])], frozen=True)
-    assert expanded_paths(one("~/x")).path == os.path.expanduser("~/x")
+    assert normalized(one("~/x")).path == os.path.expanduser("~/x")
 
 
 def test_a_run_in_the_directory_that_the_shell_is_in(tmp_path):

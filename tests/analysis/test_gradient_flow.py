@@ -11,7 +11,7 @@ from tfseq.analysis.gradient_flow_options import GradientFlowOptions
 from tfseq.analysis.gradient_flow_pictures import draw_radii
 from tfseq.analysis.gradient_flow_results import write_gradient_flow
 from tfseq.errors import InputError
-from tfseq.options.configuration import check_options
+from tfseq.options.rules import check_options
 
 SMALL = {
     "units": 8,

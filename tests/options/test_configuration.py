@@ -4,12 +4,14 @@ import dataclasses
 import json
 from typing import Annotated, Literal
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tfseq.errors import InputError
-from tfseq.options.configuration import (
+from tfseq.options.configuration import find_option, parse_options, read_options
+from tfseq.options.rules import (
     CountOrZero,
     Fraction,
     NonNegativeFloat,
@@ -19,11 +21,9 @@ from tfseq.options.configuration import (
     Rule,
     Seed,
     check_options,
-    find_option,
-    parse_options,
-    read_options,
-    to_json,
+    checked,
 )
+from tfseq.options.saving import to_json
 
 
 @dataclasses.dataclass(frozen=True)
@@ -182,6 +182,31 @@ def test_rules(hint, allowed, refused):
     for value in refused:
         with pytest.raises(InputError, match=r"`value` must be .*Received: "):
             check_options(options_type(value))
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "result"),
+    [
+        (np.int64(3), PositiveInt, 3),
+        (np.array(3), PositiveInt, 3),
+        (np.float32(0.5), Probability, 0.5),
+        (1, Probability | None, None),
+        (2.0, PositiveInt, None),
+        (np.float32(3), PositiveInt, None),
+        (True, PositiveInt, None),
+        ("3", PositiveInt | None, None),
+        (np.nan, Probability, None),
+    ],
+)
+def test_arguments_are_held_to_the_same_rules(value, kind, result):
+    """NumPy's numbers are numbers; what comes back is Python's."""
+    if result is None:
+        with pytest.raises(ValueError, match=r"`size` must be .*\. Received: size="):
+            checked("size", value, kind)
+    else:
+        assert checked("size", value, kind) == result
+        assert type(checked("size", value, kind)) is type(result)
+    assert checked("size", None, PositiveInt | None) is None
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tfseq.errors import InputError
-from tfseq.options.configuration import PathText
+from tfseq.options.rules import PathText
 from tfseq.runs.run_directory import RunDirectory
 from tfseq.runs.trainer import DivergenceError
 from tfseq.tasks.supervised.supervised_options import SupervisedOptions

@@ -14,7 +14,7 @@ from tfseq.analysis.gradient_norms import gradient_norms_through_time
 from tfseq.data import encode_corpus, sequential_windows
 from tfseq.files.result_directory import check_free, free_path
 from tfseq.models import LanguageModel
-from tfseq.options.configuration import expanded_paths
+from tfseq.options.saving import normalized
 from tfseq.runs.trainer import DivergenceError
 from tfseq.tasks.language_model.options import TrainingOptions
 from tfseq.tasks.language_model.trainer import Trainer
@@ -31,7 +31,7 @@ class GradientFlow:
     Norms are those of `gradient_norms_through_time`; an LSTM's state is the pair [h, c].
 
     Args:
-        options: the options, checked (`tfseq.options.configuration.check_options`).
+        options: the options, checked (`tfseq.options.rules.check_options`).
         log: where messages go, one line each.
 
     Raises:
@@ -39,7 +39,7 @@ class GradientFlow:
     """
 
     def __init__(self, options: GradientFlowOptions, log: Callable[[str], None] = print):
-        options = expanded_paths(options)
+        options = normalized(options)
         self.options, self.log = options, log
         directory = options.result_dir
         self.path = Path(directory) if directory else free_path("gradient_flow")

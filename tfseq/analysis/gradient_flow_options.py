@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Annotated, Literal
 
-from tfseq.options.configuration import (
+from tfseq.options.rules import (
     CountOrZero,
     PathText,
     PositiveFloat,

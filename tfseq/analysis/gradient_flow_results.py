@@ -14,7 +14,7 @@ from tfseq.analysis.gradient_flow_pictures import (
     draw_radii,
 )
 from tfseq.files.result_directory import new_directory
-from tfseq.options.configuration import absolute_paths, to_json, without_places
+from tfseq.options.saving import absolute_paths, to_json, without_places
 from tfseq.report import Report
 from tfseq.report.curve import save_figure
 from tfseq.text import CORPUS_NAMES

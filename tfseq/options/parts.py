@@ -1,13 +1,17 @@
 """Parts that an option names: those of tfseq by a short name, anyone's as `module:Name`."""
 
 import importlib
-import importlib.util
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from tfseq.errors import InputError
+from tfseq.options.rules import Rule
+
+#: The type of a field that takes a part: its name, or in Python the class or function itself.
+Part = str | Callable[..., Any]
 
 
 class PartTable:
@@ -16,6 +20,9 @@ class PartTable:
     Args:
         kind: what the parts are, `cell` say; it is the name of the option too.
         built_in: short name -> where the part stands, as `module:Name`.
+
+    Attributes:
+        rule: what a field is held to: `cell: Annotated[Part, CELLS.rule] = "gru"`.
 
     Example:
 
@@ -30,6 +37,7 @@ class PartTable:
     def __init__(self, kind: str, built_in: Mapping[str, str]):
         self.kind = kind
         self.built_in = dict(built_in)
+        self.rule = PartRule(self.words, self.holds, self.name, changes=object, table=self)
 
     def find(self, part: Any) -> Any:
         """The part that a name stands for; what is not a text is a part already.
@@ -70,7 +78,7 @@ class PartTable:
         """The name by which `find` finds a part again; a text is a name already.
 
         Raises:
-            InputError: the part cannot be imported by a name, as a lambda cannot.
+            InputError: the part cannot be found again by a name, as a lambda cannot.
         """
         if isinstance(part, str):
             return part
@@ -79,7 +87,8 @@ class PartTable:
         for short, built_in in self.built_in.items():
             if built_in == place or self.find(short) is part:
                 return short
-        if module in (None, "__main__", "builtins") or not name or "<" in name:
+        importable = name and module not in ("__main__", "builtins") and self.holds(place)
+        if not importable or self.find(place) is not part:
             raise InputError(
                 f"`{self.kind}` must be {self.words}, or a class or function at the top of a "
                 f"module that can be imported, so that a run finds it again. Received: {part!r}."
@@ -92,8 +101,17 @@ class PartTable:
         return f"one of {', '.join(self.built_in)}, or module:Name"
 
     def holds(self, part: Any) -> bool:
-        """Whether a text can be a name of the table; the module is not looked at."""
+        """Whether it can be a part or the name of one; no module is looked at."""
+        if not isinstance(part, str):
+            return callable(part)
         module, _, name = part.partition(":")
         return part in self.built_in or all(
             word.isidentifier() for word in (*module.split("."), *name.split("."))
         )
+
+
+@dataclass(frozen=True)
+class PartRule(Rule):
+    """The rule of a field that takes a part of a table."""
+
+    table: PartTable | None = None

@@ -8,7 +8,8 @@ import re
 import pytest
 
 from tfseq.errors import InputError
-from tfseq.options.configuration import check_options, to_json
+from tfseq.options.rules import check_options
+from tfseq.options.saving import to_json
 from tfseq.tasks.forecasting import options as forecast_options
 from tfseq.tasks.forecasting.options import ForecastOptions
 from tfseq.tasks.language_model.options import (

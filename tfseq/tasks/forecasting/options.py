@@ -5,14 +5,7 @@ import dataclasses
 from typing import Annotated, Literal
 
 from tfseq.errors import InputError
-from tfseq.options.configuration import (
-    PathText,
-    PositiveFloat,
-    PositiveInt,
-    Probability,
-    Rule,
-    Size,
-)
+from tfseq.options.rules import PathText, PositiveFloat, PositiveInt, Probability, Rule, Size
 from tfseq.tasks.supervised.supervised_options import SupervisedOptions
 
 Share = Annotated[float, Rule("above 0 and less than 1", lambda v: 0 < v < 1)]

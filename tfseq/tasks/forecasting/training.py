@@ -22,7 +22,7 @@ from tfseq.models.forecast_baselines import (
     seasonal_naive_forecast,
 )
 from tfseq.models.forecaster import Forecaster
-from tfseq.options.configuration import expanded_paths, without_places
+from tfseq.options.saving import normalized, without_places
 from tfseq.tasks.forecasting.evaluation import ForecastEvaluation, in_batches
 from tfseq.tasks.forecasting.options import FREE_ON_RESUME, ForecastOptions
 from tfseq.tasks.forecasting.plot import save_forecast_plot
@@ -58,7 +58,7 @@ class ForecastRun(SupervisedRun):
     evaluation: ForecastEvaluation
 
     def __init__(self, options: ForecastOptions, log: Callable[[str], None] = print):
-        options = expanded_paths(options)
+        options = normalized(options)
         self.series = load_series(options)
         self.season = options.season or self.series.season
         self.split = split_series(

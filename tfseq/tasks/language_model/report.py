@@ -8,7 +8,7 @@ import numpy as np
 
 from tfseq.analysis.gradient_norms import gradient_norms_through_time
 from tfseq.data import EncodedCorpus, sequential_windows
-from tfseq.options.configuration import without_places
+from tfseq.options.saving import without_places
 from tfseq.report import Report
 from tfseq.report.format import shown
 from tfseq.report.report_gradient_norms import add_gradient_norms

@@ -1,0 +1,118 @@
+"""Options that name a part: a short name, `module:Name`, or in Python the part itself."""
+
+import dataclasses
+import json
+import sys
+from typing import Annotated
+
+import keras
+import pytest
+
+from tfseq.errors import InputError
+from tfseq.options.configuration import parse_options, read_options
+from tfseq.options.optimizers import OPTIMIZERS, OptimizerName
+from tfseq.options.parts import Part, PartTable
+from tfseq.options.rules import check_options
+from tfseq.options.saving import normalized, to_json
+
+COOKS = PartTable("cook", {"counter": "collections:Counter", "chain": "itertools:chain"})
+
+
+class Own:
+    """A part of a person's own."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """Cook."""
+
+    cook: Annotated[Part, COOKS.rule] = "counter"
+    """Who cooks."""
+    helper: Annotated[Part, COOKS.rule] | None = None
+    """Who helps; left out, nobody."""
+    optimizer: OptimizerName = "adam"
+    """What makes it better."""
+    config: str | None = None
+    """A file of these."""
+
+
+def test_short_names_and_those_of_modules(tmp_path):
+    assert parse_options(Options, []) == Options()
+    options = parse_options(Options, ["--cook=chain", "--helper", "my_cooks:Ann.fast"])
+    assert (options.cook, options.helper) == ("chain", "my_cooks:Ann.fast")
+    assert parse_options(Options, [], defaults=options) == options
+    assert parse_options(Options, ["--helper=None"], defaults=options).helper is None
+    file = tmp_path / "options.json"
+    file.write_text(json.dumps({"cook": "my_cooks:Ben"}))
+    assert parse_options(Options, [f"--config={file}"]).cook == "my_cooks:Ben"
+
+
+def test_help_lists_the_names(capsys):
+    with pytest.raises(SystemExit):
+        parse_options(Options, ["--help"])
+    told = capsys.readouterr().out
+    assert "--cook counter|chain|module:Name" in told
+    assert "--helper counter|chain|module:Name" in told
+    assert "Who helps; left out, nobody." in " ".join(told.split())
+
+
+@pytest.mark.parametrize(
+    "name", ["", "cook", "my-cooks:Ann", "my_cooks:", ":Ann", "a:b:c", "a b:c"]
+)
+def test_what_is_no_name(name, tmp_path):
+    message = f"`cook` must be one of counter, chain, or module:Name. Received: {name!r}."
+    for options in (lambda: parse_options(Options, ["--cook", name]), lambda: Options(cook=name)):
+        with pytest.raises(InputError) as caught:
+            check_options(options())
+        assert str(caught.value) == message
+    file = tmp_path / "options.json"
+    file.write_text(json.dumps({"cook": 3}))
+    with pytest.raises(InputError, match="'cook' must be one of counter, chain, or module:Name"):
+        read_options(Options, file)
+
+
+def test_in_python_the_part_itself():
+    options = Options(cook=Own, optimizer=keras.optimizers.SGD)
+    check_options(options)
+    named = normalized(options)
+    assert to_json(named) == {
+        "cook": f"{__name__}:Own",
+        "helper": None,
+        "optimizer": "sgd",
+        "config": None,
+    }
+    assert COOKS.find(named.cook) is Own
+    assert OPTIMIZERS.find(named.optimizer) is keras.optimizers.SGD
+    assert COOKS.find(Own) is Own
+
+
+def test_parts_that_would_not_be_found_again():
+    class Local:
+        pass
+
+    hidden = type("Own", (), {"__module__": __name__, "__qualname__": "Own"})
+    for part in (Local, hidden, lambda units: units, 3, keras.optimizers.SGD()):
+        with pytest.raises(
+            InputError, match=r"`cook` must be one of .* so that a run finds it again"
+        ):
+            normalized(Options(cook=part))
+
+
+def test_a_part_in_the_current_directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / "my_own_cooks.py").write_text("class Ann:\n    pass\n")
+    (tmp_path / "my_lame_cooks.py").write_text("import no_such_pan\n")
+    found = COOKS.find("my_own_cooks:Ann")
+    assert (found.__module__, found.__name__) == ("my_own_cooks", "Ann")
+    for name, message in [
+        (
+            "my_own_cooks:Ben",
+            "`cook` is 'my_own_cooks:Ben', but the module my_own_cooks has no Ben",
+        ),
+        ("no_cooks:Ann", "but there is no module no_cooks. Start in the directory that holds it"),
+        ("my_lame_cooks:Ann", "there is no module no_such_pan, which my_lame_cooks imports"),
+        ("cook", "must be one of counter, chain, or module:Name. Received: 'cook'"),
+    ]:
+        with pytest.raises(InputError, match=message):
+            COOKS.find(name)
