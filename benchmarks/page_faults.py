@@ -49,8 +49,9 @@ def measure(case: str, directory: Path) -> dict[str, float]:
         measure(path, "char", str(directory))
         num_tokens = path.stat().st_size
     else:
-        from tfseq.tasks.language_model.options import parse_training_options
         from tfseq.tasks.language_model.run import Run
+
+        from tfseq.tasks.language_model.options import parse_training_options
 
         sys.argv = ["", "--no-export", "--run-dir", str(directory / "run"), *CASES[case]]
         run = Run(parse_training_options(), log=lambda line: None)
@@ -75,8 +76,8 @@ def measure_in_child(case: str, way: str) -> dict[str, float]:
 
 
 def measure_here(case: str, way: str, directory: str) -> None:
+    from tfseq.freed_memory import keep_freed_memory
     from tfseq.options.command_line import import_tensorflow
-    from tfseq.runs.freed_memory import keep_freed_memory
 
     if way == "kept" and not keep_freed_memory():
         raise SystemExit("malloc is not glibc's, or has been configured from outside.")

@@ -8,7 +8,6 @@ from typing import Annotated, Literal
 
 from tfseq.errors import InputError
 from tfseq.options.command_line import run
-from tfseq.options.configuration import parse_options
 from tfseq.options.rules import PathText, PositiveInt, Rule, Seed
 
 Order = Annotated[int, Rule("an integer from 1 to 5", lambda v: 1 <= v <= 5)]
@@ -89,4 +88,4 @@ def main(options: StatisticsOptions) -> None:
 
 
 if __name__ == "__main__":
-    run(lambda: parse_options(StatisticsOptions), main)
+    run(StatisticsOptions, main)

@@ -27,9 +27,10 @@ class EvaluationOptions:
 
 
 def main(options: EvaluationOptions) -> None:
+    from tfseq.tasks.language_model.trained_run import load_run
+
     from tfseq.serving import ServingSettings
     from tfseq.tasks.language_model.evaluation import Evaluator
-    from tfseq.tasks.language_model.trained_run import load_run
 
     trained = load_run(options.run_dir)
     batch_size, context = options.batch_size, None

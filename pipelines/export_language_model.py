@@ -44,9 +44,10 @@ class ExportOptions:
 def main(options: ExportOptions) -> None:
     from pathlib import Path
 
+    from tfseq.tasks.language_model.trained_run import load_run
+
     from tfseq.files.result_directory import check_writable
     from tfseq.serving import export_language_model
-    from tfseq.tasks.language_model.trained_run import load_run
 
     check_writable(options.export_dir, "export_dir")
     settings = ServingSettings(

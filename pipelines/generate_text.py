@@ -9,7 +9,6 @@ from typing import Annotated, Literal
 
 from tfseq.errors import InputError
 from tfseq.options.command_line import run
-from tfseq.options.configuration import parse_options
 from tfseq.options.rules import (
     CountOrZero,
     NonNegativeFloat,
@@ -86,8 +85,9 @@ def refuse_sampling(options: GenerationOptions) -> None:
 
 def ask_model(options: GenerationOptions) -> list[tuple[str, str]]:
     """Titles and texts from the model of a run."""
-    from tfseq.generation import TextGenerator
     from tfseq.tasks.language_model.trained_run import load_run
+
+    from tfseq.generation import TextGenerator
 
     trained = load_run(options.run_dir)
     generator = TextGenerator(trained.model, trained.tokenizer, trained.vocabulary)
@@ -150,4 +150,4 @@ def seeds(options: GenerationOptions) -> list[int]:
 
 
 if __name__ == "__main__":
-    run(lambda: parse_options(GenerationOptions), main)
+    run(GenerationOptions, main)

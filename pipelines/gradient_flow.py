@@ -5,7 +5,6 @@ python pipelines/gradient_flow.py --help
 
 from tfseq.analysis.gradient_flow_options import GradientFlowOptions
 from tfseq.options.command_line import run
-from tfseq.options.configuration import parse_options
 
 
 def main(options: GradientFlowOptions) -> None:
@@ -18,4 +17,4 @@ def main(options: GradientFlowOptions) -> None:
 
 
 if __name__ == "__main__":
-    run(lambda: parse_options(GradientFlowOptions), main)
+    run(GradientFlowOptions, main)

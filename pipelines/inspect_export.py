@@ -10,7 +10,6 @@ import tyro
 
 from tfseq.errors import InputError
 from tfseq.options.command_line import run
-from tfseq.options.configuration import parse_options
 from tfseq.options.rules import PathText
 
 
@@ -53,4 +52,4 @@ def shape_text(shape: list | None) -> str:
 
 
 if __name__ == "__main__":
-    run(lambda: parse_options(InspectionOptions), main)
+    run(InspectionOptions, main)

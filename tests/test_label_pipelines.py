@@ -8,13 +8,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from tfseq.tasks.text_classification.run import TextClassifierRun
 
 from tfseq.options.command_line import run
 from tfseq.options.run_options import parse_run_options
 from tfseq.serving import inspect_export
 from tfseq.tasks.tagging.options import TaggerOptions
 from tfseq.tasks.text_classification.options import TextClassifierOptions
-from tfseq.tasks.text_classification.run import TextClassifierRun
 
 PIPELINES = Path(__file__).parents[1] / "pipelines"
 sys.path.insert(0, str(PIPELINES))

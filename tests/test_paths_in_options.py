@@ -11,6 +11,7 @@ from typing import Annotated, get_type_hints
 import pytest
 import tensorflow as tf
 from pipeline_scripts import PIPELINES, script
+from tfseq.tasks.run_kinds import RUN_KINDS, run_kind
 
 from tfseq.analysis.gradient_flow_options import GradientFlowOptions
 from tfseq.errors import InputError
@@ -20,7 +21,6 @@ from tfseq.options.run_options import parse_run_options, read_run_options
 from tfseq.options.saving import absolute_paths, normalized, without_places
 from tfseq.tasks.forecasting.options import ForecastOptions
 from tfseq.tasks.language_model.options import TrainingOptions
-from tfseq.tasks.run_kinds import RUN_KINDS, run_kind
 from tfseq.tasks.tagging.options import TaggerOptions
 from tfseq.tasks.text_classification.options import TextClassifierOptions
 

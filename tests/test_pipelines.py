@@ -165,8 +165,9 @@ def test_configuration_file_words_and_jsonl(place):
 
 @pytest.mark.slow
 def test_chinese_is_written_and_scored_in_whole_characters(tmp_path):
-    from tfseq.generation import TextGenerator
     from tfseq.tasks.language_model.trained_run import load_run
+
+    from tfseq.generation import TextGenerator
 
     sentences = [
         "想要有直升机。",

@@ -12,9 +12,18 @@ if TYPE_CHECKING:
     from tfseq.cells import GRUCell, LSTMCell, SimpleRNNCell
     from tfseq.data import random_windows, sequential_windows
     from tfseq.errors import InputError
+    from tfseq.freed_memory import keep_freed_memory
     from tfseq.layers import RNN, RecurrentStack
     from tfseq.models import LanguageModel, NGramModel
-    from tfseq.runs.freed_memory import keep_freed_memory
+    from tfseq.tasks import (
+        ForecastingOptions,
+        LanguageModelOptions,
+        TaggingOptions,
+        Task,
+        TextClassificationOptions,
+        load,
+        train,
+    )
     from tfseq.text import CharTokenizer, Vocabulary, WordTokenizer
 
 __version__ = "0.1.0"
@@ -23,7 +32,7 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "InputError": "tfseq.errors",
-        "keep_freed_memory": "tfseq.runs.freed_memory",
+        "keep_freed_memory": "tfseq.freed_memory",
         "SimpleRNNCell": "tfseq.cells",
         "GRUCell": "tfseq.cells",
         "LSTMCell": "tfseq.cells",
@@ -34,6 +43,13 @@ __getattr__, __dir__, __all__ = attach(
         "Vocabulary": "tfseq.text",
         "random_windows": "tfseq.data",
         "sequential_windows": "tfseq.data",
+        "ForecastingOptions": "tfseq.tasks",
+        "LanguageModelOptions": "tfseq.tasks",
+        "TaggingOptions": "tfseq.tasks",
+        "Task": "tfseq.tasks",
+        "TextClassificationOptions": "tfseq.tasks",
+        "load": "tfseq.tasks",
+        "train": "tfseq.tasks",
         "LanguageModel": "tfseq.models",
         "NGramModel": "tfseq.models",
         "cells": "tfseq.cells",

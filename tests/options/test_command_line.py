@@ -19,7 +19,7 @@ def run_script(parse="return 3", main="pass", before="Options = object"):
         textwrap.indent(textwrap.dedent(parse), "    "),
         "def main(options: Options):",
         textwrap.indent(textwrap.dedent(main), "    "),
-        "run(parse, main)",
+        "run(Options, main, parse)",
     ]
     return subprocess.run(
         [sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, timeout=120
@@ -91,7 +91,7 @@ def test_a_closed_pipe():
     """As in `script | head -1`: no traceback, and the code of a process that SIGPIPE has ended."""
     script = "from tfseq.options.command_line import run\n"
     script += "def parse():\n    for i in range(10**6):\n        print(i)\n"
-    script += "run(parse, print)\n"
+    script += "run(object, print, parse)\n"
     with subprocess.Popen(
         [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as child:
@@ -106,7 +106,9 @@ def test_a_directory_that_has_been_removed(tmp_path):
     gone = tmp_path / "gone"
     gone.mkdir()
     script = f"import os\nos.chdir({str(gone)!r})\nos.rmdir({str(gone)!r})\n"
-    script += "from tfseq.options.command_line import run\nrun(lambda: print('parsed'), print)"
+    script += (
+        "from tfseq.options.command_line import run\nrun(object, print, lambda: print('parsed'))"
+    )
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=120
     )
@@ -124,7 +126,7 @@ def test_output_that_cannot_be_written(shell):
         pytest.skip("this system has no /dev/full")
     script = "from tfseq.options.command_line import run\nimport sys\n"
     script += "def parse():\n    for i in range(9999):\n        print(i)\n    sys.stdout.isatty()\n"
-    script += "    raise SystemExit(5)\nrun(parse, print)"
+    script += "    raise SystemExit(5)\nrun(object, print, parse)"
     done = subprocess.run(
         ["/bin/sh", "-c", f'"$0" -c "$1" {shell}', sys.executable, script],
         capture_output=True,
@@ -156,7 +158,7 @@ def test_what_a_terminal_cannot_show_is_a_question_mark(encoding):
     """Also where what is shown was no text to begin with."""
     script = "from tfseq.options.command_line import run\nfrom tfseq.errors import InputError\n"
     script += "def parse():\n    print('caf\\xe9 \\u732b')\n    raise InputError('caf\\udce9')\n"
-    script += "run(parse, print)"
+    script += "run(object, print, parse)"
     done = subprocess.run(
         [sys.executable, "-c", script],
         capture_output=True,

@@ -3,7 +3,6 @@
 import keras
 import numpy as np
 import tensorflow as tf
-
 from tfseq.tasks.supervised.supervised_options import SupervisedOptions
 from tfseq.tasks.supervised.supervised_run import SupervisedRun
 from tfseq.tasks.supervised.supervised_trainer import SupervisedTask

@@ -5,11 +5,11 @@ import math
 import keras
 import numpy as np
 import tensorflow as tf
+from tfseq.tasks.language_model.trainer import Trainer
 
 from tfseq.models import LanguageModel
 from tfseq.tasks.language_model.evaluation import Evaluation
 from tfseq.tasks.language_model.options import TrainingOptions
-from tfseq.tasks.language_model.trainer import Trainer
 
 V = 9
 IDS = np.random.default_rng(1).choice(V, 150, p=np.arange(1, V + 1) / 45).astype("uint8")

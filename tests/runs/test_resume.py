@@ -14,9 +14,9 @@ import h5py
 import numpy as np
 import pytest
 from pipeline_scripts import command, script
+from tfseq.tasks.language_model.run import Run
 
 from tfseq.tasks.language_model.options import parse_training_options
-from tfseq.tasks.language_model.run import Run
 
 OPTIONS = (
     "--units=8 --num-layers=2 --dropout=0.3 --optimizer=adamw --learning-rate-decay=0.9 "

@@ -9,6 +9,7 @@ import sys
 
 import numpy as np
 import pytest
+from tfseq.tasks.language_model.trained_run import build_model, load_run
 
 from tfseq.errors import InputError
 from tfseq.files.result_directory import check_writable
@@ -17,7 +18,6 @@ from tfseq.runs.run_directory import (
     RunDirectory,
 )
 from tfseq.tasks.language_model.options import TrainingOptions
-from tfseq.tasks.language_model.trained_run import build_model, load_run
 from tfseq.text import Vocabulary
 
 OPTIONS = TrainingOptions(units=4, cell="lstm", embedding_size=3).with_defaults_filled()

@@ -6,13 +6,13 @@ import shlex
 
 import numpy as np
 import pytest
+from tfseq.tasks.supervised.supervised_options import SupervisedOptions
+from tfseq.tasks.supervised.supervised_trainer import SupervisedTask
 
 from tfseq.errors import InputError
 from tfseq.options.rules import PathText
 from tfseq.runs.run_directory import RunDirectory
 from tfseq.runs.trainer import DivergenceError
-from tfseq.tasks.supervised.supervised_options import SupervisedOptions
-from tfseq.tasks.supervised.supervised_trainer import SupervisedTask
 
 from .small_run import assert_same, make, meeting, stopping
 

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from small_disk import mounted
-
-from tfseq.errors import InputError
-from tfseq.models import TextClassifier
-from tfseq.runs.trainer import DivergenceError
 from tfseq.tasks.supervised.sequence_task import LabelledIds, sequence_task
 from tfseq.tasks.supervised.supervised_options import SupervisedOptions
 from tfseq.tasks.supervised.supervised_run import SupervisedRun
 from tfseq.tasks.supervised.supervised_trainer import SupervisedTask, SupervisedTrainer
+
+from tfseq.errors import InputError
+from tfseq.models import TextClassifier
+from tfseq.runs.trainer import DivergenceError
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=[24, 3]).astype("float32")

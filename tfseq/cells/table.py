@@ -3,8 +3,9 @@
 import dataclasses
 import functools
 from collections.abc import Callable
+from typing import Annotated
 
-from tfseq.options.parts import PartTable
+from tfseq.options.parts import Part, PartTable
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,6 +73,7 @@ KINDS = (
 )
 #: The cells that options name; a cell of one's own is `module:Name`.
 CELLS = PartTable("cell", {kind.name: kind.place for kind in KINDS})
+CellName = Annotated[Part, CELLS.rule]
 
 
 def kind_of(cell) -> CellKind | None:

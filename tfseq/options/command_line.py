@@ -5,18 +5,24 @@ import dataclasses
 import io
 import os
 import sys
-import typing
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tfseq.errors import InputError
 from tfseq.files.atomic_file import FULL, scratch_file
-from tfseq.runs.freed_memory import keep_freed_memory
+from tfseq.freed_memory import keep_freed_memory
+from tfseq.options.configuration import parse_options
+from tfseq.options.run_options import parse_run_options
+from tfseq.options.training_options import TrainingOptions
 
 Options = TypeVar("Options")
 
 
-def run(parse: Callable[[], Options], main: Callable[[Options], None]) -> None:
+def run(
+    options_type: type[Options],
+    main: Callable[[Options], Any],
+    parse: Callable[[], Options] | None = None,
+) -> None:
     """Parse the options, load TensorFlow without its chatter, and do the job.
 
     Memory that the script frees stays with it, see `tfseq.keep_freed_memory`.
@@ -27,9 +33,10 @@ def run(parse: Callable[[], Options], main: Callable[[Options], None]) -> None:
     other exception is a fault of ours and keeps its traceback.
 
     Args:
-        parse: reads the command line. It runs before TensorFlow is loaded, so that `--help` and
-            wrong options are answered at once.
-        main: the job. Its annotation says what the options are where they do not parse.
+        options_type: a dataclass; `TrainingOptions` may go on with a run, see `parse_run_options`.
+        main: the job.
+        parse: reads the command line; None reads it as the options' type says. It runs before
+            TensorFlow is loaded, so that `--help` and wrong options are answered at once.
     """
     # A line is seen when it is printed, also in a pipe or a file, and a terminal that cannot
     # show a character shows a question mark.
@@ -38,11 +45,9 @@ def run(parse: Callable[[], Options], main: Callable[[Options], None]) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(line_buffering=True, errors="replace")
-    options_type = next(iter(typing.get_type_hints(main).values()), None)
     try:
         check_current_directory()
-        options = parse()
-        options_type = type(options)
+        options = parse() if parse else _parse(options_type)
         # Here and not in the library: what a process does with its memory is its program's to say.
         keep_freed_memory()
         import_tensorflow()
@@ -72,6 +77,11 @@ def run(parse: Callable[[], Options], main: Callable[[Options], None]) -> None:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         raise SystemExit(130) from None
+
+
+def _parse(options_type: type[Options]) -> Options:
+    goes_on = issubclass(options_type, TrainingOptions)
+    return (parse_run_options if goes_on else parse_options)(options_type)
 
 
 def _write_no_more() -> None:

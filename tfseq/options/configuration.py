@@ -3,6 +3,7 @@
 Nothing here imports TensorFlow: `--help` answers at once.
 """
 
+import dataclasses
 import difflib
 import json
 import os
@@ -51,7 +52,7 @@ def parse_options(
             if file is None:
                 file = read_options(options_type, os.path.expanduser(path))
             values = values | file
-    shown = _with_names_of_parts(options_type)
+    shown = _as_shown(options_type)
     parsed = tyro.cli(
         shown,
         args=arguments,
@@ -63,8 +64,12 @@ def parse_options(
     return options
 
 
-def _with_names_of_parts(options_type: type[Options]) -> type[Options]:
-    """The dataclass as the command line takes it: a part is a text, and the help names them."""
+def _as_shown(options_type: type[Options]) -> type[Options]:
+    """The dataclass as the command line takes it.
+
+    A part is a text, and the help names them. What a task has of its own comes first, then what all
+    options share, the fields of the dataclass that is inherited from.
+    """
     import tyro
 
     hints = {
@@ -76,7 +81,20 @@ def _with_names_of_parts(options_type: type[Options]) -> type[Options]:
         for rule in rules_of(hint)
         if isinstance(rule, PartRule)
     }
-    members = {"__annotations__": hints, "__doc__": options_type.__doc__}
+    *_, shared = filter(dataclasses.is_dataclass, options_type.__mro__)
+    fields = dict(
+        sorted(
+            options_type.__dataclass_fields__.items(),
+            key=lambda field: (
+                field[0] in shared.__dataclass_fields__ and shared is not options_type
+            ),
+        )
+    )
+    members = {
+        "__annotations__": hints,
+        "__doc__": options_type.__doc__,
+        "__dataclass_fields__": fields,
+    }
     return type(options_type.__name__, (options_type,), members)
 
 

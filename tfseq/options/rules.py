@@ -12,7 +12,7 @@ import types
 import typing
 from collections.abc import Callable
 from numbers import Real
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from tfseq.errors import InputError
 from tfseq.files.text_bytes import is_unicode, whole_text
@@ -139,7 +139,8 @@ def broken_rule(value: Any, hint: Any) -> str | None:
 
 def fields_of(options_type: type) -> dict[str, Any]:
     """The fields of a dataclass with their types and rules."""
-    return typing.get_type_hints(options_type, include_extras=True)
+    hints = typing.get_type_hints(options_type, include_extras=True)
+    return {n: hint for n, hint in hints.items() if typing.get_origin(hint) is not ClassVar}
 
 
 def rules_of(hint: Any) -> list[Rule]:

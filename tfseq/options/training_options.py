@@ -1,7 +1,8 @@
 """What every training run can be told, whatever it trains."""
 
 import dataclasses
-from typing import Literal
+from collections.abc import Collection
+from typing import ClassVar, Literal
 
 from tfseq.options.optimizers import OptimizerName
 from tfseq.options.rules import (
@@ -30,6 +31,9 @@ class TrainingOptions:
     >>> MyOptions(epochs=3).learning_rate
     0.002
     """
+
+    #: The name of the task, as `config.json` has it.
+    task: ClassVar[str] = ""
 
     batch_size: Size = 32
     """Examples in a batch."""
@@ -66,3 +70,7 @@ class TrainingOptions:
     """Progress: a bar on a terminal, else a line an epoch."""
     config: FreeOnResume[PathText | None] = None
     """A JSON file of options by name (batch_size, ...); options given here win over it."""
+
+    def names_of_data(self) -> Collection[str]:
+        """Names that may stand in place of a path."""
+        return ()

@@ -7,8 +7,8 @@ import keras
 import tensorflow as tf
 
 from tfseq.files.result_directory import check_writable, free_path
-from tfseq.options.configuration import absolute_paths
 from tfseq.options.run_options import check_same_options, read_run_options
+from tfseq.options.saving import absolute_paths
 from tfseq.options.training_options import TrainingOptions
 from tfseq.runs.run_directory import RunDirectory
 

@@ -45,7 +45,8 @@ class RunDirectory:
     |---|---|
     | `config.json` | the options |
     | `vocabulary.txt` | one escaped token a line |
-    | `labels.json`, `tags.json`, `series.json` | what a classifier or a tagger tells apart; the columns of a forecaster |
+    | `labels.json`, `tags.json` | what a classifier or a tagger tells apart |
+    | `series.json` | the columns of a forecaster |
     | `corpus.json` | the digest of the data, so that a run goes on with no other |
     | `checkpoints/` | the last two, for `--resume` |
     | `model.weights.h5` | the best weights so far by validation, else the last |

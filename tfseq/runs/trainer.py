@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfseq.errors import InputError
-from tfseq.options.parts import PartTable
+from tfseq.options.optimizers import OPTIMIZERS
 from tfseq.runs.checkpoint import Checkpoint
 from tfseq.runs.objective import Objective
 
@@ -43,16 +43,6 @@ class Progress:
     stopped_early: bool = False
     history: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     samples: list[dict[str, Any]] = dataclasses.field(default_factory=list)
-
-
-OPTIMIZERS = PartTable(
-    "optimizer",
-    {
-        "sgd": "keras.optimizers:SGD",
-        "adam": "keras.optimizers:Adam",
-        "adamw": "keras.optimizers:AdamW",
-    },
-)
 
 
 class Trainer:
@@ -246,6 +236,15 @@ class Trainer:
             f"training diverged at step {step or progress.step} (epoch {progress.epoch + 1}): "
             f"{what}. Lower `learning_rate` or `clip_norm`."
         )
+
+
+def fit_quietly(objective: Objective, options: Any) -> None:
+    """Train to the best epoch, without a run directory: for a model to compare with."""
+    trainer = Trainer(objective, options)
+    while not trainer.finished:
+        for _ in trainer.train_epoch():
+            pass
+    trainer.use_best_weights()
 
 
 def make_optimizer(options: Any, steps_per_epoch: int) -> keras.optimizers.Optimizer:

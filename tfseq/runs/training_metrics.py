@@ -42,7 +42,8 @@ def training_metrics(trainer: Trainer, fingerprint: str) -> dict[str, Any]:
 def describe_losses(row: Mapping[str, Any], progress: Progress) -> str:
     """The training loss and the metrics of validation in a row of history.
 
-    >>> describe_losses({"train_loss": 0.5, "validation_macro_f1": 0.25, "seconds": 2.4}, Progress())
+    >>> row = {"train_loss": 0.5, "validation_macro_f1": 0.25, "seconds": 2.4}
+    >>> describe_losses(row, Progress())
     'training loss 0.5000  validation macro F1 0.2500  2 s'
     """
     text = f"training loss {row['train_loss']:.4f}"

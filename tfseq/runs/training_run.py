@@ -1,7 +1,6 @@
 """A training run: a directory, a trainer, and the way from one to the other."""
 
 import contextlib
-import dataclasses
 import shlex
 import sys
 import time
@@ -10,24 +9,18 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import keras
-import tensorflow as tf
-
 from tfseq.errors import InputError
 from tfseq.files.atomic_file import WriteError, advised
-from tfseq.files.result_directory import check_writable, free_path
-from tfseq.options.configuration import absolute_paths
-from tfseq.options.run_options import check_same_options, read_run_options
 from tfseq.options.training_options import TrainingOptions
 from tfseq.runs.checkpoint import load_latest_checkpoint, save_checkpoint
 from tfseq.runs.event_log import EventLog
 from tfseq.runs.objective import Objective
+from tfseq.runs.open_run import as_saved
 from tfseq.runs.progress_bar import progress_bar
 from tfseq.runs.run_directory import RunDirectory
-from tfseq.runs.trainer import DivergenceError, Trainer
+from tfseq.runs.trainer import DivergenceError, Progress, Trainer
 from tfseq.runs.training_metrics import describe_losses, training_metrics
 from tfseq.text import Vocabulary
-
 
 Row = Mapping[str, Any]
 
@@ -205,9 +198,9 @@ class TrainingRun:
                 if self.options.verbose != "quiet":
                     sample = _sample_of(row, progress)
                     stopped = "  (no longer better: stopped)" if progress.stopped_early else ""
-                    self.log(
-                        f"epoch {row['epoch']}/{self.options.epochs}  {self.describe_epoch(row)}{stopped}"
-                    )
+                    number = f"{row['epoch']:>{len(str(self.options.epochs))}}"
+                    told = self.describe_epoch(row, progress)
+                    self.log(f"epoch {number}/{self.options.epochs}  {told}{stopped}{sample}")
                 saving = trainer.finished or row["epoch"] == 1 or clock.due()
                 validates = progress.best_epoch is not None
                 # Raises where the last update left weights that are not finite.

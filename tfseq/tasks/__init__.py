@@ -1,23 +1,29 @@
-"""What a person trains: one folder a task."""
+"""What a person trains: one folder a task. The ways in are `tfseq.train` and `tfseq.load`."""
+
+from typing import TYPE_CHECKING
 
 from tfseq._lazy import attach
+
+if TYPE_CHECKING:
+    from tfseq.tasks.forecasting.options import ForecastingOptions as ForecastingOptions
+    from tfseq.tasks.language_model.options import LanguageModelOptions as LanguageModelOptions
+    from tfseq.tasks.table import load as load
+    from tfseq.tasks.table import train as train
+    from tfseq.tasks.tagging.options import TaggingOptions as TaggingOptions
+    from tfseq.tasks.task import Task as Task
+    from tfseq.tasks.text_classification.options import (
+        TextClassificationOptions as TextClassificationOptions,
+    )
 
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
-        "ForecastOptions": "tfseq.tasks.forecasting.options",
-        "ForecastRun": "tfseq.tasks.forecasting.run",
-        "Run": "tfseq.tasks.language_model.run",
-        "TrainingOptions": "tfseq.tasks.language_model.options",
-        "TrainedRun": "tfseq.tasks.language_model.trained_run",
-        "load_run": "tfseq.tasks.language_model.trained_run",
-        "SupervisedOptions": "tfseq.tasks.supervised.supervised_options",
-        "SupervisedRun": "tfseq.tasks.supervised.supervised_run",
-        "SupervisedTask": "tfseq.tasks.supervised.supervised_trainer",
-        "TaggerOptions": "tfseq.tasks.tagging.options",
-        "TaggerRun": "tfseq.tasks.tagging.run",
-        "TextClassifierOptions": "tfseq.tasks.text_classification.options",
-        "TextClassifierRun": "tfseq.tasks.text_classification.run",
-        "parse_training_options": "tfseq.tasks.language_model.options",
+        "ForecastingOptions": "tfseq.tasks.forecasting.options",
+        "LanguageModelOptions": "tfseq.tasks.language_model.options",
+        "TaggingOptions": "tfseq.tasks.tagging.options",
+        "Task": "tfseq.tasks.task",
+        "TextClassificationOptions": "tfseq.tasks.text_classification.options",
+        "load": "tfseq.tasks.table",
+        "train": "tfseq.tasks.table",
     },
 )

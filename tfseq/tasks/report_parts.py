@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tfseq.options.configuration import without_places
+from tfseq.options.saving import without_places
 from tfseq.options.training_options import TrainingOptions
 from tfseq.report import Report
 

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tfseq.errors import InputError
-from tfseq.options.configuration import check_options, expanded_paths
 from tfseq.options.parts import PartTable
+from tfseq.options.rules import check_options
 from tfseq.options.run_options import read_config, read_run_options
+from tfseq.options.saving import normalized
 from tfseq.options.task_names import TASK_NAMES, task_of
 from tfseq.options.training_options import TrainingOptions
 
@@ -58,7 +59,7 @@ def train(options: TrainingOptions, log: Callable[[str], None] = print) -> "Task
     ...     task.predict([0.0, 0.3, 0.6], horizon=2).shape
     (2, 1)
     """
-    options = expanded_paths(options)
+    options = normalized(options)
     check_options(options)
     training = PREPARATIONS.find(options.task)(options, log)
     run, task = training.run, training.task

@@ -8,11 +8,12 @@ from typing import Any, ClassVar
 
 import keras
 
+from tfseq.cells.table import KINDS
 from tfseq.errors import InputError
-from tfseq.options.configuration import without_places
+from tfseq.options.saving import without_places
 from tfseq.options.training_options import TrainingOptions
 from tfseq.runs.run_directory import RunDirectory
-from tfseq.text import Tokenizer, Vocabulary
+from tfseq.text import Tokenizer, Vocabulary, make_tokenizer
 
 
 class Task(ABC):
@@ -126,12 +127,30 @@ class Task(ABC):
         return f"<{type(self).__name__} of {self.run.path}>"
 
 
-def cell_words(cell: str) -> str:
-    """How a cell is called, by its option.
+def short_name(part: str) -> str:
+    """The name of a part without its module.
 
-    >>> cell_words("rnn"), cell_words("gru"), cell_words("my_cells:LeakyCell")
-    ('simple RNN', 'GRU', 'LeakyCell')
+    >>> short_name("gru"), short_name("my_cells:LeakyCell")
+    ('gru', 'LeakyCell')
     """
-    return {"rnn": "simple RNN"}.get(cell) or (
-        cell.upper() if ":" not in cell else cell.partition(":")[2]
+    return part.rpartition(":")[2]
+
+
+def cell_words(cell: str) -> str:
+    """How a cell is called in prose, by its option.
+
+    >>> cell_words("rnn"), cell_words("my_cells:LeakyCell")
+    ('simple RNN', 'LeakyCell')
+    """
+    return next((kind.title for kind in KINDS if kind.name == cell), short_name(cell))
+
+
+def tokenizer_of(options: Any) -> Tokenizer:
+    """The tokenizer that options name."""
+    return make_tokenizer(
+        {
+            "kind": options.tokenizer,
+            "normalization": options.normalization,
+            "case_fold": options.case_fold,
+        }
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tfseq.tasks.forecasting.run import ForecastRun
 
 import tfseq
 from tfseq.metrics.forecast_metrics import rmse
@@ -17,7 +18,6 @@ from tfseq.options.run_options import parse_run_options
 from tfseq.serving import export, inspect_export
 from tfseq.serving.loader.loader_process import LoaderProcess
 from tfseq.tasks.forecasting.options import ForecastOptions
-from tfseq.tasks.forecasting.run import ForecastRun
 
 SCRIPT = Path(__file__).parents[3] / "pipelines" / "forecast_series.py"
 SEASON, STEPS = 8, 480

@@ -5,12 +5,12 @@ import random
 
 import numpy as np
 import pytest
+from tfseq.tasks.language_model.messages import describe_result
+from tfseq.tasks.language_model.run import Run
 
 from tfseq import NGramModel
 from tfseq.tasks.language_model.baseline import measure_baseline
-from tfseq.tasks.language_model.messages import describe_result
 from tfseq.tasks.language_model.options import TrainingOptions
-from tfseq.tasks.language_model.run import Run
 
 IDS = np.random.default_rng(4).integers(0, 6, 500).astype("uint8")
 

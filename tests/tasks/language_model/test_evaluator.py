@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tfseq.tasks.language_model.trained_run import TrainedRun
 
 from tfseq.data import blocks
 from tfseq.errors import InputError
@@ -15,7 +16,6 @@ from tfseq.models import LanguageModel
 from tfseq.tasks.language_model import evaluation as module
 from tfseq.tasks.language_model.evaluation import Evaluation, Evaluator
 from tfseq.tasks.language_model.options import TrainingOptions
-from tfseq.tasks.language_model.trained_run import TrainedRun
 from tfseq.text import CharTokenizer, Vocabulary
 
 V = 8

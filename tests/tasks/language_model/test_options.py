@@ -6,6 +6,7 @@ import os
 import re
 
 import pytest
+from tfseq.tasks.supervised import supervised_options
 
 from tfseq.errors import InputError
 from tfseq.options.rules import check_options
@@ -18,7 +19,6 @@ from tfseq.tasks.language_model.options import (
     parse_training_options,
     read_saved_options,
 )
-from tfseq.tasks.supervised import supervised_options
 from tfseq.tasks.tagging.options import TaggerOptions
 from tfseq.tasks.text_classification.options import TextClassifierOptions
 

@@ -7,12 +7,12 @@ import re
 import numpy as np
 import pytest
 import tensorflow as tf
+from tfseq.tasks.language_model.report_surprise import token_surprise
+from tfseq.tasks.language_model.run import Run
 
 from tfseq.models import LanguageModel
 from tfseq.report.format import shown
 from tfseq.tasks.language_model.options import TrainingOptions
-from tfseq.tasks.language_model.report_surprise import token_surprise
-from tfseq.tasks.language_model.run import Run
 
 SMALL = {
     "batch_size": 4,

@@ -5,12 +5,12 @@ from collections import Counter, defaultdict
 
 import numpy as np
 import pytest
+from tfseq.tasks.tagging.run import TaggerRun
+from tfseq.tasks.text_classification.run import TextClassifierRun
 
 from tfseq.options.run_options import parse_run_options
 from tfseq.tasks.tagging.options import TaggerOptions
-from tfseq.tasks.tagging.run import TaggerRun
 from tfseq.tasks.text_classification.options import TextClassifierOptions
-from tfseq.tasks.text_classification.run import TextClassifierRun
 
 SMALL = ["--units=2", "--embedding-size=2", "--min-frequency=2", "--no-export", "--seed=1"]
 SMALL += ["--validation-fraction=0.3", "--test-fraction=0.3"]

@@ -1,11 +1,11 @@
-"""Forecasts from every step of the test part, and how far each method is off."""
+"""Forecasts from every step of the test split, and how far each method is off."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from tfseq.metrics.forecast_metrics import mase, rmse
+from tfseq.metrics.forecast_metrics import rmse
 from tfseq.report.format import shown_alike
 
 
@@ -17,32 +17,33 @@ class ForecastEvaluation:
         origins: int `[W]`, the steps at which the forecasts begin.
         targets: `[W, H, C]`, what came.
         forecasts: method -> `[W, H, C]`.
-        training: `[N, C]`, the training part, for the scale of MASE.
+        mase_scale: `[C]`, the scale of MASE, from the training split; None where it is not known.
         columns: names of the columns.
-        season: the season of MASE; 1 where there is none.
+        season: the season length; None where there is none.
     """
 
     origins: np.ndarray
     targets: np.ndarray
     forecasts: dict[str, np.ndarray]
-    training: np.ndarray
+    mase_scale: np.ndarray | None
     columns: Sequence[str]
-    season: int
+    season: int | None
 
-    def figures(self, method: str, column: int) -> dict[str, float]:
+    def metrics(self, method: str, column: int) -> dict[str, float]:
         """RMSE one step ahead, at the horizon, and over all steps; MASE over all steps."""
         targets, forecasts = self.targets[..., column], self.forecasts[method][..., column]
+        scale = np.nan if self.mase_scale is None else self.mase_scale[column]
         return {
             "rmse_one_step": float(rmse(targets[:, 0], forecasts[:, 0])),
             "rmse_horizon": float(rmse(targets[:, -1], forecasts[:, -1])),
             "rmse": float(rmse(targets, forecasts)),
-            "mase": float(mase(targets, forecasts, self.training[:, column], self.season)),
+            "mase": float(np.mean(np.abs(targets - forecasts)) / scale),
         }
 
-    def all_figures(self) -> dict[str, dict[str, dict[str, float]]]:
-        """Column -> method -> figures."""
+    def all_metrics(self) -> dict[str, dict[str, dict[str, float]]]:
+        """Column -> method -> metrics."""
         return {
-            name: {method: self.figures(method, c) for method in self.forecasts}
+            name: {method: self.metrics(method, c) for method in self.forecasts}
             for c, name in enumerate(self.columns)
         }
 
@@ -51,16 +52,16 @@ class ForecastEvaluation:
         targets, forecasts = self.targets[..., column], self.forecasts[method][..., column]
         return rmse(targets, forecasts, axis=0)
 
-    def rivals(self) -> list[str]:
+    def shown(self) -> list[str]:
         """The two methods that a picture shows beside the model: a season's and a line's."""
         simple = "seasonal naive" if "seasonal naive" in self.forecasts else "naive"
         return [simple, next(m for m in self.forecasts if m.startswith("linear"))]
 
     def table(self, column: int) -> str:
-        """The figures of a column as lines of text, a method each."""
+        """The metrics of a column as lines of text, a method each."""
         horizon = self.targets.shape[1]
         heads = ["RMSE, step 1", f"step {horizon}", f"steps 1 to {horizon}", "MASE"]
-        rows = [self.figures(method, column).values() for method in self.forecasts]
+        rows = [self.metrics(method, column).values() for method in self.forecasts]
         rows = zip(*map(shown_alike, zip(*rows, strict=True)), strict=True)
         table = [
             ["", *heads],
@@ -73,6 +74,20 @@ class ForecastEvaluation:
             "  ".join([f"{name:<{widths[0]}}", *map(str.rjust, cells, widths[1:])])
             for name, *cells in table
         )
+
+
+def mase_scale(training: np.ndarray, season: int | None) -> np.ndarray:
+    """The error of the naive forecast of one season ahead: mean |x_t − x_{t−m}|, for each column.
+
+    Args:
+        training: `[N, C]`, the training split.
+        season: m; None compares with the value before.
+
+    >>> mase_scale(np.array([[1.0], [2.0], [4.0]]), None)
+    array([1.5])
+    """
+    m = season or 1
+    return np.abs(training[m:] - training[:-m]).mean(axis=0)
 
 
 def in_batches(

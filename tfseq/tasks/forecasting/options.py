@@ -2,13 +2,23 @@
 
 import csv
 import dataclasses
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar
 
+from tfseq.cells.table import CellName
 from tfseq.errors import InputError
-from tfseq.options.rules import PathText, PositiveFloat, PositiveInt, Probability, Rule, Size
-from tfseq.tasks.supervised.supervised_options import SupervisedOptions
+from tfseq.options.rules import (
+    CountOrZero,
+    FreeOnResume,
+    PathText,
+    PositiveFloat,
+    PositiveInt,
+    Probability,
+    Rule,
+    Share,
+    Size,
+)
+from tfseq.options.training_options import TrainingOptions
 
-Share = Annotated[float, Rule("above 0 and less than 1", lambda v: 0 < v < 1)]
 Season = Annotated[int, Rule("an integer, at least 2", lambda v: 2 <= v < 2**31)]
 
 # On the built-in series, seeds 0 to 2, RMSE is 0.221, 0.227, 0.219 with 12; with 1, which is less
@@ -17,29 +27,31 @@ _MOST_FEEDBACK = 12
 
 
 @dataclasses.dataclass(frozen=True)
-class ForecastOptions(SupervisedOptions):
+class ForecastingOptions(TrainingOptions):
     """Forecast columns of a CSV file; compare with simpler forecasts, and export the model."""
 
-    data: PathText | None = None
+    task: ClassVar[str] = "forecasting"
+
+    data: FreeOnResume[PathText | None] = None
     """A CSV file (.gz too; commas, semicolons or tabs), names in its first line, a row for each
     step of time, the oldest first; left out, a built-in noisy sine."""
     columns: str | None = None
     """Names of the columns to forecast, parted by commas; left out, all that hold numbers, but
     row numbers and times."""
     lags: Size = 20
-    """Values that a forecast reads."""
+    """Lookback: the values that a forecast reads."""
     horizon: Size = 40
-    """Steps ahead, in the figures and at most in a request to the export."""
+    """Steps ahead, in the metrics and at most in a request to the export."""
     season: Season | None = None
-    """Steps in a season, for the seasonal naive forecast and the scale of MASE; left out, there
-    is none (the built-in series has its own)."""
+    """Season length in steps, for the seasonal naive forecast and the scale of MASE; left out,
+    there is none (the built-in series has its own)."""
     validation_fraction: Probability = 0.15
     """Share of the steps, before those of the test, that choose the best epoch."""
     test_fraction: Share = 0.15
-    """Share of the steps, the last ones, that the figures are of."""
+    """Share of the steps, the last ones, that the metrics are of."""
 
-    cell: Literal["rnn", "gru", "lstm"] = "gru"
-    """The recurrent cell."""
+    cell: CellName = "gru"
+    """The recurrent cell: rnn, gru, lstm, or module:Name, a function units -> cell of your own."""
     units: Size = 32
     """Size of the hidden state of a layer, and half that of the feed-forward network's layers."""
     num_layers: Size = 1
@@ -50,14 +62,12 @@ class ForecastOptions(SupervisedOptions):
     """Steps ahead in training, the model reading its own forecasts: 1 is teacher forcing alone;
     left out, those of the horizon, at most 12."""
 
-    epochs: PositiveInt = 40
+    epochs: FreeOnResume[PositiveInt] = 40
     """Passes over the training windows, at most."""
     learning_rate: PositiveFloat = 0.008
     """At the start."""
-    patience: Annotated[int, Rule("zero or a positive integer", lambda v: 0 <= v < 2**31)] = 8
+    patience: FreeOnResume[CountOrZero] = 8
     """Stop after this many epochs without a better validation loss; 0 never stops."""
-    report: bool = False
-    """Write report.html into the run directory at the end: one file to read or to send."""
 
     def num_feedback_steps(self) -> int:
         """`feedback_steps`, filled in.
@@ -65,22 +75,22 @@ class ForecastOptions(SupervisedOptions):
         Raises:
             InputError: it is more than the horizon.
 
-        >>> ForecastOptions(horizon=100).num_feedback_steps()
+        >>> ForecastingOptions(horizon=100).num_feedback_steps()
         12
         """
         if self.feedback_steps is None:
             return min(self.horizon, _MOST_FEEDBACK)
         if self.feedback_steps > self.horizon:
             raise InputError(
-                "`--feedback-steps` must not be more than `--horizon`. Received: "
-                f"--feedback-steps {self.feedback_steps}, --horizon {self.horizon}."
+                "`feedback_steps` must not be more than `horizon`. Received: "
+                f"`feedback_steps` {self.feedback_steps}, `horizon` {self.horizon}."
             )
         return self.feedback_steps
 
     def column_names(self) -> list[str] | None:
         """The names in `columns`; quotes around one that holds a comma.
 
-        >>> ForecastOptions(columns='open, "high, adjusted"').column_names()
+        >>> ForecastingOptions(columns='open, "high, adjusted"').column_names()
         ['open', 'high, adjusted']
         """
         if self.columns is None:
@@ -88,10 +98,6 @@ class ForecastOptions(SupervisedOptions):
         names = [n.strip() for n in next(csv.reader([self.columns], skipinitialspace=True), [])]
         if not names or not all(names) or len(set(names)) < len(names):
             raise InputError(
-                f"`--columns` must be different names parted by commas. Received: {self.columns!r}."
+                f"`columns` must be different names parted by commas. Received: {self.columns!r}."
             )
         return names
-
-
-#: What a run may go on with though it differs: the digest of the series is looked at instead.
-FREE_ON_RESUME = frozenset({"data"})

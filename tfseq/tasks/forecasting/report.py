@@ -1,85 +1,64 @@
 """The report of a forecaster's run."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
-import numpy as np
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from tfseq.report import Report
 from tfseq.report.report_gradient_norms import add_gradient_norms
-from tfseq.tasks.forecasting.evaluation import ForecastEvaluation
+from tfseq.tasks.report_parts import add_configuration, best_epoch, history_lines
+
+if TYPE_CHECKING:
+    from tfseq.tasks.forecasting.training import ForecasterTraining
 
 _DRAWN_COLUMNS = 6
 
 
-def forecast_report(
-    name: str,
-    subtitle: str,
-    method: str,
-    evaluation: ForecastEvaluation,
-    values: np.ndarray,
-    history: Sequence[Mapping[str, Any]],
-    options: Mapping[str, Any],
-    metrics: Mapping[str, Any],
-) -> Report:
-    """Configuration, curve, a forecast, figures of all methods, error by step ahead, timing.
-
-    Args:
-        name: the run's name, the title.
-        subtitle: the model in a line.
-        method: how the model is called in `evaluation`.
-        evaluation: the forecasts of the test part.
-        values: `[N, C]`, the series.
-        history: a row an epoch.
-        options: names with values.
-        metrics: as `metrics.json` holds them.
-    """
-    report = Report(name, subtitle)
+def forecast_report(training: "ForecasterTraining", metrics: Mapping[str, Any]) -> Report:
+    """Configuration, curve, a forecast, metrics of all methods, error by step ahead, timing."""
+    evaluation, method, run = training.evaluation, training.task.method, training.run
+    report = Report(run.directory.name, training.describe_model())
     horizon = evaluation.targets.shape[1]
-    figures = evaluation.all_figures()
-    first = figures[evaluation.columns[0]][method]
-    told = f"{evaluation.columns[0]}: " if len(evaluation.columns) > 1 else ""
+    of_columns = evaluation.all_metrics()
+    first = of_columns[evaluation.columns[0]][method]
+    head = f"{evaluation.columns[0]}: " if len(evaluation.columns) > 1 else ""
     report.highlights(
         {
-            f"{told}RMSE, 1 to {horizon} steps ahead": first["rmse"],
-            f"{told}RMSE, one step ahead": first["rmse_one_step"],
-            f"{told}MASE": first["mase"],
+            f"{head}RMSE, 1 to {horizon} steps ahead": first["rmse"],
+            f"{head}RMSE, one step ahead": first["rmse_one_step"],
+            f"{head}MASE": first["mase"],
             "epochs": metrics["epochs"],
         }
     )
-    season = f"one season, {evaluation.season} steps," if evaluation.season > 1 else "one step"
+    season = f"one season, {evaluation.season} steps," if evaluation.season else "one step"
     report.section("Forecasts").prose(
-        f"From each of {len(evaluation.origins):,} steps of the test part, {horizon} steps ahead. "
-        "No method has seen the test part before. MASE 1 is the mean error of the naive forecast "
-        f"of {season} in the training part."
+        f"From each of {len(evaluation.origins):,} steps of the test split, {horizon} steps ahead. "
+        "No method has seen the test split before. MASE 1 is the mean error of the naive forecast "
+        f"of {season} in the training split."
     )
     for c, column in enumerate(evaluation.columns[:_DRAWN_COLUMNS]):
-        _add_column(report, evaluation, values, method, c, column)
+        _add_column(report, evaluation, training.series.values, method, c, column)
     if len(evaluation.columns) > _DRAWN_COLUMNS:
         report.table(
             ["column", "method", "RMSE", "MASE"],
             [
-                [column, told, of["rmse"], of["mase"]]
-                for column, methods in list(figures.items())[_DRAWN_COLUMNS:]
-                for told, of in methods.items()
+                [column, name, of["rmse"], of["mase"]]
+                for column, methods in list(of_columns.items())[_DRAWN_COLUMNS:]
+                for name, of in methods.items()
             ],
             caption="Other columns",
         )
+    history = run.trainer.progress.history
     report.section("Training").chart(
-        {
-            label: [(row["epoch"], row[key]) for row in history if row.get(key) is not None]
-            for label, key in (("training", "train_loss"), ("validation", "validation_loss"))
-            if any(row.get(key) is not None for row in history)
-        },
+        history_lines(history, {"training": "train_loss", "validation": "validation_loss"}),
         "epoch",
         "mean squared error, standardised",
         log_y=True,
-        marks={"best": metrics["best_epoch"]} if metrics["best_epoch"] else None,
+        marks=best_epoch(metrics),
         caption=(
             "Training counts steps within the lags and steps fed back; validation the whole horizon"
         ),
     )
-    add_gradient_norms(report, history, options["clip_norm"])
+    add_gradient_norms(report, history, run.options.clip_norm)
     report.values(
         {
             "parameters": metrics["num_parameters"],
@@ -88,27 +67,31 @@ def forecast_report(
             "targets per second": metrics["targets_per_second"],
         }
     )
-    report.section("Configuration").values(
-        {f"--{name.replace('_', '-')}": value for name, value in options.items()}
+    return add_configuration(
+        report,
+        run.options,
+        metrics,
+        **({} if run.options.data else {"data": "built in"}),
+        columns=", ".join(evaluation.columns),
+        season=evaluation.season or "none",
+        feedback_steps=run.options.num_feedback_steps(),
     )
-    names = ("tensorflow_version", "keras_version", "python_version", "data_fingerprint")
-    return report.values({n.replace("_", " "): metrics[n] for n in names}, "Made with")
 
 
 def _add_column(report, evaluation, values, method, c, column) -> None:
-    told = f"{column}: " if len(evaluation.columns) > 1 else ""
+    head = f"{column}: " if len(evaluation.columns) > 1 else ""
     methods = list(evaluation.forecasts)
     report.table(
         ["method", "RMSE, 1 step", f"RMSE, {evaluation.targets.shape[1]} steps", "RMSE", "MASE"],
-        [[m, *evaluation.figures(m, c).values()] for m in methods],
-        caption=f"{told}RMSE and MASE",
+        [[m, *evaluation.metrics(m, c).values()] for m in methods],
+        caption=f"{head}RMSE and MASE",
     )
     origin, horizon = int(evaluation.origins[-1]), evaluation.targets.shape[1]
     start = max(origin - horizon - horizon // 2, 0)
     lines = {
         "the series": [(t, values[t, c]) for t in range(start, min(origin + horizon, len(values)))]
     }
-    for m in (method, *evaluation.rivals()):
+    for m in (method, *evaluation.shown()):
         forecast = evaluation.forecasts[m][-1, :, c]
         lines[m] = [(origin + k, value) for k, value in enumerate(forecast)]
     report.chart(
@@ -116,7 +99,7 @@ def _add_column(report, evaluation, values, method, c, column) -> None:
         "step",
         column,
         marks={"now": origin - 0.5},
-        caption=f"{told}forecasts from step {origin:,} on",
+        caption=f"{head}forecasts from step {origin:,} on",
     )
     # Drawn together with the naive forecast, which is far off, all others would be one line.
     drawn = [m for m in methods if m != "naive" or len(methods) < 5][:6]
@@ -124,5 +107,5 @@ def _add_column(report, evaluation, values, method, c, column) -> None:
         {m: list(enumerate(evaluation.rmse_by_step(m, c), start=1)) for m in drawn},
         "steps ahead",
         "RMSE",
-        caption=f"{told}RMSE by number of steps ahead",
+        caption=f"{head}RMSE by number of steps ahead",
     )

@@ -1,8 +1,9 @@
-"""A run of a forecaster: a series, a model, simpler forecasts beside it, figures."""
+"""Training of a forecaster: a series, a model, simpler forecasts beside it, metrics."""
 
 import dataclasses
-import json
-from collections.abc import Callable
+import io
+import zipfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,298 +11,285 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfseq.data.series.series import Series, noisy_sine
+from tfseq.data.series.series import Series
 from tfseq.data.series.series_batches import series_batches
-from tfseq.data.series.series_file import read_series
-from tfseq.data.series.series_windows import split_series
+from tfseq.data.series.series_windows import SeriesSplit
 from tfseq.errors import InputError
+from tfseq.files.atomic_file import write_atomically
 from tfseq.models.feed_forward_forecaster import FeedForwardForecaster
 from tfseq.models.forecast_baselines import (
     LinearAutoregression,
     naive_forecast,
     seasonal_naive_forecast,
 )
-from tfseq.models.forecaster import Forecaster
-from tfseq.options.saving import normalized, without_places
-from tfseq.tasks.forecasting.evaluation import ForecastEvaluation, in_batches
-from tfseq.tasks.forecasting.options import FREE_ON_RESUME, ForecastOptions
+from tfseq.report import Report
+from tfseq.report.curve import Panel, save_curves
+from tfseq.runs.objective import Objective, weighted_loss
+from tfseq.runs.open_run import as_saved, open_run
+from tfseq.runs.trainer import fit_quietly
+from tfseq.runs.training_run import TrainingRun
+from tfseq.tasks.forecasting.evaluation import ForecastEvaluation, in_batches, mase_scale
+from tfseq.tasks.forecasting.options import ForecastingOptions
 from tfseq.tasks.forecasting.plot import save_forecast_plot
-from tfseq.tasks.forecasting.report import forecast_report
-from tfseq.tasks.supervised.supervised_run import SupervisedRun
-from tfseq.tasks.supervised.supervised_trainer import SupervisedTask, SupervisedTrainer
+from tfseq.tasks.forecasting.task import (
+    SERIES_FILE,
+    ForecastingTask,
+    build_model,
+    load_series,
+    series_file,
+    split_of,
+    windows_of_test,
+)
+from tfseq.tasks.task import short_name
 
-_CELL_NAMES = {"rnn": "simple RNN", "gru": "GRU", "lstm": "LSTM"}
 
-
-class ForecastRun(SupervisedRun):
-    """A run that is ready to train: all that can be wrong has been looked at.
-
-    Training minimises the squared error, in units of the training part's standard deviation, of
-    each step within the lags told from those before it, and of `feedback_steps` beyond the lags
-    told from the model's own forecasts. The best epoch is the one with the least such error over
-    the whole horizon in the validation part.
-
-    Attributes:
-        series: the `Series`.
-        split: the `SeriesSplit`.
-        season: steps in a season; None where there is none.
-        evaluation: after `fit`, the `ForecastEvaluation` of the test part.
-
-    Args:
-        options: the options, checked.
-        log: where messages go, one line each.
+def prepare(
+    options: ForecastingOptions, log: Callable[[str], None] = print
+) -> "ForecasterTraining":
+    """Read the series, split it in order of time, and take the model's scale from the training.
 
     Raises:
         InputError: the series or the run directory cannot be used.
     """
+    series = load_series(options)
+    season = options.season or series.season
+    split = split_of(series, options)
+    training = series.values[: split.train_end]
+    _check_training(training, series.columns, season)
+    directory = open_run(options, f"{series.name}_{short_name(options.cell)}")
+    model = build_model(options, len(series.columns))
+    model.adapt(training)
+    task = ForecastingTask(
+        directory, as_saved(options, directory.path), model, labels=series.columns
+    )
+    task.season, task.mase_scale = season, mase_scale(training, season)
+    num_targets = options.lags - 1 + options.num_feedback_steps()
+    run = TrainingRun(
+        options,
+        directory,
+        forecaster_objective(model, task.forecast, series, split, options, num_targets),
+        fingerprint=series.fingerprint,
+        files={SERIES_FILE: series_file(series.columns, season, task.mase_scale)},
+        draw=lambda history: save_curves(
+            history,
+            directory.curves,
+            [Panel("loss", "train_loss", "validation_loss")],
+            title=directory.name,
+        ),
+        log=log,
+    )
+    return ForecasterTraining(run, task, series, split)
 
-    evaluation: ForecastEvaluation
 
-    def __init__(self, options: ForecastOptions, log: Callable[[str], None] = print):
-        options = normalized(options)
-        self.series = load_series(options)
-        self.season = options.season or self.series.season
-        self.split = split_series(
-            len(self.series),
-            options.lags,
-            options.horizon,
-            options.validation_fraction,
-            options.test_fraction,
-        )
-        self.training = self.series.values[: self.split.train_end]
-        _check_training(self.training, self.series.columns, self.season)
-        name = f"{self.series.name}_{options.cell}"
-        super().__init__(options, name, self._prepare, free=FREE_ON_RESUME, log=log)
+def forecaster_objective(
+    model: keras.Model,
+    forecast: Callable[[np.ndarray], np.ndarray],
+    series: Series,
+    split: SeriesSplit,
+    options: ForecastingOptions,
+    num_targets: int,
+) -> Objective:
+    """How a network learns to forecast: the same way for the recurrent one and the other.
+
+    The squared error, in units of the training split's standard deviation, of each step within
+    the lags predicted from those before it, and of `feedback_steps` beyond the lags predicted from
+    the model's own forecasts. The best epoch is the one with the least such error over the whole
+    horizon in the validation split.
+
+    Args:
+        model: the network, with its `scale`.
+        forecast: histories `[B, τ, C]` -> `[B, H, C]`.
+        series, split, options: what it learns from.
+        num_targets: steps of a window that the loss is over, its last ones.
+    """
+    # Windows of training reach as far ahead as training goes.
+    learned = dataclasses.replace(split, horizon=options.num_feedback_steps())
+    batches = (learned.origins("train"), learned.lags, learned.horizon, num_targets)
+    windows = split.windows(series.values, "validation") if options.validation_fraction else None
+
+    def squared_error(targets, outputs):
+        return tf.reduce_mean(tf.square((targets - outputs) / model.scale), axis=-1)
+
+    def validate() -> dict[str, float]:
+        predicted = in_batches(forecast, windows[:, : options.lags])
+        off = (predicted - windows[:, options.lags :]) / np.asarray(model.scale)
+        return {"validation_loss": float(np.mean(np.square(off)))}
+
+    return Objective(
+        model,
+        lambda epoch, start_batch: series_batches(
+            series.values, *batches, options.batch_size, options.seed, epoch
+        ).skip(start_batch),
+        weighted_loss(model, squared_error),
+        validate=None if windows is None else validate,
+    )
+
+
+@dataclasses.dataclass
+class ForecasterTraining:
+    """A forecaster that is ready to train: all that can be wrong has been looked at.
+
+    Attributes:
+        run: the `TrainingRun`.
+        task: the `ForecastingTask`, whose model it trains.
+        series: the `Series`.
+        split: the `SeriesSplit`.
+        evaluation: after `evaluate`, the `ForecastEvaluation` of the test split.
+    """
+
+    run: TrainingRun
+    task: ForecastingTask
+    series: Series
+    split: SeriesSplit
+    evaluation: ForecastEvaluation | None = None
 
     def summary(self) -> str:
         """The series, the model and the place of the run, a line each, and notes on the series."""
-        options, split = self.options, self.split
-        names = ", ".join(self.series.columns[:6]) + (", ..." if self.num_columns > 6 else "")
-        num_test = split.num_steps - split.validation_end
+        split, columns = self.split, self.series.columns
+        names = ", ".join(columns[:6]) + (", ..." if len(columns) > 6 else "")
         return (
             f"series {self.series.name} ({names}): {split.train_end:,} steps to train on, "
-            f"{split.validation_end - split.train_end:,} to validate, {num_test:,} to test\n"
-            f"model  {_CELL_NAMES[options.cell]}, {options.units} units"
-            f"{f', {options.num_layers} layers' if options.num_layers > 1 else ''}: "
-            f"{self.model.count_params():,} parameters; {options.lags} lags, "
-            f"{options.horizon} steps ahead\n"
-            f"run    {self.directory.path}\n"
+            f"{split.validation_end - split.train_end:,} to validate, "
+            f"{split.num_steps - split.validation_end:,} to test\n"
+            f"model  {self.describe_model()}\n"
+            f"run    {self.run.directory.path}\n"
             + "".join(f"note   {note}\n" for note in self.series.notes)
         )
 
-    def result(self) -> str:
-        """The figures of all methods, a table for each column."""
+    def describe_model(self) -> str:
+        """The model in a line."""
+        options = self.run.options
+        layers = f", {options.num_layers} layers" if options.num_layers > 1 else ""
+        return (
+            f"{self.task.method}, {options.units} units{layers}: "
+            f"{self.run.model.count_params():,} parameters; {options.lags} lags, "
+            f"{options.horizon} steps ahead"
+        )
+
+    def evaluate(self, saved: Mapping[str, Any]) -> dict[str, Any]:
+        """Let every method forecast the test split."""
+        task, lags = self.task, self.split.lags
+        origins, windows = windows_of_test(self.series, self.split)
+        # Forecasts of simpler methods do not change with the model: a report need not train again.
+        path = task.run.path / "baselines.npz"
+        methods = (saved and _read_arrays(path)) or self._baselines(origins, windows[:, :lags])
+        _write_arrays(path, methods)
+        signal = methods.pop("the series without noise", None)
+        methods[task.method] = in_batches(task.forecast, windows[:, :lags])
+        if signal is not None:
+            methods["the series without noise"] = signal
+        self.evaluation = ForecastEvaluation(
+            origins, windows[:, lags:], methods, task.mase_scale, self.series.columns, task.season
+        )
+        self.draw_forecast()
+        return {"season": task.season, "test": self.evaluation.all_metrics()}
+
+    def result(self, metrics: Mapping[str, Any]) -> str:
+        """The metrics of all methods, a table for each column."""
         evaluation, lines = self.evaluation, []
-        for c, name in enumerate(self.series.columns):
-            told = f"{name}: " if self.num_columns > 1 else ""
-            lines.append(f"{told}forecasts from {len(evaluation.origins):,} steps of the test part")
+        for c, name in enumerate(evaluation.columns):
+            head = f"{name}: " if len(evaluation.columns) > 1 else ""
+            lines.append(
+                f"{head}forecasts from {len(evaluation.origins):,} steps of the test split"
+            )
             lines.append(evaluation.table(c) + "\n")
-        scale = f"one season ({self.season} steps)" if self.season else "one step"
-        lines.append(f"MASE: 1 is the naive forecast's error of {scale} in the training part.")
+        season = self.task.season
+        scale = f"one season ({season} steps)" if season else "one step"
+        lines.append(f"MASE: 1 is the naive forecast's error of {scale} in the training split.")
         return "\n".join(lines)
 
     def draw_forecast(self) -> Path:
-        """Draw the forecast from the last step of the test part that has a whole future."""
-        evaluation, path = self.evaluation, self.directory.path / "forecast.png"
+        """Draw the forecast from the last step of the test split that has a whole future."""
+        evaluation, directory = self.evaluation, self.run.directory
+        path = directory.path / "forecast.png"
         save_forecast_plot(
             self.series.values,
             int(evaluation.origins[-1]),
-            {m: evaluation.forecasts[m][-1] for m in (self.method, *evaluation.rivals())},
+            {m: evaluation.forecasts[m][-1] for m in (self.task.method, *evaluation.shown())},
             self.series.columns,
             path,
-            title=f"{self.directory.name}: a forecast of {self.options.horizon} steps",
+            title=f"{directory.name}: a forecast of {self.run.options.horizon} steps",
         )
         return path
 
-    def write_report(self, metrics: dict[str, Any]) -> Path:
-        """Write `report.html`, after `fit`, and return its path."""
-        report = forecast_report(
-            self.directory.name,
-            self.summary().splitlines()[1].removeprefix("model  "),
-            self.method,
-            self.evaluation,
-            self.series.values,
-            self.trainer.progress.history,
-            {
-                **without_places(self.options),
-                **({} if self.options.data else {"data": "built in"}),
-                "columns": ", ".join(self.series.columns),
-                "season": self.season or "none",
-                "feedback_steps": self.options.num_feedback_steps(),
-            },
-            metrics,
-        )
-        return self._keep_report(report)
+    def report(self, metrics: Mapping[str, Any]) -> Report:
+        """The page of the finished run."""
+        from tfseq.tasks.forecasting.report import forecast_report
 
-    @property
-    def num_columns(self) -> int:
-        return len(self.series.columns)
+        return forecast_report(self, metrics)
 
-    @property
-    def method(self) -> str:
-        """How the recurrent model is called among the methods."""
-        return _CELL_NAMES[self.options.cell]
-
-    def metadata(self) -> dict[str, Any]:
-        """What an export should say of where it comes from: options and figures."""
-        metrics = json.loads(self.directory.metrics.read_text(encoding="utf-8"))
-        return {
-            "run": self.directory.name,
-            "columns": list(self.series.columns),
-            "options": without_places(self.options),
-            "metrics": metrics,
-        }
-
-    def _prepare(self, options: ForecastOptions) -> SupervisedTask:
-        feedback = options.num_feedback_steps()
-        model = Forecaster(
-            self.num_columns,
-            options.lags,
-            cell=options.cell,
-            units=options.units,
-            num_layers=options.num_layers,
-            dropout=options.dropout,
-            steps_ahead=feedback,
-        )
-        model.adapt(self.training)
-        forecast = tf.function(
-            lambda values: model.forecast(values, options.horizon),
-            reduce_retracing=True,
-            autograph=False,
-        )
-        return self._task(
-            model,
-            forecast,
-            num_targets=options.lags - 1 + feedback,
-            options=options,
-            evaluate=lambda: self._evaluate(forecast),
-        )
-
-    def _task(
-        self,
-        model: keras.Model,
-        forecast: Callable[[np.ndarray], np.ndarray],
-        num_targets: int,
-        options: ForecastOptions,
-        evaluate: Callable[[], dict[str, Any]] = dict,
-    ) -> SupervisedTask:
-        """How a network is trained: the same way for the recurrent one and the other."""
-        values, split = self.series.values, self.split
-        # Windows of training reach as far ahead as training goes.
-        learned = dataclasses.replace(split, horizon=options.num_feedback_steps())
-        validation = split.windows(values, "validation") if options.validation_fraction else None
-
-        def loss(targets, outputs):
-            return tf.reduce_mean(tf.square((targets - outputs) / model.scale), axis=-1)
-
-        def validate():
-            told = in_batches(forecast, validation[:, : options.lags])
-            off = (told - validation[:, options.lags :]) / np.asarray(model.scale)
-            return {"validation_loss": float(np.mean(np.square(off)))}
-
-        return SupervisedTask(
-            model,
-            batches=lambda epoch: series_batches(
-                values,
-                learned.origins("train"),
-                learned.lags,
-                learned.horizon,
-                num_targets,
-                options.batch_size,
-                options.seed,
-                epoch,
-            ),
-            loss=loss,
-            validate=None if validation is None else validate,
-            fingerprint=self.series.fingerprint,
-            evaluate=evaluate,
-        )
-
-    def _evaluate(self, forecast: Callable[[np.ndarray], np.ndarray]) -> dict[str, Any]:
-        """Let every method forecast the test part."""
-        values, split, horizon = self.series.values, self.split, self.options.horizon
-        origins, windows = split.origins("test"), split.windows(values, "test")
-        history, targets = windows[:, : split.lags], windows[:, split.lags :]
-        methods = {"naive": naive_forecast(values, origins, horizon)}
-        if self.season:
+    def _baselines(self, origins: np.ndarray, history: np.ndarray) -> dict[str, np.ndarray]:
+        """Method -> forecasts of the test split; last the series without noise, where known."""
+        series, horizon, season = self.series, self.split.horizon, self.task.season
+        methods = {"naive": naive_forecast(series.values, origins, horizon)}
+        if season:
             methods["seasonal naive"] = seasonal_naive_forecast(
-                values, origins, horizon, self.season
+                series.values, origins, horizon, season
             )
-        linear = LinearAutoregression(self.training, split.lags)
-        methods[f"linear AR({split.lags})"] = linear.forecast(history, horizon)
+        linear = LinearAutoregression(series.values[: self.split.train_end], self.split.lags)
+        methods[f"linear AR({self.split.lags})"] = linear.forecast(history, horizon)
         methods["feed-forward network"] = in_batches(self._feed_forward(), history)
-        methods[self.method] = in_batches(forecast, history)
-        if self.series.signal is not None:
+        if series.signal is not None:
             future = origins[:, np.newaxis] + np.arange(horizon)
-            methods["the series without noise"] = self.series.signal[future]
-        self.evaluation = ForecastEvaluation(
-            origins, targets, methods, self.training, self.series.columns, self.season or 1
-        )
-        self.draw_forecast()
-        return {"season": self.season, "test": self.evaluation.all_figures()}
+            methods["the series without noise"] = series.signal[future]
+        return methods
 
     def _feed_forward(self) -> Callable[[np.ndarray], np.ndarray]:
         """A network without hidden state, trained on the same windows in the same way."""
-        options = self.options
+        options, split = self.run.options, self.split
         keras.utils.set_random_seed(options.seed)
         feedback = options.num_feedback_steps()
         model = FeedForwardForecaster(
-            self.num_columns, options.lags, 2 * options.units, steps_ahead=feedback
+            len(self.series.columns), options.lags, 2 * options.units, steps_ahead=feedback
         )
-        model.adapt(self.training)
+        model.adapt(self.series.values[: split.train_end])
         forecast = tf.function(
             lambda values: model.forecast(values, options.horizon),
             reduce_retracing=True,
             autograph=False,
         )
-        trainer = SupervisedTrainer(self._task(model, forecast, feedback, options), options)
-        while not trainer.finished:
-            for _ in trainer.train_epoch():
-                pass
-        trainer.use_best_weights()
+        fit_quietly(
+            forecaster_objective(model, forecast, self.series, split, options, feedback), options
+        )
         return forecast
 
 
-def load_series(options: ForecastOptions) -> Series:
-    """The series that the options name.
+def _write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    write_atomically(path, buffer.getvalue())
 
-    Raises:
-        InputError: it cannot be read.
-    """
-    names = options.column_names()
-    if options.data is not None:
-        return read_series(options.data, names)
-    series = noisy_sine()
-    if names not in (None, list(series.columns)):
-        raise InputError(
-            "`--columns` needs `--data`; the built-in series has the one column 'x'. Received: "
-            f"{options.columns!r}."
-        )
-    return series
+
+def _read_arrays(path: Path) -> dict[str, np.ndarray] | None:
+    try:
+        with np.load(path) as arrays:
+            return dict(arrays)
+    except (OSError, ValueError, zipfile.BadZipFile):
+        return None
 
 
 def _check_training(training: np.ndarray, columns: tuple[str, ...], season: int | None) -> None:
-    """Raise where the training part gives no scale: for the model, or for MASE."""
+    """Raise where the training split gives no scale: for the model, or for MASE."""
     level, scale = np.abs(training).max(axis=0), training.std(axis=0)
     for name, high, width in zip(columns, level, scale, strict=True):
         # float32 has seven digits, and nothing below 1e-38.
         if width <= 1e-5 * high or width < 1e-30:
             raise InputError(
-                f"`--data`: the column {name!r} changes too little in the training part to be "
+                f"`data`: the column {name!r} changes too little in the training split to be "
                 f"forecast: its standard deviation is {width:.3g}, and its size {high:.3g}. Leave "
-                "it out with `--columns`, or subtract its level."
+                "it out with `columns`, or subtract its level."
             )
-    if season is not None and season >= len(training):
+    if season is None:
+        return
+    if season >= len(training):
         raise InputError(
-            f"`--season` must be less than the {len(training):,} steps of the training part. "
+            f"`season` must be less than the {len(training):,} steps of the training split. "
             f"Received: {season}."
         )
-    if season is not None:
-        changes = np.abs(training[season:] - training[:-season]).max(axis=0)
-        for name, change in zip(columns, changes, strict=True):
-            if change == 0:
-                raise InputError(
-                    f"`--season` {season}: the column {name!r} repeats itself exactly in the "
-                    "training part, which leaves MASE without a scale. Leave `--season` out, or "
-                    "the column with `--columns`."
-                )
+    for name, change in zip(columns, mase_scale(training, season), strict=True):
+        if change == 0:
+            raise InputError(
+                f"`season` {season}: the column {name!r} repeats itself exactly in the training "
+                "split, which leaves MASE without a scale. Leave `season` out, or the column with "
+                "`columns`."
+            )

@@ -13,7 +13,6 @@ import tensorflow as tf
 from tfseq.data.labelled.labelled_batches import length_batches
 from tfseq.options.training_options import TrainingOptions
 from tfseq.runs.objective import Objective, weighted_loss
-from tfseq.runs.trainer import Trainer
 
 
 @dataclass(frozen=True)
@@ -50,15 +49,6 @@ def labelled_objective(
         weighted_loss(model, tf.nn.sparse_softmax_cross_entropy_with_logits),
         validate=validate,
     )
-
-
-def fit_quietly(objective: Objective, options: TrainingOptions) -> None:
-    """Train to the best epoch, without a run directory: for a model to compare with."""
-    trainer = Trainer(objective, options)
-    while not trainer.finished:
-        for _ in trainer.train_epoch():
-            pass
-    trainer.use_best_weights()
 
 
 def fingerprint(*parts: Any) -> str:

@@ -1,18 +1,18 @@
 """What a run on labelled texts or sentences can be told."""
 
 import dataclasses
-from typing import Annotated, Any
+from typing import Any
 
-from tfseq.cells.table import CELLS
-from tfseq.options.rules import PathText, PositiveInt, Probability, Share, Size
-from tfseq.options.training_options import FreeOnResume, TrainingOptions
+from tfseq.cells.table import CellName
+from tfseq.options.rules import FreeOnResume, PathText, PositiveInt, Probability, Share, Size
+from tfseq.options.training_options import TrainingOptions
 
 
 @dataclasses.dataclass(frozen=True)
 class LabelledOptions(TrainingOptions):
     """Options of the data, the vocabulary and the `TokenEncoder`."""
 
-    data: Annotated[PathText | None, FreeOnResume] = None
+    data: FreeOnResume[PathText | None] = None
     """The labelled examples; left out, a built-in task."""
     validation_fraction: Share = 0.1
     """Share of the examples that choose the best epoch."""
@@ -25,7 +25,7 @@ class LabelledOptions(TrainingOptions):
     max_length: Size = 256
     """Tokens of an example that are read, from its beginning; also by the export."""
 
-    cell: Annotated[str, CELLS] = "gru"
+    cell: CellName = "gru"
     """The recurrent cell: rnn, gru, lstm, or module:Name, a function units -> cell of your own."""
     units: Size = 64
     """Size of the hidden state of a layer in each direction."""
@@ -35,7 +35,7 @@ class LabelledOptions(TrainingOptions):
     """Into, between and out of the layers."""
     embedding_size: Size = 64
     """Columns of the embedding table."""
-    epochs: Annotated[PositiveInt, FreeOnResume] = 20
+    epochs: FreeOnResume[PositiveInt] = 20
     """Passes over the training examples, at most."""
 
     def encoder(self) -> dict[str, Any]:

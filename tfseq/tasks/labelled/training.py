@@ -20,6 +20,7 @@ from tfseq.tasks.labelled.predictor import Predictor, mean_cross_entropy
 from tfseq.tasks.labelled.report import labelled_report
 from tfseq.tasks.task import Task, cell_words
 
+
 @dataclass
 class LabelledTraining:
     """A model that is ready to learn from labelled examples.

@@ -8,7 +8,6 @@ import numpy as np
 from tfseq.metrics.perplexity import bits
 from tfseq.models import NGramModel
 
-
 # More is not read, so that counting takes seconds and some hundred megabytes whatever the text.
 MAX_TRAIN_TOKENS = 2_000_000
 MAX_VALIDATION_TOKENS = 1_000_000

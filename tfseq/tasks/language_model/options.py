@@ -2,13 +2,15 @@
 
 import dataclasses
 from collections.abc import Collection
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar, Literal
 
-from tfseq.cells.table import CELLS
+from tfseq.cells.table import CellName
 from tfseq.errors import InputError
+from tfseq.options.optimizers import OptimizerName
 from tfseq.options.rules import (
     CountOrZero,
     Fraction,
+    FreeOnResume,
     PathText,
     PositiveFloat,
     PositiveInt,
@@ -18,8 +20,8 @@ from tfseq.options.rules import (
     SizeOrZero,
     Temperature,
 )
-from tfseq.options.training_options import FreeOnResume, TrainingOptions
-from tfseq.text.tokenizers.names import TOKENIZERS
+from tfseq.options.training_options import TrainingOptions
+from tfseq.text.tokenizers.table import TokenizerName
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,14 +30,14 @@ class LanguageModelOptions(TrainingOptions):
 
     task: ClassVar[str] = "language_model"
 
-    corpus: Annotated[PathText, FreeOnResume] = "python_docs"
+    corpus: FreeOnResume[PathText] = "python_docs"
     """The text: python_docs, time_machine, tiny_shakespeare, or a file, directory or glob
     (.gz and .jsonl too)."""
-    text_field: Annotated[str, FreeOnResume] = "text"
+    text_field: FreeOnResume[str] = "text"
     """Field of a .jsonl record that holds the text."""
-    encoding_errors: Annotated[Literal["strict", "replace"], FreeOnResume] = "strict"
+    encoding_errors: FreeOnResume[Literal["strict", "replace"]] = "strict"
     """A byte that is not UTF-8 is an error, or becomes U+FFFD."""
-    tokenizer: Annotated[str, TOKENIZERS] = "char"
+    tokenizer: TokenizerName = "char"
     """What a token is: char, word, or module:Name, a tokenizer of your own."""
     normalization: Literal["none", "nfkc", "letters"] = "none"
     """Done to the text first; letters keeps a-z and single spaces."""
@@ -50,7 +52,7 @@ class LanguageModelOptions(TrainingOptions):
     validation_fraction: Probability = 0.1
     """The last part of the corpus, held out."""
 
-    cell: Annotated[str, CELLS] = "gru"
+    cell: CellName = "gru"
     """The recurrent cell: rnn, gru, lstm, or module:Name, a function units -> cell of your own."""
     units: Size = 256
     """Size of the hidden state of a layer."""
@@ -67,9 +69,9 @@ class LanguageModelOptions(TrainingOptions):
     """Windows in random order with a zero state, or in the text's order with the state carried."""
     num_steps: Size = 35
     """Tokens in a window: how far gradients reach back."""
-    epochs: Annotated[PositiveInt, FreeOnResume] = 16
+    epochs: FreeOnResume[PositiveInt] = 16
     """Passes over the training split."""
-    optimizer: TrainingOptions.__annotations__["optimizer"] = "adam"
+    optimizer: OptimizerName = "adam"
     """The optimizer: sgd, adam, adamw, or module:Name, a function learning_rate -> optimizer of
     your own."""
     learning_rate: PositiveFloat | None = None
@@ -78,13 +80,13 @@ class LanguageModelOptions(TrainingOptions):
     """The learning rate is multiplied by this once an epoch, a little at each step; left out,
     0.83, or 1 with sgd."""
 
-    sample_epochs: Annotated[CountOrZero, FreeOnResume] = 3
+    sample_epochs: FreeOnResume[CountOrZero] = 3
     """Epochs between samples of text; 0 never samples."""
-    sample_prompt: Annotated[Prompt | None, FreeOnResume] = None
+    sample_prompt: FreeOnResume[Prompt | None] = None
     """What the samples begin with; left out, a line break, so that a new line begins."""
-    sample_temperature: Annotated[Temperature, FreeOnResume] = 0.6
+    sample_temperature: FreeOnResume[Temperature] = 0.6
     """Of the samples: low is careful, high is daring."""
-    baseline: Annotated[bool, FreeOnResume] = True
+    baseline: FreeOnResume[bool] = True
     """Count n-grams too, and print their perplexity beside the model's; a few seconds."""
 
     def with_defaults_filled(self) -> "LanguageModelOptions":

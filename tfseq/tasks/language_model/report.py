@@ -8,13 +8,13 @@ import numpy as np
 
 from tfseq.analysis.gradient_norms import gradient_norms_through_time
 from tfseq.data import EncodedCorpus, sequential_windows
-from tfseq.options.saving import without_places
 from tfseq.report import Report
 from tfseq.report.format import shown
 from tfseq.report.report_gradient_norms import add_gradient_norms
 from tfseq.tasks.language_model.surprisal import token_surprisal
 from tfseq.tasks.language_model.task import LanguageModelTask
 from tfseq.tasks.language_model.training import describe_model
+from tfseq.tasks.report_parts import add_configuration, best_epoch, history_lines
 
 _SPLITS = ("train", "validation")
 # Tokens of the passage that is shown, and of what is read before it.
@@ -64,15 +64,7 @@ def language_model_report(
             report.text(sample["text"], sample.get("caption") or f"after epoch {sample['epoch']}")
     _add_gradients(report, task, corpus, history)
     _add_history(report, history, metrics, unit)
-    report.section("Configuration").values(
-        {
-            f"--{name.replace('_', '-')}": repr(value) if str(value).isspace() else value
-            for name, value in without_places(options).items()
-        }
-    )
-    names = ("tensorflow_version", "keras_version", "python_version", "data_fingerprint")
-    report.values({n.replace("_", " "): metrics[n] for n in names if n in metrics}, "Made with")
-    return report
+    return add_configuration(report, options, metrics)
 
 
 def _add_result(report: Report, metrics: Mapping[str, Any], unit: str) -> None:
@@ -111,20 +103,13 @@ def _counted(metrics: Mapping[str, Any], unit: str) -> str:
 
 def _add_curves(report, history, metrics, unit) -> None:
     report.section("Curves")
-    best = metrics["best_epoch"]
+    keys = {"training": "train_perplexity", "validation": "validation_perplexity"}
     report.chart(
-        {
-            "training": _column(history, "train_perplexity"),
-            **(
-                {"validation": _column(history, "validation_perplexity")}
-                if metrics["validation_tokens"]
-                else {}
-            ),
-        },
+        history_lines(history, keys),
         "epoch",
         f"perplexity per {unit}",
         log_y=True,
-        marks={"best": best} if best else None,
+        marks=best_epoch(metrics),
     )
     if metrics["validation_tokens"]:
         report.prose(
@@ -133,14 +118,14 @@ def _add_curves(report, history, metrics, unit) -> None:
             "higher one at first."
         )
     report.chart(
-        {"learning rate": _column(history, "learning_rate")},
+        history_lines(history, {"learning rate": "learning_rate"}),
         "epoch",
         "learning rate at the end of the epoch",
     )
 
 
 def _add_surprisal(report, task, corpus, unit) -> None:
-    options, tokens = task.options, task.vocabulary.tokens
+    tokens = task.vocabulary.tokens
     size = PASSAGE.get(unit, WORDS)
     start = corpus.num_train
     if len(corpus.validation) < 2:
@@ -240,10 +225,6 @@ def _add_history(report, history, metrics, unit) -> None:
         ],
         caption="By epoch" + (f", every {stride}th" if stride > 1 else ""),
     )
-
-
-def _column(history, key) -> list[tuple[int, float]]:
-    return [(row["epoch"], row[key]) for row in history if row.get(key) is not None]
 
 
 def _duration(seconds: float) -> str:

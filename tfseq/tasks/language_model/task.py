@@ -14,8 +14,8 @@ from tfseq.runs.run_directory import RunDirectory
 from tfseq.serving import ServingSettings, export_language_model
 from tfseq.tasks.language_model.evaluation import Evaluator
 from tfseq.tasks.language_model.options import LanguageModelOptions
-from tfseq.tasks.task import Task
-from tfseq.text import Tokenizer, Vocabulary, make_tokenizer, open_corpus
+from tfseq.tasks.task import Task, tokenizer_of
+from tfseq.text import Vocabulary, open_corpus
 
 Split = Literal["validation", "train"]
 
@@ -45,7 +45,7 @@ class LanguageModelTask(Task):
     def build(cls, run: RunDirectory, options: LanguageModelOptions) -> "LanguageModelTask":
         vocabulary = Vocabulary.load(run.vocabulary)
         model = build_model(options, len(vocabulary))
-        return cls(run, options, model, build_tokenizer(options), vocabulary)
+        return cls(run, options, model, tokenizer_of(options), vocabulary)
 
     @property
     def unit(self) -> str:
@@ -140,9 +140,7 @@ class LanguageModelTask(Task):
         return encoded
 
     def write_export(self, directory: str | os.PathLike, **more: Any) -> Path:
-        return export_language_model(
-            self.model, self.tokenizer, self.vocabulary, directory, **more
-        )
+        return export_language_model(self.model, self.tokenizer, self.vocabulary, directory, **more)
 
     def _open(self, corpus: str | os.PathLike):
         options = self.options
@@ -160,17 +158,6 @@ class LanguageModelTask(Task):
             if len(read.encode()) > max_bytes:
                 return None
         return self.vocabulary.token_to_id(self.tokenizer.tokenize(read)).numpy()
-
-
-def build_tokenizer(options: Any) -> Tokenizer:
-    """The tokenizer that the options name."""
-    return make_tokenizer(
-        {
-            "kind": options.tokenizer,
-            "normalization": options.normalization,
-            "case_fold": options.case_fold,
-        }
-    )
 
 
 def build_model(options: LanguageModelOptions, vocabulary_size: int) -> LanguageModel:

@@ -19,8 +19,8 @@ from tfseq.runs.training_run import TrainingRun
 from tfseq.tasks.language_model.baseline import measure_baseline, order_for
 from tfseq.tasks.language_model.evaluation import Evaluator
 from tfseq.tasks.language_model.options import LanguageModelOptions
-from tfseq.tasks.language_model.task import LanguageModelTask, build_model, build_tokenizer
-from tfseq.tasks.task import cell_words
+from tfseq.tasks.language_model.task import LanguageModelTask, build_model
+from tfseq.tasks.task import cell_words, short_name, tokenizer_of
 from tfseq.tasks.vocabulary_check import check_tells_apart
 from tfseq.text import open_corpus
 
@@ -111,8 +111,8 @@ def prepare(
     """
     options = options.with_defaults_filled()
     text = open_corpus(options.corpus, options.encoding_errors, options.text_field)
-    directory = open_run(options, f"{text.name}_{options.cell.rpartition(':')[2]}")
-    tokenizer = build_tokenizer(options)
+    directory = open_run(options, f"{text.name}_{short_name(options.cell)}")
+    tokenizer = tokenizer_of(options)
     corpus = encode_corpus(
         text,
         tokenizer,

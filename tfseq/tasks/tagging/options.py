@@ -4,11 +4,7 @@ import dataclasses
 from typing import ClassVar
 
 from tfseq.options.rules import PositiveInt
-<<<<<<< HEAD
 from tfseq.tasks.labelled.options import LabelledOptions
-=======
-from tfseq.tasks.supervised.sequence_options import SequenceOptions
->>>>>>> data
 
 
 @dataclasses.dataclass(frozen=True)

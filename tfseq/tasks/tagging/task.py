@@ -50,7 +50,9 @@ class TaggingTask(LabelledTask):
         given = [sentences] if isinstance(sentences, str) else list(sentences)
         if not given:
             return []
-        rows = [tf.strings.split(s) if isinstance(s, str) else tf.constant(s, tf.string) for s in given]
+        rows = [
+            tf.strings.split(s) if isinstance(s, str) else tf.constant(s, tf.string) for s in given
+        ]
         tokens = tf.ragged.stack(rows)
         answer = self._signatures.tag_tokens(
             tokens.to_tensor(""), tf.cast(tokens.row_lengths(), tf.int32)

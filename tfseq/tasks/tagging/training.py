@@ -19,6 +19,7 @@ from tfseq.tasks.labelled.training import LabelledTraining, make_training
 from tfseq.tasks.tagging.options import TaggingOptions
 from tfseq.tasks.tagging.report import add_tagged_sentences
 from tfseq.tasks.tagging.task import TaggingTask, build_model, read_sentences
+from tfseq.tasks.task import short_name
 from tfseq.tasks.vocabulary_check import check_tells_apart
 from tfseq.text import Vocabulary
 
@@ -30,7 +31,7 @@ def prepare(options: TaggingOptions, log: Callable[[str], None] = print) -> Labe
         InputError: the sentences, the run directory or its checkpoints cannot be used.
     """
     data = read_sentences(options)
-    directory = open_run(options, f"{data.name}_{options.cell.rpartition(':')[2]}")
+    directory = open_run(options, f"{data.name}_{short_name(options.cell)}")
     examples = SentenceExamples(data, options)
     model = build_model(options, len(examples.vocabulary), len(examples.labels))
     task = TaggingTask(

@@ -1,10 +1,10 @@
 """What a run of a text classifier can be told."""
 
 import dataclasses
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from tfseq.tasks.labelled.options import LabelledOptions
-from tfseq.text.tokenizers.names import TOKENIZERS
+from tfseq.text.tokenizers.table import TokenizerName
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,7 +19,7 @@ class TextClassificationOptions(LabelledOptions):
     """Column or key of the text."""
     label_field: str = "label"
     """Column or key of the label; white space at its ends is dropped."""
-    tokenizer: Annotated[str | None, TOKENIZERS] = None
+    tokenizer: TokenizerName | None = None
     """What a token is: char, word, or module:Name, a tokenizer of your own; left out, char for the
     built-in task and word for a file."""
     normalization: Literal["none", "nfkc", "letters"] = "none"

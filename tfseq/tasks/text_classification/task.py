@@ -14,8 +14,9 @@ from tfseq.runs.run_directory import RunDirectory
 from tfseq.serving import TextClassifierSettings, export_text_classifier
 from tfseq.serving.signatures.text_classifier_signatures import TextClassifierSignatures
 from tfseq.tasks.labelled.task import LabelledTask
+from tfseq.tasks.task import tokenizer_of
 from tfseq.tasks.text_classification.options import TextClassificationOptions
-from tfseq.text import Vocabulary, make_tokenizer
+from tfseq.text import Vocabulary
 
 
 class TextClassificationTask(LabelledTask):
@@ -28,7 +29,7 @@ class TextClassificationTask(LabelledTask):
     def build(cls, run: RunDirectory, options: Any) -> "TextClassificationTask":
         vocabulary, labels = Vocabulary.load(run.vocabulary), run.read_list("labels.json")
         model = build_model(options, len(vocabulary), len(labels))
-        return cls(run, options, model, make_tokenizer(options), vocabulary, labels)
+        return cls(run, options, model, tokenizer_of(options), vocabulary, labels)
 
     def predict(
         self, texts: str | Sequence[str]

@@ -1,7 +1,7 @@
 """Training of a text classifier, from labelled texts to metrics beside simpler models."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import tensorflow as tf
@@ -14,19 +14,20 @@ from tfseq.models import BagOfWords
 from tfseq.options.training_options import TrainingOptions
 from tfseq.report import Report
 from tfseq.runs.open_run import as_saved, open_run
+from tfseq.runs.trainer import fit_quietly
 from tfseq.tasks.labelled.examples import check_labels, numbered_splits
 from tfseq.tasks.labelled.objective import (
     LabelledIds,
     fingerprint,
-    fit_quietly,
     labelled_objective,
 )
 from tfseq.tasks.labelled.predictor import Predictor, mean_cross_entropy
 from tfseq.tasks.labelled.training import LabelledTraining, make_training
+from tfseq.tasks.task import short_name, tokenizer_of
 from tfseq.tasks.text_classification.options import TextClassificationOptions
 from tfseq.tasks.text_classification.task import TextClassificationTask, build_model, read_texts
 from tfseq.tasks.vocabulary_check import check_tells_apart
-from tfseq.text import Tokenizer, Vocabulary, WordTokenizer, count_tokens, make_tokenizer
+from tfseq.text import Tokenizer, Vocabulary, WordTokenizer, count_tokens
 
 _BASELINE = TrainingOptions(epochs=30, learning_rate=0.02, patience=2, clip_norm=None)
 
@@ -41,7 +42,7 @@ def prepare(
     """
     options = options.with_defaults_filled()
     data = read_texts(options)
-    directory = open_run(options, f"{data.name}_{options.cell.rpartition(':')[2]}")
+    directory = open_run(options, f"{data.name}_{short_name(options.cell)}")
     examples = TextExamples(data, options)
     model = build_model(options, len(examples.vocabulary), len(examples.labels))
     task = TextClassificationTask(
@@ -63,7 +64,7 @@ class TextExamples:
     """
 
     unit = "text"
-    scores = {"accuracy": "accuracy", "macro_f1": "macro F1"}
+    scores: ClassVar[dict[str, str]] = {"accuracy": "accuracy", "macro_f1": "macro F1"}
 
     def __init__(
         self,
@@ -76,7 +77,11 @@ class TextExamples:
         self.name, self.notes = data.name, data.notes
         self.fingerprint = fingerprint(data.texts, data.labels)
         if task is not None:
-            self.labels, self.tokenizer, self.vocabulary = task.labels, task.tokenizer, task.vocabulary
+            self.labels, self.tokenizer, self.vocabulary = (
+                task.labels,
+                task.tokenizer,
+                task.vocabulary,
+            )
             check_labels(set(data.labels), self.labels, data.name)
             self.splits = {"test": np.arange(len(data.texts))}
         else:
@@ -84,7 +89,7 @@ class TextExamples:
             if len(self.labels) < 2:
                 raise InputError(f"All texts of {data.name} have the label {self.labels[0]!r}.")
             self.splits = numbered_splits(len(data.texts), options)
-            self.tokenizer = make_tokenizer(options)
+            self.tokenizer = tokenizer_of(options)
             self.vocabulary = self._count(self.tokenizer)
         self.ids = self._encode(self.tokenizer, self.vocabulary)
 

@@ -1,15 +1,16 @@
 """Tokenizers from their configuration."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from tfseq.text.tokenizers.char_tokenizer import CharTokenizer
-from tfseq.text.tokenizers.tokenizer import Tokenizer
-from tfseq.text.tokenizers.word_tokenizer import WordTokenizer
+from tfseq.options.parts import Part, PartTable
 
-_KINDS = {tokenizer.kind: tokenizer for tokenizer in (CharTokenizer, WordTokenizer)}
+TOKENIZERS = PartTable(
+    "tokenizer", {"char": "tfseq.text:CharTokenizer", "word": "tfseq.text:WordTokenizer"}
+)
+TokenizerName = Annotated[Part, TOKENIZERS.rule]
 
 
-def make_tokenizer(config: dict[str, Any]) -> Tokenizer:
+def make_tokenizer(config: dict[str, Any]) -> Any:
     """Build the tokenizer whose `get_config()` gave `config`.
 
     Args:
@@ -23,8 +24,4 @@ def make_tokenizer(config: dict[str, Any]) -> Tokenizer:
     WordTokenizer(normalization='nfkc', case_fold=False)
     """
     kind = config.get("kind")
-    if kind not in _KINDS:
-        raise ValueError(
-            f"`kind` of a tokenizer must be one of {', '.join(_KINDS)}. Received: {kind!r}."
-        )
-    return _KINDS[kind].from_config(config)
+    return TOKENIZERS.find(kind).from_config(config)

@@ -54,7 +54,7 @@ def test_freed_memory_stays():
 
 @glibc
 def test_the_scripts_do_it_and_an_import_of_the_library_does_not():
-    script = "run(lambda: None, lambda options: None)"
+    script = "run(object, lambda options: None, lambda: None)"
     assert outcome(script, "from tfseq.options.command_line import run") == [None, True]
     assert outcome("None", "import tfseq.runs") == [None, False]
 
@@ -86,7 +86,7 @@ def no_library(_):
     ids=["no library", "without mallopt", "not glibc"],
 )
 def test_nothing_happens_where_the_c_library_is_another(monkeypatch, load):
-    monkeypatch.setattr("tfseq.runs.freed_memory.ctypes.CDLL", load)
+    monkeypatch.setattr("tfseq.freed_memory.ctypes.CDLL", load)
     for name in [name for name in os.environ if name.startswith("MALLOC_")]:
         monkeypatch.delenv(name)
     assert tfseq.keep_freed_memory() is False

@@ -1,0 +1,203 @@
+"""A trained forecaster, with the columns of its series."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfseq.data.series.series import Series, noisy_sine
+from tfseq.data.series.series_file import read_series
+from tfseq.data.series.series_windows import SeriesSplit, split_series
+from tfseq.errors import InputError
+from tfseq.models import Forecaster
+from tfseq.runs.run_directory import RunDirectory
+from tfseq.serving import ForecasterSettings, export_forecaster
+from tfseq.tasks.forecasting.evaluation import ForecastEvaluation, in_batches
+from tfseq.tasks.forecasting.options import ForecastingOptions
+from tfseq.tasks.task import Task, cell_words
+
+SERIES_FILE = "series.json"
+
+
+class ForecastingTask(Task):
+    """A forecaster to go on from values with; see `Task`. `labels` are its columns.
+
+    Attributes:
+        season: the season length; None where there is none.
+        mase_scale: `[C]`, the naive forecast's mean absolute error in the training split.
+    """
+
+    options_type = ForecastingOptions
+    settings_type = ForecasterSettings
+    season: int | None = None
+    mase_scale: np.ndarray | None = None
+
+    @classmethod
+    def build(cls, run: RunDirectory, options: ForecastingOptions) -> "ForecastingTask":
+        series = _read_series_file(run)
+        columns = series["columns"]
+        task = cls(run, options, build_model(options, len(columns)), labels=tuple(columns))
+        task.season, task.mase_scale = series["season"], series["mase_scale"]
+        return task
+
+    @property
+    def method(self) -> str:
+        """How the model is called among the methods."""
+        return cell_words(self.options.cell)
+
+    def predict(self, values: Any, horizon: int | None = None) -> np.ndarray:
+        """Go on from the end of values, as the export does.
+
+        Args:
+            values: `[T]` for a series of one column, `[T, C]`, or `[B, T, C]`, the newest last.
+                NaN stands for a missing value.
+            horizon: steps ahead; None takes that of the options.
+
+        Returns:
+            float32 `[H, C]`, or `[B, H, C]`, in the series' own units.
+
+        Raises:
+            InputError: the values have another number of columns, or the horizon is not positive.
+        """
+        values, num_columns = np.asarray(values, "float32"), len(self.labels)
+        one = values.ndim < 3
+        if values.ndim == 1 and num_columns == 1:
+            values = values[:, np.newaxis]
+        if one:
+            values = values[np.newaxis]
+        horizon = self.options.horizon if horizon is None else horizon
+        if values.ndim != 3 or values.shape[-1] != num_columns or not values.shape[1]:
+            raise InputError(
+                f"`values` must be [T, C] or [B, T, C] with C = {num_columns}: "
+                f"{', '.join(self.labels)}. Received: the shape {np.shape(values)}."
+            )
+        if not isinstance(horizon, int | np.integer) or horizon < 1:
+            raise InputError(f"`horizon` must be a positive integer. Received: {horizon!r}.")
+        counts = np.full(len(values), values.shape[1], "int32")
+        forecast = self.model.forecast(tf.constant(values), int(horizon), tf.constant(counts))
+        return forecast.numpy()[0] if one else forecast.numpy()
+
+    def evaluate(self, path: str | os.PathLike | None = None) -> dict[str, Any]:
+        """Forecast from every step, and compare with what came.
+
+        Args:
+            path: a CSV file with the run's columns, all of it; None takes the test split of the
+                run's own series.
+
+        Returns:
+            column -> `rmse_one_step`, `rmse_horizon`, `rmse`, `mase`.
+
+        Raises:
+            InputError: the series cannot be read or is too short, or is the run's own and has
+                changed since.
+        """
+        options = self.options
+        if path is None:
+            series = load_series(options)
+            self.run.check_fingerprint(series.fingerprint, "the data")
+            origins, windows = windows_of_test(series, split_of(series, options))
+        else:
+            series = read_series(path, list(self.labels))
+            least = options.lags + options.horizon
+            if len(series) < least:
+                raise InputError(
+                    f"{path} must have at least {least} steps, `lags` and `horizon`. Received: "
+                    f"{len(series)}."
+                )
+            whole = SeriesSplit(len(series), 0, 0, options.lags, options.horizon)
+            origins, windows = windows_of_test(series, whole)
+        evaluation = ForecastEvaluation(
+            origins,
+            windows[:, options.lags :],
+            {self.method: in_batches(self.forecast, windows[:, : options.lags])},
+            self.mase_scale,
+            self.labels,
+            self.season,
+        )
+        return {name: of[self.method] for name, of in evaluation.all_metrics().items()}
+
+    def forecast(self, history: np.ndarray) -> np.ndarray:
+        """`horizon` steps from histories `[B, τ, C]`; traced once for each number of rows."""
+        if not hasattr(self, "_forecast"):
+            self._forecast = tf.function(
+                lambda values: self.model.forecast(values, self.options.horizon),
+                reduce_retracing=True,
+                autograph=False,
+            )
+        return self._forecast(history)
+
+    def usual_settings(self) -> dict[str, Any]:
+        return {"max_horizon": self.options.horizon}
+
+    def write_export(self, directory: str | os.PathLike, **more: Any) -> Path:
+        return export_forecaster(self.model, directory, columns=self.labels, **more)
+
+
+def load_series(options: ForecastingOptions) -> Series:
+    """The series that the options name.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    names = options.column_names()
+    if options.data is not None:
+        return read_series(options.data, names)
+    series = noisy_sine()
+    if names not in (None, list(series.columns)):
+        raise InputError(
+            "`columns` needs `data`; the built-in series has the one column 'x'. Received: "
+            f"{options.columns!r}."
+        )
+    return series
+
+
+def split_of(series: Series, options: ForecastingOptions) -> SeriesSplit:
+    """The series split as the options say."""
+    return split_series(
+        len(series),
+        options.lags,
+        options.horizon,
+        options.validation_fraction,
+        options.test_fraction,
+    )
+
+
+def windows_of_test(series: Series, split: SeriesSplit) -> tuple[np.ndarray, np.ndarray]:
+    """The steps from which the test split is forecast, and the windows around them."""
+    return split.origins("test"), split.windows(series.values, "test")
+
+
+def build_model(options: ForecastingOptions, num_columns: int) -> Forecaster:
+    """The model that the options describe, with fresh weights."""
+    return Forecaster(
+        num_columns,
+        options.lags,
+        cell=options.cell,
+        units=options.units,
+        num_layers=options.num_layers,
+        dropout=options.dropout,
+        steps_ahead=options.num_feedback_steps(),
+    )
+
+
+def series_file(columns: tuple[str, ...], season: int | None, mase_scale: np.ndarray) -> bytes:
+    """What a run keeps of its series, so that it can be used without it."""
+    values = {"columns": columns, "season": season, "mase_scale": mase_scale.tolist()}
+    return (json.dumps(values, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def _read_series_file(run: RunDirectory) -> dict[str, Any]:
+    try:
+        values = json.loads((run.path / SERIES_FILE).read_text(encoding="utf-8"))
+        return {**values, "mase_scale": np.asarray(values["mase_scale"])}
+    except FileNotFoundError:
+        # Runs once kept the columns among their metrics alone.
+        metrics = run.read_metrics()
+        if "test" in metrics:
+            return {"columns": [*metrics["test"]], "season": metrics["season"], "mase_scale": None}
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    raise InputError(f"`run_dir` {run.path} is damaged: its {SERIES_FILE} cannot be read.")
