@@ -107,13 +107,13 @@ def _kinds() -> dict[type, CellKind]:
     return {cls: kind for kind in KINDS for cls in kind.classes}
 
 
-def find_cell(argument: str, cell) -> Callable:
-    """The class or function `units -> cell` that `cell` stands for.
+def checked_cell(argument: str, cell):
+    """`cell`, if `make_cell` can make one of it; a name registered with Keras, as what has it.
 
     Args:
         argument: how the caller names `cell`, for the error.
-        cell: a name of `CELLS`, `module:Name`, the name that a function is registered under with
-            Keras, or the class or function itself.
+        cell: a name of `CELLS`, `module:Name`, or a class or function `units -> cell`; or the name
+            that such a one is registered under, as a configuration keeps it.
 
     Raises:
         ValueError: if it is none of these.
@@ -122,7 +122,9 @@ def find_cell(argument: str, cell) -> Callable:
 
     if isinstance(cell, str):
         registered = cell not in CELLS.built_in and keras.saving.get_registered_object(cell)
-        return registered or PartTable(argument, CELLS.built_in).find(cell)
+        if not registered:
+            PartTable(argument, CELLS.built_in).find(cell)
+        return registered or cell
     if not callable(cell) or isinstance(cell, keras.layers.Layer):
         raise ValueError(
             f"`{argument}` must be {CELLS.words}, or a class or function `units -> cell`. "
@@ -132,7 +134,7 @@ def find_cell(argument: str, cell) -> Callable:
 
 
 def cell_name(argument: str, cell) -> str:
-    """The name that a configuration keeps, by which `find_cell` finds `cell` again.
+    """The name that a configuration keeps, by which `checked_cell` knows `cell` again.
 
     Raises:
         ValueError: if it has none: a lambda that is not registered with Keras, say.
@@ -163,7 +165,7 @@ def make_cell(argument: str, cell, units: int, dtype):
     Raises:
         ValueError: if what is made is no cell.
     """
-    make = find_cell(argument, cell)
+    make = CELLS.find(cell)
     try:
         made = make(units, dtype=dtype) if cell in tuple(CELLS.built_in) else make(units)
         fault = "" if callable(getattr(made, "call", None)) else f", which gives {made!r}"
