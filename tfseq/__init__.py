@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tfseq.data import random_windows, sequential_windows
     from tfseq.errors import InputError
     from tfseq.layers import RNN, RecurrentStack
-    from tfseq.models import LanguageModel, NGramModel
+    from tfseq.models import Forecaster, LanguageModel, NGramModel, Tagger, TextClassifier
     from tfseq.runs.freed_memory import keep_freed_memory
     from tfseq.text import CharTokenizer, Vocabulary, WordTokenizer
 
@@ -35,6 +35,9 @@ __getattr__, __dir__, __all__ = attach(
         "random_windows": "tfseq.data",
         "sequential_windows": "tfseq.data",
         "LanguageModel": "tfseq.models",
+        "TextClassifier": "tfseq.models",
+        "Tagger": "tfseq.models",
+        "Forecaster": "tfseq.models",
         "NGramModel": "tfseq.models",
         "cells": "tfseq.cells",
         "data": "tfseq.data",

@@ -159,8 +159,8 @@ def cell_name(argument: str, cell) -> str:
     )
 
 
-def make_cell(argument: str, cell, units: int, dtype):
-    """The cell of `units` that `cell` stands for; one of the table takes `dtype`, others their own.
+def make_cell(cell, units: int, dtype):
+    """A cell of `units`; one of the table has `dtype`, the others choose their own.
 
     Raises:
         ValueError: if what is made is no cell.
@@ -168,13 +168,12 @@ def make_cell(argument: str, cell, units: int, dtype):
     make = CELLS.find(cell)
     try:
         made = make(units, dtype=dtype) if cell in tuple(CELLS.built_in) else make(units)
-        fault = "" if callable(getattr(made, "call", None)) else f", which gives {made!r}"
+        if callable(getattr(made, "call", None)) and hasattr(made, "state_size"):
+            return made
+        found = f"gives {made!r}"
     except TypeError as error:
-        fault = f", which raises a TypeError: {error}"
-    if fault or not hasattr(made, "state_size"):
-        raise ValueError(
-            f"`{argument}` must give a cell when it is called with the number of units, a Keras "
-            "layer with `call(inputs, states)` and `state_size`. "
-            f"Received: {argument}={cell!r}{fault}."
-        )
-    return made
+        found = f"raises a TypeError: {error}"
+    raise ValueError(
+        "A cell is made by a class or function `units -> cell`, and must have `call(inputs, "
+        f"states)` and `state_size`. Received: {cell!r}, which {found}."
+    )

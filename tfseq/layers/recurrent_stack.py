@@ -116,7 +116,7 @@ class RecurrentStack(keras.layers.Layer):
 
     def _make_rnn(self, backwards: bool) -> RNN:
         return RNN(
-            make_cell("cell_type", self.cell_type, self.units, self.dtype_policy),
+            make_cell(self.cell_type, self.units, self.dtype_policy),
             return_sequences=True,
             return_state=True,
             go_backwards=backwards,
