@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from tfseq.errors import InputError
     from tfseq.freed_memory import keep_freed_memory
     from tfseq.layers import RNN, RecurrentStack
-    from tfseq.models import LanguageModel, NGramModel
+    from tfseq.models import Forecaster, LanguageModel, NGramModel, Tagger, TextClassifier
+    from tfseq.runs.freed_memory import keep_freed_memory
     from tfseq.tasks import (
         ForecastingOptions,
         LanguageModelOptions,
@@ -51,6 +52,9 @@ __getattr__, __dir__, __all__ = attach(
         "load": "tfseq.tasks",
         "train": "tfseq.tasks",
         "LanguageModel": "tfseq.models",
+        "TextClassifier": "tfseq.models",
+        "Tagger": "tfseq.models",
+        "Forecaster": "tfseq.models",
         "NGramModel": "tfseq.models",
         "cells": "tfseq.cells",
         "data": "tfseq.data",

@@ -88,7 +88,7 @@ def test_wrong_masks(make, shape):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"cell_type": "gated"}, r"`cell_type` must be .*Received: cell_type='gated'"),
+        ({"cell_type": "gated"}, r"`cell_type` must be .*Received: 'gated'"),
         ({"cell_type": 3}, r"`cell_type` must be .*Received: cell_type=3"),
         ({"cell_type": ["gru"]}, r"`cell_type` must be .*Received: cell_type=\['gru'\]"),
         ({"units": 0}, r"`units` must be a positive integer\. Received: units=0"),

@@ -150,7 +150,7 @@ def test_mixed_bfloat16(cell, tmp_path):
         ({"num_layers": 0}, "`num_layers` must be a positive integer. Received: "),
         ({"embedding_size": 0}, "`embedding_size` must be a positive integer. Received: "),
         ({"dropout": 1.7}, r"`dropout` must be a number in \[0, 1\). Received: dropout=1.7"),
-        ({"cell": "gruu"}, "`cell` must be 'rnn', 'gru', 'lstm' or a function .*'gruu'"),
+        ({"cell": "gruu"}, "`cell` must be one of rnn, gru, lstm, or module:Name. .*'gruu'"),
         ({"tie_embeddings": True}, "`embedding_size` equal to `units`. Received: .*None, units=4"),
         (
             {"tie_embeddings": True, "embedding_size": 3},

@@ -8,7 +8,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfseq.layers.recurrent_stack import CELL_TYPES
 from tfseq.models import LanguageModel
 
 
@@ -98,7 +97,7 @@ def _forward(model: LanguageModel, inputs: np.ndarray, states: list) -> tuple[li
     trace = []
     for ids in inputs.T:
         reads, states_after = [], []
-        layer_input = _embedded(model, ids)
+        layer_input = model.step_inputs(tf.constant(ids))
         for rnn, before in zip(model.stack.rnns, states, strict=True):
             reads.append((layer_input, before))
             layer_input, after = rnn.cell(layer_input, before, training=False)
@@ -171,15 +170,6 @@ def _loss_gradient(model: LanguageModel, hidden: tf.Tensor, targets: np.ndarray)
         tape.watch(hidden)
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, model.logits(hidden))
     return tape.gradient(losses, hidden)
-
-
-def _embedded(model: LanguageModel, ids: np.ndarray) -> tf.Tensor:
-    if model.embedding is not None:
-        return model.embedding(ids)
-    if model.cell in tuple(CELL_TYPES):
-        # Our cells read ids as one-hot vectors.
-        return tf.constant(ids)
-    return tf.one_hot(ids, model.vocabulary_size, dtype=model.compute_dtype)
 
 
 def _rescaled(layers: list, scale: np.ndarray) -> tuple[list, np.ndarray]:

@@ -109,13 +109,13 @@ def _kinds() -> dict[type, CellKind]:
     return {cls: kind for kind in KINDS for cls in kind.classes}
 
 
-def find_cell(argument: str, cell) -> Callable:
-    """The class or function `units -> cell` that `cell` stands for.
+def checked_cell(argument: str, cell):
+    """`cell`, if `make_cell` can make one of it; a name registered with Keras, as what has it.
 
     Args:
         argument: how the caller names `cell`, for the error.
-        cell: a name of `CELLS`, `module:Name`, the name that a function is registered under with
-            Keras, or the class or function itself.
+        cell: a name of `CELLS`, `module:Name`, or a class or function `units -> cell`; or the name
+            that such a one is registered under, as a configuration keeps it.
 
     Raises:
         ValueError: if it is none of these.
@@ -124,7 +124,9 @@ def find_cell(argument: str, cell) -> Callable:
 
     if isinstance(cell, str):
         registered = cell not in CELLS.built_in and keras.saving.get_registered_object(cell)
-        return registered or PartTable(argument, CELLS.built_in).find(cell)
+        if not registered:
+            PartTable(argument, CELLS.built_in).find(cell)
+        return registered or cell
     if not callable(cell) or isinstance(cell, keras.layers.Layer):
         raise ValueError(
             f"`{argument}` must be {CELLS.words}, or a class or function `units -> cell`. "
@@ -134,7 +136,7 @@ def find_cell(argument: str, cell) -> Callable:
 
 
 def cell_name(argument: str, cell) -> str:
-    """The name that a configuration keeps, by which `find_cell` finds `cell` again.
+    """The name that a configuration keeps, by which `checked_cell` knows `cell` again.
 
     Raises:
         ValueError: if it has none: a lambda that is not registered with Keras, say.
@@ -159,22 +161,21 @@ def cell_name(argument: str, cell) -> str:
     )
 
 
-def make_cell(argument: str, cell, units: int, dtype):
-    """The cell of `units` that `cell` stands for; one of the table takes `dtype`, others their own.
+def make_cell(cell, units: int, dtype):
+    """A cell of `units`; one of the table has `dtype`, the others choose their own.
 
     Raises:
         ValueError: if what is made is no cell.
     """
-    make = find_cell(argument, cell)
+    make = CELLS.find(cell)
     try:
         made = make(units, dtype=dtype) if cell in tuple(CELLS.built_in) else make(units)
-        fault = "" if callable(getattr(made, "call", None)) else f", which gives {made!r}"
+        if callable(getattr(made, "call", None)) and hasattr(made, "state_size"):
+            return made
+        found = f"gives {made!r}"
     except TypeError as error:
-        fault = f", which raises a TypeError: {error}"
-    if fault or not hasattr(made, "state_size"):
-        raise ValueError(
-            f"`{argument}` must give a cell when it is called with the number of units, a Keras "
-            "layer with `call(inputs, states)` and `state_size`. "
-            f"Received: {argument}={cell!r}{fault}."
-        )
-    return made
+        found = f"raises a TypeError: {error}"
+    raise ValueError(
+        "A cell is made by a class or function `units -> cell`, and must have `call(inputs, "
+        f"states)` and `state_size`. Received: {cell!r}, which {found}."
+    )

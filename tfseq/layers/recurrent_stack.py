@@ -7,7 +7,7 @@ import keras
 from keras import ops
 
 from tfseq.cells.arguments import positive_integer
-from tfseq.cells.table import cell_name, find_cell, make_cell
+from tfseq.cells.table import cell_name, checked_cell, make_cell
 from tfseq.layers.rnn import RNN
 
 
@@ -80,7 +80,7 @@ class RecurrentStack(keras.layers.Layer):
         stateful: bool = False,
         **kwargs,
     ):
-        find_cell("cell_type", cell_type)
+        cell_type = checked_cell("cell_type", cell_type)
         units = positive_integer("units", units)
         num_layers = positive_integer("num_layers", num_layers)
         if isinstance(dropout, bool) or not isinstance(dropout, Real) or not 0 <= dropout < 1:
@@ -116,7 +116,7 @@ class RecurrentStack(keras.layers.Layer):
 
     def _make_rnn(self, backwards: bool) -> RNN:
         return RNN(
-            make_cell("cell_type", self.cell_type, self.units, self.dtype_policy),
+            make_cell(self.cell_type, self.units, self.dtype_policy),
             return_sequences=True,
             return_state=True,
             go_backwards=backwards,

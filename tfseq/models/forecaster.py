@@ -6,14 +6,14 @@ import tensorflow as tf
 from keras import ops
 
 from tfseq.cells.arguments import positive_integer
-from tfseq.layers import RecurrentStack
+from tfseq.models.recurrent_model import RecurrentModel
 
 #: Standardised values beyond this are taken for this: nothing further off is ever told apart.
 MAX_DEVIATION = 100.0
 
 
 @keras.saving.register_keras_serializable(package="tfseq")
-class Forecaster(keras.Model):
+class Forecaster(RecurrentModel):
     r"""x̂_{t+1} = E[x_{t+1} | x_1, ..., x_t] by a stack of recurrent layers.
 
     z_t = (x_t − μ) / σ;  H_t = the stack's output at step t;
@@ -27,9 +27,7 @@ class Forecaster(keras.Model):
     Args:
         num_columns: positive integer, C.
         lags: positive integer, τ: `forecast` reads this many of the last values.
-        cell: `"rnn"`, `"gru"`, `"lstm"`, or a function `units -> cell`.
-        units: positive integer, the size of each layer's hidden state.
-        num_layers: positive integer, layers in the stack.
+        cell, units, num_layers: see `RecurrentModel`.
         dropout: probability in [0, 1) with which outputs of a layer are dropped while training:
             out of the last layer, and between layers while values are read.
         steps_ahead: positive integer, K; how far beyond its inputs `call` goes. 1 learns one step
@@ -71,12 +69,7 @@ class Forecaster(keras.Model):
         self.num_columns = positive_integer("num_columns", num_columns)
         self.lags = positive_integer("lags", lags)
         self.steps_ahead = positive_integer("steps_ahead", steps_ahead)
-        self.stack = RecurrentStack(
-            cell, units, num_layers, dropout=dropout, dtype=self.dtype_policy, name="stack"
-        )
-        self.cell, self.units = cell, self.stack.units
-        self.num_layers, self.dropout = self.stack.num_layers, self.stack.dropout
-        self.output_dropout = keras.layers.Dropout(dropout, name="output_dropout")
+        self._add_stack(cell, units, num_layers, dropout, drop_inputs=False)
         self.output_layer = keras.layers.Dense(
             self.num_columns, kernel_initializer="zeros", name="output"
         )
@@ -90,7 +83,7 @@ class Forecaster(keras.Model):
         if self.built:
             return
         self.stack.build((None, None, self.num_columns))
-        self.output_layer.build((None, self.stack.rnns[-1].cell.output_size))
+        self.output_layer.build((None, self.stack.output_size))
         self.skip_layer.build((None, self.num_columns))
         shape = (self.num_columns,)
         self.mean = self.add_weight(name="mean", shape=shape, initializer="zeros", trainable=False)
@@ -186,28 +179,12 @@ class Forecaster(keras.Model):
         return ops.clip(self._next(z, outputs), -MAX_DEVIATION, MAX_DEVIATION), states
 
     def get_config(self):
-        cell = (
-            self.cell
-            if isinstance(self.cell, str)
-            else keras.saving.serialize_keras_object(self.cell)
-        )
         return {
             **super().get_config(),
             "num_columns": self.num_columns,
             "lags": self.lags,
-            "cell": cell,
-            "units": self.units,
-            "num_layers": self.num_layers,
-            "dropout": self.dropout,
             "steps_ahead": self.steps_ahead,
         }
-
-    @classmethod
-    def from_config(cls, config):
-        config = dict(config)
-        if isinstance(config["cell"], dict):
-            config["cell"] = keras.saving.deserialize_keras_object(config["cell"])
-        return cls(**config)
 
 
 def last_values(values: tf.Tensor, lags: int, num_values: tf.Tensor | None = None) -> tf.Tensor:

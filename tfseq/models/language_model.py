@@ -4,12 +4,12 @@ import keras
 from keras import ops
 
 from tfseq.cells.arguments import positive_integer
-from tfseq.layers import RecurrentStack, mark_lookup
-from tfseq.layers.recurrent_stack import CELL_TYPES
+from tfseq.layers import mark_lookup
+from tfseq.models.recurrent_model import RecurrentModel
 
 
 @keras.saving.register_keras_serializable(package="tfseq")
-class LanguageModel(keras.Model):
+class LanguageModel(RecurrentModel):
     r"""P(x_{t+1} | x_1, ..., x_t) by a stack of recurrent layers.
 
     X_t = onehot(x_t), or row x_t of an embedding table;
@@ -22,10 +22,7 @@ class LanguageModel(keras.Model):
 
     Args:
         vocabulary_size: positive integer, V.
-        cell: `"rnn"`, `"gru"`, `"lstm"`, or a function `units -> cell` (registered with Keras
-            if the model is to be saved).
-        units: positive integer, the size of each layer's hidden state.
-        num_layers: positive integer, layers in the stack.
+        cell, units, num_layers: see `RecurrentModel`.
         dropout: probability in [0, 1).
         embedding_size: positive integer, columns of the embedding table; None feeds one-hot
             vectors of size V.
@@ -79,11 +76,6 @@ class LanguageModel(keras.Model):
             )
         vocabulary_size = positive_integer("vocabulary_size", vocabulary_size)
         units = positive_integer("units", units)
-        if not callable(cell) and cell not in tuple(CELL_TYPES):
-            raise ValueError(
-                "`cell` must be 'rnn', 'gru', 'lstm' or a function `units -> cell`. "
-                f"Received: cell={cell!r}."
-            )
         if embedding_size is not None:
             embedding_size = positive_integer("embedding_size", embedding_size)
         if tie_embeddings and embedding_size != units:
@@ -93,8 +85,6 @@ class LanguageModel(keras.Model):
                 f"Received: embedding_size={embedding_size}, units={units}."
             )
         self.vocabulary_size = vocabulary_size
-        self.cell = cell
-        self.units = units
         self.embedding_size = embedding_size
         self.tie_embeddings = tie_embeddings
         self.supports_masking = True
@@ -104,27 +94,14 @@ class LanguageModel(keras.Model):
             # As torch.nn.Embedding begins; smaller where the table is the output layer too, so
             # that the first logits are near zero.
             scale = embedding_size**-0.5 if tie_embeddings else 1.0
-            self.embedding = keras.layers.Embedding(
-                vocabulary_size,
-                embedding_size,
-                embeddings_initializer=keras.initializers.RandomNormal(stddev=scale),
-                dtype=self.dtype_policy,
-                name="embedding",
-            )
-        self.stack = RecurrentStack(
-            cell, units, num_layers, dropout=dropout, dtype=self.dtype_policy, name="stack"
-        )
-        self.num_layers = self.stack.num_layers
-        self.dropout = self.stack.dropout
-        self.input_dropout = keras.layers.Dropout(
-            dropout, dtype=self.dtype_policy, name="input_dropout"
-        )
-        self.output_dropout = keras.layers.Dropout(
-            dropout, dtype=self.dtype_policy, name="output_dropout"
-        )
+            self._add_embedding(vocabulary_size, embedding_size, scale)
+        self._add_stack(cell, units, num_layers, dropout)
         self.build((None, None))
-        if self.embedding is None:
-            self._scale_one_hot_kernels()
+        kernel = getattr(self.stack.rnns[0].cell, "kernel", None)
+        if self.embedding is None and tuple(getattr(kernel, "shape", ()))[:1] == (vocabulary_size,):
+            # An initializer such as Glorot's presumes components of variance 1. Those of a one-hot
+            # vector have a mean square of 1 / V, so the kernel that reads it is multiplied by √V.
+            kernel.assign(kernel * vocabulary_size**0.5)
 
     def build(self, input_shape):
         """Create all weights; the constructor has called this already."""
@@ -151,20 +128,10 @@ class LanguageModel(keras.Model):
         )
         self.built = True
 
-    def _scale_one_hot_kernels(self) -> None:
-        """Make up for the small variance of one-hot inputs.
-
-        An initializer such as Glorot's presumes components of variance 1. Those of a one-hot
-        vector have a mean square of 1 / V, so the kernel that reads it is multiplied by √V.
-        """
-        kernel = getattr(self.stack.rnns[0].cell, "kernel", None)
-        if kernel is not None:
-            kernel.assign(kernel * self.vocabulary_size**0.5)
-
     @property
     def hidden_size(self) -> int:
         """Size D of the vectors that the output layer reads; `units` for tfseq's own cells."""
-        return self.stack.rnns[-1].cell.output_size
+        return self.stack.output_size
 
     def call(self, ids, states=None, return_states=False, mask=None, training=None):
         hidden, states = self.hidden(ids, states, mask=mask, training=training)
@@ -179,14 +146,18 @@ class LanguageModel(keras.Model):
         outputs, states = self.stack(inputs, initial_state=states, mask=mask, training=training)
         return self.output_dropout(outputs, training=training), states
 
-    def logits(self, hidden):
-        """The output layer: H float `[..., D]` -> O float `[..., V]`."""
-        if self.tie_embeddings:
-            kernel = ops.transpose(self.embedding.embeddings)
-        else:
-            kernel = self.output_kernel
-        kernel = ops.cast(kernel, self.compute_dtype)
-        bias = ops.cast(self.output_bias, self.compute_dtype)
+    def output_weights(self) -> tuple:
+        """W_hq and b_q, in the dtype that the model computes in."""
+        tied = self.tie_embeddings
+        kernel = ops.transpose(self.embedding.embeddings) if tied else self.output_kernel
+        return ops.cast(kernel, self.compute_dtype), ops.cast(self.output_bias, self.compute_dtype)
+
+    def logits(self, hidden, weights=None):
+        """The output layer: H float `[..., D]` -> O float `[..., V]`.
+
+        In a loop, read `weights`, the `output_weights`, before it.
+        """
+        kernel, bias = weights or self.output_weights()
         return ops.matmul(ops.cast(hidden, self.compute_dtype), kernel) + bias
 
     def step(self, ids, states):
@@ -196,10 +167,13 @@ class LanguageModel(keras.Model):
 
     def step_hidden(self, ids, states):
         """One step of the stack alone: ids int `[B]`, states -> (H float `[B, D]`, states)."""
+        return self.stack.step(self.step_inputs(ids), states)
+
+    def step_inputs(self, ids):
+        """What a step of the stack reads for ids `[B]`."""
         # A row of the kernel for an id is what the product with its one-hot vector comes to.
-        looked_up = self.embedding is None and self.cell in tuple(CELL_TYPES)
-        inputs = ids if looked_up else self._embed(ids)
-        return self.stack.step(inputs, states)
+        looked_up = not getattr(self.stack.rnns[0].cell, "has_own_call", True)
+        return ids if self.embedding is None and looked_up else self._embed(ids)
 
     def initial_states(self, batch_size):
         """The zero states for `batch_size` sequences, as `call` takes and returns them."""
@@ -212,25 +186,9 @@ class LanguageModel(keras.Model):
         return mark_lookup(ops.one_hot(ids, self.vocabulary_size, dtype=self.compute_dtype), ids)
 
     def get_config(self):
-        cell = (
-            self.cell
-            if isinstance(self.cell, str)
-            else keras.saving.serialize_keras_object(self.cell)
-        )
         return {
             **super().get_config(),
             "vocabulary_size": self.vocabulary_size,
-            "cell": cell,
-            "units": self.units,
-            "num_layers": self.num_layers,
-            "dropout": self.dropout,
             "embedding_size": self.embedding_size,
             "tie_embeddings": self.tie_embeddings,
         }
-
-    @classmethod
-    def from_config(cls, config):
-        config = dict(config)
-        if isinstance(config["cell"], dict):
-            config["cell"] = keras.saving.deserialize_keras_object(config["cell"])
-        return cls(**config)

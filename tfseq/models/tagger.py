@@ -8,10 +8,10 @@ from tfseq.models.token_encoder import TokenEncoder
 
 
 @keras.saving.register_keras_serializable(package="tfseq")
-class Tagger(keras.Model):
+class Tagger(TokenEncoder):
     r"""P(y_t | x_1, ..., x_T) for each step, by a bidirectional stack of recurrent layers.
 
-    H_t = the output of a `TokenEncoder` at step t;
+    H_t = the output of the stack at step t;
     O_t = H_t W + b;  P(y_t = k | x) = softmax(O_t)_k.
 
     Args:
@@ -39,57 +39,18 @@ class Tagger(keras.Model):
     ((2, 2, 3), True)
     """
 
-    def __init__(
-        self,
-        vocabulary_size: int,
-        num_tags: int,
-        cell: str = "gru",
-        units: int = 64,
-        num_layers: int = 1,
-        dropout: float = 0.0,
-        embedding_size: int = 64,
-        **kwargs,
-    ):
-        super().__init__(**kwargs)
+    def __init__(self, vocabulary_size: int, num_tags: int, *arguments, **kwargs):
+        super().__init__(vocabulary_size, *arguments, **kwargs)
         self.num_tags = positive_integer("num_tags", num_tags)
-        self.encoder = TokenEncoder(
-            vocabulary_size,
-            cell,
-            units,
-            num_layers,
-            dropout,
-            embedding_size,
-            dtype=self.dtype_policy,
-            name="encoder",
-        )
-        self.tag = keras.layers.Dense(num_tags, dtype=self.dtype_policy, name="tags")
+        self.tag = keras.layers.Dense(self.num_tags, dtype=self.dtype_policy, name="tags")
         self.build((None, None))
 
-    @property
-    def vocabulary_size(self) -> int:
-        """V."""
-        return self.encoder.vocabulary_size
-
-    def build(self, ids_shape):
-        """Create all weights; the constructor has called this already."""
-        if self.built:
-            return
-        self.tag.build((None, None, self.encoder.output_size))
-        self.built = True
+    def build_outputs(self, size):
+        self.tag.build((None, None, size))
 
     def call(self, ids, training=None):
-        outputs, _ = self.encoder(ids, training=training)
+        outputs, _ = self.encode(ids, training=training)
         return ops.cast(self.tag(outputs), "float32")
 
     def get_config(self):
-        encoder = self.encoder
-        return {
-            **super().get_config(),
-            "vocabulary_size": encoder.vocabulary_size,
-            "num_tags": self.num_tags,
-            "cell": encoder.cell,
-            "units": encoder.units,
-            "num_layers": encoder.num_layers,
-            "dropout": encoder.dropout,
-            "embedding_size": encoder.embedding_size,
-        }
+        return {**super().get_config(), "num_tags": self.num_tags}

@@ -8,10 +8,10 @@ from tfseq.models.token_encoder import TokenEncoder
 
 
 @keras.saving.register_keras_serializable(package="tfseq")
-class TextClassifier(keras.Model):
+class TextClassifier(TokenEncoder):
     r"""P(label | x_1, ..., x_T) by a bidirectional stack of recurrent layers.
 
-    H_t = the output of a `TokenEncoder` at step t;
+    H_t = the output of the stack at step t;
     m = max_t H_t,  a = (1 / T) Σ_t H_t,  both of the real steps alone, zero where there is none;
     O = [m, a] W + b;  P(label = k | x) = softmax(O)_k.
 
@@ -40,46 +40,17 @@ class TextClassifier(keras.Model):
     ((2, 3), True)
     """
 
-    def __init__(
-        self,
-        vocabulary_size: int,
-        num_labels: int,
-        cell: str = "gru",
-        units: int = 64,
-        num_layers: int = 1,
-        dropout: float = 0.0,
-        embedding_size: int = 64,
-        **kwargs,
-    ):
-        super().__init__(**kwargs)
+    def __init__(self, vocabulary_size: int, num_labels: int, *arguments, **kwargs):
+        super().__init__(vocabulary_size, *arguments, **kwargs)
         self.num_labels = positive_integer("num_labels", num_labels)
-        self.encoder = TokenEncoder(
-            vocabulary_size,
-            cell,
-            units,
-            num_layers,
-            dropout,
-            embedding_size,
-            dtype=self.dtype_policy,
-            name="encoder",
-        )
-        self.classify = keras.layers.Dense(num_labels, dtype=self.dtype_policy, name="labels")
+        self.classify = keras.layers.Dense(self.num_labels, dtype=self.dtype_policy, name="labels")
         self.build((None, None))
 
-    @property
-    def vocabulary_size(self) -> int:
-        """V."""
-        return self.encoder.vocabulary_size
-
-    def build(self, ids_shape):
-        """Create all weights; the constructor has called this already."""
-        if self.built:
-            return
-        self.classify.build((None, 2 * self.encoder.output_size))
-        self.built = True
+    def build_outputs(self, size):
+        self.classify.build((None, 2 * size))
 
     def call(self, ids, training=None):
-        outputs, mask = self.encoder(ids, training=training)
+        outputs, mask = self.encode(ids, training=training)
         mask = ops.expand_dims(mask, -1)
         lengths = ops.sum(ops.cast(mask, outputs.dtype), axis=1)
         mean = ops.sum(outputs, axis=1) / ops.maximum(lengths, 1)
@@ -90,14 +61,4 @@ class TextClassifier(keras.Model):
         return ops.cast(self.classify(ops.concatenate([highest, mean], axis=-1)), "float32")
 
     def get_config(self):
-        encoder = self.encoder
-        return {
-            **super().get_config(),
-            "vocabulary_size": encoder.vocabulary_size,
-            "num_labels": self.num_labels,
-            "cell": encoder.cell,
-            "units": encoder.units,
-            "num_layers": encoder.num_layers,
-            "dropout": encoder.dropout,
-            "embedding_size": encoder.embedding_size,
-        }
+        return {**super().get_config(), "num_labels": self.num_labels}

@@ -1,46 +1,27 @@
 """Token ids read from both ends: what a classifier and a tagger have in common."""
 
-import keras
 from keras import ops
 
 from tfseq.cells.arguments import positive_integer
-from tfseq.layers import RecurrentStack
+from tfseq.models.recurrent_model import RecurrentModel
 
 
-@keras.saving.register_keras_serializable(package="tfseq")
-class TokenEncoder(keras.layers.Layer):
+class TokenEncoder(RecurrentModel):
     """An embedding table and a bidirectional `RecurrentStack` over padded ids.
 
     X_t = row x_t of the table;  H_t = the stack's output at step t, of both directions.
 
     Args:
         vocabulary_size: positive integer, V.
-        cell: `"rnn"`, `"gru"` or `"lstm"`.
-        units: positive integer, the size of a layer's hidden state in each direction.
-        num_layers: positive integer.
+        cell, units, num_layers: see `RecurrentModel`; `units` in each direction.
         dropout: probability in [0, 1), into the stack, between its layers and out of it.
         embedding_size: positive integer, columns of the table.
-
-    Call arguments:
-        ids: int32 `[B, T]`, each in [0, V); a negative id is padding, on the right.
-        training: applies dropout when True.
-
-    Returns:
-        `(H, mask)`, float `[B, T, 2 * units]`, zeros where there is padding, and bool `[B, T]`.
-
-    Example:
-
-    >>> import numpy as np
-    >>> encoder = TokenEncoder(10, units=3, embedding_size=4)
-    >>> outputs, mask = encoder(np.array([[1, 2, 3], [4, -1, -1]]))
-    >>> tuple(outputs.shape), mask.numpy().sum(axis=1).tolist()
-    ((2, 3, 6), [3, 1])
     """
 
     def __init__(
         self,
         vocabulary_size: int,
-        cell: str = "gru",
+        cell="gru",
         units: int = 64,
         num_layers: int = 1,
         dropout: float = 0.0,
@@ -49,49 +30,27 @@ class TokenEncoder(keras.layers.Layer):
     ):
         super().__init__(**kwargs)
         self.vocabulary_size = positive_integer("vocabulary_size", vocabulary_size)
-        self.embedding_size = positive_integer("embedding_size", embedding_size)
-        self.embedding = keras.layers.Embedding(
-            vocabulary_size,
-            embedding_size,
-            embeddings_initializer=keras.initializers.RandomNormal(stddev=1.0),
-            dtype=self.dtype_policy,
-            name="embedding",
-        )
-        self.stack = RecurrentStack(
-            cell,
-            units,
-            num_layers,
-            bidirectional=True,
-            dropout=dropout,
-            return_state=False,
-            dtype=self.dtype_policy,
-            name="stack",
-        )
-        self.input_dropout = keras.layers.Dropout(
-            dropout, dtype=self.dtype_policy, name="input_dropout"
-        )
-        self.output_dropout = keras.layers.Dropout(
-            dropout, dtype=self.dtype_policy, name="output_dropout"
-        )
-        self.cell = cell
-        self.units = self.stack.units
-        self.num_layers = self.stack.num_layers
-        self.dropout = self.stack.dropout
-        self.build((None, None))
+        self._add_embedding(self.vocabulary_size, embedding_size, scale=1.0)
+        self.embedding_size = self.embedding.output_dim
+        self._add_stack(cell, units, num_layers, dropout, bidirectional=True, return_state=False)
 
     def build(self, ids_shape):
-        if self.built:
-            return
-        self.embedding.build(ids_shape)
-        self.stack.build((None, None, self.embedding_size))
-        self.built = True
+        """Create all weights; the constructor has called this already."""
+        if not self.built:
+            self.embedding.build(ids_shape)
+            self.stack.build((None, None, self.embedding_size))
+            self.build_outputs(self.stack.output_size)
+            self.built = True
 
-    @property
-    def output_size(self) -> int:
-        """The size of H_t."""
-        return 2 * self.units
+    def build_outputs(self, size: int) -> None:
+        """Create the weights that read vectors H_t of this size."""
+        raise NotImplementedError(f"{type(self).__name__} must define `build_outputs`.")
 
-    def call(self, ids, training=None):
+    def encode(self, ids, training=None):
+        """ids int32 `[B, T]`, negative ones being padding, on the right -> (H, mask).
+
+        H is float `[B, T, D]`, zeros where there is padding, and the mask bool `[B, T]`.
+        """
         if len(ids.shape) != 2:
             raise ValueError(f"`ids` must have the shape [B, T]. Received: {tuple(ids.shape)}.")
         mask = ids >= 0
@@ -104,9 +63,5 @@ class TokenEncoder(keras.layers.Layer):
         return {
             **super().get_config(),
             "vocabulary_size": self.vocabulary_size,
-            "cell": self.cell,
-            "units": self.units,
-            "num_layers": self.num_layers,
-            "dropout": self.dropout,
             "embedding_size": self.embedding_size,
         }

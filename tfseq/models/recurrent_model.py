@@ -1,0 +1,58 @@
+"""What the models that are built around a `RecurrentStack` share."""
+
+import keras
+
+from tfseq.cells.arguments import positive_integer
+from tfseq.cells.table import cell_name, checked_cell
+from tfseq.layers import RecurrentStack
+
+
+class RecurrentModel(keras.Model):
+    """A model with a stack of recurrent layers, and dropout in front of it and behind it.
+
+    The arguments that all of them have:
+
+    Args:
+        cell: `"rnn"`, `"gru"`, `"lstm"`, `module:Name`, or a class or function `units -> cell`. To
+            save the model, a function that is not at the top of a module has to be registered with
+            Keras.
+        units: positive integer, the size of each layer's hidden state.
+        num_layers: positive integer, layers in the stack.
+        dropout: probability in [0, 1).
+        **kwargs: `name`, `dtype` and `trainable`, as every Keras model takes them.
+    """
+
+    def _add_embedding(self, vocabulary_size: int, embedding_size: int, scale: float) -> None:
+        self.embedding = keras.layers.Embedding(
+            vocabulary_size,
+            positive_integer("embedding_size", embedding_size),
+            embeddings_initializer=keras.initializers.RandomNormal(stddev=scale),
+            dtype=self.dtype_policy,
+            name="embedding",
+        )
+
+    def _add_stack(self, cell, units, num_layers, dropout, drop_inputs=True, **options) -> None:
+        self.cell = cell = checked_cell("cell", cell)
+        self.stack = RecurrentStack(
+            cell,
+            units,
+            num_layers,
+            dropout=dropout,
+            dtype=self.dtype_policy,
+            name="stack",
+            **options,
+        )
+        self.units, self.num_layers = self.stack.units, self.stack.num_layers
+        self.dropout = self.stack.dropout
+        for name in ("input_dropout", "output_dropout") if drop_inputs else ("output_dropout",):
+            layer = keras.layers.Dropout(dropout, dtype=self.dtype_policy, name=name)
+            setattr(self, name, layer)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "cell": cell_name("cell", self.cell),
+            "units": self.units,
+            "num_layers": self.num_layers,
+            "dropout": self.dropout,
+        }
