@@ -85,12 +85,9 @@ def refuse_sampling(options: GenerationOptions) -> None:
 
 def ask_model(options: GenerationOptions) -> list[tuple[str, str]]:
     """Titles and texts from the model of a run."""
-    from tfseq.tasks.language_model.trained_run import load_run
+    import tfseq
 
-    from tfseq.generation import TextGenerator
-
-    trained = load_run(options.run_dir)
-    generator = TextGenerator(trained.model, trained.tokenizer, trained.vocabulary)
+    generator = tfseq.load(options.run_dir, expected="language_model").generator
     if options.beam_size:
         beams = generator.beam_search(
             options.prompt, options.max_new_tokens, options.beam_size, options.allow_unknown

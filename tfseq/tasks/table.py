@@ -74,11 +74,12 @@ def train(options: TrainingOptions, log: Callable[[str], None] = print) -> "Task
     return task
 
 
-def load(run_dir: str | os.PathLike) -> "Task":
+def load(run_dir: str | os.PathLike, expected: str | None = None) -> "Task":
     """Read a run of any task back for use.
 
     Args:
         run_dir: the run directory, `runs/mine` say.
+        expected: the one task that will do, `language_model` say; None takes any.
 
     Raises:
         InputError: it is no run, has no weights yet, they do not fit, or a part of one's own
@@ -94,6 +95,12 @@ def load(run_dir: str | os.PathLike) -> "Task":
         raise InputError(
             f"`run_dir` {run_dir} is the run of {name or 'no task that tfseq knows'!r}. Tasks are "
             f"{', '.join(TASK_NAMES)}."
+        )
+    if expected not in (None, name):
+        raise InputError(
+            f"`run_dir` {run_dir} is the run of {TASK_NAMES[name].model}, not of "
+            f"{TASK_NAMES[expected].model}. evaluate_model.py measures it, and export_model.py "
+            "exports it."
         )
     task_type = TASKS.find(name)
     options = read_run_options(task_type.options_type, run.path)

@@ -1,9 +1,11 @@
 """A trained model with all that goes with it."""
 
+import inspect
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import keras
@@ -11,6 +13,7 @@ import keras
 from tfseq.cells.table import KINDS
 from tfseq.errors import InputError
 from tfseq.options.saving import without_places
+from tfseq.options.task_names import TASK_NAMES
 from tfseq.options.training_options import TrainingOptions
 from tfseq.runs.run_directory import RunDirectory
 from tfseq.text import Tokenizer, Vocabulary, make_tokenizer
@@ -61,6 +64,10 @@ class Task(ABC):
             InputError: the data cannot be read, or are the run's own and have changed since.
         """
 
+    @abstractmethod
+    def describe(self, evaluation: Mapping[str, Any]) -> str:
+        """What `evaluate` has returned, as a person reads it."""
+
     @property
     def directory(self) -> Path:
         """The run directory."""
@@ -94,18 +101,10 @@ class Task(ABC):
             InputError: it cannot be written, a setting is unknown or out of its range, or the
                 version is there already.
         """
-        usual = self.usual_settings()
-        try:
-            chosen = self.settings_type(**{**usual, **settings})
-        except TypeError as error:
-            allowed = ", ".join(self.settings_type.__dataclass_fields__)
-            raise InputError(
-                f"The export of this run has the settings {allowed}. Received: "
-                f"{', '.join(settings)}."
-            ) from error
+        self.check_arguments(self.settings_type, settings)
         return self.write_export(
             directory,
-            settings=chosen,
+            settings=self.settings_type(**{**self.usual_settings(settings), **settings}),
             version=version,
             keep_versions=keep_versions,
             metadata={
@@ -115,9 +114,19 @@ class Task(ABC):
             },
         )
 
-    def usual_settings(self) -> dict[str, Any]:
-        """The settings of an export that follow from the options of the run."""
+    def usual_settings(self, given: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Any]:
+        """The settings of an export that follow from the options of the run, and from those given."""
         return {}
+
+    def check_arguments(self, function: Callable, given: Mapping[str, Any]) -> None:
+        """Raise InputError where something is given that a function of this task does not take."""
+        allowed = inspect.signature(function).parameters
+        unknown = [f"`{name}`" for name in given if name not in allowed]
+        if unknown:
+            raise InputError(
+                f"{', '.join(unknown)} cannot be used here: {self.run.path} is the run of "
+                f"{TASK_NAMES[self.options.task].model}."
+            )
 
     @abstractmethod
     def write_export(self, directory: str | os.PathLike, **more: Any) -> Path:

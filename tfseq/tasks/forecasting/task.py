@@ -2,7 +2,9 @@
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -119,6 +121,17 @@ class ForecastingTask(Task):
         )
         return {name: of[self.method] for name, of in evaluation.all_metrics().items()}
 
+    def describe(self, evaluation: Mapping[str, Any]) -> str:
+        heads = ["RMSE, step 1", f"step {self.options.horizon}", "all steps", "MASE"]
+        rows = {"": heads} | {
+            name: [f"{value:.4g}" for value in of.values()] for name, of in evaluation.items()
+        }
+        width = max(map(len, rows))
+        return "\n".join(
+            f"{name:<{width}}" + "".join(f"  {cell:>12}" for cell in row)
+            for name, row in rows.items()
+        )
+
     def forecast(self, history: np.ndarray) -> np.ndarray:
         """`horizon` steps from histories `[B, τ, C]`; traced once for each number of rows."""
         if not hasattr(self, "_forecast"):
@@ -129,7 +142,7 @@ class ForecastingTask(Task):
             )
         return self._forecast(history)
 
-    def usual_settings(self) -> dict[str, Any]:
+    def usual_settings(self, given: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Any]:
         return {"max_horizon": self.options.horizon}
 
     def write_export(self, directory: str | os.PathLike, **more: Any) -> Path:

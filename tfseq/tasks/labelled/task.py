@@ -2,6 +2,7 @@
 
 import os
 from abc import abstractmethod
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
@@ -52,6 +53,14 @@ class LabelledTask(Task):
             "f1": dict(zip(self.labels, map(float, scores), strict=True)),
             "num_targets": len(targets),
         }
+
+    def describe(self, evaluation: Mapping[str, Any]) -> str:
+        rows = {name: of for name, of in evaluation.items() if isinstance(of, float)}
+        rows |= {f"F1 of {label}": f1 for label, f1 in evaluation["f1"].items()}
+        names = {"macro_f1": "macro F1", "span_f1": "span F1"}
+        width = max(map(len, rows))
+        lines = [f"{names.get(name, name):<{width}}  {value:.4f}" for name, value in rows.items()]
+        return "\n".join([f"{evaluation['num_targets']:,} labels predicted", *lines])
 
     @cached_property
     def _signatures(self) -> tf.Module:

@@ -1,8 +1,9 @@
 """A trained tagger, with its vocabulary and tags."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -79,7 +80,7 @@ class TaggingTask(LabelledTask):
         data = read_conll(path, options.token_column, options.tag_column)
         return SentenceExamples(data, options, self)
 
-    def usual_settings(self) -> dict[str, Any]:
+    def usual_settings(self, given: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Any]:
         return {"max_length": self.options.max_length}
 
     def write_export(self, directory: str | os.PathLike, **more: Any) -> Path:

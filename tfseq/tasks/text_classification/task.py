@@ -1,8 +1,9 @@
 """A trained text classifier, with its tokenizer, vocabulary and labels."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import tensorflow as tf
@@ -59,7 +60,7 @@ class TextClassificationTask(LabelledTask):
         data = read_labelled_texts(path, options.text_field, options.label_field)
         return TextExamples(data, options, self)
 
-    def usual_settings(self) -> dict[str, Any]:
+    def usual_settings(self, given: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Any]:
         return {"max_length": self.options.max_length}
 
     def write_export(self, directory: str | os.PathLike, **more: Any) -> Path:
