@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tfseq.errors import InputError
     from tfseq.layers import RNN, RecurrentStack
     from tfseq.models import LanguageModel, NGramModel
-    from tfseq.runs.freed_memory import keep_freed_memory
+    from tfseq.options.freed_memory import keep_freed_memory
     from tfseq.text import CharTokenizer, Vocabulary, WordTokenizer
 
 __version__ = "0.1.0"
@@ -23,7 +23,7 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "InputError": "tfseq.errors",
-        "keep_freed_memory": "tfseq.runs.freed_memory",
+        "keep_freed_memory": "tfseq.options.freed_memory",
         "SimpleRNNCell": "tfseq.cells",
         "GRUCell": "tfseq.cells",
         "LSTMCell": "tfseq.cells",

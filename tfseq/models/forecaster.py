@@ -5,8 +5,8 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from tfseq.cells.arguments import positive_integer
 from tfseq.layers import RecurrentStack
+from tfseq.options.rules import PositiveInt, checked
 
 #: Standardised values beyond this are taken for this: nothing further off is ever told apart.
 MAX_DEVIATION = 100.0
@@ -68,9 +68,9 @@ class Forecaster(keras.Model):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.num_columns = positive_integer("num_columns", num_columns)
-        self.lags = positive_integer("lags", lags)
-        self.steps_ahead = positive_integer("steps_ahead", steps_ahead)
+        self.num_columns = checked("num_columns", num_columns, PositiveInt)
+        self.lags = checked("lags", lags, PositiveInt)
+        self.steps_ahead = checked("steps_ahead", steps_ahead, PositiveInt)
         self.stack = RecurrentStack(
             cell, units, num_layers, dropout=dropout, dtype=self.dtype_policy, name="stack"
         )

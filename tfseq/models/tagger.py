@@ -3,8 +3,8 @@
 import keras
 from keras import ops
 
-from tfseq.cells.arguments import positive_integer
 from tfseq.models.token_encoder import TokenEncoder
+from tfseq.options.rules import PositiveInt, checked
 
 
 @keras.saving.register_keras_serializable(package="tfseq")
@@ -51,7 +51,7 @@ class Tagger(keras.Model):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.num_tags = positive_integer("num_tags", num_tags)
+        self.num_tags = checked("num_tags", num_tags, PositiveInt)
         self.encoder = TokenEncoder(
             vocabulary_size,
             cell,

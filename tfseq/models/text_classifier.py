@@ -3,8 +3,8 @@
 import keras
 from keras import ops
 
-from tfseq.cells.arguments import positive_integer
 from tfseq.models.token_encoder import TokenEncoder
+from tfseq.options.rules import PositiveInt, checked
 
 
 @keras.saving.register_keras_serializable(package="tfseq")
@@ -52,7 +52,7 @@ class TextClassifier(keras.Model):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.num_labels = positive_integer("num_labels", num_labels)
+        self.num_labels = checked("num_labels", num_labels, PositiveInt)
         self.encoder = TokenEncoder(
             vocabulary_size,
             cell,

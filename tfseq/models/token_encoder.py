@@ -3,8 +3,8 @@
 import keras
 from keras import ops
 
-from tfseq.cells.arguments import positive_integer
 from tfseq.layers import RecurrentStack
+from tfseq.options.rules import PositiveInt, checked
 
 
 @keras.saving.register_keras_serializable(package="tfseq")
@@ -48,8 +48,8 @@ class TokenEncoder(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.vocabulary_size = positive_integer("vocabulary_size", vocabulary_size)
-        self.embedding_size = positive_integer("embedding_size", embedding_size)
+        self.vocabulary_size = checked("vocabulary_size", vocabulary_size, PositiveInt)
+        self.embedding_size = checked("embedding_size", embedding_size, PositiveInt)
         self.embedding = keras.layers.Embedding(
             vocabulary_size,
             embedding_size,

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from tfseq.errors import InputError
 from tfseq.files.atomic_file import FULL, scratch_file
-from tfseq.runs.freed_memory import keep_freed_memory
+from tfseq.options.freed_memory import keep_freed_memory
 
 Options = TypeVar("Options")
 
