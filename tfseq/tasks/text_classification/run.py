@@ -145,7 +145,7 @@ class TextClassifierRun(SupervisedRun):
     def _count(self, tokenizer: Tokenizer, options: TextClassifierOptions) -> Vocabulary:
         texts = [self.data.texts[i] for i in self.parts["train"]]
         vocabulary = Vocabulary.build(
-            count_tokens(texts, tokenizer).counts, options.min_frequency, options.max_vocabulary
+            count_tokens(texts, tokenizer), options.min_frequency, options.max_vocabulary
         )
         check_tells_apart(vocabulary)
         return vocabulary
