@@ -76,8 +76,8 @@ def measure_in_child(case: str, way: str) -> dict[str, float]:
 
 
 def measure_here(case: str, way: str, directory: str) -> None:
-    from tfseq.freed_memory import keep_freed_memory
     from tfseq.options.command_line import import_tensorflow
+    from tfseq.options.freed_memory import keep_freed_memory
 
     if way == "kept" and not keep_freed_memory():
         raise SystemExit("malloc is not glibc's, or has been configured from outside.")

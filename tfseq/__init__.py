@@ -12,10 +12,9 @@ if TYPE_CHECKING:
     from tfseq.cells import GRUCell, LSTMCell, SimpleRNNCell
     from tfseq.data import random_windows, sequential_windows
     from tfseq.errors import InputError
-    from tfseq.freed_memory import keep_freed_memory
     from tfseq.layers import RNN, RecurrentStack
     from tfseq.models import Forecaster, LanguageModel, NGramModel, Tagger, TextClassifier
-    from tfseq.runs.freed_memory import keep_freed_memory
+    from tfseq.options.freed_memory import keep_freed_memory
     from tfseq.tasks import (
         ForecastingOptions,
         LanguageModelOptions,
@@ -33,7 +32,7 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "InputError": "tfseq.errors",
-        "keep_freed_memory": "tfseq.freed_memory",
+        "keep_freed_memory": "tfseq.options.freed_memory",
         "SimpleRNNCell": "tfseq.cells",
         "GRUCell": "tfseq.cells",
         "LSTMCell": "tfseq.cells",

@@ -91,5 +91,5 @@ def test_nothing_to_evaluate():
 
 @pytest.mark.parametrize("name", ["batch_size", "num_steps"])
 def test_wrong_arguments(name):
-    with pytest.raises(ValueError, match=f"`{name}` must be an integer of at least 1"):
+    with pytest.raises(ValueError, match=f"`{name}` must be a positive integer"):
         evaluation_windows(np.arange(9), **{"batch_size": 2, "num_steps": 2, name: 0})

@@ -94,7 +94,10 @@ def test_wrong_masks(make, shape):
         ({"units": 0}, r"`units` must be a positive integer\. Received: units=0"),
         ({"units": 1.5}, r"`units` must be a positive integer\. Received: units=1\.5"),
         ({"num_layers": 0}, r"`num_layers` must be a positive integer\. Received: num_layers=0"),
-        ({"dropout": 1.7}, r"`dropout` must be a number in \[0, 1\)\. Received: dropout=1\.7"),
+        (
+            {"dropout": 1.7},
+            r"`dropout` must be at least 0 and less than 1\. Received: dropout=1\.7",
+        ),
         ({"dropout": 1}, r"`dropout` must be .*Received: dropout=1"),
         ({"dropout": -0.1}, r"`dropout` must be .*Received: dropout=-0\.1"),
         ({"dropout": "0.5"}, r"`dropout` must be .*Received: dropout='0\.5'"),

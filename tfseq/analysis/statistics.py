@@ -7,12 +7,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 import numpy as np
-import tensorflow as tf
 
 from tfseq.analysis.statistics_counter import MAX_DISTINCT_TOKENS, NGramCounter
 from tfseq.analysis.statistics_fit import PowerLaw, heaps_law, zipf_law
 from tfseq.errors import InputError
-from tfseq.text.counting import parallel_map
+from tfseq.text.counting import tokenized
 from tfseq.text.tokenizers.tokenizer import Tokenizer
 from tfseq.text.vocabulary import UNKNOWN
 
@@ -204,11 +203,7 @@ def _numbered(
 ) -> Iterator[np.ndarray]:
     """Numbers of the tokens, piece by piece."""
 
-    def split(text: str) -> tuple[np.ndarray, np.ndarray]:
-        distinct, index = tokenizer.tokenize_distinct(tf.constant(text))
-        return distinct.numpy(), index.numpy()
-
-    for distinct, index in parallel_map(split, texts):
+    for distinct, index in tokenized(texts, tokenizer):
         if max_tokens is not None:
             index = index[: max_tokens - numbering.num_tokens]
         if len(index):

@@ -1,27 +1,8 @@
 """Checks of constructor arguments that cells and layers share."""
 
-import operator
 from collections.abc import Iterable
 
 from keras import activations, layers
-
-
-def positive_integer(argument: str, value) -> int:
-    """`value` as an int, if it is a positive integer; `argument` names it in the error.
-
-    >>> positive_integer("units", 0)
-    Traceback (most recent call last):
-    ValueError: `units` must be a positive integer. Received: units=0.
-    """
-    try:
-        number = 0 if isinstance(value, bool) else operator.index(value)
-    except TypeError:
-        number = 0
-    if number <= 0:
-        raise ValueError(
-            f"`{argument}` must be a positive integer. Received: {argument}={value!r}."
-        )
-    return number
 
 
 def activation_function(argument: str, value):

@@ -3,7 +3,8 @@
 import keras
 from keras import activations, constraints, initializers, ops, regularizers
 
-from tfseq.cells.arguments import activation_function, positive_integer, refuse_arguments
+from tfseq.cells.arguments import activation_function, refuse_arguments
+from tfseq.options.rules import PositiveInt, checked
 
 # Kinds of arguments that each weight has one of, and the module of Keras for each.
 _MODULES = {
@@ -83,7 +84,7 @@ class RecurrentCell(keras.layers.Layer):
         **kwargs,
     ):
         refuse_arguments(type(self), kwargs)
-        units = positive_integer("units", units)
+        units = checked("units", units, PositiveInt)
         activation = activation_function("activation", activation)
         super().__init__(**kwargs)
         self.units = units

@@ -10,17 +10,21 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import tensorflow as tf
+import tensorflow_text as tf_text
 
-import tfseq.text
 from tfseq.data.encoded_corpus import EncodedCorpus, load_encoded, write_encoded
 from tfseq.data.numbering import number_tokens
 from tfseq.errors import InputError
 from tfseq.files.atomic_file import advised, writing
 from tfseq.files.result_directory import obstacle
+from tfseq.options.rules import PositiveInt, Probability, checked
 from tfseq.text import Corpus, Tokenizer, Vocabulary, cache_directory
+from tfseq.text.tokenizers.make_tokenizer import as_tokenizer
 
 # Characters tokenised at a time: few enough that the pieces being worked on take little memory.
 _CHUNK_CHARS = 1 << 18
+# To be raised when other ids come of the same text, or they are written in another way.
+_FORMAT = 1
 _ELSEWHERE = "Another place can be named in the environment variable TFSEQ_CACHE"
 
 
@@ -38,32 +42,25 @@ def encode_corpus(
 ) -> EncodedCorpus:
     """Turn a corpus into token ids on disk, or find them there.
 
-    The text is streamed through the tokenizer once. The vocabulary is counted over the training
-    part alone. Memory does not grow with the text, but with the number of distinct tokens.
-
-    The result is kept in a directory named after a digest of all it depends on: the text, the
-    tokenizer, the vocabulary (or the options it is built by), `max_tokens`,
-    `validation_fraction`, and the code. So an outdated one is never used. One that is damaged
-    is made again.
+    The text is streamed through the tokenizer once. The vocabulary is that of the training split.
+    Memory grows with the number of distinct tokens, not with the text. The result is kept in a
+    directory named after a digest of all it depends on; one that is damaged is made again.
 
     Args:
-        corpus: The text, from `open_corpus`.
-        tokenizer: What splits it.
-        vocabulary: The vocabulary to use as it is; with it the next three arguments have no
-            effect. By default one is built.
-        min_frequency: Tokens that are rarer in the training part become `<unk>`.
-        max_size: The most ids there may be.
-        reserved_tokens: Tokens that are in the vocabulary in any case.
-        max_tokens: How many tokens to take from the start of the corpus; by default all.
-        validation_fraction: The part of the tokens, in [0, 1), that is kept for validation,
+        corpus: the text, from `open_corpus`.
+        tokenizer: what splits it.
+        vocabulary: the vocabulary to use as it is. By default one is built by the next three
+            arguments, those of `Vocabulary.build`.
+        max_tokens: how many tokens to take from the start of the corpus; by default all.
+        validation_fraction: the share of the tokens, in [0, 1), that is kept for validation,
             rounded down to whole tokens.
-        cache_dir: Where encoded corpora are kept; by default `encoded` in tfseq's cache
+        cache_dir: where encoded corpora are kept; by default `encoded` in tfseq's cache
             directory.
 
     Raises:
-        InputError: The corpus cannot be read or has no tokens, or `cache_dir` cannot be
+        InputError: the corpus cannot be read or has no tokens, or `cache_dir` cannot be
             written.
-        ValueError: An argument is out of range.
+        ValueError: an argument breaks its rule.
 
     Example:
 
@@ -83,22 +80,20 @@ def encode_corpus(
     ([3, 1, 2, 1, 2, 1], [0, 0, 0, 0, 0, 0])
     >>> directory.cleanup()
     """
-    if max_tokens is not None and max_tokens < 1:
-        raise ValueError(f"`max_tokens` must be None or at least 1. Received: {max_tokens}.")
-    if not 0 <= validation_fraction < 1:
-        raise ValueError(
-            f"`validation_fraction` must be in [0, 1). Received: {validation_fraction}."
-        )
+    checked("max_tokens", max_tokens, PositiveInt | None)
+    checked("validation_fraction", validation_fraction, Probability)
+    tokenizer = as_tokenizer(tokenizer)
     building = {
         "min_frequency": min_frequency,
         "max_size": max_size,
         "reserved_tokens": list(reserved_tokens),
     }
     key = {
-        "code": _code_digest(),
-        "tensorflow": tf.__version__,
+        "format": _FORMAT,
+        # They hold the tables of Unicode that normalization and words depend on.
+        "tensorflow": (tf.__version__, tf_text.__version__),
         "text": corpus.fingerprint(),
-        "tokenizer": tokenizer.get_config(),
+        "tokenizer": (tokenizer.get_config(), getattr(tokenizer, "code_digest", None)),
         "vocabulary": building if vocabulary is None else vocabulary.fingerprint,
         "max_tokens": max_tokens,
         "validation_fraction": validation_fraction,
@@ -144,12 +139,3 @@ def _put(made: Path, entry: Path) -> EncodedCorpus:
     if encoded is None:
         raise OSError(f"{entry} was damaged while it was written.")
     return encoded
-
-
-def _code_digest() -> str:
-    """Return the digest of the code that makes tokens and ids."""
-    digest = hashlib.sha256()
-    for directory in (Path(tfseq.text.__file__).parent, Path(__file__).parent):
-        for path in sorted(directory.glob("*.py")):
-            digest.update(path.read_bytes())
-    return digest.hexdigest()

@@ -7,8 +7,9 @@ import tensorflow as tf
 
 from tfseq.data.blocks import batches_from_blocks
 from tfseq.data.mapped import release_pages
-from tfseq.data.windows import as_token_ids, check_at_least
+from tfseq.data.windows import as_token_ids
 from tfseq.errors import InputError
+from tfseq.options.rules import PositiveInt, checked
 
 
 def evaluation_windows(
@@ -38,7 +39,8 @@ def evaluation_windows(
 
     Raises:
         InputError: There is no token to predict.
-        TypeError, ValueError: An argument is of the wrong type or out of range.
+        ValueError: An argument breaks its rule.
+        TypeError: `ids` are no integers.
 
     Example:
 
@@ -49,8 +51,8 @@ def evaluation_windows(
     [[11, 0], [14, 0]] [[12, 0], [15, 0]] [[1.0, 0.0], [1.0, 0.0]]
     """
     ids = as_token_ids(ids)
-    check_at_least("batch_size", batch_size, 1)
-    check_at_least("num_steps", num_steps, 1)
+    checked("batch_size", batch_size, PositiveInt)
+    checked("num_steps", num_steps, PositiveInt)
     first_target = 1 if context is None else 0
     num_targets = len(ids) - first_target
     if num_targets < 1:

@@ -2,14 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from os import cpu_count
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 
-from tfseq.errors import InputError
 from tfseq.text import Tokenizer
+from tfseq.text.counting import tokenized
 
 
 @dataclass(frozen=True)
@@ -58,44 +56,24 @@ class NumberedTokens:
 def number_tokens(
     texts: Iterable[str], tokenizer: Tokenizer, path: Path, max_tokens: int | None = None
 ) -> NumberedTokens:
-    """Tokenise a stream of texts, once, and write the number of each token to a file.
+    """Tokenize a stream of texts, once, and write the number of each token to a file.
 
-    The texts are tokenised by tf.data, as many at a time as there are processor cores. There
-    each token is replaced by its number among the distinct ones of its text, so that Python
-    sees every distinct token once per text and not every token. Memory holds a few texts and
-    the distinct tokens.
+    Each token is a number among the distinct ones of its piece first, so that Python sees every
+    distinct token once a piece. Memory holds a few texts and the distinct tokens.
 
     Args:
-        texts: Pieces of text; their tokens are taken one after the other.
-        tokenizer: What splits them.
-        path: The file to write.
-        max_tokens: How many tokens to take; by default all.
+        texts: pieces of text; their tokens are taken one after the other.
+        tokenizer: what splits them.
+        path: the file to write.
+        max_tokens: how many tokens to take; by default all.
 
     Raises:
-        InputError, OSError: What reading the texts raises.
+        InputError, OSError: what reading the texts raises.
     """
-    failures = []
-
-    def readable() -> Iterator[str]:
-        # TensorFlow would report an exception as one of its own, with a traceback as its text.
-        try:
-            yield from texts
-        except (InputError, OSError) as error:
-            failures.append(error)
-
-    dataset = tf.data.Dataset.from_generator(
-        readable, output_signature=tf.TensorSpec([], tf.string)
-    ).map(
-        tf.autograph.experimental.do_not_convert(tokenizer.tokenize_distinct),
-        num_parallel_calls=cpu_count() or 1,
-        deterministic=True,
-    )
-
     number_of: dict[bytes, int] = {}
-    pieces = []
-    left = max_tokens
+    pieces, left = [], max_tokens
     with path.open("wb") as file:
-        for tokens, numbers in dataset.as_numpy_iterator():
+        for tokens, numbers in tokenized(texts, tokenizer):
             numbers = numbers[:left]
             # They are numbered in order of appearance, so those cut off come last.
             used = tokens[: numbers.max(initial=-1) + 1]
@@ -107,7 +85,4 @@ def number_tokens(
                 left -= len(numbers)
                 if left == 0:
                     break
-        else:
-            if failures:
-                raise failures[0]
     return NumberedTokens(path, list(number_of), pieces)

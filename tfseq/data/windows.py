@@ -1,7 +1,7 @@
 """Windows of token ids for training: random, or sequential so that the state carries over."""
 
-import operator
 from collections.abc import Callable, Sequence
+from typing import Annotated
 
 import numpy as np
 import tensorflow as tf
@@ -9,6 +9,10 @@ import tensorflow as tf
 from tfseq.data.blocks import batches_from_blocks
 from tfseq.data.mapped import read_windows
 from tfseq.errors import InputError
+from tfseq.options.rules import PositiveInt, Rule, checked, from_to
+
+# NumPy's generators take any number of bits.
+_Entropy = Annotated[int, Rule("zero or a positive integer", lambda v: v >= 0)]
 
 
 def num_batches(num_tokens: int, batch_size: int, num_steps: int, offset: int = 0) -> int:
@@ -57,7 +61,8 @@ def random_windows(
 
     Raises:
         InputError: `ids` are too few for one batch.
-        TypeError, ValueError: An argument is of the wrong type or out of range.
+        ValueError: An argument breaks its rule.
+        TypeError: `ids` are no integers.
 
     Example:
 
@@ -98,24 +103,8 @@ def sequential_windows(
     `num_steps` from left to right. So the recurrent state can be carried from batch to batch.
     Tokens that fill no row or window are left out.
 
-    Args:
-        ids: Token ids, one-dimensional, of any integer type; may be a `np.memmap`.
-        batch_size: Rows, B.
-        num_steps: Tokens per window, T.
-        seed: A non-negative integer.
-        epoch: Number of the epoch, from 0. Each has its own offset.
-        start_batch: Number of the batch to begin with.
-        offset: Tokens to leave out at the front, in `[0, num_steps)`. By default it is drawn for
-            each epoch, so that the windows' edges move; when there is hardly enough text, only
-            so far that one batch remains.
-
-    Returns:
-        A `tf.data.Dataset` of `(inputs, targets)`, both int32 `[B, T]`, of known cardinality.
-        Targets are the inputs one step on.
-
-    Raises:
-        InputError: `ids` are too few for one batch.
-        TypeError, ValueError: An argument is of the wrong type or out of range.
+    Arguments, what is returned and what is raised are those of `random_windows`; B is the number
+    of rows.
 
     Example:
 
@@ -149,25 +138,15 @@ def as_token_ids(ids: np.ndarray | Sequence[int]) -> np.ndarray:
     return array
 
 
-def check_at_least(name: str, value: int, minimum: int) -> None:
-    """Raise a TypeError or ValueError unless an argument is an integer of `minimum` or more."""
-    message = f"`{name}` must be an integer of at least {minimum}. Received: {name}={value!r}."
-    if isinstance(value, bool | np.bool_) or not hasattr(value, "__index__"):
-        raise TypeError(message)
-    if operator.index(value) < minimum:
-        raise ValueError(message)
-
-
 def _begin_epoch(
     num_tokens: int, batch_size: int, num_steps: int, seed: int, epoch: int, offset: int | None
 ) -> tuple[np.random.Generator, int]:
     """Check the arguments; return the epoch's random generator and its offset."""
-    check_at_least("batch_size", batch_size, 1)
-    check_at_least("num_steps", num_steps, 1)
-    check_at_least("seed", seed, 0)
-    check_at_least("epoch", epoch, 0)
-    if offset is not None and not 0 <= operator.index(offset) < num_steps:
-        raise ValueError(f"`offset` must be in [0, num_steps={num_steps}). Received: {offset}.")
+    checked("batch_size", batch_size, PositiveInt)
+    checked("num_steps", num_steps, PositiveInt)
+    checked("seed", seed, _Entropy)
+    checked("epoch", epoch, _Entropy)
+    checked("offset", offset, Annotated[int, from_to(0, num_steps - 1)] | None)
     needed = batch_size * num_steps + 1 + (offset or 0)
     if num_tokens < needed:
         raise InputError(
@@ -192,12 +171,7 @@ def _windows(
 
     `starts(first, last)` gives the places at which the windows of some batches begin.
     """
-    check_at_least("start_batch", start_batch, 0)
-    if start_batch > stop:
-        raise ValueError(
-            f"`start_batch` must be at most {stop}, the number of batches in this epoch. "
-            f"Received: {start_batch}."
-        )
+    checked("start_batch", start_batch, Annotated[int, from_to(0, stop)])
 
     def gather(first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
         rows = read_windows(ids, starts(first, last), num_steps + 1)

@@ -1,14 +1,13 @@
 """Layers of a recurrent network on top of each other, in one or both directions."""
 
 from collections.abc import Callable
-from numbers import Real
 
 import keras
 from keras import ops
 
-from tfseq.cells.arguments import positive_integer
 from tfseq.cells.table import cell_name, checked_cell, make_cell
 from tfseq.layers.rnn import RNN
+from tfseq.options.rules import PositiveInt, Probability, checked
 
 
 @keras.saving.register_keras_serializable(package="tfseq")
@@ -81,12 +80,9 @@ class RecurrentStack(keras.layers.Layer):
         **kwargs,
     ):
         cell_type = checked_cell("cell_type", cell_type)
-        units = positive_integer("units", units)
-        num_layers = positive_integer("num_layers", num_layers)
-        if isinstance(dropout, bool) or not isinstance(dropout, Real) or not 0 <= dropout < 1:
-            raise ValueError(
-                f"`dropout` must be a number in [0, 1). Received: dropout={dropout!r}."
-            )
+        units = checked("units", units, PositiveInt)
+        num_layers = checked("num_layers", num_layers, PositiveInt)
+        dropout = checked("dropout", dropout, Probability)
         if bidirectional and go_backwards:
             raise ValueError(
                 "`go_backwards` must be False where `bidirectional` is True, because such a stack "

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from tfseq.cells.arguments import positive_integer
+from tfseq.options.rules import PositiveInt, checked
 
 
 @keras.saving.register_keras_serializable(package="tfseq")
@@ -35,8 +35,8 @@ class BagOfWords(keras.Model):
 
     def __init__(self, vocabulary_size: int, num_labels: int, **kwargs):
         super().__init__(**kwargs)
-        self.vocabulary_size = positive_integer("vocabulary_size", vocabulary_size)
-        self.num_labels = positive_integer("num_labels", num_labels)
+        self.vocabulary_size = checked("vocabulary_size", vocabulary_size, PositiveInt)
+        self.num_labels = checked("num_labels", num_labels, PositiveInt)
         self.rows = keras.layers.Embedding(
             vocabulary_size, num_labels, embeddings_initializer="zeros", name="rows"
         )

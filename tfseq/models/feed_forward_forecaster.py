@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from tfseq.cells.arguments import positive_integer
+from tfseq.options.rules import PositiveInt, checked
 
 
 @keras.saving.register_keras_serializable(package="tfseq")
@@ -37,10 +37,10 @@ class FeedForwardForecaster(keras.Model):
 
     def __init__(self, num_columns, lags, units=64, steps_ahead=1, **kwargs):
         super().__init__(**kwargs)
-        self.num_columns = positive_integer("num_columns", num_columns)
-        self.lags = positive_integer("lags", lags)
-        self.units = positive_integer("units", units)
-        self.steps_ahead = positive_integer("steps_ahead", steps_ahead)
+        self.num_columns = checked("num_columns", num_columns, PositiveInt)
+        self.lags = checked("lags", lags, PositiveInt)
+        self.units = checked("units", units, PositiveInt)
+        self.steps_ahead = checked("steps_ahead", steps_ahead, PositiveInt)
         self.network = keras.Sequential(
             [
                 keras.Input([self.lags * self.num_columns]),

@@ -5,8 +5,8 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from tfseq.cells.arguments import positive_integer
 from tfseq.models.recurrent_model import RecurrentModel
+from tfseq.options.rules import PositiveInt, checked
 
 #: Standardised values beyond this are taken for this: nothing further off is ever told apart.
 MAX_DEVIATION = 100.0
@@ -66,9 +66,9 @@ class Forecaster(RecurrentModel):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.num_columns = positive_integer("num_columns", num_columns)
-        self.lags = positive_integer("lags", lags)
-        self.steps_ahead = positive_integer("steps_ahead", steps_ahead)
+        self.num_columns = checked("num_columns", num_columns, PositiveInt)
+        self.lags = checked("lags", lags, PositiveInt)
+        self.steps_ahead = checked("steps_ahead", steps_ahead, PositiveInt)
         self._add_stack(cell, units, num_layers, dropout, drop_inputs=False)
         self.output_layer = keras.layers.Dense(
             self.num_columns, kernel_initializer="zeros", name="output"

@@ -3,9 +3,9 @@
 import keras
 from keras import ops
 
-from tfseq.cells.arguments import positive_integer
 from tfseq.layers import mark_lookup
 from tfseq.models.recurrent_model import RecurrentModel
+from tfseq.options.rules import PositiveInt, checked
 
 
 @keras.saving.register_keras_serializable(package="tfseq")
@@ -74,10 +74,10 @@ class LanguageModel(RecurrentModel):
                 "future that it is to predict. Received: bidirectional=True. Use "
                 "`tfseq.RecurrentStack(..., bidirectional=True)` for labels and tags."
             )
-        vocabulary_size = positive_integer("vocabulary_size", vocabulary_size)
-        units = positive_integer("units", units)
+        vocabulary_size = checked("vocabulary_size", vocabulary_size, PositiveInt)
+        units = checked("units", units, PositiveInt)
         if embedding_size is not None:
-            embedding_size = positive_integer("embedding_size", embedding_size)
+            embedding_size = checked("embedding_size", embedding_size, PositiveInt)
         if tie_embeddings and embedding_size != units:
             raise ValueError(
                 "`tie_embeddings` uses the embedding table as the output layer and needs "

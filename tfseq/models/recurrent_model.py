@@ -2,9 +2,9 @@
 
 import keras
 
-from tfseq.cells.arguments import positive_integer
 from tfseq.cells.table import cell_name, checked_cell
 from tfseq.layers import RecurrentStack
+from tfseq.options.rules import PositiveInt, checked
 
 
 class RecurrentModel(keras.Model):
@@ -25,7 +25,7 @@ class RecurrentModel(keras.Model):
     def _add_embedding(self, vocabulary_size: int, embedding_size: int, scale: float) -> None:
         self.embedding = keras.layers.Embedding(
             vocabulary_size,
-            positive_integer("embedding_size", embedding_size),
+            checked("embedding_size", embedding_size, PositiveInt),
             embeddings_initializer=keras.initializers.RandomNormal(stddev=scale),
             dtype=self.dtype_policy,
             name="embedding",

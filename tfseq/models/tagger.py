@@ -3,8 +3,8 @@
 import keras
 from keras import ops
 
-from tfseq.cells.arguments import positive_integer
 from tfseq.models.token_encoder import TokenEncoder
+from tfseq.options.rules import PositiveInt, checked
 
 
 @keras.saving.register_keras_serializable(package="tfseq")
@@ -41,7 +41,7 @@ class Tagger(TokenEncoder):
 
     def __init__(self, vocabulary_size: int, num_tags: int, *arguments, **kwargs):
         super().__init__(vocabulary_size, *arguments, **kwargs)
-        self.num_tags = positive_integer("num_tags", num_tags)
+        self.num_tags = checked("num_tags", num_tags, PositiveInt)
         self.tag = keras.layers.Dense(self.num_tags, dtype=self.dtype_policy, name="tags")
         self.build((None, None))
 

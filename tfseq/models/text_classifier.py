@@ -3,8 +3,8 @@
 import keras
 from keras import ops
 
-from tfseq.cells.arguments import positive_integer
 from tfseq.models.token_encoder import TokenEncoder
+from tfseq.options.rules import PositiveInt, checked
 
 
 @keras.saving.register_keras_serializable(package="tfseq")
@@ -42,7 +42,7 @@ class TextClassifier(TokenEncoder):
 
     def __init__(self, vocabulary_size: int, num_labels: int, *arguments, **kwargs):
         super().__init__(vocabulary_size, *arguments, **kwargs)
-        self.num_labels = positive_integer("num_labels", num_labels)
+        self.num_labels = checked("num_labels", num_labels, PositiveInt)
         self.classify = keras.layers.Dense(self.num_labels, dtype=self.dtype_policy, name="labels")
         self.build((None, None))
 

@@ -2,8 +2,8 @@
 
 from keras import ops
 
-from tfseq.cells.arguments import positive_integer
 from tfseq.models.recurrent_model import RecurrentModel
+from tfseq.options.rules import PositiveInt, checked
 
 
 class TokenEncoder(RecurrentModel):
@@ -29,7 +29,7 @@ class TokenEncoder(RecurrentModel):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.vocabulary_size = positive_integer("vocabulary_size", vocabulary_size)
+        self.vocabulary_size = checked("vocabulary_size", vocabulary_size, PositiveInt)
         self._add_embedding(self.vocabulary_size, embedding_size, scale=1.0)
         self.embedding_size = self.embedding.output_dim
         self._add_stack(cell, units, num_layers, dropout, bidirectional=True, return_state=False)

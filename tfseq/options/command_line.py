@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 from tfseq.errors import InputError
 from tfseq.files.atomic_file import FULL, scratch_file
-from tfseq.freed_memory import keep_freed_memory
 from tfseq.options.configuration import parse_options
+from tfseq.options.freed_memory import keep_freed_memory
 from tfseq.options.run_options import parse_run_options
 from tfseq.options.training_options import TrainingOptions
 

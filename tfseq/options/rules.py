@@ -5,6 +5,7 @@ place says what is allowed, and the command line, a configuration file and Pytho
 to it.
 """
 
+import contextlib
 import dataclasses
 import operator
 import os
@@ -105,12 +106,10 @@ def checked(argument: str, value: Any, kind: Any) -> Any:
     Traceback (most recent call last):
     ValueError: `units` must be a positive integer. Received: units=0.
     """
-    number = value
+    number = float(value) if isinstance(value, Real) else value
     if not isinstance(value, bool):
-        if hasattr(value, "__index__"):
+        with contextlib.suppress(TypeError):
             number = operator.index(value)
-        elif isinstance(value, Real):
-            number = float(value)
     if words := broken_rule(number, kind):
         raise ValueError(f"`{argument}` must be {words}. Received: {argument}={value!r}.")
     return number

@@ -1,4 +1,7 @@
-"""Corpora, tokenizers, vocabulary and token counts."""
+"""Corpora, tokenizers, vocabulary and token counts.
+
+Names are loaded on first use: a list of the tokenizers needs no TensorFlow.
+"""
 
 from typing import TYPE_CHECKING
 
@@ -9,12 +12,11 @@ if TYPE_CHECKING:
     from tfseq.text.corpora.corpus_opening import open_corpus as open_corpus
     from tfseq.text.corpora.downloads import cache_directory as cache_directory
     from tfseq.text.corpora.named_corpora import CORPUS_NAMES as CORPUS_NAMES
-    from tfseq.text.counting import TokenCounts as TokenCounts
     from tfseq.text.counting import count_tokens as count_tokens
-    from tfseq.text.normalization import NORMALIZATIONS as NORMALIZATIONS
     from tfseq.text.normalization import normalize as normalize
     from tfseq.text.tokenizers.char_tokenizer import CharTokenizer as CharTokenizer
-    from tfseq.text.tokenizers.table import make_tokenizer as make_tokenizer
+    from tfseq.text.tokenizers.make_tokenizer import make_tokenizer as make_tokenizer
+    from tfseq.text.tokenizers.table import TOKENIZERS as TOKENIZERS
     from tfseq.text.tokenizers.tokenizer import Tokenizer as Tokenizer
     from tfseq.text.tokenizers.word_tokenizer import WordTokenizer as WordTokenizer
     from tfseq.text.vocabulary import UNKNOWN as UNKNOWN
@@ -27,8 +29,7 @@ __getattr__, __dir__, __all__ = attach(
         "CORPUS_NAMES": "tfseq.text.corpora.named_corpora",
         "CharTokenizer": "tfseq.text.tokenizers.char_tokenizer",
         "Corpus": "tfseq.text.corpora.corpus",
-        "NORMALIZATIONS": "tfseq.text.normalization",
-        "TokenCounts": "tfseq.text.counting",
+        "TOKENIZERS": "tfseq.text.tokenizers.table",
         "Tokenizer": "tfseq.text.tokenizers.tokenizer",
         "UNKNOWN": "tfseq.text.vocabulary",
         "Vocabulary": "tfseq.text.vocabulary",
@@ -36,7 +37,7 @@ __getattr__, __dir__, __all__ = attach(
         "WordTokenizer": "tfseq.text.tokenizers.word_tokenizer",
         "cache_directory": "tfseq.text.corpora.downloads",
         "count_tokens": "tfseq.text.counting",
-        "make_tokenizer": "tfseq.text.tokenizers.table",
+        "make_tokenizer": "tfseq.text.tokenizers.make_tokenizer",
         "normalize": "tfseq.text.normalization",
         "open_corpus": "tfseq.text.corpora.corpus_opening",
     },

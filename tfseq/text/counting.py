@@ -3,47 +3,16 @@
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from os import cpu_count
 
 import numpy as np
 import tensorflow as tf
 
+from tfseq.text.tokenizers.make_tokenizer import as_tokenizer
 from tfseq.text.tokenizers.tokenizer import Tokenizer
 
 
-@dataclass(frozen=True)
-class TokenCounts:
-    """Token counts of some text. Those of several texts add up to those of all.
-
-    Attributes:
-        num_tokens: the number of tokens.
-        counts: how often each distinct token occurs.
-
-    >>> a, b = TokenCounts(3, Counter("aab")), TokenCounts(1, Counter("a"))
-    >>> a + b
-    TokenCounts(num_tokens=4, counts=Counter({'a': 3, 'b': 1}))
-    >>> (a + b) - b == a
-    True
-    """
-
-    num_tokens: int = 0
-    counts: Counter[str] = field(default_factory=Counter)
-
-    def __add__(self, other: "TokenCounts") -> "TokenCounts":
-        return TokenCounts(self.num_tokens + other.num_tokens, self.counts + other.counts)
-
-    def __sub__(self, other: "TokenCounts") -> "TokenCounts":
-        if not other.counts <= self.counts:
-            missing = next(iter(other.counts - self.counts))
-            raise ValueError(
-                "What is subtracted must be part of the counts. "
-                f"Received: {missing!r} {other.counts[missing]} times of {self.counts[missing]}."
-            )
-        return TokenCounts(self.num_tokens - other.num_tokens, self.counts - other.counts)
-
-
-def count_tokens(texts: Iterable[str], tokenizer: Tokenizer) -> TokenCounts:
+def count_tokens(texts: Iterable[str], tokenizer: Tokenizer) -> Counter[str]:
     """Count the tokens of a stream of texts, in constant memory and on every core.
 
     Args:
@@ -53,20 +22,27 @@ def count_tokens(texts: Iterable[str], tokenizer: Tokenizer) -> TokenCounts:
 
     >>> from tfseq.text import CharTokenizer
     >>> count_tokens(["aab", "a"], CharTokenizer())
-    TokenCounts(num_tokens=4, counts=Counter({'a': 3, 'b': 1}))
+    Counter({'a': 3, 'b': 1})
     """
-    num_tokens, counts = 0, Counter()
-    for part in parallel_map(lambda text: _count(text, tokenizer), texts):
-        num_tokens += part.num_tokens
-        counts.update(part.counts)
-    return TokenCounts(num_tokens, counts)
+    counts = Counter()
+    for distinct, index in tokenized(texts, tokenizer):
+        numbers = np.bincount(index, minlength=len(distinct)).tolist()
+        tokens = [token.decode() for token in distinct]
+        counts.update(dict(zip(tokens, numbers, strict=True)))
+    return counts
 
 
-def _count(text: str, tokenizer: Tokenizer) -> TokenCounts:
-    distinct, index = tokenizer.tokenize_distinct(tf.constant(text))
-    numbers = np.bincount(index.numpy(), minlength=len(distinct)).tolist()
-    tokens = [token.decode() for token in distinct.numpy()]
-    return TokenCounts(len(index), Counter(dict(zip(tokens, numbers, strict=True))))
+def tokenized(
+    texts: Iterable[str], tokenizer: Tokenizer
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield the distinct tokens of each text and each token's place among them, on every core."""
+    tokenizer = as_tokenizer(tokenizer)
+
+    def split(text: str) -> tuple[np.ndarray, np.ndarray]:
+        distinct, index = tokenizer.tokenize_distinct(tf.constant(text))
+        return distinct.numpy(), index.numpy()
+
+    yield from parallel_map(split, texts)
 
 
 def parallel_map(function: Callable, items: Iterable) -> Iterator:

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from tfseq.data.windows import check_at_least
+from tfseq.options.rules import PositiveInt, checked
 
 #: What fills up the rows of a batch of ids.
 PADDING = -1
@@ -49,7 +49,7 @@ def length_batches(
     [[1, 2, 3], [5, 6, -1]] [7, 9] [1.0, 1.0]
     [[4]] [8] [1.0]
     """
-    check_at_least("batch_size", batch_size, 1)
+    checked("batch_size", batch_size, PositiveInt)
     plan = length_plan(ids.row_lengths().numpy(), batch_size, seed, epoch)
     plan = tf.RaggedTensor.from_row_lengths(np.concatenate(plan), [len(batch) for batch in plan])
 

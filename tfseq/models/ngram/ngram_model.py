@@ -1,6 +1,5 @@
 """A language model that counts."""
 
-import math
 import os
 from collections.abc import Sequence
 
@@ -15,6 +14,7 @@ from tfseq.models.ngram.ngram_weights import (
     laplace_weights,
     maximum_likelihood_weights,
 )
+from tfseq.options.rules import CountOrZero, NonNegativeFloat, PositiveFloat, PositiveInt, checked
 
 SMOOTHINGS = ("kneser_ney", "laplace", "maximum_likelihood")
 
@@ -68,19 +68,13 @@ class NGramModel:
     """
 
     def __init__(self, order: int = 5, smoothing: str = "kneser_ney", pseudocount: float = 1.0):
-        if not isinstance(order, int) or isinstance(order, bool) or order < 1:
-            raise ValueError(f"`order` must be a positive integer. Received: {order!r}.")
         if smoothing not in SMOOTHINGS:
             raise ValueError(
                 f"`smoothing` must be one of {', '.join(SMOOTHINGS)}. Received: {smoothing!r}."
             )
-        if not 0 < pseudocount < math.inf:
-            raise ValueError(
-                f"`pseudocount` must be a positive finite number. Received: {pseudocount!r}."
-            )
-        self.order = order
+        self.order = checked("order", order, PositiveInt)
         self.smoothing = smoothing
-        self.pseudocount = float(pseudocount)
+        self.pseudocount = float(checked("pseudocount", pseudocount, PositiveFloat))
         self.discounts: np.ndarray | None = None
         self.fallback_lengths: tuple[int, ...] = ()
         self._counts: NGramCounts | None = None
@@ -200,12 +194,8 @@ class NGramModel:
             int64 [num_tokens].
         """
         counts = self._fitted()
-        if num_tokens < 0:
-            raise ValueError(f"`num_tokens` must not be negative. Received: {num_tokens!r}.")
-        if not 0 <= temperature < math.inf:
-            raise ValueError(
-                f"`temperature` must be zero or a positive number. Received: {temperature!r}."
-            )
+        checked("num_tokens", num_tokens, CountOrZero)
+        checked("temperature", temperature, NonNegativeFloat)
         chance = np.random.default_rng(seed)
         text = list(as_ids(context, counts.vocabulary_size).tolist())
         start = len(text)

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 
+from tfseq.text.tokenizers.make_tokenizer import as_tokenizer
 from tfseq.text.tokenizers.tokenizer import Tokenizer
 
 # How far beyond a full chunk a boundary is looked for.
@@ -58,6 +59,7 @@ class Corpus:
         """
         if chunk_chars < 1:
             raise ValueError(f"`chunk_chars` must be positive. Received: {chunk_chars}.")
+        tokenizer = as_tokenizer(tokenizer)
         return self._cut(_framed(self.text(), tokenizer.document_edge), tokenizer, chunk_chars)
 
     def _cut(self, pieces: Iterator[str], tokenizer: Tokenizer, chunk_chars: int) -> Iterator[str]:

@@ -33,8 +33,6 @@ class CharTokenizer(Tokenizer):
     [b'no', b'one']
     """
 
-    kind = "char"
-
     @property
     def chunk_boundary(self) -> re.Pattern[str]:
         if self.normalization == "letters":
@@ -53,9 +51,6 @@ class CharTokenizer(Tokenizer):
 
     def detokenize(self, tokens: tf.Tensor | tf.RaggedTensor) -> tf.Tensor:
         return tf.strings.reduce_join(tokens, axis=-1)
-
-    def join(self, prompt: tf.Tensor, completion: tf.Tensor) -> tf.Tensor:
-        return tf.strings.join([prompt, completion])
 
     def _code_points(self, strings: tf.Tensor) -> tf.Tensor | tf.RaggedTensor:
         strings = self._normalize(strings)

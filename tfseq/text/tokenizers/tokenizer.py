@@ -1,12 +1,13 @@
-"""What all tokenizers have in common."""
+"""What all tokenizers have in common, and what one of a person's own has to give."""
 
 import re
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, Self
+from typing import Any
 
 import tensorflow as tf
 
 from tfseq.text.normalization import check_normalization, normalize
+from tfseq.text.tokenizers.table import TOKENIZERS
 
 # The `chunk_boundary` of normalization `letters`: the end of a run of letters. What follows it
 # is normalized on its own.
@@ -14,37 +15,66 @@ AFTER_LETTERS = re.compile(r"(?<=[A-Za-z])(?![A-Za-z])")
 
 
 class Tokenizer(ABC):
-    """Splits text into tokens and joins tokens to text, in graph.
+    """Splits text into tokens and joins tokens to text.
 
-    A subclass gives `kind`, `tokenize`, `detokenize`, `join` and `chunk_boundary`.
+    One of your own is any class with these two methods, or a subclass of this one:
+
+    - `tokenize(strings)`: string tensor `[N]` to the tokens of each string, a `tf.RaggedTensor`
+      `[N, (T)]`, or N lists of strings. Tokens are UTF-8 and not empty.
+    - `detokenize(tokens)`: such a `tf.RaggedTensor` to N texts.
+
+    Made of TensorFlow's operations, it can be exported; in plain Python it trains and generates,
+    and cannot be exported. It may have the attributes `joiner`, `document_edge` and
+    `chunk_boundary`, whose defaults are those below, and take `normalization` and `case_fold`: then
+    these options are passed on to it. An option names it as `module:Name`, a class or a function
+    that makes the tokenizer.
 
     Args:
         normalization: what is done to the text first; see `tfseq.text.normalize`.
         case_fold: whether case is folded.
 
+    Attributes:
+        joiner: what stands between a prompt and its completion, if neither is empty.
+        chunk_boundary: a pattern that matches, with no width, where a long text may be cut and
+            the tokens stay the same. The match depends on one character before and one after the
+            place. By default that is after a line break.
+
     Raises:
         ValueError: if `normalization` is unknown.
+
+    Example:
+
+    >>> class Sentences:
+    ...     joiner = " "
+    ...     def tokenize(self, strings):
+    ...         return [s.decode().split(". ") for s in strings.numpy()]
+    ...     def detokenize(self, tokens):
+    ...         return tf.strings.reduce_join(tokens, axis=-1, separator=". ")
+    >>> from tfseq.text import count_tokens
+    >>> sorted(count_tokens(["It is late. It rains. It is late"], Sentences()).items())
+    [('It is late', 2), ('It rains', 1)]
     """
 
-    kind: ClassVar[str]
+    joiner = ""
+    chunk_boundary = re.compile(r"(?<=\n)")
 
     def __init__(self, normalization: str = "none", case_fold: bool = False):
         check_normalization(normalization)
         self.normalization = normalization
         self.case_fold = bool(case_fold)
 
+    @property
+    def kind(self) -> str:
+        """The name by which an option finds it."""
+        return TOKENIZERS.name(type(self))
+
     def get_config(self) -> dict[str, Any]:
-        """Return what `make_tokenizer` needs to build this tokenizer again."""
+        """What `make_tokenizer` needs to build this tokenizer again."""
         return {
             "kind": self.kind,
             "normalization": self.normalization,
             "case_fold": self.case_fold,
         }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
-        """Build a tokenizer from what `get_config` returned."""
-        return cls(**{name: value for name, value in config.items() if name != "kind"})
 
     @property
     def document_edge(self) -> str:
@@ -52,16 +82,13 @@ class Tokenizer(ABC):
         return "\n" if self.normalization == "letters" else ""
 
     @property
-    @abstractmethod
-    def chunk_boundary(self) -> re.Pattern[str]:
-        """Matches, with no width, where text may be cut and the tokens stay the same.
-
-        The match depends on one character before and one after the place.
-        """
+    def why_not_in_graph(self) -> str | None:
+        """Why it runs in no TensorFlow graph, so that it cannot be exported; None if it does."""
+        return None
 
     @abstractmethod
     def tokenize(self, strings: tf.Tensor) -> tf.Tensor | tf.RaggedTensor:
-        """Return the tokens of each string.
+        """The tokens of each string.
 
         Args:
             strings: string tensor of any shape, or what converts to one. Invalid UTF-8 becomes
@@ -72,9 +99,7 @@ class Tokenizer(ABC):
         """
 
     def tokenize_distinct(self, string: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return the distinct tokens of one string and each token's place among them.
-
-        That is `tf.unique(tokenize(string))`, faster where there is a faster way.
+        """`tf.unique(tokenize(string))`, faster where there is a faster way.
 
         Args:
             string: scalar string tensor.
@@ -88,11 +113,12 @@ class Tokenizer(ABC):
 
     @abstractmethod
     def detokenize(self, tokens: tf.Tensor | tf.RaggedTensor) -> tf.Tensor:
-        """Return the text of each row of tokens: the last dimension is joined."""
+        """The text of each row of tokens: the last dimension is joined."""
 
-    @abstractmethod
     def join(self, prompt: tf.Tensor, completion: tf.Tensor) -> tf.Tensor:
-        """Return each prompt followed by its completion, both already text."""
+        """Each prompt followed by its completion, both already text."""
+        between = tf.where((prompt == "") | (completion == ""), "", self.joiner)
+        return tf.strings.join([prompt, between, completion])
 
     def __repr__(self) -> str:
         return (

@@ -4,26 +4,21 @@ import re
 
 import tensorflow as tf
 
-from tfseq.text.tokenizers.emoji import emoji_pattern
+from tfseq.text.tokenizers.characters import (
+    APOSTROPHE,
+    CLOSING,
+    EAST_ASIAN,
+    EXTENDER,
+    OPENING,
+    SPACE,
+    SPACE_BEYOND_ASCII,
+    UNSPACED,
+    emoji_pattern,
+)
 from tfseq.text.tokenizers.tokenizer import AFTER_LETTERS, Tokenizer
 
-# Classes of characters, in RE2's notation, to be put between brackets.
-_SPACE = r"\t-\r \x{85}\p{Z}"
-_SPACE_BEYOND_ASCII = (
-    r"\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}"
-)
-# Marks, the joiners of emoji and of Persian and Indic words, and the soft hyphen extend the
-# character before them, whatever it is.
-_EXTENDER = r"\pM\x{200c}\x{200d}\x{ad}"
-_APOSTROPHE = "'’"
-_EAST_ASIAN = r"\p{Han}\p{Hiragana}\p{Katakana}ーｰ"
-_SIGN = rf"(?:[^\pL\pN{_EXTENDER}{_APOSTROPHE}{_SPACE}]|[{_EAST_ASIAN}])[{_EXTENDER}]*"
-_EMOJI_OR_SIGN = f"{emoji_pattern(_EXTENDER)}|{_SIGN}"
-
-# What a space stands before and after in print, and what it stands neither before nor after.
-_CLOSING = r"\.,;:!\?%\)\]\}»”’…、。，！？；：）」』"
-_OPENING = r"\(\[\{«“‘¿¡（「『"
-_UNSPACED = rf"[{_EAST_ASIAN}、。，！？；：（）「」『』]"
+_SIGN = rf"(?:[^\pL\pN{EXTENDER}{APOSTROPHE}{SPACE}]|[{EAST_ASIAN}])[{EXTENDER}]*"
+_EMOJI_OR_SIGN = f"{emoji_pattern(EXTENDER)}|{_SIGN}"
 
 # After ASCII white space, or before a character that always begins a token. No normalization
 # reaches across either place.
@@ -62,8 +57,6 @@ class WordTokenizer(Tokenizer):
     "don't panic (much), 先生!"
     """
 
-    kind = "word"
-
     @property
     def chunk_boundary(self) -> re.Pattern[str]:
         return AFTER_LETTERS if self.normalization == "letters" else _BETWEEN_WORDS
@@ -71,30 +64,30 @@ class WordTokenizer(Tokenizer):
     def tokenize(self, strings: tf.Tensor) -> tf.Tensor | tf.RaggedTensor:
         strings = self._normalize(strings)
         # Spaces are put round signs, so that splitting at spaces gives the tokens.
-        strings = tf.strings.regex_replace(strings, f"[{_SPACE_BEYOND_ASCII}]", " ")
+        strings = tf.strings.regex_replace(strings, f"[{SPACE_BEYOND_ASCII}]", " ")
         strings = tf.strings.regex_replace(strings, _EMOJI_OR_SIGN, r" \0 ")
         return tf.strings.split(_separate_outer_apostrophes(strings))
 
     def detokenize(self, tokens: tf.Tensor | tf.RaggedTensor) -> tf.Tensor:
         text = tf.strings.reduce_join(tokens, axis=-1, separator=" ")
-        text = tf.strings.regex_replace(text, rf'" ([^"{_EXTENDER}][^"]*) "', r'"\1"')
-        text = tf.strings.regex_replace(text, rf" ([{_CLOSING}])", r"\1")
+        text = tf.strings.regex_replace(text, rf'" ([^"{EXTENDER}][^"]*) "', r'"\1"')
+        text = tf.strings.regex_replace(text, rf" ([{CLOSING}])", r"\1")
         # Twice, since a match consumes the character that begins the next one.
         for _ in range(2):
-            text = tf.strings.regex_replace(text, rf"([{_OPENING}]) ([^{_EXTENDER}])", r"\1\2")
-            text = tf.strings.regex_replace(text, rf"({_UNSPACED}) ({_UNSPACED})", r"\1\2")
+            text = tf.strings.regex_replace(text, rf"([{OPENING}]) ([^{EXTENDER}])", r"\1\2")
+            text = tf.strings.regex_replace(text, rf"([{UNSPACED}]) ([{UNSPACED}])", r"\1\2")
         return text
 
     def join(self, prompt: tf.Tensor, completion: tf.Tensor) -> tf.Tensor:
-        tail = rf"[{_OPENING}{_SPACE}]"
+        tail = rf"[{OPENING}{SPACE}]"
         together = (
             (prompt == "")
             | (completion == "")
             | tf.strings.regex_full_match(prompt, rf"(?s).*{tail}")
-            | tf.strings.regex_full_match(completion, rf"(?s)[{_CLOSING}{_SPACE}].*")
+            | tf.strings.regex_full_match(completion, rf"(?s)[{CLOSING}{SPACE}].*")
             | (
-                tf.strings.regex_full_match(prompt, rf"(?s).*{_UNSPACED}")
-                & tf.strings.regex_full_match(completion, rf"(?s){_UNSPACED}.*")
+                tf.strings.regex_full_match(prompt, rf"(?s).*[{UNSPACED}]")
+                & tf.strings.regex_full_match(completion, rf"(?s)[{UNSPACED}].*")
             )
         )
         return tf.strings.join([prompt, tf.where(together, "", " "), completion])
@@ -104,8 +97,6 @@ def _separate_outer_apostrophes(strings: tf.Tensor) -> tf.Tensor:
     """Put a space between a word and an apostrophe that is not inside it."""
     # Runs of apostrophes first; twice, since `'''` holds two overlapping pairs.
     for _ in range(2):
-        strings = tf.strings.regex_replace(
-            strings, rf"([{_APOSTROPHE}])([{_APOSTROPHE}])", r"\1 \2"
-        )
-    strings = tf.strings.regex_replace(strings, rf"(^|[\t-\r ])([{_APOSTROPHE}])", r"\1\2 ")
-    return tf.strings.regex_replace(strings, rf"([{_APOSTROPHE}])([\t-\r ]|$)", r" \1\2")
+        strings = tf.strings.regex_replace(strings, rf"([{APOSTROPHE}])([{APOSTROPHE}])", r"\1 \2")
+    strings = tf.strings.regex_replace(strings, rf"(^|[\t-\r ])([{APOSTROPHE}])", r"\1\2 ")
+    return tf.strings.regex_replace(strings, rf"([{APOSTROPHE}])([\t-\r ]|$)", r" \1\2")

@@ -86,7 +86,7 @@ def no_library(_):
     ids=["no library", "without mallopt", "not glibc"],
 )
 def test_nothing_happens_where_the_c_library_is_another(monkeypatch, load):
-    monkeypatch.setattr("tfseq.freed_memory.ctypes.CDLL", load)
+    monkeypatch.setattr("tfseq.options.freed_memory.ctypes.CDLL", load)
     for name in [name for name in os.environ if name.startswith("MALLOC_")]:
         monkeypatch.delenv(name)
     assert tfseq.keep_freed_memory() is False

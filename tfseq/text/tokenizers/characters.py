@@ -1,7 +1,7 @@
-"""What makes one emoji of several characters, as regular expressions in RE2's notation."""
+"""Classes of characters, to be put between brackets, and emoji, in RE2's notation."""
 
 # Unicode's Extended_Pictographic (emoji-data.txt, 16.0): emoji, and what is kept free for them.
-_PICTURE = "".join(
+PICTURE = "".join(
     rf"\x{{{first}}}-\x{{{last}}}"
     for first, _, last in (
         item.partition("-") if "-" in item else (item, "", item)
@@ -17,25 +17,34 @@ _PICTURE = "".join(
         """.split()
     )
 )
-_SKIN_TONE = r"\x{1f3fb}-\x{1f3ff}"
+SKIN_TONE = r"\x{1f3fb}-\x{1f3ff}"
 # Letters of a region's flag, as of England's.
-_TAG = r"\x{e0020}-\x{e007f}"
-_JOINER = r"\x{200d}"
-_REGION = r"[\x{1f1e6}-\x{1f1ff}]"
-
+TAG = r"\x{e0020}-\x{e007f}"
+JOINER = r"\x{200d}"
 # Asks for the picture of a character that is also a sign.
-_AS_PICTURE = r"\x{fe0f}"
+AS_PICTURE = r"\x{fe0f}"
+
+SPACE_BEYOND_ASCII = (
+    r"\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}"
+)
+SPACE = r"\t-\r \x{85}\p{Z}"
+# Marks, the joiners of emoji and of Persian and Indic words, and the soft hyphen extend the
+# character before them, whatever it is.
+EXTENDER = r"\pM\x{200c}\x{200d}\x{ad}"
+APOSTROPHE = "'’"
+EAST_ASIAN = r"\p{Han}\p{Hiragana}\p{Katakana}ーｰ"
+# What a space stands before and after in print, and what it stands neither before nor after.
+CLOSING = r"\.,;:!\?%\)\]\}»”’…、。，！？；：）」』"
+OPENING = r"\(\[\{«“‘¿¡（「『"
+UNSPACED = f"{EAST_ASIAN}、。，！？；：（）「」『』"
 
 _KEY = r"\x{20e3}"
-_KEYCAP = f"[0-9#*]{_AS_PICTURE}?{_KEY}"
-
 #: Matches an emoji of several characters some of which Unicode's case folding would drop.
 CHANGED_EMOJI = (
-    f"(?s)[{_PICTURE}].*(?:{_JOINER}[{_PICTURE}]|[{_TAG}{_AS_PICTURE}]).*"
-    f"|[0-9#*]{_AS_PICTURE}{_KEY}.*"
+    f"(?s)[{PICTURE}].*(?:{JOINER}[{PICTURE}]|[{TAG}{AS_PICTURE}]).*|[0-9#*]{AS_PICTURE}{_KEY}.*"
 )
 #: Matches text without any of these.
-NO_CHANGED_EMOJI = f"[^{_JOINER}{_TAG}{_AS_PICTURE}]*"
+NO_CHANGED_EMOJI = f"[^{JOINER}{TAG}{AS_PICTURE}]*"
 
 
 def emoji_pattern(extender: str) -> str:
@@ -48,6 +57,7 @@ def emoji_pattern(extender: str) -> str:
     Args:
         extender: a class of characters, without brackets, that go with any character before them.
     """
-    modifier = f"[{extender}{_SKIN_TONE}{_TAG}]"
-    picture = f"[{_PICTURE}](?:{_JOINER}[{_PICTURE}]|{modifier})*"
-    return f"(?:{picture}|{_REGION}{{2}}[{extender}]*|{_KEYCAP}[{extender}]*)"
+    modifier = f"[{extender}{SKIN_TONE}{TAG}]"
+    picture = f"[{PICTURE}](?:{JOINER}[{PICTURE}]|{modifier})*"
+    region, keycap = r"[\x{1f1e6}-\x{1f1ff}]", f"[0-9#*]{AS_PICTURE}?{_KEY}"
+    return f"(?:{picture}|{region}{{2}}[{extender}]*|{keycap}[{extender}]*)"

@@ -1,0 +1,147 @@
+"""Tokenizers of a person's own: two methods are enough, in plain Python too."""
+
+import sys
+
+import numpy as np
+import own_tokenizers
+import pytest
+import tensorflow as tf
+from own_tokenizers import Commas, Syllables
+
+from tfseq.data import encode_corpus
+from tfseq.errors import InputError
+from tfseq.text import CharTokenizer, Corpus, count_tokens, make_tokenizer
+from tfseq.text.tokenizers.make_tokenizer import as_tokenizer, check_exportable
+
+NAME = "own_tokenizers:{}".format
+OWN = {
+    "Syllables": (["ba", "na", "na", "s"], "bananas", "-"),
+    "Commas": (["a", "b c", "d"], "a,b c,d", ""),
+    "Halves": (["a", "bc"], "a|bc", "|"),
+    "commas": (["a", "b c", "d"], "a,b c,d", ""),
+}
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_one_of_your_own_is_used_like_ours(name):
+    tokens, text, joiner = OWN[name]
+    tokenizer = make_tokenizer({"kind": NAME(name), "normalization": "none", "case_fold": False})
+    expected = [token.encode() for token in tokens]
+    assert tokenizer.tokenize(text).numpy().tolist() == expected
+    assert tokenizer.tokenize([text, text]).to_list() == [expected] * 2
+    assert tokenizer.tokenize([[text], [text]]).to_list() == [[expected]] * 2
+    assert tokenizer.tokenize(tf.zeros([0], tf.string)).to_list() == []
+    assert tokenizer.detokenize(tf.constant(tokens)).numpy() == text.encode()
+    padded = tf.constant([[*tokens, ""], [tokens[0], *[""] * len(tokens)]])
+    assert tokenizer.detokenize(padded).numpy().tolist() == [text.encode(), expected[0]]
+    distinct, index = tokenizer.tokenize_distinct(tf.constant(text))
+    assert distinct.numpy()[index.numpy()].tolist() == expected
+    joined = tokenizer.join(tf.constant([text, ""]), tf.constant(["x", "x"])).numpy().tolist()
+    assert joined == [f"{text}{joiner}x".encode(), b"x"]
+    assert make_tokenizer(tokenizer.get_config()).get_config() == tokenizer.get_config()
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_in_a_graph_it_gives_the_same(name):
+    """Where TensorFlow cannot trace it, it runs in Python."""
+    tokens, text, _ = OWN[name]
+    tokenizer = make_tokenizer({"kind": NAME(name)})
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
+    def there_and_back(strings):
+        rows = tokenizer.tokenize(strings)
+        return rows, tokenizer.tokenize(strings[0]), tokenizer.detokenize(rows)
+
+    rows, first, texts = there_and_back(tf.constant([text, text]))
+    assert rows.to_list() == [[token.encode() for token in tokens]] * 2
+    assert first.numpy().tolist() == rows.to_list()[0]
+    assert texts.numpy().tolist() == [text.encode()] * 2
+
+
+def test_it_encodes_a_corpus_and_is_found_again(tmp_path):
+    corpus = Corpus("fruit", lambda: [["banana\nbanana\nba", "na\n"]])
+    encoded = encode_corpus(corpus, Syllables(), validation_fraction=0, cache_dir=tmp_path)
+    assert encoded.vocabulary.tokens == ("<unk>", "na", "\n", "ba")
+    assert encoded.ids.tolist() == [3, 1, 1, 2, 3, 1, 1, 2, 3, 1, 2]
+    assert count_tokens(corpus.chunks(Syllables()), Syllables()) == {"na": 5, "\n": 3, "ba": 3}
+    again = make_tokenizer({"kind": NAME("Syllables")})
+    encode_corpus(corpus, again, validation_fraction=0, cache_dir=tmp_path)
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_long_text_is_cut_where_the_tokenizer_allows_it():
+    texts = list(Corpus("x", lambda: [["a,b\nc,d\ne"]]).chunks(Commas(), chunk_chars=2))
+    assert texts == [",a,b\n", "c,d\n", "e,"]
+
+
+def test_code_that_changes_under_its_name_encodes_anew(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    corpus, cache = Corpus("x", lambda: [["a b,c"]]), tmp_path / "cache"
+    module = "class Own:\n    def tokenize(self, strings):\n        return [s.decode().split({!r})"
+    module += " for s in strings.numpy()]\n    def detokenize(self, tokens):\n        return []\n"
+    found = []
+    for separator in (" ", ","):
+        (tmp_path / "changing.py").write_text(module.format(separator) + f"# {separator * 9}\n")
+        sys.modules.pop("changing", None)
+        tokenizer = make_tokenizer({"kind": "changing:Own"})
+        encoded = encode_corpus(corpus, tokenizer, validation_fraction=0, cache_dir=cache)
+        found.append(encoded.vocabulary.tokens[1:])
+    sys.modules.pop("changing")
+    assert found == [("a", "b,c"), ("a b", "c")]
+
+
+def test_what_can_be_exported():
+    for name in ("char", *map(NAME, ("Commas", "Halves", "commas"))):
+        check_exportable(make_tokenizer({"kind": name}))
+    with pytest.raises(InputError, match=r"`tokenizer` own_tokenizers:Syllables cannot be export"):
+        check_exportable(as_tokenizer(Syllables()))
+
+    class Calling(Commas):
+        def tokenize(self, strings):
+            split = tf.py_function(lambda text: text, [strings], tf.string)
+            return super().tokenize(tf.ensure_shape(split, [None]))
+
+    assert as_tokenizer(Calling()).why_not_in_graph == "it calls Python"
+    assert as_tokenizer(Calling()).tokenize("a,b").numpy().tolist() == [b"a", b"b"]
+
+
+def test_options_go_to_a_tokenizer_that_takes_them():
+    tokenizer = make_tokenizer({"kind": NAME("Commas"), "normalization": "letters"})
+    assert tokenizer.tokenize("A,B").numpy().tolist() == [b"a", b"b"]
+    assert tokenizer.get_config()["normalization"] == "letters"
+    halves = make_tokenizer({"kind": NAME("Halves"), "normalization": "nfkc", "case_fold": True})
+    assert halves.tokenize("ﬁ|B").numpy().tolist() == [b"fi", b"b"]
+    for config in ({"normalization": "nfkc"}, {"case_fold": True}):
+        [option] = config
+        with pytest.raises(
+            InputError, match=f"`{option}` must be left out with the tokenizer own_"
+        ):
+            make_tokenizer({"kind": NAME("Syllables"), **config})
+
+
+def test_ours_stay_what_they_are():
+    tokenizer = CharTokenizer()
+    assert as_tokenizer(tokenizer) is tokenizer
+    assert as_tokenizer(as_tokenizer(Commas())).own.__class__ is Commas
+
+
+def test_what_is_no_tokenizer(tmp_path):
+    with pytest.raises(InputError, match=r"`tokenizer` must have a method `detokenize`"):
+        as_tokenizer(type("Half", (), {"tokenize": lambda self, strings: strings})())
+    with pytest.raises(InputError, match="the module own_tokenizers has no Egg"):
+        make_tokenizer({"kind": NAME("Egg")})
+
+    class Local(Commas):
+        def tokenize(self, strings):
+            return [["a"]]
+
+    with pytest.raises(
+        InputError, match=r"a row of tokens for each string\. Received: 1 rows for 2"
+    ):
+        as_tokenizer(Local()).tokenize(["a", "b"])
+    corpus = Corpus("x", lambda: [["a"]])
+    with pytest.raises(
+        InputError, match="`tokenizer` must be one of char, word, or module:Name, or"
+    ):
+        encode_corpus(corpus, Local(), cache_dir=tmp_path)
+    assert own_tokenizers.commas().tokenize(np.array(["a,b"])).to_list() == [[b"a", b"b"]]

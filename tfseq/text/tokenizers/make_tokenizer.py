@@ -1,0 +1,55 @@
+"""Tokenizers from what a person names or gives."""
+
+import inspect
+from typing import Any
+
+from tfseq.errors import InputError
+from tfseq.text.tokenizers.own_tokenizer import OwnTokenizer
+from tfseq.text.tokenizers.table import TOKENIZERS
+from tfseq.text.tokenizers.tokenizer import Tokenizer
+
+
+def make_tokenizer(config: dict[str, Any]) -> Tokenizer:
+    """Build the tokenizer whose `get_config()` gave `config`.
+
+    Args:
+        config: `kind`, a name in `TOKENIZERS` or `module:Name`, and optionally `normalization` and
+            `case_fold`.
+
+    Raises:
+        InputError: there is no such tokenizer, or it takes no such option.
+        ValueError: if `normalization` is unknown.
+        TypeError: if there are other keys.
+
+    >>> make_tokenizer({"kind": "word", "normalization": "nfkc"})
+    WordTokenizer(normalization='nfkc', case_fold=False)
+    """
+    settings = dict(config)
+    kind = TOKENIZERS.name(settings.pop("kind", ""))
+    maker = TOKENIZERS.find(kind)
+    if kind in TOKENIZERS.built_in:
+        return maker(**settings)
+    parameters = inspect.signature(maker).parameters
+    for name, value in settings.items():
+        if value not in ("none", False) and name not in parameters:
+            raise InputError(
+                f"`{name}` must be left out with the tokenizer {kind}, which does not take it. "
+                f"Received: {value!r}."
+            )
+    return OwnTokenizer(maker(**{n: v for n, v in settings.items() if n in parameters}), kind)
+
+
+def as_tokenizer(tokenizer: Any) -> Tokenizer:
+    """A tokenizer of a person's own as a `Tokenizer`; one of tfseq's as it is."""
+    ours = (OwnTokenizer, *map(TOKENIZERS.find, TOKENIZERS.built_in))
+    return tokenizer if type(tokenizer) in ours else OwnTokenizer(tokenizer)
+
+
+def check_exportable(tokenizer: Tokenizer) -> None:
+    """Raise InputError where a tokenizer runs in no graph, which is all that a server has."""
+    if reason := tokenizer.why_not_in_graph:
+        raise InputError(
+            f"`tokenizer` {tokenizer.kind} cannot be exported: it runs in Python, which a server "
+            f"does not have. Make it of TensorFlow's operations. Where a graph of it fails: "
+            f"{reason}."
+        )

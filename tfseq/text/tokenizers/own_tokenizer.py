@@ -1,0 +1,124 @@
+"""A tokenizer of a person's own, as the library uses it: of any shape, eagerly and in graphs."""
+
+import hashlib
+import inspect
+from functools import cached_property
+from typing import Any
+
+import tensorflow as tf
+
+from tfseq.errors import InputError
+from tfseq.text.tokenizers.table import TOKENIZERS
+from tfseq.text.tokenizers.tokenizer import Tokenizer
+
+
+class OwnTokenizer(Tokenizer):
+    """An object with the methods that `Tokenizer` names. In a graph, one that is plain Python runs
+    in a `tf.py_function`.
+
+    Args:
+        own: the object.
+        kind: what finds its class or function again; None stands for its class.
+
+    Raises:
+        InputError: a method is missing.
+    """
+
+    def __init__(self, own: Any, kind: str | None = None):
+        for method in ("tokenize", "detokenize"):
+            if not callable(getattr(own, method, None)):
+                raise InputError(f"`tokenizer` must have a method `{method}`. Received: {own!r}.")
+        super().__init__(getattr(own, "normalization", "none"), getattr(own, "case_fold", False))
+        self.own = own
+        self._kind = kind
+        for name in ("joiner", "chunk_boundary"):
+            setattr(self, name, getattr(own, name, getattr(self, name)))
+
+    @property
+    def kind(self) -> str:
+        return self._kind or TOKENIZERS.name(type(self.own))
+
+    @property
+    def document_edge(self) -> str:
+        return getattr(self.own, "document_edge", super().document_edge)
+
+    @cached_property
+    def code_digest(self) -> str:
+        """SHA-256 of the file in which its class is defined, which may change under its name."""
+        path = inspect.getsourcefile(type(self.own))
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    @cached_property
+    def why_not_in_graph(self) -> str | None:
+        def there_and_back(strings):
+            return self.own.detokenize(self.own.tokenize(strings))
+
+        try:
+            with tf.init_scope():
+                traced = tf.function(there_and_back, autograph=False).get_concrete_function(
+                    tf.TensorSpec([None], tf.string)
+                )
+        except Exception as error:
+            return f"{type(error).__name__}: {str(error).strip().splitlines()[0]}"
+        definition = traced.graph.as_graph_def()
+        nodes = [*definition.node, *(n for f in definition.library.function for n in f.node_def)]
+        python = {node.op for node in nodes} & {"PyFunc", "PyFuncStateless", "EagerPyFunc"}
+        return "it calls Python" if python else None
+
+    def tokenize(self, strings: tf.Tensor) -> tf.Tensor | tf.RaggedTensor:
+        strings = tf.convert_to_tensor(strings)
+        rows = self._tokenize_rows(tf.reshape(strings, [-1]))
+        if strings.shape.rank == 0:
+            return rows.values
+        for size in reversed(strings.shape[1:].as_list()):
+            rows = tf.RaggedTensor.from_uniform_row_length(rows, size)
+        return rows
+
+    def _tokenize_rows(self, strings: tf.Tensor) -> tf.RaggedTensor:
+        if tf.executing_eagerly() or self.why_not_in_graph is None:
+            return _ragged(self.own.tokenize(strings), strings)
+
+        def eagerly(strings):
+            rows = self._tokenize_rows(strings)
+            return rows.values, rows.row_lengths()
+
+        values, lengths = tf.py_function(eagerly, [strings], [tf.string, tf.int64])
+        values, lengths = tf.ensure_shape(values, [None]), tf.ensure_shape(lengths, [None])
+        return tf.RaggedTensor.from_row_lengths(values, lengths)
+
+    def detokenize(self, tokens: tf.Tensor | tf.RaggedTensor) -> tf.Tensor:
+        if not isinstance(tokens, tf.RaggedTensor):
+            tokens = tf.convert_to_tensor(tokens)
+            if tokens.shape.rank == 1:
+                return self.detokenize(tokens[tf.newaxis])[0]
+            # Tokens are not empty: what is fills rows up.
+            tokens = tf.RaggedTensor.from_tensor(tokens, padding="")
+        if tf.executing_eagerly() or self.why_not_in_graph is None:
+            return tf.convert_to_tensor(self.own.detokenize(tokens), tf.string)
+
+        def eagerly(values, lengths):
+            return self.detokenize(tf.RaggedTensor.from_row_lengths(values, lengths))
+
+        texts = tf.py_function(eagerly, [tokens.values, tokens.row_lengths()], tf.string)
+        return tf.ensure_shape(texts, [tokens.shape[0]])
+
+    def __repr__(self) -> str:
+        return f"OwnTokenizer({self.own!r})"
+
+
+def _ragged(rows: Any, strings: tf.Tensor) -> tf.RaggedTensor:
+    """A row of tokens for each string, as a RaggedTensor."""
+    if not isinstance(rows, tf.RaggedTensor):
+        if tf.is_tensor(rows):
+            rows = tf.RaggedTensor.from_tensor(rows, padding="")
+        else:
+            flat = tf.constant([token for row in rows for token in row], tf.string)
+            rows = tf.RaggedTensor.from_row_lengths(flat, [len(row) for row in rows])
+    number = rows.shape[0]
+    if tf.executing_eagerly() and number != len(strings):
+        raise InputError(
+            f"`tokenizer` must give a row of tokens for each string. Received: {number} rows for "
+            f"{len(strings)} strings."
+        )
+    return rows
