@@ -203,7 +203,8 @@ def _check_representable(layers):
             names = zip(*kind_of(cell).native_activations, strict=True)
             rules = [" or ".join(map(repr, dict.fromkeys(possible))) for possible in names]
             rule = " and `recurrent_activation` ".join(rules)
+            used = [getattr(function, "__name__", function) for function in activations_of(cell)]
             raise ValueError(
                 f"A {type(cell).__name__} in `layer` must have `activation` {rule}, as PyTorch's "
-                f"network has. Received: {[getattr(f, '__name__', f) for f in activations_of(cell)]}."
+                f"network has. Received: {used}."
             )

@@ -17,7 +17,7 @@ class FeedForwardForecaster(keras.Model):
 
     Args:
         num_columns: positive integer, C.
-        lags: positive integer, τ.
+        lookback: positive integer, τ.
         units: positive integer, the size of both hidden layers.
         steps_ahead: positive integer, K.
 
@@ -30,20 +30,20 @@ class FeedForwardForecaster(keras.Model):
     Example:
 
     >>> import numpy as np
-    >>> model = FeedForwardForecaster(num_columns=1, lags=4, steps_ahead=3)
+    >>> model = FeedForwardForecaster(num_columns=1, lookback=4, steps_ahead=3)
     >>> model(np.full([2, 4, 1], 5.0, "float32")).numpy().ravel().tolist()
     [5.0, 5.0, 5.0, 5.0, 5.0, 5.0]
     """
 
-    def __init__(self, num_columns, lags, units=64, steps_ahead=1, **kwargs):
+    def __init__(self, num_columns, lookback, units=64, steps_ahead=1, **kwargs):
         super().__init__(**kwargs)
         self.num_columns = positive_integer("num_columns", num_columns)
-        self.lags = positive_integer("lags", lags)
+        self.lookback = positive_integer("lookback", lookback)
         self.units = positive_integer("units", units)
         self.steps_ahead = positive_integer("steps_ahead", steps_ahead)
         self.network = keras.Sequential(
             [
-                keras.Input([self.lags * self.num_columns]),
+                keras.Input([self.lookback * self.num_columns]),
                 keras.layers.Dense(units, activation="relu"),
                 keras.layers.Dense(units, activation="relu"),
                 keras.layers.Dense(self.num_columns, kernel_initializer="zeros"),
@@ -88,7 +88,7 @@ class FeedForwardForecaster(keras.Model):
 
     def _step(self, window):
         """The window moved one step on, and its new last value."""
-        lags = ops.reshape(window, (-1, self.lags * self.num_columns))
+        lags = ops.reshape(window, (-1, self.lookback * self.num_columns))
         following = self.skip_layer(window[:, -1]) + self.network(lags)
         return ops.concatenate([window[:, 1:], following[:, None]], axis=1), following
 
@@ -96,7 +96,7 @@ class FeedForwardForecaster(keras.Model):
         return {
             **super().get_config(),
             "num_columns": self.num_columns,
-            "lags": self.lags,
+            "lookback": self.lookback,
             "units": self.units,
             "steps_ahead": self.steps_ahead,
         }

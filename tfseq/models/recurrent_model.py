@@ -34,7 +34,13 @@ class RecurrentModel(keras.Model):
     def _add_stack(self, cell, units, num_layers, dropout, drop_inputs=True, **options) -> None:
         self.cell = cell = checked_cell("cell", cell)
         self.stack = RecurrentStack(
-            cell, units, num_layers, dropout=dropout, dtype=self.dtype_policy, name="stack", **options
+            cell,
+            units,
+            num_layers,
+            dropout=dropout,
+            dtype=self.dtype_policy,
+            name="stack",
+            **options,
         )
         self.units, self.num_layers = self.stack.units, self.stack.num_layers
         self.dropout = self.stack.dropout
