@@ -150,7 +150,7 @@ class RNN(keras.layers.RNN):
         if keras.backend.backend() != "tensorflow" or self.unroll:
             return self._loop_of_keras(sequences, initial_state, mask, training)
         # Imported here: the layer needs Keras alone where another backend runs it.
-        from tfseq.layers.tensorflow.forward_mode import refused_clearly
+        from tfseq.layers.tensorflow.differentiation import refused_clearly
         from tfseq.layers.tensorflow.tensorflow_loop import run_on_tensorflow
 
         with refused_clearly():
