@@ -5,10 +5,11 @@ import tensorflow as tf
 from keras import ops
 
 from tfseq.cells.arguments import positive_integer
+from tfseq.models.series_scaling import SeriesScaling
 
 
 @keras.saving.register_keras_serializable(package="tfseq")
-class FeedForwardForecaster(keras.Model):
+class FeedForwardForecaster(SeriesScaling, keras.Model):
     r"""x̂_{t+1} from x_{t−τ+1}, ..., x_t by a network of two hidden layers.
 
     z = (x − μ) / σ;  h_1 = relu([z_{t−τ+1}, ..., z_t] W_1 + b_1);  h_2 = relu(h_1 W_2 + b_2);
@@ -49,19 +50,8 @@ class FeedForwardForecaster(keras.Model):
                 keras.layers.Dense(self.num_columns, kernel_initializer="zeros"),
             ]
         )
-        self.skip_layer = keras.layers.Dense(
-            self.num_columns, use_bias=False, kernel_initializer="identity", name="skip"
-        )
-        self.skip_layer.build((None, self.num_columns))
-        shape = (self.num_columns,)
-        self.mean = self.add_weight(name="mean", shape=shape, initializer="zeros", trainable=False)
-        self.scale = self.add_weight(name="scale", shape=shape, initializer="ones", trainable=False)
+        self._add_scaling(self.num_columns)
         self.built = True
-
-    def adapt(self, values) -> None:
-        """Take μ and σ from values `[N, C]`: of the training part, and of no other."""
-        self.mean.assign(ops.mean(values, axis=0))
-        self.scale.assign(ops.std(values, axis=0))
 
     def call(self, values, training=None):
         window = (values - self.mean) / self.scale
@@ -69,7 +59,7 @@ class FeedForwardForecaster(keras.Model):
         for _ in range(self.steps_ahead):
             window, following = self._step(window)
             forecasts.append(following)
-        return self.mean + self.scale * ops.stack(forecasts, axis=1)
+        return self.restore(ops.stack(forecasts, axis=1))
 
     def forecast(self, values, horizon):
         """Go on from values `[B, τ, C]` by any number of steps: `[B, horizon, C]`."""
@@ -84,7 +74,7 @@ class FeedForwardForecaster(keras.Model):
             go_on,
             (0, (values - self.mean) / self.scale, forecasts),
         )
-        return self.mean + self.scale * tf.transpose(forecasts.stack(), [1, 0, 2])
+        return self.restore(tf.transpose(forecasts.stack(), [1, 0, 2]))
 
     def _step(self, window):
         """The window moved one step on, and its new last value."""

@@ -1,19 +1,19 @@
 """The recurrent forecaster: a series so far in, its next values out."""
 
 import keras
-import numpy as np
 import tensorflow as tf
 from keras import ops
 
 from tfseq.cells.arguments import positive_integer
 from tfseq.models.recurrent_model import RecurrentModel
+from tfseq.models.series_scaling import SeriesScaling
 
 #: Standardised values beyond this are taken for this: nothing further off is ever told apart.
 MAX_DEVIATION = 100.0
 
 
 @keras.saving.register_keras_serializable(package="tfseq")
-class Forecaster(RecurrentModel):
+class Forecaster(SeriesScaling, RecurrentModel):
     r"""x̂_{t+1} = E[x_{t+1} | x_1, ..., x_t] by a stack of recurrent layers.
 
     z_t = (x_t − μ) / σ;  H_t = the stack's output at step t;
@@ -73,9 +73,6 @@ class Forecaster(RecurrentModel):
         self.output_layer = keras.layers.Dense(
             self.num_columns, kernel_initializer="zeros", name="output"
         )
-        self.skip_layer = keras.layers.Dense(
-            self.num_columns, use_bias=False, kernel_initializer="identity", name="skip"
-        )
         self.build((None, None, self.num_columns))
 
     def build(self, input_shape):
@@ -84,25 +81,13 @@ class Forecaster(RecurrentModel):
             return
         self.stack.build((None, None, self.num_columns))
         self.output_layer.build((None, self.stack.output_size))
-        self.skip_layer.build((None, self.num_columns))
-        shape = (self.num_columns,)
-        self.mean = self.add_weight(name="mean", shape=shape, initializer="zeros", trainable=False)
-        self.scale = self.add_weight(name="scale", shape=shape, initializer="ones", trainable=False)
+        self._add_scaling(self.num_columns)
         self.built = True
-
-    def adapt(self, values: np.ndarray) -> None:
-        """Take μ and σ from values `[N, C]`: of the training part, and of no other."""
-        self.mean.assign(np.mean(values, axis=0))
-        self.scale.assign(np.std(values, axis=0))
 
     def standardize(self, values):
         """x -> z, float `[..., C]`, kept within ±100."""
         z = (ops.cast(values, self.compute_dtype) - self.mean) / self.scale
         return ops.clip(z, -MAX_DEVIATION, MAX_DEVIATION)
-
-    def restore(self, z):
-        """z -> x, float `[..., C]`."""
-        return self.mean + self.scale * z
 
     def call(self, values, training=None):
         z = self.standardize(values)
