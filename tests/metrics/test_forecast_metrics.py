@@ -29,7 +29,7 @@ def test_mase_of_the_naive_forecast_in_the_training_part_is_one():
 
 
 def test_autoregression_is_that_of_statsmodels():
-    model = LinearAutoregression(peers.TRAINING[:, None], lags=3)
+    model = LinearAutoregression(peers.TRAINING[:, None], lookback=3)
     told = [*model.intercept, *model.coefficients[::-1, 0]]
     np.testing.assert_allclose(told, peers.AUTOREGRESSION, rtol=1e-8)
     forecast = model.forecast(peers.TRAINING[None, -3:, None], 6)
@@ -38,7 +38,7 @@ def test_autoregression_is_that_of_statsmodels():
 
 def test_vector_autoregression_is_that_of_statsmodels():
     values = np.stack([peers.TRAINING, peers.BESIDE], axis=1)
-    model = LinearAutoregression(values, lags=2)
+    model = LinearAutoregression(values, lookback=2)
     older, newer = np.split(model.coefficients, 2)
     told = np.concatenate([model.intercept[None], newer, older])
     np.testing.assert_allclose(told, peers.VECTOR_AUTOREGRESSION, rtol=1e-7)
@@ -48,8 +48,8 @@ def test_vector_autoregression_is_that_of_statsmodels():
 
 def test_a_high_level_costs_the_autoregression_no_digits():
     level = 1e9
-    low = LinearAutoregression(peers.TRAINING[:, None], lags=3)
-    high = LinearAutoregression(peers.TRAINING[:, None] + level, lags=3)
+    low = LinearAutoregression(peers.TRAINING[:, None], lookback=3)
+    high = LinearAutoregression(peers.TRAINING[:, None] + level, lookback=3)
     np.testing.assert_allclose(high.coefficients, low.coefficients, rtol=1e-5)
 
 
@@ -58,7 +58,7 @@ def test_naive_forecasts_repeat_the_last_value_and_the_last_season():
     np.testing.assert_array_equal(
         naive_forecast(values, np.array([1, 4]), 2), [[[1, 10]] * 2, [[4, 40]] * 2]
     )
-    seasonal = seasonal_naive_forecast(values, np.array([3, 4]), 4, season=3)
+    seasonal = seasonal_naive_forecast(values, np.array([3, 4]), 4, season_length=3)
     assert seasonal[..., 0].tolist() == [[1, 2, 3, 1], [2, 3, 4, 2]]
 
 

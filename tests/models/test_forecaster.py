@@ -22,7 +22,7 @@ def lively(model):
 
 @pytest.fixture(scope="module")
 def model():
-    return lively(Forecaster(2, lags=6, cell="lstm", units=5, num_layers=2, steps_ahead=4))
+    return lively(Forecaster(2, lookback=6, cell="lstm", units=5, num_layers=2, steps_ahead=4))
 
 
 def series(*shape):
@@ -30,7 +30,7 @@ def series(*shape):
 
 
 def test_a_simple_rnn_is_its_equations():
-    model = lively(Forecaster(2, lags=4, cell="rnn", units=3, steps_ahead=3))
+    model = lively(Forecaster(2, lookback=4, cell="rnn", units=3, steps_ahead=3))
     W, U, b = (np.asarray(w) for w in model.stack.get_weights())
     W_hq, b_q = model.output_layer.get_weights()
     (W_zq,) = model.skip_layer.get_weights()
@@ -46,7 +46,10 @@ def test_a_simple_rnn_is_its_equations():
 
 
 def test_the_untrained_model_is_the_naive_forecast():
-    for new in (Forecaster(2, lags=3, steps_ahead=2), FeedForwardForecaster(2, 3, steps_ahead=2)):
+    for new in (
+        Forecaster(2, lookback=3, steps_ahead=2),
+        FeedForwardForecaster(2, 3, steps_ahead=2),
+    ):
         new.adapt(series(50))
         x = series(4, 3)
         for told in (np.asarray(new(x))[:, -2:], new.forecast(x, 2)):
@@ -55,7 +58,7 @@ def test_the_untrained_model_is_the_naive_forecast():
 
 def test_scaling_is_that_of_the_values_given():
     values = series(50)
-    for new in (Forecaster(2, lags=3), FeedForwardForecaster(2, lags=3)):
+    for new in (Forecaster(2, lookback=3), FeedForwardForecaster(2, lookback=3)):
         new.adapt(values)
         np.testing.assert_allclose(new.mean, values.mean(axis=0), rtol=1e-5)
         np.testing.assert_allclose(new.scale, values.std(axis=0), rtol=1e-5)
@@ -70,7 +73,7 @@ def test_the_loop_of_a_forecast_is_the_call(model):
 
 
 def test_feed_forward_loop_is_the_call_and_its_equation():
-    network = lively(FeedForwardForecaster(2, lags=3, units=4, steps_ahead=5))
+    network = lively(FeedForwardForecaster(2, lookback=3, units=4, steps_ahead=5))
     x = series(2, 3)
     np.testing.assert_allclose(network.forecast(x, 5), network(x), rtol=1e-5)
     W1, b1, W2, b2, W, b = network.network.get_weights()
@@ -120,7 +123,7 @@ def test_a_row_without_values_goes_on_from_the_training_mean(model):
 
 
 def test_dropout_acts_in_training_alone():
-    model = lively(Forecaster(2, lags=6, units=16, dropout=0.5))
+    model = lively(Forecaster(2, lookback=6, units=16, dropout=0.5))
     x = series(1, 6)
     assert np.array_equal(model(x), model(x))
     assert not np.array_equal(model(x, training=True), model(x, training=True))
@@ -134,7 +137,7 @@ def test_saved_and_loaded(tmp_path, model):
     assert loaded.get_config() == model.get_config()
 
 
-@pytest.mark.parametrize("name", ["num_columns", "lags", "steps_ahead"])
+@pytest.mark.parametrize("name", ["num_columns", "lookback", "steps_ahead"])
 def test_arguments_that_break_their_rule(name):
     with pytest.raises(ValueError, match=f"`{name}` must be a positive integer"):
-        Forecaster(**{"num_columns": 1, "lags": 2, name: 0})
+        Forecaster(**{"num_columns": 1, "lookback": 2, name: 0})

@@ -254,7 +254,7 @@ def test_the_directory_passes_inspection_and_its_card_tells_all(served):
 
 
 def test_refused_before_anything_is_written(tmp_path):
-    model = Forecaster(2, lags=3, units=2)
+    model = Forecaster(2, lookback=3, units=2)
     with pytest.raises(ValueError, match="`columns` must be 2 names"):
         export_forecaster(model, tmp_path / "a", columns=["a"])
     with pytest.raises(tfseq.InputError, match="`max_horizon` must be an integer from 1 to"):

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from tfseq.analysis.gradient_flow_options import GradientFlowOptions, radii
 from tfseq.analysis.gradient_norms import gradient_norms_through_time
+from tfseq.cells.table import KINDS
 from tfseq.data import encode_corpus, sequential_windows
 from tfseq.files.result_directory import check_free, free_path
 from tfseq.models import LanguageModel
@@ -20,7 +21,7 @@ from tfseq.tasks.language_model.options import TrainingOptions
 from tfseq.tasks.language_model.trainer import Trainer
 from tfseq.text import make_tokenizer, open_corpus
 
-CELLS = ("rnn", "gru", "lstm")
+CELLS = tuple(kind.name for kind in KINDS)
 # A gradient that has shrunk to this share of the last step's is counted as gone.
 GONE = 0.01
 
@@ -63,7 +64,7 @@ class GradientFlow:
         found = {str(radius): self._radius(radius) for radius in radii(self.options.radii)}
         self.log("\nsimple RNN: plain gradient descent")
         return {
-            "state": {"rnn": "h", "gru": "h", "lstm": "[h, c]"},
+            "state": {kind.name: kind.state for kind in KINDS},
             "norm": self.options.norm,
             "steps_back": list(range(self.options.num_steps)),
             "cells": cells,

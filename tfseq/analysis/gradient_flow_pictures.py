@@ -7,9 +7,11 @@ from matplotlib import colormaps
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from tfseq.cells.table import KINDS
+
 _BLUE, _RED, _GREY = "#1f6fb2", "#c8442b", "#8a8f98"
 _HIGHEST = 1e250  # An axis needs room above what is drawn.
-_TITLES = {"rnn": "simple RNN, s = h", "gru": "GRU, s = h", "lstm": "LSTM, s = [h, c]"}
+_TITLES = {kind.name: f"{kind.title}, s = {kind.state}" for kind in KINDS}
 
 
 def draw_cells(figures: dict[str, Any]) -> Figure:

@@ -13,13 +13,14 @@ from tfseq.analysis.gradient_flow_pictures import (
     draw_clipping,
     draw_radii,
 )
+from tfseq.cells.table import KINDS
 from tfseq.files.result_directory import new_directory
 from tfseq.options.saving import absolute_paths, to_json, without_places
 from tfseq.report import Report
 from tfseq.report.curve import save_figure
 from tfseq.text import CORPUS_NAMES
 
-_NAMES = {"rnn": "simple RNN", "gru": "GRU", "lstm": "LSTM"}
+_NAMES = {kind.name: kind.title for kind in KINDS}
 
 
 def write_gradient_flow(

@@ -34,6 +34,11 @@ class CellKind:
     native_activations: tuple[tuple[str, ...], ...] = ()
 
     @property
+    def state(self) -> str:
+        """The state in a formula: `h`, or `[h, c]`."""
+        return self.states[0] if len(self.states) == 1 else f"[{', '.join(self.states)}]"
+
+    @property
     def classes(self) -> tuple[type, ...]:
         """Its class, and that of Keras. Not their subclasses: their equations may be others."""
         import keras
@@ -74,6 +79,11 @@ KINDS = (
 #: The cells that options name; a cell of one's own is `module:Name`.
 CELLS = PartTable("cell", {kind.name: kind.place for kind in KINDS})
 CellName = Annotated[Part, CELLS.rule]
+
+
+def cell_title(name: str) -> str:
+    """What reports call the cell that an option names: one's own by its name."""
+    return next((kind.title for kind in KINDS if kind.name == name), name)
 
 
 def kind_of(cell) -> CellKind | None:
@@ -156,8 +166,8 @@ def cell_name(argument: str, cell) -> str:
     except ValueError:
         pass
     raise ValueError(
-        f"`{argument}` must be registered with `keras.saving.register_keras_serializable`, or stand "
-        f"at the top of a module, for the model to be saved. Received: {argument}={cell!r}."
+        f"`{argument}` must be registered with `keras.saving.register_keras_serializable`, or "
+        f"stand at the top of a module, for the model to be saved. Received: {argument}={cell!r}."
     )
 
 

@@ -3,18 +3,8 @@
 import keras
 import numpy as np
 
-from tfseq.cells import GRUCell, LSTMCell, SimpleRNNCell
+from tfseq.cells.table import KINDS, kind_of
 from tfseq.layers import RecurrentStack
-
-# The classes themselves, not their subclasses: the equation of a subclass may be another one.
-KINDS = {
-    SimpleRNNCell: "rnn",
-    GRUCell: "gru",
-    LSTMCell: "lstm",
-    keras.layers.SimpleRNNCell: "rnn",
-    keras.layers.GRUCell: "gru",
-    keras.layers.LSTMCell: "lstm",
-}
 
 
 def cells_by_layer(argument: str, layer) -> list[list[keras.Layer]]:
@@ -26,11 +16,19 @@ def cells_by_layer(argument: str, layer) -> list[list[keras.Layer]]:
             `RecurrentStack`, or a list of these, the lowest layer first.
 
     Raises:
-        ValueError: if a cell is none of the three of tfseq or of Keras, or one network holds
+        ValueError: if a cell is none of those built into tfseq or Keras, or one network holds
             cells of several kinds.
     """
     layers = _collect(argument, layer)
-    if len({kind(cell) for cells in layers for cell in cells}) > 1:
+    for cell in flat(layers):
+        if kind_of(cell) is None:
+            names = [kind.place.partition(":")[2] for kind in KINDS]
+            raise ValueError(
+                f"`{argument}` must be made of {', '.join(names[:-1])} or {names[-1]}, of tfseq or "
+                "Keras and not subclassed, because the weights of another equation mean "
+                f"something else. Received: {type(cell).__name__}."
+            )
+    if len({kind_of(cell) for cell in flat(layers)}) > 1:
         raise ValueError(f"The cells of `{argument}` must all be of one kind. Received: {layer!r}.")
     return layers
 
@@ -41,7 +39,6 @@ def _collect(argument, layer):
     if isinstance(layer, RecurrentStack):
         n = 2 if layer.bidirectional else 1
         cells = [rnn.cell for rnn in layer.rnns]
-        _check_kinds(argument, cells)
         return [cells[i : i + n] for i in range(0, len(cells), n)]
     if isinstance(layer, keras.layers.Bidirectional):
         return [_directions(argument, layer)]
@@ -49,7 +46,6 @@ def _collect(argument, layer):
         return _collect(argument, layer.cell)
     if isinstance(layer, keras.layers.StackedRNNCells):
         return [cells for each in layer.cells for cells in _collect(argument, each)]
-    _check_kinds(argument, [layer])
     return [[layer]]
 
 
@@ -70,19 +66,9 @@ def _directions(argument, layer):
     return [cell for cells in directions for (cell,) in cells]
 
 
-def _check_kinds(argument, cells):
-    for cell in cells:
-        if type(cell) not in KINDS:
-            raise ValueError(
-                f"`{argument}` must be made of SimpleRNNCell, GRUCell or LSTMCell, of tfseq or "
-                "Keras and not subclassed, because the weights of another equation mean "
-                f"something else. Received: {type(cell).__name__}."
-            )
-
-
-def kind(cell) -> str:
-    """Of which kind `cell` is: "rnn", "gru" or "lstm"."""
-    return KINDS[type(cell)]
+def flat(layers: list[list]) -> list:
+    """The entries of all layers in one list."""
+    return [entry for entries in layers for entry in entries]
 
 
 def feature_sizes(layers: list[list[keras.Layer]], features: int) -> list[list[int]]:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import keras
 
-from tfseq.interop.cells import KINDS, assign_weights, cells_by_layer, feature_sizes, kind
+from tfseq.cells.table import kind_of
+from tfseq.interop.cells import assign_weights, cells_by_layer, feature_sizes, flat
 
 
 def load_keras_weights(layer: keras.Layer, keras_layer: keras.Layer | Sequence) -> None:
@@ -70,7 +71,7 @@ def _copy(source_name, source, target_name, target):
             f"directions. Received: directions by layer {[len(cells) for cells in sources]} and "
             f"{[len(cells) for cells in targets]}."
         )
-    if not (type(source) in KINDS or type(target) in KINDS):  # A cell alone reads no sequence.
+    if not (kind_of(source) or kind_of(target)):  # A cell alone reads no sequence.
         orders = _read_backwards(source), _read_backwards(target)
         if orders[0] != orders[1]:
             raise ValueError(
@@ -78,14 +79,10 @@ def _copy(source_name, source, target_name, target):
                 f"(`go_backwards`) in every layer. Received: backwards by layer {orders[0]} and "
                 f"{orders[1]}."
             )
-    if not all(cell.built for cells in sources for cell in cells):
+    if not all(cell.built for cell in flat(sources)):
         raise ValueError(f"`{source_name}` must be built: call it, or its `build`, first.")
     sizes = feature_sizes(targets, sources[0][0].kernel.shape[0])
-    pairs = [
-        entry
-        for entries in zip(sources, targets, sizes, strict=True)
-        for entry in zip(*entries, strict=True)
-    ]
+    pairs = list(zip(flat(sources), flat(targets), flat(sizes), strict=True))
     for source_cell, target_cell, features in pairs:
         ours, theirs = _properties(source_cell), _properties(target_cell)
         theirs["features"] = features
@@ -122,11 +119,8 @@ def _read_backwards(layer, backwards=False) -> list[bool]:
 
 def _properties(cell):
     """What two cells must have in common for the same weights to give the same numbers."""
-    properties = {"kind of cell": kind(cell), "units": cell.units, "activation": cell.activation}
+    properties = {"kind of cell": kind_of(cell).name, "units": cell.units}
     if cell.built:
         properties["features"] = cell.kernel.shape[0]
-    if kind(cell) != "rnn":
-        properties["recurrent_activation"] = cell.recurrent_activation
-    if kind(cell) == "gru":
-        properties["reset_after"] = cell.reset_after
-    return properties
+    names = ("activation", "recurrent_activation", "reset_after")
+    return properties | {name: getattr(cell, name) for name in names if hasattr(cell, name)}

@@ -1,17 +1,12 @@
 """Weights from and to `torch.nn.RNN`, `GRU` and `LSTM`, as state dicts of NumPy arrays."""
 
 from collections.abc import Mapping
-from itertools import chain
 
 import keras
 import numpy as np
-from keras import activations
 
-from tfseq.interop.cells import assign_weights, cells_by_layer, feature_sizes, kind
-
-# Where PyTorch has each of Keras' blocks of columns: a GRU is r, z, n there and z, r, h here.
-# Each of these permutations is its own inverse.
-BLOCKS = {"rnn": (0,), "gru": (1, 0, 2), "lstm": (0, 1, 2, 3)}
+from tfseq.cells.table import activations_of, kind_of, runs_natively
+from tfseq.interop.cells import assign_weights, cells_by_layer, feature_sizes, flat
 
 
 def load_torch_weights(layer: keras.Layer, state_dict: Mapping) -> None:
@@ -57,12 +52,8 @@ def load_torch_weights(layer: keras.Layer, state_dict: Mapping) -> None:
 
     first = arrays["weight_ih" + suffixes[0][0]]
     sizes = feature_sizes(layers, first.shape[1] if first.ndim == 2 else 0)
-    cells = [
-        (cell, suffix, size)
-        for entries in zip(layers, suffixes, sizes, strict=True)
-        for cell, suffix, size in zip(*entries, strict=True)
-    ]
-    weights = [_weights_of(cell, suffix, size, arrays) for cell, suffix, size in cells]
+    cells = list(zip(flat(layers), flat(suffixes), flat(sizes), strict=True))
+    weights = [_weights_of(*entry, arrays) for entry in cells]
     for (cell, _, _), (kernel, recurrent_kernel, bias) in zip(cells, weights, strict=True):
         assign_weights(cell, kernel, recurrent_kernel, bias)
 
@@ -91,7 +82,7 @@ def torch_state_dict(layer: keras.Layer) -> dict[str, np.ndarray]:
     """
     layers = cells_by_layer("layer", layer)
     _check_representable(layers)
-    cells = [cell for cells in layers for cell in cells]
+    cells = flat(layers)
     if not all(cell.built for cell in cells):
         raise ValueError("`layer` must be built: call it, or its `build`, first.")
     for name in ("units", "use_bias", "activation"):
@@ -101,15 +92,13 @@ def torch_state_dict(layer: keras.Layer) -> dict[str, np.ndarray]:
                 f"Received: {[getattr(cell, name) for cell in cells]}."
             )
     arrays = {}
-    suffixes = _suffixes(layers, plain=layer is cells[0])
-    for cell, suffix in zip(cells, chain.from_iterable(suffixes), strict=True):
-        kernel, recurrent_kernel, *bias = (
-            _reorder(BLOCKS[kind(cell)], array) for array in cell.get_weights()
-        )
+    for cell, suffix in zip(cells, flat(_suffixes(layers, plain=layer is cells[0])), strict=True):
+        order = kind_of(cell).native_blocks
+        kernel, recurrent_kernel, *bias = (_reorder(order, array) for array in cell.get_weights())
         arrays["weight_ih" + suffix] = kernel.T
         arrays["weight_hh" + suffix] = recurrent_kernel.T
         if bias:
-            two = bias[0] if kind(cell) == "gru" else (bias[0], np.zeros_like(bias[0]))
+            two = bias[0] if bias[0].ndim == 2 else (bias[0], np.zeros_like(bias[0]))
             arrays["bias_ih" + suffix], arrays["bias_hh" + suffix] = two
     return {name: np.ascontiguousarray(array) for name, array in arrays.items()}
 
@@ -148,7 +137,7 @@ def _suffixes(layers, plain):
 
 def _weights_of(cell, suffix, features, arrays):
     """Kernel, recurrent kernel and bias (or None) of `cell`, once their shapes are checked."""
-    order = BLOCKS[kind(cell)]
+    order = kind_of(cell).native_blocks
     rows = len(order) * cell.units
     shapes = {
         "weight_ih": (rows, features),
@@ -174,7 +163,8 @@ def _weights_of(cell, suffix, features, arrays):
             "`layer` must have `use_bias=True`, because the state dict has biases that are not "
             f"zero: 'bias_ih{suffix}' or 'bias_hh{suffix}'. Received: use_bias=False."
         )
-    return kernel, recurrent_kernel, np.stack([b_ih, b_hh]) if kind(cell) == "gru" else b_ih + b_hh
+    two = kind_of(cell).native_biases == 2
+    return kernel, recurrent_kernel, np.stack([b_ih, b_hh]) if two else b_ih + b_hh
 
 
 def _check_names(arrays, suffixes):
@@ -186,7 +176,7 @@ def _check_names(arrays, suffixes):
     stems = ["weight_ih", "weight_hh"]
     if any(name.startswith("bias") for name in arrays):
         stems += ["bias_ih", "bias_hh"]
-    expected = [stem + suffix for suffix in chain.from_iterable(suffixes) for stem in stems]
+    expected = [stem + suffix for suffix in flat(suffixes) for stem in stems]
     missing = [name for name in expected if name not in arrays]
     unknown = [name for name in arrays if name not in expected]
     if missing or unknown:
@@ -202,23 +192,19 @@ def _check_representable(layers):
             "`layer` must have as many directions in every layer, as a PyTorch network has. "
             f"Received: directions by layer {[len(cells) for cells in layers]}."
         )
-    for cell in chain.from_iterable(layers):
-        if kind(cell) == "gru" and not cell.reset_after:
+    for cell in flat(layers):
+        if not getattr(cell, "reset_after", True):
             raise ValueError(
                 "A GRUCell in `layer` must have `reset_after=True`: PyTorch's GRU applies the "
                 "reset gate after the recurrent product, and no weights make the other form of "
                 "it. Received: reset_after=False."
             )
-        used = [cell.activation]
-        if kind(cell) == "rnn":
-            possible = cell.activation in (activations.tanh, activations.relu)
-            rule = "`activation` 'tanh' or 'relu'"
-        else:
-            used.append(cell.recurrent_activation)
-            possible = used == [activations.tanh, activations.sigmoid]
-            rule = "`activation` 'tanh' and `recurrent_activation` 'sigmoid'"
-        if not possible:
+        if not runs_natively(cell):
+            names = zip(*kind_of(cell).native_activations, strict=True)
+            rules = [" or ".join(map(repr, dict.fromkeys(possible))) for possible in names]
+            rule = " and `recurrent_activation` ".join(rules)
+            used = [getattr(function, "__name__", function) for function in activations_of(cell)]
             raise ValueError(
-                f"A {type(cell).__name__} in `layer` must have {rule}, as PyTorch's network has. "
-                f"Received: {[getattr(function, '__name__', function) for function in used]}."
+                f"A {type(cell).__name__} in `layer` must have `activation` {rule}, as PyTorch's "
+                f"network has. Received: {used}."
             )

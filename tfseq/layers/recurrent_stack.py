@@ -9,6 +9,11 @@ from tfseq.cells.table import cell_name, checked_cell, make_cell
 from tfseq.layers.rnn import RNN
 from tfseq.options.rules import PositiveInt, Probability, checked
 
+_CONFIG = (
+    *("units", "num_layers", "bidirectional", "dropout"),
+    *("return_state", "go_backwards", "stateful"),
+)
+
 
 @keras.saving.register_keras_serializable(package="tfseq")
 class RecurrentStack(keras.layers.Layer):
@@ -27,14 +32,14 @@ class RecurrentStack(keras.layers.Layer):
         units: positive integer, size of each cell.
         num_layers: positive integer.
         bidirectional: whether each layer reads the sequence from both ends.
-        dropout: share in [0, 1) of a layer's outputs set to zero in training before the next
-            layer reads them; drawn anew for every element.
+        dropout: share in [0, 1) of a layer's outputs set to zero, in training, before the next
+            layer reads them.
         return_state: whether the final states are returned beside the outputs. Without them
             the stack fits into `keras.Sequential`.
         go_backwards: whether the sequence is read from its end; the outputs are then in the
             order in which they were made. Not together with `bidirectional`.
         stateful: whether the final states of one batch are the initial ones of the next; the
-            batch size must be fixed. `reset_state()` sets them to zero.
+            batch size must be fixed.
         **kwargs: `name`, `dtype` and `trainable`, as every Keras layer takes them.
 
     Call arguments:
@@ -45,8 +50,7 @@ class RecurrentStack(keras.layers.Layer):
             those after its last real step, in the backward direction after its first: what
             packed sequences give in PyTorch.
         training: whether dropout acts.
-        inputs_mask: filled in by Keras, which hands over the mask that `inputs` carry (of an
-            Embedding, say) under this name where `initial_state` is given too.
+        inputs_mask: filled in by Keras: the mask that `inputs` carry, of an Embedding say.
 
     Returns:
         `(outputs, states)`. The outputs are `[batch, time, directions * units]`. The states
@@ -239,13 +243,7 @@ class RecurrentStack(keras.layers.Layer):
         return {
             **super().get_config(),
             "cell_type": cell_name("cell_type", self.cell_type),
-            "units": self.units,
-            "num_layers": self.num_layers,
-            "bidirectional": self.bidirectional,
-            "dropout": self.dropout,
-            "return_state": self.return_state,
-            "go_backwards": self.go_backwards,
-            "stateful": self.stateful,
+            **{name: getattr(self, name) for name in _CONFIG},
         }
 
 

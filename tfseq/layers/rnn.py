@@ -24,8 +24,7 @@ class RNN(keras.layers.RNN):
     A step that cannot be taken apart runs in the loop of `keras.layers.RNN`, and so does a layer
     called eagerly. Such a step draws random numbers, writes variables, adds losses, prints, reads
     tensors from outside, has a gradient of its own (silu has), rounds to fewer bits, keeps
-    something of a call on the cell, or has layers that are not built before the first call.
-    `last_loop` says what ran.
+    something of a call on the cell, or has layers that the first call builds.
 
     Beyond `keras.layers.RNN`, the time axis may be empty (the outputs are empty, the states are the
     initial ones), and wrong shapes are named in one sentence. Before a saved model is loaded,
@@ -33,25 +32,17 @@ class RNN(keras.layers.RNN):
 
     Args:
         cell: one step: `cell(inputs, states) -> (output, new_states)`, with `state_size`.
-        return_sequences: whether the output holds every O_t, or the last one only.
-        return_state: whether S_T is returned too.
-        go_backwards: whether the sequence is read from its end; the outputs are then in the
-            order in which they were made, the one for X_T first.
-        stateful: whether S_T of one batch is S_0 of the next; the batch size must be fixed.
-            `reset_state()` sets it to zero.
-        unroll: whether the loop is written out step by step; the time axis must be fixed.
-        zero_output_for_mask: whether the output of a masked step is zero; if not, it is the
-            output of the step before.
-        **kwargs: `name`, `dtype` and `trainable`, as every Keras layer takes them.
+        return_sequences, return_state, go_backwards, stateful, unroll, zero_output_for_mask,
+            **kwargs: as `keras.layers.RNN` has them. With `go_backwards` the outputs are in the
+            order in which they were made, the one for X_T first. `reset_state()` sets the states
+            of a `stateful` layer to zero.
 
     Call arguments:
         sequences: X, `[batch, time, features]`.
-        initial_state: S_0, a list of tensors, one for each state of the cell, `[batch, size]` for
-            those of tfseq and Keras; by default what the cell's `get_initial_state` makes.
+        initial_state: S_0, a list of the states; by default the cell's `get_initial_state`.
         mask: boolean, `[batch, time]`; a step where it is False leaves the state as it was.
         training: handed to the cell.
-        sequences_mask: filled in by Keras, which hands over the mask that `sequences` carry (of
-            an Embedding, say) under this name where `initial_state` is given too.
+        sequences_mask: filled in by Keras: the mask that `sequences` carry, of an Embedding say.
 
     Attributes:
         last_loop: the loop of the last call or trace: "graph", "compiled", "cudnn…", or
@@ -150,7 +141,7 @@ class RNN(keras.layers.RNN):
         if keras.backend.backend() != "tensorflow" or self.unroll:
             return self._loop_of_keras(sequences, initial_state, mask, training)
         # Imported here: the layer needs Keras alone where another backend runs it.
-        from tfseq.layers.tensorflow.forward_mode import refused_clearly
+        from tfseq.layers.tensorflow.differentiation import refused_clearly
         from tfseq.layers.tensorflow.tensorflow_loop import run_on_tensorflow
 
         with refused_clearly():

@@ -4,11 +4,12 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from tfseq.models.series_scaling import SeriesScaling
 from tfseq.options.rules import PositiveInt, checked
 
 
 @keras.saving.register_keras_serializable(package="tfseq")
-class FeedForwardForecaster(keras.Model):
+class FeedForwardForecaster(SeriesScaling, keras.Model):
     r"""x̂_{t+1} from x_{t−τ+1}, ..., x_t by a network of two hidden layers.
 
     z = (x − μ) / σ;  h_1 = relu([z_{t−τ+1}, ..., z_t] W_1 + b_1);  h_2 = relu(h_1 W_2 + b_2);
@@ -17,7 +18,7 @@ class FeedForwardForecaster(keras.Model):
 
     Args:
         num_columns: positive integer, C.
-        lags: positive integer, τ.
+        lookback: positive integer, τ.
         units: positive integer, the size of both hidden layers.
         steps_ahead: positive integer, K.
 
@@ -30,38 +31,27 @@ class FeedForwardForecaster(keras.Model):
     Example:
 
     >>> import numpy as np
-    >>> model = FeedForwardForecaster(num_columns=1, lags=4, steps_ahead=3)
+    >>> model = FeedForwardForecaster(num_columns=1, lookback=4, steps_ahead=3)
     >>> model(np.full([2, 4, 1], 5.0, "float32")).numpy().ravel().tolist()
     [5.0, 5.0, 5.0, 5.0, 5.0, 5.0]
     """
 
-    def __init__(self, num_columns, lags, units=64, steps_ahead=1, **kwargs):
+    def __init__(self, num_columns, lookback, units=64, steps_ahead=1, **kwargs):
         super().__init__(**kwargs)
         self.num_columns = checked("num_columns", num_columns, PositiveInt)
-        self.lags = checked("lags", lags, PositiveInt)
+        self.lookback = checked("lookback", lookback, PositiveInt)
         self.units = checked("units", units, PositiveInt)
         self.steps_ahead = checked("steps_ahead", steps_ahead, PositiveInt)
         self.network = keras.Sequential(
             [
-                keras.Input([self.lags * self.num_columns]),
+                keras.Input([self.lookback * self.num_columns]),
                 keras.layers.Dense(units, activation="relu"),
                 keras.layers.Dense(units, activation="relu"),
                 keras.layers.Dense(self.num_columns, kernel_initializer="zeros"),
             ]
         )
-        self.skip_layer = keras.layers.Dense(
-            self.num_columns, use_bias=False, kernel_initializer="identity", name="skip"
-        )
-        self.skip_layer.build((None, self.num_columns))
-        shape = (self.num_columns,)
-        self.mean = self.add_weight(name="mean", shape=shape, initializer="zeros", trainable=False)
-        self.scale = self.add_weight(name="scale", shape=shape, initializer="ones", trainable=False)
+        self._add_scaling(self.num_columns)
         self.built = True
-
-    def adapt(self, values) -> None:
-        """Take μ and σ from values `[N, C]`: of the training part, and of no other."""
-        self.mean.assign(ops.mean(values, axis=0))
-        self.scale.assign(ops.std(values, axis=0))
 
     def call(self, values, training=None):
         window = (values - self.mean) / self.scale
@@ -69,7 +59,7 @@ class FeedForwardForecaster(keras.Model):
         for _ in range(self.steps_ahead):
             window, following = self._step(window)
             forecasts.append(following)
-        return self.mean + self.scale * ops.stack(forecasts, axis=1)
+        return self.restore(ops.stack(forecasts, axis=1))
 
     def forecast(self, values, horizon):
         """Go on from values `[B, τ, C]` by any number of steps: `[B, horizon, C]`."""
@@ -84,11 +74,11 @@ class FeedForwardForecaster(keras.Model):
             go_on,
             (0, (values - self.mean) / self.scale, forecasts),
         )
-        return self.mean + self.scale * tf.transpose(forecasts.stack(), [1, 0, 2])
+        return self.restore(tf.transpose(forecasts.stack(), [1, 0, 2]))
 
     def _step(self, window):
         """The window moved one step on, and its new last value."""
-        lags = ops.reshape(window, (-1, self.lags * self.num_columns))
+        lags = ops.reshape(window, (-1, self.lookback * self.num_columns))
         following = self.skip_layer(window[:, -1]) + self.network(lags)
         return ops.concatenate([window[:, 1:], following[:, None]], axis=1), following
 
@@ -96,7 +86,7 @@ class FeedForwardForecaster(keras.Model):
         return {
             **super().get_config(),
             "num_columns": self.num_columns,
-            "lags": self.lags,
+            "lookback": self.lookback,
             "units": self.units,
             "steps_ahead": self.steps_ahead,
         }

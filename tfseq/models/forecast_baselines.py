@@ -19,17 +19,17 @@ def naive_forecast(values: np.ndarray, origins: np.ndarray, horizon: int) -> np.
     >>> naive_forecast(np.array([[1.0], [2.0], [5.0]]), np.array([2]), 2).ravel().tolist()
     [2.0, 2.0]
     """
-    return seasonal_naive_forecast(values, origins, horizon, season=1)
+    return seasonal_naive_forecast(values, origins, horizon, season_length=1)
 
 
 def seasonal_naive_forecast(
-    values: np.ndarray, origins: np.ndarray, horizon: int, season: int
+    values: np.ndarray, origins: np.ndarray, horizon: int, season_length: int
 ) -> np.ndarray:
     """The value of the same place in the last season before each origin.
 
     Args:
-        values, origins, horizon: as for `naive_forecast`; no origin before `season`.
-        season: m, the season's length in steps.
+        values, origins, horizon: as for `naive_forecast`; no origin before `season_length`.
+        season_length: m, the season's length in steps.
 
     Returns:
         `[W, H, C]`.
@@ -37,10 +37,10 @@ def seasonal_naive_forecast(
     Example:
 
     >>> values = np.array([[1.0], [2.0], [3.0], [4.0]])
-    >>> seasonal_naive_forecast(values, np.array([4]), 5, season=3).ravel().tolist()
+    >>> seasonal_naive_forecast(values, np.array([4]), 5, season_length=3).ravel().tolist()
     [2.0, 3.0, 4.0, 2.0, 3.0]
     """
-    return values[origins[:, np.newaxis] - season + np.arange(horizon) % season]
+    return values[origins[:, np.newaxis] - season_length + np.arange(horizon) % season_length]
 
 
 class LinearAutoregression:
@@ -55,27 +55,28 @@ class LinearAutoregression:
 
     Args:
         values: `[N, C]`, the training part.
-        lags: τ, less than N.
+        lookback: τ, less than N.
 
     Example:
 
-    >>> model = LinearAutoregression(np.array([[1.0], [2.0], [4.0], [8.0], [16.0]]), lags=1)
+    >>> model = LinearAutoregression(np.array([[1.0], [2.0], [4.0], [8.0], [16.0]]), lookback=1)
     >>> model.forecast(np.array([[[3.0]]]), 3).round(6).ravel().tolist()
     [6.0, 12.0, 24.0]
     """
 
-    def __init__(self, values: np.ndarray, lags: int):
+    def __init__(self, values: np.ndarray, lookback: int):
         # Around the mean, so that a high level costs no digits.
         self._level = values.mean(axis=0)
         centred = values - self._level
-        windows = np.lib.stride_tricks.sliding_window_view(centred, lags + 1, axis=0)
+        windows = np.lib.stride_tricks.sliding_window_view(centred, lookback + 1, axis=0)
         windows = np.moveaxis(windows, 2, 1)
-        inputs = windows[:, :lags].reshape(len(windows), -1)
+        inputs = windows[:, :lookback].reshape(len(windows), -1)
         inputs = np.concatenate([inputs, np.ones([len(windows), 1])], axis=1)
-        solution, *_ = np.linalg.lstsq(inputs, windows[:, lags], rcond=None)
-        self.lags = lags
+        solution, *_ = np.linalg.lstsq(inputs, windows[:, lookback], rcond=None)
+        self.lookback = lookback
         self.coefficients, self._offset = solution[:-1], solution[-1]
-        self.intercept = self._offset + self._level - np.tile(self._level, lags) @ self.coefficients
+        mean = np.tile(self._level, lookback)
+        self.intercept = self._offset + self._level - mean @ self.coefficients
 
     def forecast(self, history: np.ndarray, horizon: int) -> np.ndarray:
         """Go on from histories `[W, τ, C]` by H steps: `[W, H, C]`."""

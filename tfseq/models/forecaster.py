@@ -1,11 +1,11 @@
 """The recurrent forecaster: a series so far in, its next values out."""
 
 import keras
-import numpy as np
 import tensorflow as tf
 from keras import ops
 
 from tfseq.models.recurrent_model import RecurrentModel
+from tfseq.models.series_scaling import SeriesScaling
 from tfseq.options.rules import PositiveInt, checked
 
 #: Standardised values beyond this are taken for this: nothing further off is ever told apart.
@@ -13,7 +13,7 @@ MAX_DEVIATION = 100.0
 
 
 @keras.saving.register_keras_serializable(package="tfseq")
-class Forecaster(RecurrentModel):
+class Forecaster(SeriesScaling, RecurrentModel):
     r"""x̂_{t+1} = E[x_{t+1} | x_1, ..., x_t] by a stack of recurrent layers.
 
     z_t = (x_t − μ) / σ;  H_t = the stack's output at step t;
@@ -26,7 +26,7 @@ class Forecaster(RecurrentModel):
 
     Args:
         num_columns: positive integer, C.
-        lags: positive integer, τ: `forecast` reads this many of the last values.
+        lookback: positive integer, τ: `forecast` reads this many of the last values.
         cell, units, num_layers: see `RecurrentModel`.
         dropout: probability in [0, 1) with which outputs of a layer are dropped while training:
             out of the last layer, and between layers while values are read.
@@ -47,7 +47,7 @@ class Forecaster(RecurrentModel):
     Example:
 
     >>> import numpy as np
-    >>> model = Forecaster(num_columns=2, lags=5, units=4, steps_ahead=3)
+    >>> model = Forecaster(num_columns=2, lookback=5, units=4, steps_ahead=3)
     >>> model(np.zeros([1, 5, 2], "float32")).shape
     TensorShape([1, 7, 2])
     >>> model.forecast(np.zeros([1, 5, 2], "float32"), 10).shape
@@ -57,7 +57,7 @@ class Forecaster(RecurrentModel):
     def __init__(
         self,
         num_columns: int,
-        lags: int,
+        lookback: int,
         cell="gru",
         units: int = 32,
         num_layers: int = 1,
@@ -67,14 +67,11 @@ class Forecaster(RecurrentModel):
     ):
         super().__init__(**kwargs)
         self.num_columns = checked("num_columns", num_columns, PositiveInt)
-        self.lags = checked("lags", lags, PositiveInt)
+        self.lookback = checked("lookback", lookback, PositiveInt)
         self.steps_ahead = checked("steps_ahead", steps_ahead, PositiveInt)
         self._add_stack(cell, units, num_layers, dropout, drop_inputs=False)
         self.output_layer = keras.layers.Dense(
             self.num_columns, kernel_initializer="zeros", name="output"
-        )
-        self.skip_layer = keras.layers.Dense(
-            self.num_columns, use_bias=False, kernel_initializer="identity", name="skip"
         )
         self.build((None, None, self.num_columns))
 
@@ -84,25 +81,13 @@ class Forecaster(RecurrentModel):
             return
         self.stack.build((None, None, self.num_columns))
         self.output_layer.build((None, self.stack.output_size))
-        self.skip_layer.build((None, self.num_columns))
-        shape = (self.num_columns,)
-        self.mean = self.add_weight(name="mean", shape=shape, initializer="zeros", trainable=False)
-        self.scale = self.add_weight(name="scale", shape=shape, initializer="ones", trainable=False)
+        self._add_scaling(self.num_columns)
         self.built = True
-
-    def adapt(self, values: np.ndarray) -> None:
-        """Take μ and σ from values `[N, C]`: of the training part, and of no other."""
-        self.mean.assign(np.mean(values, axis=0))
-        self.scale.assign(np.std(values, axis=0))
 
     def standardize(self, values):
         """x -> z, float `[..., C]`, kept within ±100."""
         z = (ops.cast(values, self.compute_dtype) - self.mean) / self.scale
         return ops.clip(z, -MAX_DEVIATION, MAX_DEVIATION)
-
-    def restore(self, z):
-        """z -> x, float `[..., C]`."""
-        return self.mean + self.scale * z
 
     def call(self, values, training=None):
         z = self.standardize(values)
@@ -133,7 +118,7 @@ class Forecaster(RecurrentModel):
         Returns:
             Forecasts, float `[B, horizon, C]`.
         """
-        values = last_values(tf.cast(values, self.compute_dtype), self.lags, num_values)
+        values = last_values(tf.cast(values, self.compute_dtype), self.lookback, num_values)
         known = tf.math.is_finite(values)
         z = self.standardize(tf.where(known, values, 0.0))
         batch_size = tf.shape(values)[0]
@@ -142,7 +127,7 @@ class Forecaster(RecurrentModel):
         upcoming = tf.zeros([batch_size, self.num_columns], z.dtype)
 
         def read(t, upcoming, started, states):
-            started |= tf.reduce_any(known[:, t], axis=1, keepdims=True) | (t == self.lags - 1)
+            started |= tf.reduce_any(known[:, t], axis=1, keepdims=True) | (t == self.lookback - 1)
             seen = tf.where(known[:, t], z[:, t], upcoming)
             after, new = self._step(seen, tf.nest.pack_sequence_as(initial, states))
             states = [
@@ -151,7 +136,7 @@ class Forecaster(RecurrentModel):
             return t + 1, tf.where(started, after, upcoming), started, states
 
         _, upcoming, _, states = tf.while_loop(
-            lambda t, *_: t < self.lags,
+            lambda t, *_: t < self.lookback,
             read,
             (0, upcoming, started, tf.nest.flatten(initial)),
         )
@@ -182,17 +167,17 @@ class Forecaster(RecurrentModel):
         return {
             **super().get_config(),
             "num_columns": self.num_columns,
-            "lags": self.lags,
+            "lookback": self.lookback,
             "steps_ahead": self.steps_ahead,
         }
 
 
-def last_values(values: tf.Tensor, lags: int, num_values: tf.Tensor | None = None) -> tf.Tensor:
+def last_values(values: tf.Tensor, lookback: int, num_values: tf.Tensor | None = None) -> tf.Tensor:
     """The last τ values of each row, NaN in place of those before its first.
 
     Args:
         values: float `[B, T, C]`.
-        lags: τ.
+        lookback: τ.
         num_values: int32 `[B]`, the steps of each row that count, kept within 0 and T; None takes
             all T.
 
@@ -205,5 +190,5 @@ def last_values(values: tf.Tensor, lags: int, num_values: tf.Tensor | None = Non
     num_values = tf.clip_by_value(num_values, 0, num_steps)
     # Step 0 of this is the NaN that stands for all before the first.
     values = tf.pad(values, [[0, 0], [1, 0], [0, 0]], constant_values=float("nan"))
-    steps = tf.maximum(num_values[:, tf.newaxis] - lags + tf.range(lags) + 1, 0)
+    steps = tf.maximum(num_values[:, tf.newaxis] - lookback + tf.range(lookback) + 1, 0)
     return tf.gather(values, steps, batch_dims=1)

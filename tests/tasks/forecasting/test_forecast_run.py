@@ -101,7 +101,7 @@ def test_it_is_better_than_the_naive_forecasts(place):
 def test_figures_are_those_of_forecasts_from_every_step_of_the_test_part(place):
     values = np.loadtxt(place / "sales.csv", delimiter=",", skiprows=1)[:, 1:]
     train_end, test_start = STEPS - 2 * 72, STEPS - 72
-    model = LinearAutoregression(values[:train_end], lags=12)
+    model = LinearAutoregression(values[:train_end], lookback=12)
     errors = np.array(
         [
             model.forecast(values[None, t - 12 : t], 6)[0] - values[t : t + 6]

@@ -24,7 +24,7 @@ _LIBRARIES = sys.stdlib_module_names | {"keras", "numpy", "tensorflow", "tfseq"}
 _MOST_OBJECTS = 20_000
 _MOST_NUMBERS = 2**22
 _RANDOM = (random.Random, np.random.RandomState, np.random.BitGenerator)
-# How the state of a random generator is read and put back; the modules have one of their own.
+# How the state of a random generator is read and put back.
 _STATES = ("getstate", "setstate"), ("get_state", "set_state")
 _CONTAINERS = (dict, list, set, collections.deque)
 _WRAPPERS = (MethodType, functools.partial, property, staticmethod, classmethod)
@@ -71,15 +71,14 @@ def no_marks(cell):
                     marks.append(type(thing).__name__)
 
 
-def unbuilt_layers(cell) -> list:
-    """The layers that `cell` refers to and that have not been built, itself included."""
-    layers = [o for o in _objects(cell, everywhere=False) if isinstance(o, keras.layers.Layer)]
-    return [layer for layer in layers if not layer.built]
-
-
-def holds_iterator(cell) -> bool:
-    """Whether `cell` refers to an iterator, which a call may move on and nothing moves back."""
-    return any(isinstance(thing, Iterator) for thing in _objects(cell, everywhere=False))
+def obstacle(cell) -> str | None:
+    """What `cell` refers to that a call changes for good, in words; None if there is nothing."""
+    for thing in _objects(cell, everywhere=False):
+        if isinstance(thing, keras.layers.Layer) and not thing.built:
+            return f"its layer {thing.name!r} is built by the first call only"
+        if isinstance(thing, Iterator):
+            return "it holds an iterator, which a call may move on"
+    return None
 
 
 def _objects(cell, everywhere):
@@ -148,14 +147,14 @@ def _contents(thing):
     if isinstance(thing, FunctionType):
         return lambda: _globals_of(thing), functools.partial(_set_globals, thing)
     if isinstance(thing, type):
-        return lambda: dict(vars(thing)), functools.partial(_set_attributes, thing)
+        return lambda: dict(vars(thing)), functools.partial(_set_attributes, thing, vars)
     if hasattr(thing, "cache_clear"):
         return lambda: [thing.cache_info().currsize], lambda old: thing.cache_clear()
     attributes = getattr(thing, "__dict__", None)
     if isinstance(attributes, dict):
         return lambda: dict(attributes), functools.partial(_refill, dict, attributes)
     if any(_is_slotted(kind) for kind in type(thing).__mro__):
-        return functools.partial(_slots, thing), functools.partial(_set_slots, thing)
+        return functools.partial(_slots, thing), functools.partial(_set_attributes, thing, _slots)
     return list, lambda old: None
 
 
@@ -171,42 +170,40 @@ def _set_items(array, items):
 
 
 def _random_state(generator):
-    if isinstance(generator, np.random.BitGenerator):
-        return [pickle.dumps(generator.state)]
-    read, _ = next(names for names in _STATES if hasattr(generator, names[0]))
-    return [pickle.dumps(getattr(generator, read)())]
+    return [pickle.dumps(_accessors(generator)[0]())]
 
 
 def _set_random_state(generator, content):
-    state = pickle.loads(content[0])
+    _accessors(generator)[1](pickle.loads(content[0]))
+
+
+def _accessors(generator):
+    """What reads and what puts back its state; modules and kinds of generators differ in it."""
     if isinstance(generator, np.random.BitGenerator):
-        generator.state = state
-    else:
-        _, write = next(names for names in _STATES if hasattr(generator, names[0]))
-        getattr(generator, write)(state)
+        return lambda: generator.state, functools.partial(setattr, generator, "state")
+    read, write = next(names for names in _STATES if hasattr(generator, names[0]))
+    return getattr(generator, read), getattr(generator, write)
 
 
 def _is_slotted(kind):
     return "__slots__" in vars(kind) and not _is_of_library(kind)
 
 
-def _slot_names(thing):
-    for kind in type(thing).__mro__:
-        if _is_slotted(kind):
-            slots = vars(kind)["__slots__"]
-            yield from [slots] if isinstance(slots, str) else slots
-
-
 def _slots(thing):
-    return {name: getattr(thing, name) for name in _slot_names(thing) if hasattr(thing, name)}
+    names = []
+    for kind in filter(_is_slotted, type(thing).__mro__):
+        slots = vars(kind)["__slots__"]
+        names += [slots] if isinstance(slots, str) else slots
+    return {name: getattr(thing, name) for name in names if hasattr(thing, name)}
 
 
-def _set_slots(thing, content):
-    for name in _slot_names(thing):
-        if name in content:
-            setattr(thing, name, content[name])
-        elif hasattr(thing, name):
-            delattr(thing, name)
+def _set_attributes(thing, read, content):
+    now = read(thing)
+    for name in now.keys() - content.keys():
+        delattr(thing, name)
+    for name, value in content.items():
+        if name not in now or now[name] is not value:
+            setattr(thing, name, value)
 
 
 def _refill(kind, container, content):
@@ -237,14 +234,6 @@ def _set_globals(function, content):
     for name in _globals_of(function).keys() - content.keys():
         del function.__globals__[name]
     function.__globals__.update(content)
-
-
-def _set_attributes(kind, content):
-    for name in vars(kind).keys() - content.keys():
-        delattr(kind, name)
-    for name, value in content.items():
-        if vars(kind).get(name) is not value:
-            setattr(kind, name, value)
 
 
 def _without_notes(thing, content):

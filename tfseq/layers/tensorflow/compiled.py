@@ -2,8 +2,7 @@
 
 import tensorflow as tf
 
-from tfseq.layers.tensorflow.differentiable import is_differentiable
-from tfseq.layers.tensorflow.forward_mode import in_reverse_mode
+from tfseq.layers.tensorflow.differentiation import in_reverse_mode, is_differentiable
 
 # Known to be compiled. TensorFlow has no list of those that XLA lacks. Left out although XLA has
 # them, since it computes something else:

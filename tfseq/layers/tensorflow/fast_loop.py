@@ -4,14 +4,17 @@ from functools import partial
 
 import tensorflow as tf
 
-from tfseq.layers.sizes import sizes
 from tfseq.layers.tensorflow.compiled import compiled
-from tfseq.layers.tensorflow.differentiable import is_differentiable
+from tfseq.layers.tensorflow.differentiation import is_differentiable
 from tfseq.layers.tensorflow.replay import replay, run_again
-from tfseq.layers.tensorflow.row_projection import project_rows
+from tfseq.layers.tensorflow.sizes import sizes
 from tfseq.layers.tensorflow.step_graph import StepGraph
 from tfseq.layers.tensorflow.step_loops import backward_loop, forward_loop, known_values
 from tfseq.layers.tensorflow.step_sorting import ADDITIONS
+
+# Up to this many rows, their gradient is a product with one-hot vectors: it runs on all cores,
+# where a sum over segments runs on one.
+_FEW_ROWS = 256
 
 
 def run_loop(
@@ -117,7 +120,7 @@ def _run_ahead(step, sequences, mask, lookup, tensors):
     for operation in step.ahead:
         if operation.type == "MatMul" and operation.inputs[0] is x:
             kernel = tensors[operation.inputs[1].ref()]
-            rows = project_rows(tf.reshape(ids, [-1]), table, kernel)
+            rows = _project_rows(tf.reshape(ids, [-1]), table, kernel)
             tensors[operation.outputs[0].ref()] = rows
         else:
             replay([operation], tensors)
@@ -135,6 +138,30 @@ def _only_multiplied(step, x, sequences, lookup):
         and not any(o.get_attr("transpose_b") for o in readers)
         and (table is None or (num_rows is not None and table.shape[0] <= num_rows))
     )
+
+
+def _project_rows(ids, table, kernel):
+    """`table[ids] · kernel`, or `kernel[ids]` where `table` is None; ids are a vector."""
+    if table is not None:
+        kernel = tf.matmul(tf.cast(table, kernel.dtype), kernel)
+        return _take_rows(kernel, ids)
+    # The one-hot vector of an id that is no symbol's is zero, and so is its product.
+    count = kernel.shape[0]
+    ids = tf.where((ids >= 0) & (ids < count), ids, count)
+    return _take_rows(tf.pad(kernel, [[0, 1], [0, 0]]), ids)
+
+
+@tf.custom_gradient
+def _take_rows(table, ids):
+    count = table.shape[0]
+
+    def gradient(d):
+        if count <= _FEW_ROWS:
+            chosen = tf.one_hot(ids, count, dtype=d.dtype)
+            return tf.matmul(chosen, d, transpose_a=True), None
+        return tf.math.unsorted_segment_sum(d, ids, count), None
+
+    return tf.gather(table, ids), gradient
 
 
 def _divide(items, counts):

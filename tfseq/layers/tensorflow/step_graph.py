@@ -3,15 +3,14 @@
 import inspect
 import itertools
 import re
-from dataclasses import dataclass, field
 
 import keras
 import tensorflow as tf
 from keras import tree
 
-from tfseq.layers.tensorflow.cell_marks import holds_iterator, no_marks, unbuilt_layers
+from tfseq.layers.tensorflow.cell_marks import no_marks, obstacle
 from tfseq.layers.tensorflow.compiled import can_compile
-from tfseq.layers.tensorflow.differentiable import is_differentiable
+from tfseq.layers.tensorflow.differentiation import is_differentiable
 from tfseq.layers.tensorflow.replay import run_again
 from tfseq.layers.tensorflow.step_sorting import (
     NotTraceableError,
@@ -21,7 +20,6 @@ from tfseq.layers.tensorflow.step_sorting import (
 )
 
 
-@dataclass
 class StepGraph:
     """What one step computes, y_t, s_t = cell(x_t, s_{t-1}), and its gradient, in parts.
 
@@ -55,25 +53,13 @@ class StepGraph:
             batch sizes where the step computes with the batch size.
     """
 
-    inputs: list
-    previous: list
-    weights: list
-    results: list
-    cotangents: list = field(default_factory=list)
-    fixed: list = field(default_factory=list)
-    once: list = field(default_factory=list)
-    ahead: list = field(default_factory=list)
-    recurrent: list = field(default_factory=list)
-    projected: list = field(default_factory=list)
-    constants: list = field(default_factory=list)
-    kept: list = field(default_factory=list)
-    remade: list = field(default_factory=list)
-    backward: list = field(default_factory=list)
-    products: list = field(default_factory=list)
-    summed: list = field(default_factory=list)
-    gradients: dict = field(default_factory=dict)
-    acts_on_rows: bool = False
-    definitions: list = field(default_factory=list)
+    def __init__(self, inputs: list, previous: list, weights: list, results: list):
+        self.inputs, self.previous, self.weights, self.results = inputs, previous, weights, results
+        self.cotangents, self.gradients = [], {}
+        self.fixed, self.once, self.ahead, self.recurrent = [], [], [], []
+        self.projected, self.constants, self.kept = [], [], []
+        self.remade, self.backward, self.products, self.summed = [], [], [], []
+        self.acts_on_rows, self.definitions = False, []
 
     @property
     def repeats(self) -> bool:
@@ -127,10 +113,8 @@ def trace_forward(cell, *arguments) -> StepGraph:
 
 def _traced(cell, build):
     steps = []
-    if unbuilt := unbuilt_layers(cell):
-        raise NotTraceableError(f"its layer {unbuilt[0].name!r} is built by the first call only")
-    if holds_iterator(cell):
-        raise NotTraceableError("it holds an iterator, which a call may move on")
+    if reason := obstacle(cell):
+        raise NotTraceableError(reason)
 
     def build_in_scope():
         # Keras opens a scope of the cell's name; a root scope's must not begin with "_".

@@ -1,6 +1,6 @@
 """The operations of a step, sorted by what they depend on."""
 
-from tfseq.layers.tensorflow.differentiable import is_differentiable
+from tfseq.layers.tensorflow.differentiation import is_differentiable
 from tfseq.layers.tensorflow.replay import can_replay
 from tfseq.layers.tensorflow.rows import acts_on_rows
 

@@ -16,7 +16,7 @@ class NGramCounts:
     finds an n-gram from the number of its context, and no n-gram is stored as a tuple.
 
     The text begins with one token of its own, the id `vocabulary_size`. It is never asked for. It
-    makes the first tokens have a left neighbour like all others, as `<s>` does elsewhere.
+    gives the first tokens a left neighbour, as `<s>` does elsewhere.
 
     Attributes:
         vocabulary_size: ids are less than this.
@@ -43,10 +43,6 @@ class NGramCounts:
     def contexts(self, length: int) -> np.ndarray:
         """For each n-gram of a length from 2, the number of all but its last token."""
         return self.keys[length - 2] // self.base
-
-    def tokens(self, length: int) -> np.ndarray:
-        """For each n-gram of a length from 2, its last token."""
-        return self.keys[length - 2] % self.base
 
     def find(self, length: int, contexts: np.ndarray, tokens: np.ndarray) -> np.ndarray:
         """The numbers of n-grams of a length from 2; -1 for those that do not occur.
@@ -85,8 +81,8 @@ def count_ngrams(ids: np.ndarray, order: int, vocabulary_size: int) -> NGramCoun
         vocabulary_size: the number of ids there are.
 
     >>> counts = count_ngrams(np.array([0, 1, 0, 1, 1]), order=2, vocabulary_size=2)
-    >>> list(zip(counts.contexts(2).tolist(), counts.tokens(2).tolist(), counts.counts[1].tolist()))
-    [(0, 1, 2), (1, 0, 1), (1, 1, 1), (2, 0, 1)]
+    >>> counts.contexts(2).tolist(), counts.counts[1].tolist()
+    ([0, 1, 1, 2], [2, 1, 1, 1])
     """
     base = vocabulary_size + 1
     text = np.concatenate([[vocabulary_size], ids]).astype(np.int64)

@@ -38,9 +38,6 @@ class NGramModel:
       of k = 1, 2, and 3 or more come from the counts of counts of each length. Where those are
       zero, as with characters, 0.5, 1 and 1.5 stand in; see `fallback_lengths`.
 
-    Everything is in sorted NumPy arrays: to count takes a sort of the text for each length, to
-    look a text up a binary search of all its tokens at once.
-
     Args:
         order: n, the tokens of an n-gram; 1 has no context.
         smoothing: `kneser_ney`, `laplace` or `maximum_likelihood`.
@@ -82,11 +79,8 @@ class NGramModel:
 
     def get_config(self) -> dict[str, int | str | float]:
         """The constructor's arguments."""
-        return {
-            "order": self.order,
-            "smoothing": self.smoothing,
-            "pseudocount": self.pseudocount,
-        }
+        names = ("order", "smoothing", "pseudocount")
+        return {name: getattr(self, name) for name in names}
 
     @property
     def vocabulary_size(self) -> int | None:
@@ -187,7 +181,8 @@ class NGramModel:
             num_tokens: how many.
             context: ids that stand before.
             seed: the same seed draws the same tokens.
-            temperature: below 1 bolder, above 1 wilder; 0 always takes the most probable token.
+            temperature: below 1 keeps to what is probable, above 1 dares more; 0 always takes the
+                most probable token.
             allow_unknown: whether id 0, `<unk>`, may be drawn.
 
         Returns:

@@ -73,7 +73,7 @@ def export_forecaster(
 
     Example:
         >>> import tempfile
-        >>> model = Forecaster(num_columns=1, lags=3, units=4)
+        >>> model = Forecaster(num_columns=1, lookback=3, units=4)
         >>> with tempfile.TemporaryDirectory() as directory:
         ...     path = export_forecaster(model, directory)
         ...     print(path.name, sorted(child.name for child in path.iterdir()))
@@ -94,9 +94,9 @@ def export_forecaster(
             for size in sorted({1, settings.max_batch_size}):
                 inputs = {
                     "values": np.broadcast_to(
-                        np.asarray(model.mean, "float32"), [size, model.lags, model.num_columns]
+                        np.asarray(model.mean, "float32"), [size, model.lookback, model.num_columns]
                     ),
-                    "num_values": np.full([size], model.lags, "int32"),
+                    "num_values": np.full([size], model.lookback, "int32"),
                     "horizon": np.full([size], settings.max_horizon, "int32"),
                 }
                 made.append((name, {key: inputs[key] for key in signature["inputs"]}))

@@ -86,7 +86,7 @@ class ForecasterSignatures(tf.Module):
     def _read_warnings(self, values, num_values) -> list[tf.Tensor]:
         """What was odd about the values that were read, a string [B] for each kind."""
         model = self._model
-        window = last_values(values, model.lags, num_values)
+        window = last_values(values, model.lookback, num_values)
         known = tf.math.is_finite(window)
         any_known = tf.reduce_any(known, axis=2)
         # Steps from the first with a value on. Those before it are padding.
@@ -102,10 +102,10 @@ class ForecasterSignatures(tf.Module):
                 "",
             ),
             tf.where(
-                (num_read > 0) & (num_read < model.lags),
+                (num_read > 0) & (num_read < model.lookback),
                 tf.strings.join(
                     [
-                        f"`values` should have {model.lags} steps. Received: ",
+                        f"`values` should have {model.lookback} steps. Received: ",
                         tf.strings.as_string(num_read),
                         "; a forecast from fewer is less exact. ",
                     ]

@@ -1,4 +1,4 @@
-"""Forward-mode differentiation, where TensorFlow has none: refused, in one sentence."""
+"""What TensorFlow differentiates, and in which mode."""
 
 import contextlib
 
@@ -8,6 +8,15 @@ _REFUSAL = (
     "A `tf.autodiff.ForwardAccumulator` inside of a `tf.function` cannot follow a recurrent layer. "
     "Open it around the call of the function."
 )
+
+
+def is_differentiable(tensor) -> bool:
+    """Whether there are gradients with respect to `tensor`: to real and complex numbers.
+
+    >>> [is_differentiable(tf.zeros([1], d)) for d in (tf.float16, tf.complex64, tf.int32)]
+    [True, True, False]
+    """
+    return tensor.dtype.is_floating or tensor.dtype.is_complex
 
 
 @tf.custom_gradient
