@@ -210,15 +210,14 @@ def check_options(options: Any) -> None:
     broken = []
     for name, hint in _fields(type(options)).items():
         value = getattr(options, name)
-        flag = "--" + name.replace("_", "-")
         if not _has_type(value, hint):
-            broken.append(f"`{flag}` must be {_words(hint)}. Received: {value!r}.")
+            broken.append(f"`{name}` must be {_words(hint)}. Received: {value!r}.")
             continue
         if isinstance(value, str) and not is_unicode(value):
-            broken.append(f"`{flag}` must be valid UTF-8. Received: {value!r}.")
+            broken.append(f"`{name}` must be valid UTF-8. Received: {value!r}.")
         for rule in _rules(hint):
             if value is not None and not rule.holds(value):
-                broken.append(f"`{flag}` must be {rule.words}. Received: {value!r}.")
+                broken.append(f"`{name}` must be {rule.words}. Received: {value!r}.")
     if broken:
         raise InputError("\n".join(broken))
 
