@@ -86,7 +86,7 @@ def inspect_export(path: str | os.PathLike) -> Inspection:
     signatures, operations = {}, set()
     for meta_graph in saved_model.meta_graphs:
         problems += graph_problems(meta_graph) + _asset_problems(path, meta_graph)
-        operations |= graph_operations(meta_graph)
+        operations |= graph_operations(meta_graph.graph_def)
         signatures |= _signatures(meta_graph)
     digests = file_digests(path)
     card, card_problems = _check_card(path, digests)

@@ -1,18 +1,93 @@
-"""The signatures of an exported forecaster: values so far in, forecasts out."""
+"""A forecaster as a SavedModel: values so far in, forecasts out."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 
 from tfseq.models.forecaster import MAX_DEVIATION, Forecaster, last_values
-from tfseq.serving.signatures.bounds import checked, clamp, sentences
+from tfseq.serving.export import describe_parts, export_module
+from tfseq.serving.signatures.bounds import clamp, sentence, sentences
+from tfseq.serving.signatures.settings import ForecasterSettings
+from tfseq.serving.signatures.signatures import Signatures
 
 
-class ForecasterSignatures(tf.Module):
-    """What is saved: the weights, the scaling among them, and the two signatures.
+def export_forecaster(
+    model: Forecaster,
+    directory: str | os.PathLike,
+    *,
+    columns: Sequence[str] | None = None,
+    version: int | None = None,
+    settings: ForecasterSettings | None = None,
+    metadata: Mapping | None = None,
+    keep_versions: int | None = None,
+) -> Path:
+    """Write `<directory>/<version>/`, a SavedModel that takes values and returns forecasts.
 
-    Nothing in it fails for what one row holds, and no row changes the answer to another: a server
-    answers a whole batch of different people's requests at once.
+    `serving_default` takes `values` float [B, T, C], the newest last, and `horizon` int32 [B];
+    `forecast` takes `num_values` int32 [B] too, the steps of each row that count. Both return
+
+    - `forecast` float [B, max_horizon, C], in the series' own units, zeros from `num_steps` on;
+    - `num_steps` int32 [B], `horizon` kept within 1 and `max_horizon`;
+    - `warning` string [B], empty where there is nothing to say.
+
+    The model reads the last τ steps of a row; τ is `lags` in the model card. NaN stands for a
+    missing value, and on the left of a row for nothing at all. With a server that batches
+    requests and pads them to one length, rows for `serving_default` are to be of one length (τ
+    does), and those for `forecast` may have any. It is written, warmed up and published as
+    `export_language_model` does it.
+
+    Args:
+        model: a `tfseq.models.Forecaster`.
+        directory: `exported/<name>`, the base path that the server is given; made if missing.
+        columns: names of the C columns, for the model card.
+        version, metadata, keep_versions: as for `export_language_model`.
+        settings: caps; None takes the usual ones.
+
+    Returns, raises: as `export_language_model`.
+
+    Example:
+        >>> import tempfile
+        >>> model = Forecaster(num_columns=1, lags=3, units=4)
+        >>> with tempfile.TemporaryDirectory() as directory:
+        ...     path = export_forecaster(model, directory)
+        ...     print(path.name, sorted(child.name for child in path.iterdir()))
+        1 ['assets', 'assets.extra', 'fingerprint.pb', 'saved_model.pb', 'variables']
+    """
+    settings = settings or ForecasterSettings()
+    names = [f"column {c}" for c in range(model.num_columns)] if columns is None else list(columns)
+    if len(names) != model.num_columns:
+        raise ValueError(
+            f"`columns` must be {model.num_columns} names, as many as the model has columns. "
+            f"Received: {names!r}."
+        )
+    mean, scale = np.asarray(model.mean, "float32"), np.asarray(model.scale, "float32")
+    return export_module(
+        lambda assets: ForecasterSignatures(model, settings.max_horizon),
+        directory,
+        card={
+            **describe_parts(model, settings),
+            "columns": names,
+            "mean": mean.tolist(),
+            "scale": scale.tolist(),
+        },
+        # The dearest request.
+        examples={
+            "values": np.tile(mean, [model.lags, 1]),
+            "num_values": model.lags,
+            "horizon": settings.max_horizon,
+        },
+        max_batch_size=settings.max_batch_size,
+        version=version,
+        metadata=metadata,
+        keep_versions=keep_versions,
+    )
+
+
+class ForecasterSignatures(Signatures):
+    """The two signatures of a forecaster, whose scaling is among its weights.
 
     Args:
         model: the forecaster.
@@ -20,28 +95,22 @@ class ForecasterSignatures(tf.Module):
     """
 
     def __init__(self, model: Forecaster, max_horizon: int):
-        super().__init__(name="forecaster")
+        super().__init__(model)
         self._model = model
         self._max_horizon = max_horizon
-        # TensorFlow Serving's loader finds only what is tracked here, and plain variables only.
-        self.weights = [weight.value for weight in model.weights]
         # One traced function, so that the loops are in the file once and not once a signature.
         self._answer = tf.function(
-            self._forecast, input_signature=self._specs(), autograph=False
+            self._forecast, input_signature=self.inputs["forecast"], autograph=False
         ).get_concrete_function()
 
-    def signatures(self) -> dict[str, Callable]:
-        """Signature name -> function from its named inputs to a dict of outputs."""
-        values, num_values, horizon = self._specs()
-        inputs = {
+    @property
+    def inputs(self) -> dict[str, tuple[tf.TensorSpec, ...]]:
+        values = tf.TensorSpec([None, None, self._model.num_columns], tf.float32, "values")
+        num_values = tf.TensorSpec([None], tf.int32, "num_values")
+        horizon = tf.TensorSpec([None], tf.int32, "horizon")
+        return {
             "serving_default": (values, horizon),
             "forecast": (values, num_values, horizon),
-        }
-        return {
-            name: tf.function(
-                checked(getattr(self, name), specs), input_signature=specs, autograph=False
-            )
-            for name, specs in inputs.items()
         }
 
     def serving_default(self, values: tf.Tensor, horizon: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -55,21 +124,14 @@ class ForecasterSignatures(tf.Module):
         """Go on from the end of rows of different lengths, padded on the right."""
         return self._answer(values, num_values, horizon)
 
-    def _specs(self) -> tuple[tf.TensorSpec, ...]:
-        return (
-            tf.TensorSpec([None, None, self._model.num_columns], tf.float32, "values"),
-            tf.TensorSpec([None], tf.int32, "num_values"),
-            tf.TensorSpec([None], tf.int32, "horizon"),
-        )
-
     def _forecast(self, values, num_values, horizon) -> dict[str, tf.Tensor]:
         # Different numbers of rows are an invalid argument, here and not further on.
         rows = tf.shape(values)[:1]
         num_values, horizon = tf.reshape(num_values, rows), tf.reshape(horizon, rows)
         num_steps = tf.shape(values)[1]
-        num_values, too_many = clamp_to(num_values, "num_values", num_steps)
-        num_steps, warning = clamp(horizon, "horizon", 1, self._max_horizon)
-        warnings = [too_many, warning, *self._read_warnings(values, num_values)]
+        num_values, too_many = clamp(num_values, "num_values", 0, num_steps)
+        num_steps, out_of_range = clamp(horizon, "horizon", 1, self._max_horizon)
+        warnings = [too_many, out_of_range, *self._odd_values(values, num_values)]
         longest = tf.maximum(tf.reduce_max(num_steps), 1)
         forecast = self._model.forecast(values, longest, num_values)
         # Zeros, and not NaN, for which JSON has no word.
@@ -83,7 +145,7 @@ class ForecasterSignatures(tf.Module):
             "warning": sentences(warnings),
         }
 
-    def _read_warnings(self, values, num_values) -> list[tf.Tensor]:
+    def _odd_values(self, values, num_values) -> list[tf.Tensor]:
         """What was odd about the values that were read, a string [B] for each kind."""
         model = self._model
         window = last_values(values, model.lags, num_values)
@@ -95,55 +157,22 @@ class ForecasterSignatures(tf.Module):
         missing = tf.reduce_sum(tf.cast(begun[:, :, tf.newaxis] & ~known, tf.int32), axis=[1, 2])
         z = (tf.where(known, window, model.mean) - model.mean) / model.scale
         far = tf.reduce_any(tf.abs(z) > MAX_DEVIATION, axis=[1, 2])
-        return [
-            tf.where(
+        too_few = f"`values` should have {model.lags} steps. Received: ", num_read
+        some_missing = "`values` has missing or infinite numbers: ", missing
+        warnings = [
+            (
                 num_read == 0,
                 "`values` has no finite number; the forecast goes on from the training mean. ",
-                "",
             ),
-            tf.where(
+            (
                 (num_read > 0) & (num_read < model.lags),
-                tf.strings.join(
-                    [
-                        f"`values` should have {model.lags} steps. Received: ",
-                        tf.strings.as_string(num_read),
-                        "; a forecast from fewer is less exact. ",
-                    ]
-                ),
-                "",
+                sentence(*too_few, "; a forecast from fewer is less exact."),
             ),
-            tf.where(
-                missing > 0,
-                tf.strings.join(
-                    [
-                        "`values` has missing or infinite numbers: ",
-                        tf.strings.as_string(missing),
-                        "; used: the model's own forecasts of them. ",
-                    ]
-                ),
-                "",
-            ),
-            tf.where(
+            (missing > 0, sentence(*some_missing, "; used: the model's own forecasts of them.")),
+            (
                 far,
                 f"`values` has numbers more than {MAX_DEVIATION:.0f} standard deviations from the "
                 "training mean; they were taken to be so far from it. ",
-                "",
             ),
         ]
-
-
-def clamp_to(values: tf.Tensor, name: str, high: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Bring int32 [B] into 0 to a scalar that the request gives; as `bounds.clamp` else."""
-    used = tf.clip_by_value(values, 0, high)
-    warnings = tf.strings.join(
-        [
-            f"`{name}` must be from 0 to ",
-            tf.strings.as_string(high),
-            ". Received: ",
-            tf.strings.as_string(values),
-            "; used: ",
-            tf.strings.as_string(used),
-            ". ",
-        ]
-    )
-    return used, tf.where(used == values, "", warnings)
+        return [tf.where(rows, warning, "") for rows, warning in warnings]

@@ -1,30 +1,102 @@
-"""The signature of an exported text classifier: strings in, labels and scores out."""
+"""A text classifier as a SavedModel: strings in, labels and scores out."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+import dataclasses
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar
 
 import tensorflow as tf
 
 from tfseq.data.text_ids import text_ids
 from tfseq.generation.ranking import best_probabilities
 from tfseq.models import TextClassifier
-from tfseq.serving.signatures.bounds import checked, keep_first_bytes, sentences
-from tfseq.text import Tokenizer, VocabularyTables
+from tfseq.serving.export import asset_tables, check_size, describe_parts, export_module
+from tfseq.serving.signatures.bounds import keep_first_bytes, sentences
+from tfseq.serving.signatures.in_graph import check_in_graph
+from tfseq.serving.signatures.settings import TextClassifierSettings
+from tfseq.serving.signatures.signatures import Signatures
+from tfseq.text import Tokenizer, Vocabulary, VocabularyTables
 
 
-class TextClassifierSignatures(tf.Module):
-    """What is saved: the weights, the lookup tables and one function.
+def export_text_classifier(
+    model: TextClassifier,
+    tokenizer: Tokenizer,
+    vocabulary: Vocabulary,
+    labels: Sequence[str],
+    directory: str | os.PathLike,
+    *,
+    version: int | None = None,
+    settings: TextClassifierSettings | None = None,
+    metadata: Mapping | None = None,
+    keep_versions: int | None = None,
+) -> Path:
+    """Write `<directory>/<version>/`, a SavedModel that takes texts and returns labels.
 
-    Nothing in it fails for what one row holds, and no row changes the answer to another: a server
-    answers a whole batch of different people's requests at once.
+    Its signature `serving_default` takes `text` string [B] and returns
+
+    - `labels` string [B, L], the L most probable labels, the best first; L is the number of
+      labels, at most `settings.num_labels`;
+    - `scores` float [B, L], their probabilities;
+    - `warning` string [B], which says where a text was too long to be read whole, else empty.
+
+    A row's answer does not depend on the rows beside it. It is written, warmed up and published
+    as `export_language_model` does it.
+
+    Args:
+        model: the classifier.
+        tokenizer: the tokenizer of its texts.
+        vocabulary: the vocabulary of its ids.
+        labels: the labels, in the model's order.
+        directory: `exported/<name>`, the base path that the server is given; made if missing.
+        version, metadata, keep_versions: as for `export_language_model`.
+        settings: caps; None takes the usual ones.
+
+    Returns, raises: as `export_language_model`.
+
+    Example:
+        >>> import tempfile, tfseq
+        >>> vocabulary = tfseq.Vocabulary(["good", "bad"])
+        >>> model = TextClassifier(len(vocabulary), num_labels=2, units=4)
+        >>> with tempfile.TemporaryDirectory() as directory:
+        ...     path = export_text_classifier(
+        ...         model, tfseq.WordTokenizer(), vocabulary, ["no", "yes"], directory
+        ...     )
+        ...     print(path.name, sorted(child.name for child in path.iterdir()))
+        1 ['assets', 'assets.extra', 'fingerprint.pb', 'saved_model.pb', 'variables']
+    """
+    settings = settings or TextClassifierSettings()
+    check_size("vocabulary", vocabulary, model.vocabulary_size)
+    check_size("labels", labels, model.num_labels)
+    check_in_graph(tokenizer, "tokenize")
+    num_labels = min(settings.num_labels, len(labels))
+    settings = dataclasses.replace(settings, num_labels=num_labels)
+    return export_module(
+        lambda assets: TextClassifierSignatures(
+            model, tokenizer, asset_tables(vocabulary, assets), labels, settings
+        ),
+        directory,
+        card={**describe_parts(model, settings, tokenizer, vocabulary), "labels": list(labels)},
+        examples={"text": " ".join(vocabulary.tokens[1:5])},
+        max_batch_size=settings.max_batch_size,
+        version=version,
+        metadata=metadata,
+        keep_versions=keep_versions,
+    )
+
+
+class TextClassifierSignatures(Signatures):
+    """The one signature of a text classifier.
 
     Args:
         model: the classifier.
         tokenizer: the tokenizer of its texts.
         tables: the lookup tables of its vocabulary, over an asset file.
         labels: the labels, in the model's order.
-        settings: a `TextClassifierSettings`.
+        settings: caps, fixed in the graph.
     """
+
+    inputs: ClassVar = {"serving_default": (tf.TensorSpec([None], tf.string, "text"),)}
 
     def __init__(
         self,
@@ -32,25 +104,13 @@ class TextClassifierSignatures(tf.Module):
         tokenizer: Tokenizer,
         tables: VocabularyTables,
         labels: Sequence[str],
-        settings: Any,
+        settings: TextClassifierSettings,
     ):
-        super().__init__(name="text_classifier")
+        super().__init__(model, tables, tokenizer)
         self._model = model
         self._tokenizer = tokenizer
         self._labels = tuple(labels)
         self._settings = settings
-        # TensorFlow Serving's loader finds only what is tracked here, and plain variables only.
-        self.weights = [weight.value for weight in model.weights]
-        self.tables = tables
-
-    def signatures(self) -> dict[str, Callable]:
-        """Signature name -> function from its named inputs to a dict of outputs."""
-        specs = (tf.TensorSpec([None], tf.string, "text"),)
-        return {
-            "serving_default": tf.function(
-                checked(self.serving_default, specs), input_signature=specs, autograph=False
-            )
-        }
 
     def serving_default(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
         """The labels of each text with their probabilities, the most probable first."""
