@@ -11,7 +11,8 @@ import tensorflow as tf
 
 from tfseq.layers import portable_loops
 from tfseq.serving.loader.loader_process import LoaderProcess
-from tfseq.serving.model_card import describe_signature, write_model_card
+from tfseq.serving.model_card import write_model_card
+from tfseq.serving.saved_model_file import described_signatures, read_saved_model
 from tfseq.serving.versions import (
     check_keep_versions,
     check_version,
@@ -57,16 +58,14 @@ def export_module(
     with staging_directory(directory) as staging, portable_loops():
         saved = staging / "saved_model"
         module = build(staging)
-        signatures = {
-            name: function.get_concrete_function() for name, function in module.signatures().items()
-        }
         # Gradients are of no use to a server, and their functions may hold other operations.
         options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
-        tf.saved_model.save(module, str(saved), signatures=signatures, options=options)
-        described = {name: describe_signature(function) for name, function in signatures.items()}
-        requests = warm_up_requests(described, examples, sorted({1, max_batch_size}))
+        tf.saved_model.save(module, str(saved), signatures=module.signatures(), options=options)
+        (meta_graph,) = read_saved_model(saved).meta_graphs
+        signatures = described_signatures(meta_graph)
+        requests = warm_up_requests(signatures, examples, sorted({1, max_batch_size}))
         write_records(saved / WARM_UP_FILE, Path(directory).name, requests)
-        write_model_card(saved, {"metadata": metadata, "signatures": described, **card})
+        write_model_card(saved, {"metadata": metadata, "signatures": signatures, **card})
         with LoaderProcess() as loader:
             replay(saved, loader)
         path = publish(saved, directory, version)

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from tensorflow.core.framework.graph_pb2 import GraphDef
-from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+
+from tfseq.serving.saved_model_file import read_saved_model
 
 _XLA = "XLA is switched off in the server"
 _COMPILED = "it must be compiled by XLA, which is switched off in the server"
@@ -26,9 +27,8 @@ def read_operations(directory: str | Path) -> list[str]:
         ValueError: if the graph cannot run on a server: it must be compiled by XLA, calls
             Python, or needs cuDNN. Such a model loads, and fails at its first request.
     """
-    saved_model = SavedModel.FromString(Path(directory, "saved_model.pb").read_bytes())
     operations = set()
-    for meta_graph in saved_model.meta_graphs:
+    for meta_graph in read_saved_model(directory).meta_graphs:
         for problem in forbidden_operations(meta_graph.graph_def):
             raise ValueError(
                 "An exported graph must run on any server, without XLA, Python and cuDNN. "
