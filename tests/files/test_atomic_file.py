@@ -124,7 +124,7 @@ class Module(tf.Module):
 def test_an_export(tmp_path):
     base = tmp_path / "exported" / "egg"
     with pytest.raises(InputError) as caught, file_limit(20_000):
-        export_module(lambda staging: Module(), base, requests=lambda signatures: [], card={})
+        export_module(lambda staging: Module(), base, card={}, examples={})
     told = f"{base} cannot be written: File too large. Free some space there, then export again."
     assert str(caught.value) == told
     assert os.listdir(tmp_path) == []

@@ -9,8 +9,8 @@ from tfseq.generation.ranking import best_probabilities
 from tfseq.models import Tagger, TextClassifier
 from tfseq.serving import ServingSettings, TaggerSettings, TextClassifierSettings
 from tfseq.serving.signatures.language_model import LanguageModelSignatures
-from tfseq.serving.signatures.tagger_signatures import TaggerSignatures
-from tfseq.serving.signatures.text_classifier_signatures import TextClassifierSignatures
+from tfseq.serving.signatures.tagging import TaggerSignatures
+from tfseq.serving.signatures.text_classification import TextClassifierSignatures
 
 SYMBOLS = [*"abcdefghijklmnopqr"]
 

@@ -181,7 +181,7 @@ def _rest_metadata(backend, place):
                         ],
                         "unknown_rank": False,
                     },
-                    "name": info["tensor"],
+                    "name": f"{key}:0",
                 }
                 for key, info in tensors.items()
             }

@@ -179,11 +179,8 @@ def test_a_rest_client_loads_no_tensorflow():
 
 def signature(**outputs):
     """A signature with one input and these outputs, each a dtype and a shape."""
-    described = {
-        name: {"dtype": dtype, "shape": shape, "tensor": f"{name}:0"}
-        for name, (dtype, shape) in outputs.items()
-    }
-    number = {"x": {"dtype": "float32", "shape": [None], "tensor": "x:0"}}
+    described = {name: {"dtype": dtype, "shape": shape} for name, (dtype, shape) in outputs.items()}
+    number = {"x": {"dtype": "float32", "shape": [None]}}
     return {"inputs": number, "outputs": described}
 
 

@@ -91,7 +91,7 @@ def test_old_versions_are_removed_once_the_new_one_is_there(tmp_path, loader, mo
 
     def export(**options):
         return export_module.export_module(
-            lambda staging: Doubling(), tmp_path, requests=lambda _: [], card={}, **options
+            lambda staging: Doubling(), tmp_path, card={}, examples={}, **options
         )
 
     def remove(path, keep_versions):

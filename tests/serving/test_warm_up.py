@@ -77,7 +77,7 @@ def test_the_servers_own_messages_read_them(path):
 
 
 def test_a_model_that_fails_its_warm_up_is_not_published(make_language, tmp_path, monkeypatch):
-    def wrong(signatures, tokens, batch_sizes):
+    def wrong(signatures, examples, batch_sizes):
         return [("step", {"token_ids": np.zeros([2], "int32"), "state_0": np.zeros([3, 12], "f")})]
 
     monkeypatch.setattr(export_module, "warm_up_requests", wrong)

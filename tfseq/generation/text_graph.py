@@ -129,10 +129,12 @@ class TextGraph:
         Completions are [B], or [B, K] for K of each prompt; so is the result.
         """
         prompt = tf.strings.unicode_transcode(prompt, "UTF-8", "UTF-8", errors="replace")
+        # A tokenizer of anyone's own need not say how texts are put together.
+        join = getattr(self.tokenizer, "join", lambda *texts: tf.strings.join(texts))
         if completion.shape.rank == 1:
-            return self.tokenizer.join(prompt, completion)
+            return join(prompt, completion)
         prompts = tf.repeat(prompt, tf.shape(completion)[1])
-        texts = self.tokenizer.join(prompts, tf.reshape(completion, [-1]))
+        texts = join(prompts, tf.reshape(completion, [-1]))
         return tf.reshape(texts, tf.shape(completion))
 
     def score(self, text: tf.Tensor) -> Scores:

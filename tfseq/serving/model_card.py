@@ -48,17 +48,6 @@ def write_model_card(directory: str | Path, card: Mapping) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-def describe_signature(function: tf.types.experimental.ConcreteFunction) -> dict:
-    """Inputs and outputs of a traced signature, each with dtype and shape (None is any size)."""
-    inputs = function.structured_input_signature[0]
-    return {
-        "inputs": {spec.name: _describe(spec) for spec in inputs},
-        "outputs": {
-            name: _describe(output) for name, output in function.structured_outputs.items()
-        },
-    }
-
-
 def file_digests(directory: str | Path) -> dict[str, str]:
     """SHA-256 in hexadecimal of every file below a version directory but its model card."""
     directory = Path(directory)
@@ -68,7 +57,3 @@ def file_digests(directory: str | Path) -> dict[str, str]:
         for path in paths
         if path != MODEL_CARD
     }
-
-
-def _describe(tensor: tf.Tensor | tf.TensorSpec) -> dict:
-    return {"dtype": tensor.dtype.name, "shape": tensor.shape.as_list()}

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -17,32 +18,29 @@ WARM_UP_FILE = Path("assets.extra", "tf_serving_warmup_requests")
 #: The most that TensorFlow Serving takes. More fail the load of the model.
 MAX_RECORDS = 1000
 
-_NEW_TOKENS = 4
-_NUMBERS = {"top_p": 1, "temperature": 1, "max_new_tokens": _NEW_TOKENS, "num_tokens": 1}
+# Steps of an example where any number may be sent.
+_NUM_STEPS = 4
 
 
 def warm_up_requests(
-    signatures: Mapping[str, dict], tokens: Sequence[str], batch_sizes: Sequence[int]
+    signatures: Mapping[str, dict], examples: Mapping[str, Any], batch_sizes: Sequence[int]
 ) -> list[tuple[str, dict[str, np.ndarray]]]:
-    """One small request for each signature and batch size.
+    """One request for each signature and batch size.
 
     Args:
         signatures: name -> `inputs`: name -> dtype and shape, as in the model card.
-        tokens: some tokens of the vocabulary, for the texts.
+        examples: a row of an input by its name; a text or number fills the row. 0 where there is
+            none.
         batch_sizes: sizes of the batches.
 
     Returns:
         Pairs of a signature's name and its inputs.
     """
-    requests = []
-    for name, signature in signatures.items():
-        for size in batch_sizes:
-            inputs = {
-                key: _value(key, info, size, " ".join(tokens))
-                for key, info in signature["inputs"].items()
-            }
-            requests.append((name, inputs))
-    return requests
+    return [
+        (name, {key: _batch(examples.get(key, 0), info, size) for key, info in inputs.items()})
+        for name, inputs in ((name, signature["inputs"]) for name, signature in signatures.items())
+        for size in batch_sizes
+    ]
 
 
 def write_records(
@@ -125,9 +123,10 @@ def replay(directory: str | os.PathLike, loader: LoaderProcess) -> int:
     return count
 
 
-def _value(name: str, info: Mapping, batch_size: int, text: str) -> np.ndarray:
-    """A plausible value of one input."""
-    shape = [batch_size, *(_NEW_TOKENS if dim is None else dim for dim in info["shape"][1:])]
-    if info["dtype"] == "string":
-        return np.full(shape, text.encode(), object)
-    return np.full(shape, _NUMBERS.get(name, 0), info["dtype"])
+def _batch(example: Any, info: Mapping, batch_size: int) -> np.ndarray:
+    """Equal rows of one input."""
+    if isinstance(example, str):
+        example = example.encode()
+    row = np.shape(example) or [_NUM_STEPS if dim is None else dim for dim in info["shape"][1:]]
+    dtype = object if info["dtype"] == "string" else info["dtype"]
+    return np.full([batch_size, *row], example, dtype)

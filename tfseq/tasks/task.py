@@ -5,7 +5,6 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, ClassVar
 
 import keras
@@ -104,7 +103,7 @@ class Task(ABC):
         self.check_arguments(self.settings_type, settings)
         return self.write_export(
             directory,
-            settings=self.settings_type(**{**self.usual_settings(settings), **settings}),
+            settings=self.settings_type(**{**self.usual_settings(), **settings}),
             version=version,
             keep_versions=keep_versions,
             metadata={
@@ -114,8 +113,8 @@ class Task(ABC):
             },
         )
 
-    def usual_settings(self, given: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Any]:
-        """The settings of an export that follow from the options of the run, and from those given."""
+    def usual_settings(self) -> dict[str, Any]:
+        """The settings of an export that follow from the options of the run."""
         return {}
 
     def check_arguments(self, function: Callable, given: Mapping[str, Any]) -> None:

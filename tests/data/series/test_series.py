@@ -27,14 +27,14 @@ sizes = st.tuples(
 
 @given(sizes)
 def test_no_window_sees_what_it_is_to_foretell(size):
-    num_steps, lags, horizon, validation, test = size
+    num_steps, lookback, horizon, validation, test = size
     num_validation, num_test = int(num_steps * validation), int(num_steps * test)
-    room = num_steps - num_validation - num_test >= lags + horizon and num_test >= horizon
+    room = num_steps - num_validation - num_test >= lookback + horizon and num_test >= horizon
     if not room or (validation and num_validation < horizon):
         with pytest.raises(tfseq.InputError, match="need"):
-            split_series(num_steps, lags, horizon, validation, test)
+            split_series(num_steps, lookback, horizon, validation, test)
         return
-    split = split_series(num_steps, lags, horizon, validation, test)
+    split = split_series(num_steps, lookback, horizon, validation, test)
     assert split.validation_end == num_steps - num_test
     assert split.train_end == split.validation_end - num_validation
     ramp = np.arange(num_steps)[:, None]
@@ -50,21 +50,21 @@ def test_no_window_sees_what_it_is_to_foretell(size):
             assert validation == 0
             continue
         windows = split.windows(ramp, part)[:, :, 0]
-        # Steps of a ramp are its values: each window is lags, then the targets that follow.
+        # Steps of a ramp are its values: each window is lookback, then the targets that follow.
         np.testing.assert_array_equal(
-            windows, split.origins(part)[:, None] + np.arange(-lags, horizon)
+            windows, split.origins(part)[:, None] + np.arange(-lookback, horizon)
         )
-        assert windows[:, lags:].min() >= start
+        assert windows[:, lookback:].min() >= start
         assert windows.max() < end
         if part == "train":
             assert windows.min() >= 0
         # Every step of the part that can be a target is one.
-        first = max(start, lags)
-        assert set(windows[:, lags:].ravel()) == set(range(first, end))
+        first = max(start, lookback)
+        assert set(windows[:, lookback:].ravel()) == set(range(first, end))
 
 
 def test_parts_that_are_too_small():
-    with pytest.raises(tfseq.InputError, match=r"`lags` 9 and `horizon` 3 need 12\. Lower"):
+    with pytest.raises(tfseq.InputError, match=r"`lookback` 9 and `horizon` 3 need 12\. Lower"):
         split_series(20, 9, 3, 0.2, 0.25)
     with pytest.raises(tfseq.InputError, match=r"`test_fraction` leaves 2 of 20 steps; `hor"):
         split_series(20, 2, 3, 0.2, 0.1)

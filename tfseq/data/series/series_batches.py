@@ -7,7 +7,7 @@ import tensorflow as tf
 def series_batches(
     values: np.ndarray,
     origins: np.ndarray,
-    lags: int,
+    lookback: int,
     horizon: int,
     num_targets: int,
     batch_size: int,
@@ -20,7 +20,7 @@ def series_batches(
         values: `[N, C]`, the series.
         origins: int `[W]`, the steps at which a window's future begins
             (`SeriesSplit.origins`).
-        lags: τ; the inputs of a window are the τ values before its origin.
+        lookback: τ; the inputs of a window are the τ values before its origin.
         horizon: H; a window ends H steps after its origin.
         num_targets: the targets are its last values, so many of them: H are those that follow
             the inputs; τ − 1 + H also those that follow each single input.
@@ -41,13 +41,13 @@ def series_batches(
     [0.0, 1.0] [1.0, 2.0, 3.0]
     [1.0, 2.0] [2.0, 3.0, 4.0]
     """
-    starts = np.random.default_rng([seed, epoch]).permutation(origins) - lags
+    starts = np.random.default_rng([seed, epoch]).permutation(origins) - lookback
     series = tf.constant(values, tf.float32)
 
     @tf.autograph.experimental.do_not_convert
     def read(starts):
-        window = tf.gather(series, starts[:, tf.newaxis] + np.arange(lags + horizon))
-        targets = window[:, lags + horizon - num_targets :]
-        return window[:, :lags], targets, tf.ones_like(targets[:, :, 0])
+        window = tf.gather(series, starts[:, tf.newaxis] + np.arange(lookback + horizon))
+        targets = window[:, lookback + horizon - num_targets :]
+        return window[:, :lookback], targets, tf.ones_like(targets[:, :, 0])
 
     return tf.data.Dataset.from_tensor_slices(starts).batch(batch_size).map(read).prefetch(2)

@@ -18,14 +18,14 @@ class SeriesSplit:
         num_steps: all steps of the series.
         train_end: the first step that is not for training.
         validation_end: the first step that is for the test.
-        lags: τ, the values that a forecast reads.
+        lookback: τ, the values that a forecast reads.
         horizon: H, the steps that it looks ahead.
     """
 
     num_steps: int
     train_end: int
     validation_end: int
-    lags: int
+    lookback: int
     horizon: int
 
     def origins(self, part: str) -> np.ndarray:
@@ -43,24 +43,26 @@ class SeriesSplit:
             "validation": (self.train_end, self.validation_end),
             "test": (self.validation_end, self.num_steps),
         }[part]
-        return np.arange(max(start, self.lags), end - self.horizon + 1)
+        return np.arange(max(start, self.lookback), end - self.horizon + 1)
 
     def windows(self, values: np.ndarray, part: str) -> np.ndarray:
-        """The windows of a part, `[W, τ + H, C]`: τ lags, then H targets, a view of `values`.
+        """The windows of a part, `[W, τ + H, C]`: τ lookback, then H targets, a view of `values`.
 
         Args:
             values: `[N, C]`, the whole series.
             part: "train", "validation" or "test".
         """
         origins = self.origins(part)
-        windows = np.lib.stride_tricks.sliding_window_view(values, self.lags + self.horizon, axis=0)
-        first = origins[0] - self.lags
+        windows = np.lib.stride_tricks.sliding_window_view(
+            values, self.lookback + self.horizon, axis=0
+        )
+        first = origins[0] - self.lookback
         return np.moveaxis(windows[first : first + len(origins)], 2, 1)
 
 
 def split_series(
     num_steps: int,
-    lags: int,
+    lookback: int,
     horizon: int,
     validation_fraction: float,
     test_fraction: float,
@@ -69,7 +71,7 @@ def split_series(
 
     Args:
         num_steps: steps of the series, N.
-        lags: τ, at least 1.
+        lookback: τ, at least 1.
         horizon: H, at least 1.
         validation_fraction, test_fraction: shares of the N steps, rounded down; that of
             validation may be 0.
@@ -79,7 +81,7 @@ def split_series(
 
     Example:
 
-    >>> split = split_series(20, lags=3, horizon=2, validation_fraction=0.2, test_fraction=0.2)
+    >>> split = split_series(20, lookback=3, horizon=2, validation_fraction=0.2, test_fraction=0.2)
     >>> split.train_end, split.validation_end
     (12, 16)
     >>> split.origins("train").tolist(), split.origins("test").tolist()
@@ -88,11 +90,13 @@ def split_series(
     num_test = int(num_steps * test_fraction)
     num_validation = int(num_steps * validation_fraction)
     validation_end = num_steps - num_test
-    split = SeriesSplit(num_steps, validation_end - num_validation, validation_end, lags, horizon)
-    if split.train_end < lags + horizon:
+    split = SeriesSplit(
+        num_steps, validation_end - num_validation, validation_end, lookback, horizon
+    )
+    if split.train_end < lookback + horizon:
         raise InputError(
             f"`data` has {num_steps:,} steps, {max(split.train_end, 0):,} of them to train on; "
-            f"`lags` {lags} and `horizon` {horizon} need {lags + horizon:,}. Lower `lags`, "
+            f"`lookback` {lookback} and `horizon` {horizon} need {lookback + horizon:,}. Lower `lookback`, "
             "`horizon`, `validation_fraction` or `test_fraction`."
         )
     for part, num_part in (("validation", num_validation), ("test", num_test)):

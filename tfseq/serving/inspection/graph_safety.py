@@ -13,6 +13,7 @@ from tfseq.serving.inspection.allowed_operations import (
     RESTORE_OPERATIONS,
     SAVE_OPERATIONS,
 )
+from tfseq.serving.inspection.operations import must_compile
 
 
 class _Place(NamedTuple):
@@ -40,7 +41,7 @@ def graph_problems(meta_graph: MetaGraphDef) -> list[str]:
     problems = dict.fromkeys(
         f"function {name} must be compiled by XLA."
         for name, function in functions.items()
-        if _must_compile(function.attr)
+        if must_compile(function.attr)
     )
     for place in _places(meta_graph):
         problem = _problem(place, meta_graph, functions)
@@ -51,7 +52,7 @@ def graph_problems(meta_graph: MetaGraphDef) -> list[str]:
 
 def _problem(place: _Place, meta_graph: MetaGraphDef, functions: dict) -> str | None:
     node = place.node
-    if _must_compile(node.attr):
+    if must_compile(node.attr):
         return "it must be compiled by XLA"
     if node.op in ALLOWED_OPERATIONS or node.op in functions:
         return None
@@ -174,10 +175,6 @@ def _asset_paths(meta_graph: MetaGraphDef) -> set[str]:
         if node.op == "ReadVariableOp" and _node_name(node.input[0]) in paths
     }
     return assets | reads
-
-
-def _must_compile(attributes) -> bool:
-    return "_XlaMustCompile" in attributes and attributes["_XlaMustCompile"].b
 
 
 def _node_name(tensor: str) -> str:

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from google.protobuf.message import DecodeError
-from tensorflow.core.framework.types_pb2 import DataType
-from tensorflow.core.protobuf.meta_graph_pb2 import MetaGraphDef, TensorInfo
+from tensorflow.core.protobuf.meta_graph_pb2 import MetaGraphDef
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 from tfseq.errors import InputError
 from tfseq.serving.inspection.graph_safety import graph_problems
 from tfseq.serving.inspection.operations import graph_operations
 from tfseq.serving.model_card import MODEL_CARD, file_digests
+from tfseq.serving.saved_model_file import described_signatures, read_saved_model
 from tfseq.serving.warm_up import WARM_UP_FILE, count_records
 
 _OTHER_FORMATS = ("saved_model.pbtxt", "saved_model.cpb")
@@ -86,8 +86,8 @@ def inspect_export(path: str | os.PathLike) -> Inspection:
     signatures, operations = {}, set()
     for meta_graph in saved_model.meta_graphs:
         problems += graph_problems(meta_graph) + _asset_problems(path, meta_graph)
-        operations |= graph_operations(meta_graph)
-        signatures |= _signatures(meta_graph)
+        operations |= graph_operations(meta_graph.graph_def)
+        signatures |= described_signatures(meta_graph)
     digests = file_digests(path)
     card, card_problems = _check_card(path, digests)
     num_records, record_problems = _check_warm_up(path)
@@ -111,7 +111,7 @@ def _read(path: Path) -> SavedModel:
     if file.exists() and not file.is_file():
         raise InputError(f"{file} is no regular file.")
     try:
-        return SavedModel.FromString(file.read_bytes())
+        return read_saved_model(path)
     except DecodeError as error:
         raise InputError(f"{file} is damaged: it is no SavedModel.") from error
     except OSError as error:
@@ -175,22 +175,3 @@ def _check_warm_up(path: Path) -> tuple[int, list[str]]:
         return count_records(path / WARM_UP_FILE), []
     except InputError as error:
         return 0, [str(error)]
-
-
-def _signatures(meta_graph: MetaGraphDef) -> dict[str, dict]:
-    return {
-        name: {
-            "inputs": {key: _describe(info) for key, info in sorted(signature.inputs.items())},
-            "outputs": {key: _describe(info) for key, info in sorted(signature.outputs.items())},
-        }
-        for name, signature in sorted(meta_graph.signature_def.items())
-        if name != "__saved_model_init_op"
-    }
-
-
-def _describe(info: TensorInfo) -> dict:
-    shape = None
-    if not info.tensor_shape.unknown_rank:
-        shape = [None if dim.size < 0 else dim.size for dim in info.tensor_shape.dim]
-    dtype = DataType.Name(info.dtype).removeprefix("DT_").lower()
-    return {"dtype": {"float": "float32"}.get(dtype, dtype), "shape": shape}

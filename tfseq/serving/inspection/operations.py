@@ -3,19 +3,17 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from tensorflow.core.protobuf.meta_graph_pb2 import MetaGraphDef
-from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+from tensorflow.core.framework.graph_pb2 import GraphDef
 
+from tfseq.serving.saved_model_file import read_saved_model
+
+_XLA = "XLA is switched off in the server"
+_COMPILED = "it must be compiled by XLA, which is switched off in the server"
 # Each with what becomes of it on a server.
 _FORBIDDEN = {
-    "XlaCallModule": "XLA is switched off in the server",
-    "XlaLaunch": "XLA is switched off in the server",
-    "PyFunc": "the server has no Python",
-    "PyFuncStateless": "the server has no Python",
-    "EagerPyFunc": "the server has no Python",
-    "CudnnRNN": "the server may have no GPU",
-    "CudnnRNNV2": "the server may have no GPU",
-    "CudnnRNNV3": "the server may have no GPU",
+    **dict.fromkeys(["XlaCallModule", "XlaLaunch"], _XLA),
+    **dict.fromkeys(["PyFunc", "PyFuncStateless", "EagerPyFunc"], "the server has no Python"),
+    **dict.fromkeys(["CudnnRNN", "CudnnRNNV2", "CudnnRNNV3"], "the server may have no GPU"),
 }
 
 
@@ -29,34 +27,40 @@ def read_operations(directory: str | Path) -> list[str]:
         ValueError: if the graph cannot run on a server: it must be compiled by XLA, calls
             Python, or needs cuDNN. Such a model loads, and fails at its first request.
     """
-    saved_model = SavedModel.FromString(Path(directory, "saved_model.pb").read_bytes())
     operations = set()
-    for meta_graph in saved_model.meta_graphs:
-        for place, nodes, attributes in _bodies(meta_graph):
-            _check(place, "the function", attributes)
-            for node in nodes:
-                _check(place, f"{node.op} ({node.name})", node.attr, _FORBIDDEN.get(node.op))
-        operations |= graph_operations(meta_graph)
+    for meta_graph in read_saved_model(directory).meta_graphs:
+        for problem in forbidden_operations(meta_graph.graph_def):
+            raise ValueError(
+                "An exported graph must run on any server, without XLA, Python and cuDNN. "
+                f"Received: {problem}."
+            )
+        operations |= graph_operations(meta_graph.graph_def)
     return sorted(operations)
 
 
-def graph_operations(meta_graph: MetaGraphDef) -> set[str]:
-    """The names of a MetaGraph's operations, function bodies included."""
-    return {node.op for _, nodes, _ in _bodies(meta_graph) for node in nodes}
+def graph_operations(graph: GraphDef) -> set[str]:
+    """The names of a graph's operations, function bodies included."""
+    return {node.op for _, nodes, _ in _bodies(graph) for node in nodes}
 
 
-def _bodies(meta_graph: MetaGraphDef) -> Iterator[tuple]:
+def forbidden_operations(graph: GraphDef) -> Iterator[str]:
+    """What in a graph fails on a server, with the place and the reason."""
+    for place, nodes, attributes in _bodies(graph):
+        if must_compile(attributes):
+            yield f"the function in {place}; {_COMPILED}"
+        for node in nodes:
+            reason = _COMPILED if must_compile(node.attr) else _FORBIDDEN.get(node.op)
+            if reason:
+                yield f"{node.op} ({node.name}) in {place}; {reason}"
+
+
+def must_compile(attributes: Mapping) -> bool:
+    """Whether the attributes of a node or a function demand XLA."""
+    return "_XlaMustCompile" in attributes and attributes["_XlaMustCompile"].b
+
+
+def _bodies(graph: GraphDef) -> Iterator[tuple]:
     """Name, nodes and attributes of the main graph and of every function's body."""
-    yield "the main graph", meta_graph.graph_def.node, {}
-    for function in meta_graph.graph_def.library.function:
+    yield "the main graph", graph.node, {}
+    for function in graph.library.function:
         yield f"function {function.signature.name}", function.node_def, function.attr
-
-
-def _check(place: str, what: str, attributes: Mapping, reason: str | None = None) -> None:
-    if "_XlaMustCompile" in attributes and attributes["_XlaMustCompile"].b:
-        reason = "it must be compiled by XLA, which is switched off in the server"
-    if reason:
-        raise ValueError(
-            "An exported graph must run on any server, without XLA, Python and cuDNN. "
-            f"Received: {what} in {place}; {reason}."
-        )

@@ -1,18 +1,18 @@
 """SavedModels loaded and run through TensorFlow's C API, without its Python package."""
 
-import base64
 import ctypes
 import importlib.util
 import os
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
-from .signature_reader import DTYPES, STRING, read_signatures
-
-NUMBERS = {name: number for number, name in DTYPES.items()} | {"string": STRING}
+STRING = 7
+NUMBERS = {"float32": 1, "float64": 2, "int32": 3, "string": STRING, "int64": 9, "bool": 10}
+DTYPES = {number: name for name, number in NUMBERS.items()}
 TSTRING_BYTES = 24
 
 
@@ -20,12 +20,39 @@ class _Output(ctypes.Structure):
     _fields_ = (("operation", ctypes.c_void_p), ("index", ctypes.c_int))
 
 
-class _Buffer(ctypes.Structure):
-    _fields_ = (
-        ("data", ctypes.c_void_p),
-        ("length", ctypes.c_size_t),
-        ("deallocator", ctypes.c_void_p),
-    )
+# Function -> result and arguments: a pointer, text, an int, a size, a 64-bit number, nothing.
+_TYPES = {
+    "p": ctypes.c_void_p,
+    "t": ctypes.c_char_p,
+    "i": ctypes.c_int,
+    "s": ctypes.c_size_t,
+    "l": ctypes.c_int64,
+    "-": None,
+}
+_FUNCTIONS = {
+    "NewStatus": "p",
+    "GetCode": "ip",
+    "Message": "tp",
+    "DeleteStatus": "-p",
+    "NewGraph": "p",
+    "NewSessionOptions": "p",
+    "LoadLibrary": "ptp",
+    "LoadSessionFromSavedModel": "ppptpippp",
+    "GraphOperationByName": "ppt",
+    "SessionRun": "-ppppippipipp",
+    "AllocateTensor": "pipis",
+    "DeleteTensor": "-p",
+    "TensorData": "pp",
+    "TensorType": "ip",
+    "NumDims": "ip",
+    "Dim": "lpi",
+    "TensorByteSize": "sp",
+    "StringInit": "-p",
+    "StringCopy": "-pts",
+    "StringGetDataPointer": "pp",
+    "StringGetSize": "sp",
+    "StringDealloc": "-p",
+}
 
 
 class StatusError(Exception):
@@ -41,7 +68,7 @@ def _package(name: str) -> Path:
 
 
 class CApi:
-    """The dozen functions of the C API that a server's request needs."""
+    """The dozen functions of the C API that a server's request needs, without their `TF_`."""
 
     def __init__(self):
         tensorflow = _package("tensorflow")
@@ -50,60 +77,10 @@ class CApi:
             ctypes.CDLL(str(tensorflow / f"lib{name}.{ending}"), os.RTLD_GLOBAL)
             for name in ("tensorflow_framework", "tensorflow_cc")
         )
-        pointer, size, integer, text = (
-            ctypes.c_void_p,
-            ctypes.c_size_t,
-            ctypes.c_int,
-            ctypes.c_char_p,
-        )
-        signatures = {
-            "TF_NewStatus": (pointer, []),
-            "TF_GetCode": (integer, [pointer]),
-            "TF_Message": (text, [pointer]),
-            "TF_DeleteStatus": (None, [pointer]),
-            "TF_NewGraph": (pointer, []),
-            "TF_NewSessionOptions": (pointer, []),
-            "TF_NewBuffer": (ctypes.POINTER(_Buffer), []),
-            "TF_LoadLibrary": (pointer, [text, pointer]),
-            "TF_LoadSessionFromSavedModel": (
-                pointer,
-                [pointer] * 2 + [text, pointer, integer] + [pointer] * 3,
-            ),
-            "TF_GraphOperationByName": (pointer, [pointer, text]),
-            "TF_SessionRun": (
-                None,
-                [
-                    pointer,
-                    pointer,
-                    pointer,
-                    pointer,
-                    integer,
-                    pointer,
-                    pointer,
-                    integer,
-                    pointer,
-                    integer,
-                    pointer,
-                    pointer,
-                ],
-            ),
-            "TF_AllocateTensor": (pointer, [integer, pointer, integer, size]),
-            "TF_DeleteTensor": (None, [pointer]),
-            "TF_TensorData": (pointer, [pointer]),
-            "TF_TensorType": (integer, [pointer]),
-            "TF_NumDims": (integer, [pointer]),
-            "TF_Dim": (ctypes.c_int64, [pointer, integer]),
-            "TF_TensorByteSize": (size, [pointer]),
-            "TF_StringInit": (None, [pointer]),
-            "TF_StringCopy": (None, [pointer, text, size]),
-            "TF_StringGetDataPointer": (pointer, [pointer]),
-            "TF_StringGetSize": (size, [pointer]),
-            "TF_StringDealloc": (None, [pointer]),
-        }
-        for name, (result, arguments) in signatures.items():
-            function = getattr(library, name, None) or getattr(framework, name)
-            function.restype, function.argtypes = result, arguments
-            setattr(self, name[3:], function)
+        for name, types in _FUNCTIONS.items():
+            function = getattr(library, f"TF_{name}", None) or getattr(framework, f"TF_{name}")
+            function.restype, *function.argtypes = (_TYPES[letter] for letter in types)
+            setattr(self, name, function)
         library._ZN10tensorflow21DisableXlaCompilationEv()
         for path in sorted(_package("tensorflow_text").glob("python/*/*.so")):
             self.checked(self.LoadLibrary, os.fsencode(path))
@@ -121,83 +98,70 @@ class CApi:
         finally:
             self.DeleteStatus(status)
 
-    def to_tensor(self, value: dict) -> int:
-        shape = value["shape"]
-        dims = (ctypes.c_int64 * max(len(shape), 1))(*shape)
-        if value["dtype"] != "string":
-            array = np.asarray(value["values"], value["dtype"]).reshape(shape)
-            number = NUMBERS[value["dtype"]]
-            tensor = self.AllocateTensor(number, dims, len(shape), array.nbytes)
+    def to_tensor(self, array: np.ndarray) -> int:
+        dims = (ctypes.c_int64 * max(array.ndim, 1))(*array.shape)
+        if array.dtype.kind not in "OSU":
+            number = NUMBERS[array.dtype.name]
+            tensor = self.AllocateTensor(number, dims, array.ndim, array.nbytes)
             if array.nbytes:
                 ctypes.memmove(self.TensorData(tensor), array.tobytes(), array.nbytes)
             return tensor
-        strings = [base64.b64decode(item) for item in value["values"]]
-        tensor = self.AllocateTensor(STRING, dims, len(shape), TSTRING_BYTES * len(strings))
-        for i, string in enumerate(strings):
+        tensor = self.AllocateTensor(STRING, dims, array.ndim, TSTRING_BYTES * array.size)
+        for i, string in enumerate(array.ravel().tolist()):
+            string = string.encode() if isinstance(string, str) else string
             place = self.TensorData(tensor) + TSTRING_BYTES * i
             self.StringInit(place)
             self.StringCopy(place, string, len(string))
         return tensor
 
-    def from_tensor(self, tensor: int) -> dict:
+    def from_tensor(self, tensor: int) -> np.ndarray:
         number = self.TensorType(tensor)
         shape = [self.Dim(tensor, i) for i in range(self.NumDims(tensor))]
-        count = int(np.prod(shape))
-        if number == STRING:
-            values = []
-            for i in range(count):
-                place = self.TensorData(tensor) + TSTRING_BYTES * i
-                data = ctypes.string_at(self.StringGetDataPointer(place), self.StringGetSize(place))
-                values.append(base64.b64encode(data).decode("ascii"))
-            return {"dtype": "string", "shape": shape, "values": values}
-        data = ctypes.string_at(self.TensorData(tensor), self.TensorByteSize(tensor))
-        values = np.frombuffer(data, DTYPES[number], count).tolist()
-        return {"dtype": DTYPES[number], "shape": shape, "values": values}
+        if number != STRING:
+            data = ctypes.string_at(self.TensorData(tensor), self.TensorByteSize(tensor))
+            return np.frombuffer(data, DTYPES[number]).reshape(shape)
+        strings = np.empty(int(np.prod(shape)), object)
+        for i in range(len(strings)):
+            place = self.TensorData(tensor) + TSTRING_BYTES * i
+            strings[i] = ctypes.string_at(
+                self.StringGetDataPointer(place), self.StringGetSize(place)
+            )
+        return strings.reshape(shape)
 
     def delete(self, tensor: int) -> None:
         if self.TensorType(tensor) == STRING:
-            count = self.TensorByteSize(tensor) // TSTRING_BYTES
-            for i in range(count):
+            for i in range(self.TensorByteSize(tensor) // TSTRING_BYTES):
                 self.StringDealloc(self.TensorData(tensor) + TSTRING_BYTES * i)
         self.DeleteTensor(tensor)
 
 
 class SavedModel:
-    """One loaded SavedModel and its signatures."""
+    """One loaded SavedModel: its graph, and a session in it."""
 
     def __init__(self, api: CApi, directory: str):
         self.api = api
         self.graph = api.NewGraph()
-        buffer = api.NewBuffer()
         tags = (ctypes.c_char_p * 1)(b"serve")
+        place = (api.NewSessionOptions(), None, os.fsencode(directory))
         self.session = api.checked(
-            api.LoadSessionFromSavedModel,
-            api.NewSessionOptions(),
-            None,
-            os.fsencode(directory),
-            tags,
-            1,
-            self.graph,
-            buffer,
+            api.LoadSessionFromSavedModel, *place, tags, len(tags), self.graph, None
         )
-        meta_graph = ctypes.string_at(buffer.contents.data, buffer.contents.length)
-        self.signatures = read_signatures(meta_graph)
 
-    def run(self, signature: str, inputs: dict, repeat: int = 1) -> tuple[dict, list[float]]:
-        """Feed all inputs, fetch all outputs of one signature, `repeat` times.
+    def run(
+        self, feeds: dict[str, np.ndarray], fetches: list[str], repeat: int = 1
+    ) -> tuple[list[np.ndarray], list[float]]:
+        """Feed tensors of the graph and fetch others, by their names, `repeat` times.
 
         Returns:
-            The outputs of the last run, and the seconds that each run took in the C API.
+            What the last run fetched, and the seconds that each run took in the C API.
         """
-        known = self.signatures[signature]
         api = self.api
-        if set(inputs) != set(known["inputs"]):
-            raise StatusError(3, f"inputs {sorted(inputs)} are not {sorted(known['inputs'])}")
-        fed = [self._output(known["inputs"][name]["tensor"]) for name in inputs]
-        names = list(known["outputs"])
-        fetched = [self._output(known["outputs"][name]["tensor"]) for name in names]
-        tensors = [api.to_tensor(value) for value in inputs.values()]
-        results = (ctypes.c_void_p * len(names))()
+        tensors = [api.to_tensor(value) for value in feeds.values()]
+        results = (ctypes.c_void_p * len(fetches))()
+        ends = (
+            *(self._ends(feeds), (ctypes.c_void_p * len(feeds))(*tensors), len(feeds)),
+            *(self._ends(fetches), results, len(fetches)),
+        )
         seconds = []
         try:
             for _ in range(repeat):
@@ -206,29 +170,18 @@ class SavedModel:
                         results[place] = None
                         api.delete(tensor)
                 start = time.perf_counter()
-                api.checked(
-                    api.SessionRun,
-                    self.session,
-                    None,
-                    (_Output * len(fed))(*fed),
-                    (ctypes.c_void_p * len(fed))(*tensors),
-                    len(fed),
-                    (_Output * len(names))(*fetched),
-                    results,
-                    len(names),
-                    None,
-                    0,
-                    None,
-                )
+                api.checked(api.SessionRun, self.session, None, *ends, None, 0, None)
                 seconds.append(time.perf_counter() - start)
-            outputs = {name: api.from_tensor(t) for name, t in zip(names, results, strict=True)}
-            return outputs, seconds
+            return [api.from_tensor(tensor) for tensor in results], seconds
         finally:
             for tensor in [*tensors, *filter(None, results)]:
                 api.delete(tensor)
 
-    def _output(self, name: str) -> _Output:
-        operation, _, index = name.partition(":")
-        return _Output(
-            self.api.GraphOperationByName(self.graph, operation.encode()), int(index or 0)
-        )
+    def _ends(self, tensors: Iterable[str]) -> ctypes.Array:
+        """Where in the graph tensors come out of operations."""
+        ends = []
+        for tensor in tensors:
+            operation, _, index = tensor.partition(":")
+            place = self.api.GraphOperationByName(self.graph, operation.encode())
+            ends.append(_Output(place, int(index or 0)))
+        return (_Output * len(ends))(*ends)

@@ -1,11 +1,12 @@
 """SavedModels run in a child process that holds what a server holds, and no Python graph code."""
 
-import base64
-import json
 import os
+import pickle
 import subprocess
 import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -35,19 +36,14 @@ class LoaderProcess:
 
     def __init__(self):
         environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
+        self._signatures = {}
         self._chatter = scratch_file()
         self._child = subprocess.Popen(
-            [
-                sys.executable,
-                str(Path(__file__).parent),
-                "--parent",
-                str(os.getpid()),
-            ],
+            [sys.executable, str(Path(__file__).parent), "--parent", str(os.getpid())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._chatter,
             env=environment,
-            text=True,
         )
 
     def __enter__(self) -> "LoaderProcess":
@@ -61,37 +57,44 @@ class LoaderProcess:
         """The process's number."""
         return self._child.pid
 
-    def load(self, directory) -> dict:
-        """Load a version directory; returns its signatures."""
-        return self._ask({"load": str(directory)})["signatures"]
+    def load(self, directory: str | os.PathLike) -> dict[str, dict]:
+        """Load a version directory; returns its signatures, see `described_signatures`."""
+        self._ask("load", directory)
+        # Here, for it loads TensorFlow's Python package.
+        from tfseq.serving.saved_model_file import described_signatures, read_saved_model
 
-    def run(self, directory, signature: str, **inputs: np.ndarray) -> dict[str, np.ndarray]:
+        (meta_graph,) = read_saved_model(directory).meta_graphs
+        self._signatures[str(directory)] = dict(meta_graph.signature_def)
+        return described_signatures(meta_graph)
+
+    def run(
+        self, directory: str | os.PathLike, signature: str, **inputs: np.ndarray
+    ) -> dict[str, np.ndarray]:
         """One request; strings come back as arrays of `bytes`."""
-        tensors = {name: _to_json(np.asarray(value)) for name, value in inputs.items()}
-        answer = self._ask({"model": str(directory), "signature": signature, "inputs": tensors})
-        return {name: _from_json(value) for name, value in answer["outputs"].items()}
+        values, _ = self._ask("run", directory, *self._ends(directory, signature, inputs), 1)
+        outputs = self._signatures[str(directory)][signature].outputs
+        return dict(zip(sorted(outputs), values, strict=True))
 
-    def time(self, directory, signature: str, repeat: int, **inputs: np.ndarray) -> list[float]:
+    def time(
+        self, directory: str | os.PathLike, signature: str, repeat: int, **inputs: np.ndarray
+    ) -> list[float]:
         """Seconds of each of `repeat` equal requests, spent in the C API."""
-        tensors = {name: _to_json(np.asarray(value)) for name, value in inputs.items()}
-        request = {"model": str(directory), "signature": signature, "inputs": tensors}
-        return self._ask({**request, "repeat": repeat})["seconds"]
+        return self._ask("run", directory, *self._ends(directory, signature, inputs), repeat)[1]
 
-    def soak(self, directory, requests, num_threads: int, seconds: float) -> dict:
+    def soak(
+        self,
+        directory: str | os.PathLike,
+        requests: Iterable[tuple[str, Mapping]],
+        num_threads: int,
+        seconds: float,
+    ) -> dict[str, Any]:
         """Run requests, pairs of signature and inputs, in many sessions at once.
 
         Returns:
             `count` of answers, `errors`, and `resident`: megabytes at every second.
         """
-        requests = [
-            {
-                "signature": signature,
-                "inputs": {name: _to_json(np.asarray(value)) for name, value in inputs.items()},
-            }
-            for signature, inputs in requests
-        ]
-        order = {"requests": requests, "num_threads": num_threads, "seconds": seconds}
-        return self._ask({"model": str(directory), "soak": order})
+        requests = [self._ends(directory, signature, inputs) for signature, inputs in requests]
+        return self._ask("soak", directory, requests, num_threads, seconds)
 
     def close(self) -> None:
         """End the process. Raises RuntimeError if it ended badly."""
@@ -101,15 +104,25 @@ class LoaderProcess:
             raise RuntimeError(self._last_words())
         self._chatter.close()
 
-    def _ask(self, request: dict) -> dict:
-        self._child.stdin.write(json.dumps(request) + "\n")
+    def _ends(
+        self, directory: str | os.PathLike, signature: str, inputs: Mapping[str, Any]
+    ) -> tuple[dict[str, np.ndarray], list[str]]:
+        """Tensors of the graph to feed, and the names of those to fetch, sorted by output."""
+        known = self._signatures[str(directory)][signature]
+        if set(inputs) != set(known.inputs):
+            raise LoaderError(f"inputs {sorted(inputs)} are not {sorted(known.inputs)}", 3)
+        feeds = {known.inputs[name].name: np.asarray(value) for name, value in inputs.items()}
+        return feeds, [known.outputs[name].name for name in sorted(known.outputs)]
+
+    def _ask(self, method: str, directory: str | os.PathLike, *arguments: Any) -> Any:
+        pickle.dump((method, (str(directory), *arguments)), self._child.stdin)
         self._child.stdin.flush()
-        line = self._child.stdout.readline()
-        if not line:
-            raise RuntimeError(self._last_words())
-        answer = json.loads(line)
-        if "error" in answer:
-            raise LoaderError(answer["error"], answer["code"])
+        try:
+            answer, code = pickle.load(self._child.stdout)
+        except (EOFError, pickle.UnpicklingError):
+            raise RuntimeError(self._last_words()) from None
+        if code is not None:
+            raise LoaderError(answer, code)
         return answer
 
     def _last_words(self) -> str:
@@ -117,20 +130,3 @@ class LoaderProcess:
         self._chatter.seek(0)
         words = self._chatter.read().decode("utf-8", "replace")
         return f"The loader process ended with {code}.\n{words}"
-
-
-def _to_json(array: np.ndarray) -> dict:
-    if array.dtype.kind not in "OSU":
-        values = array.ravel().tolist()
-        return {"dtype": array.dtype.name, "shape": list(array.shape), "values": values}
-    strings = [s.encode() if isinstance(s, str) else s for s in array.ravel().tolist()]
-    values = [base64.b64encode(s).decode("ascii") for s in strings]
-    return {"dtype": "string", "shape": list(array.shape), "values": values}
-
-
-def _from_json(value: dict) -> np.ndarray:
-    if value["dtype"] == "string":
-        items = np.empty(len(value["values"]), object)
-        items[:] = [base64.b64decode(v) for v in value["values"]]
-        return items.reshape(value["shape"])
-    return np.asarray(value["values"], value["dtype"]).reshape(value["shape"])

@@ -4,15 +4,13 @@ import os
 import threading
 import time
 
-from .c_api import StatusError
 
-
-def soak(model, requests: list[dict], num_threads: int, seconds: float) -> dict:
+def soak(model, requests: list[tuple[dict, list]], num_threads: int, seconds: float) -> dict:
     """Let threads take turns through requests, each on its own, until the time is over.
 
     Args:
         model: a loaded `SavedModel`.
-        requests: `signature` and `inputs` of each.
+        requests: pairs of what is fed and what is fetched.
         num_threads: sessions at once.
         seconds: how long.
 
@@ -23,26 +21,20 @@ def soak(model, requests: list[dict], num_threads: int, seconds: float) -> dict:
     errors, counts, resident = [], [0] * num_threads, []
 
     def session(number: int) -> None:
-        position = number
         while time.monotonic() < end:
-            request = requests[position % len(requests)]
             try:
-                model.run(request["signature"], request["inputs"])
-            except StatusError as error:
-                errors.append(f"{request['signature']}: {error}")
+                model.run(*requests[(number + counts[number]) % len(requests)])
+            except Exception as error:
+                errors.append(str(error))
                 return
             counts[number] += 1
-            position += 1
 
     threads = [threading.Thread(target=session, args=(n,)) for n in range(num_threads)]
     for thread in threads:
         thread.start()
     while any(thread.is_alive() for thread in threads):
-        resident.append(_resident_megabytes())
+        with open("/proc/self/statm") as file:
+            pages = int(file.read().split()[1])
+        resident.append(pages * os.sysconf("SC_PAGE_SIZE") / 1e6)
         time.sleep(min(1, max(end - time.monotonic(), 0.05)))
     return {"count": sum(counts), "errors": errors, "resident": resident}
-
-
-def _resident_megabytes() -> float:
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6

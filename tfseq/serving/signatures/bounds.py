@@ -1,25 +1,14 @@
 """Requests brought into bounds in graph: clamped or cut, never refused, with a warning."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import tensorflow as tf
 
 
-def checked(signature: Callable, specs: Sequence[tf.TensorSpec]) -> Callable:
-    """The signature, for which inputs of other ranks are an invalid argument, and nothing else.
-
-    A server hands on whatever shape comes; operations differ in what they make of it.
-    """
-
-    def checked(*inputs):
-        return signature(
-            *(
-                tf.ensure_shape(tensor, spec.shape)
-                for tensor, spec in zip(inputs, specs, strict=True)
-            )
-        )
-
-    return checked
+def sentence(*parts: str | tf.Tensor) -> tf.Tensor:
+    """Texts and numbers, scalars or [B], as one sentence for each row, string [B]."""
+    texts = [part if isinstance(part, str) else _as_text(part) for part in parts]
+    return tf.strings.join([*texts, " "])
 
 
 def sentences(warnings: Sequence[tf.Tensor]) -> tf.Tensor:
@@ -28,14 +17,18 @@ def sentences(warnings: Sequence[tf.Tensor]) -> tf.Tensor:
 
 
 def clamp(
-    values: tf.Tensor, name: str, low: float, high: float, not_a_number: float = 0.0
+    values: tf.Tensor,
+    name: str,
+    low: float,
+    high: float | tf.Tensor,
+    not_a_number: float = 0.0,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Bring numbers into [low, high].
 
     Args:
         values: int32 or float32 [B].
         name: the input's name in the warning.
-        low, high: the bounds.
+        low, high: the bounds; `high` may be a scalar of the request's.
         not_a_number: what a NaN becomes.
 
     Returns:
@@ -50,16 +43,9 @@ def clamp(
     used = tf.clip_by_value(values, tf.cast(low, values.dtype), tf.cast(high, values.dtype))
     if values.dtype.is_floating:
         used = tf.where(tf.math.is_nan(values), tf.cast(not_a_number, values.dtype), used)
-    warnings = tf.strings.join(
-        [
-            f"`{name}` must be from {low} to {high}. Received: ",
-            _as_text(values),
-            "; used: ",
-            _as_text(used),
-            ". ",
-        ]
-    )
-    return used, tf.where(used == values, "", warnings)
+    bounds = f"`{name}` must be from {low} to ", high if tf.is_tensor(high) else str(high)
+    warning = sentence(*bounds, ". Received: ", values, "; used: ", used, ".")
+    return used, tf.where(used == values, "", warning)
 
 
 def keep_first_bytes(strings: tf.Tensor, limit: int) -> tuple[tf.Tensor, tf.Tensor]:
@@ -70,7 +56,7 @@ def keep_first_bytes(strings: tf.Tensor, limit: int) -> tuple[tf.Tensor, tf.Tens
         limit: at least 4, the longest character.
 
     Returns:
-        The beginnings, string [B], and bool [B]: whether something was cut off.
+        What is kept, string [B], and bool [B]: whether something was cut off.
 
     Example:
         >>> import tensorflow as tf
@@ -88,20 +74,10 @@ def keep_first_bytes(strings: tf.Tensor, limit: int) -> tuple[tf.Tensor, tf.Tens
 
 
 def keep_last_bytes(strings: tf.Tensor, limit: int) -> tuple[tf.Tensor, tf.Tensor]:
-    """Keep at most the last `limit` bytes of UTF-8 strings, from the beginning of a character.
+    """As `keep_first_bytes`, for the last `limit` bytes.
 
-    Args:
-        strings: string [B]. Invalid bytes are kept as they are.
-        limit: at least 4, the longest character.
-
-    Returns:
-        The ends, string [B], and bool [B]: whether something was cut off.
-
-    Example:
-        >>> import tensorflow as tf
-        >>> kept, cut = keep_last_bytes(tf.constant(["想要有", "abc"]), 5)
-        >>> [text.decode() for text in kept.numpy()], cut.numpy().tolist()
-        (['有', 'abc'], [True, False])
+    >>> keep_last_bytes(tf.constant(["想要有"]), 5)[0].numpy()[0].decode()
+    '有'
     """
     lengths = tf.strings.length(strings)
     cut = lengths > limit

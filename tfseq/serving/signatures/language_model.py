@@ -1,6 +1,8 @@
-"""The signatures of an exported language model: strings in, strings and numbers out."""
+"""A language model as a SavedModel: strings in, strings and numbers out."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Mapping
+from pathlib import Path
 
 import tensorflow as tf
 
@@ -11,25 +13,107 @@ from tfseq.generation.text_graph import (
     SCORE_INPUTS,
     SEARCH_INPUTS,
     TextGraph,
+    check_vocabulary,
 )
 from tfseq.models import LanguageModel
+from tfseq.serving.export import asset_tables, describe_parts, export_module
 from tfseq.serving.signatures.bounds import (
-    checked,
     clamp,
     keep_first_bytes,
     keep_last_bytes,
     sentences,
 )
+from tfseq.serving.signatures.in_graph import check_in_graph
 from tfseq.serving.signatures.settings import MAX_TEMPERATURE, ServingSettings
-from tfseq.text import Tokenizer, VocabularyTables
+from tfseq.serving.signatures.signatures import Signatures
+from tfseq.text import Tokenizer, Vocabulary, VocabularyTables
 
 
-class LanguageModelSignatures(tf.Module):
-    """What is saved: the weights, the lookup tables and one function for each signature.
+def export_language_model(
+    model: LanguageModel,
+    tokenizer: Tokenizer,
+    vocabulary: Vocabulary,
+    directory: str | os.PathLike,
+    *,
+    version: int | None = None,
+    settings: ServingSettings | None = None,
+    metadata: Mapping | None = None,
+    keep_versions: int | None = None,
+) -> Path:
+    """Write `<directory>/<version>/`, a SavedModel that takes strings and returns strings.
 
-    A method `name` together with its entry in `signatures()` is a signature. It takes and returns
-    tensors whose first dimension is the batch. Nothing in it may fail for what one row holds: a
-    server answers a whole batch of different people's requests with one status.
+    Its signatures are `serving_default`, `generate`, `beam_search`, `score`, `next_token`,
+    `encode`, `decode` and `step`; tokenizer and vocabulary are in the graph, the vocabulary's
+    file among the assets, and a model card in `assets.extra/`. It needs no Python, no tfseq and
+    no XLA where it runs. Warm-up requests for every signature are put in, and tried in the C++
+    loader before anything is published. The version directory appears whole, by rename, or not
+    at all, so that a running server may watch `directory`.
+
+    Args:
+        model: a `tfseq.LanguageModel`.
+        tokenizer: the tokenizer of its training text, or any object whose `tokenize` and
+            `detokenize` work in a `tf.function`; its `join`, if it has one, puts prompt and
+            completion together.
+        vocabulary: the vocabulary of its ids.
+        directory: `exported/<name>`, the base path that the server is given; made if missing.
+        version: positive integer; None takes the one after the highest that is there.
+        settings: caps and the settings of `serving_default`; None takes the usual ones.
+        metadata: goes into the model card; values that JSON can hold.
+        keep_versions: positive integer; lower versions are removed until as many are left. None
+            removes nothing.
+
+    Returns:
+        The path of the version directory.
+
+    Raises:
+        TypeError: if `model` is no language model.
+        InputError: if the tokenizer is not in-graph, the directory cannot be written or the
+            version is there already.
+        ValueError: if model and vocabulary differ in size, `version` or `keep_versions` is not
+            positive, `metadata` is not JSON, or the graph could not run on a server.
+        LoaderError: if the C API cannot load the model or run a warm-up request.
+
+    Example:
+        >>> import tempfile, tfseq
+        >>> vocabulary = tfseq.Vocabulary(["a", "b"])
+        >>> model = tfseq.LanguageModel(len(vocabulary), units=4)
+        >>> with tempfile.TemporaryDirectory() as directory:
+        ...     path = export_language_model(model, tfseq.CharTokenizer(), vocabulary, directory)
+        ...     print(path.name, sorted(child.name for child in path.iterdir()))
+        1 ['assets', 'assets.extra', 'fingerprint.pb', 'saved_model.pb', 'variables']
+    """
+    if not isinstance(model, LanguageModel):
+        raise TypeError(
+            "`model` must be a tfseq.LanguageModel; the other models have exports of their own. "
+            f"Received: {type(model).__name__}."
+        )
+    check_vocabulary(model, vocabulary)
+    settings = settings or ServingSettings()
+    check_in_graph(tokenizer, "tokenize", "detokenize")
+    words = " ".join(vocabulary.tokens[1:5])
+    return export_module(
+        lambda assets: LanguageModelSignatures(
+            model, tokenizer, asset_tables(vocabulary, assets), settings
+        ),
+        directory,
+        card=describe_parts(model, settings, tokenizer, vocabulary),
+        examples={
+            "prompt": words,
+            "text": words,
+            "max_new_tokens": 4,
+            "temperature": 1,
+            "top_p": 1,
+            "num_tokens": 1,
+        },
+        max_batch_size=settings.max_batch_size,
+        version=version,
+        metadata=metadata,
+        keep_versions=keep_versions,
+    )
+
+
+class LanguageModelSignatures(Signatures):
+    """The signatures of a language model.
 
     Args:
         model: the language model.
@@ -45,37 +129,26 @@ class LanguageModelSignatures(tf.Module):
         tables: VocabularyTables,
         settings: ServingSettings,
     ):
-        super().__init__(name="language_model")
+        super().__init__(model, tables, tokenizer)
         self._settings = settings
         self._graph = TextGraph(model, tokenizer, tables)
-        # TensorFlow Serving's loader finds only what is tracked here, and plain variables only.
-        self.weights = [weight.value for weight in model.weights]
-        self.tables = tables
 
     @property
     def _model(self) -> LanguageModel:
         return self._graph.model
 
-    def signatures(self) -> dict[str, Callable]:
-        """Signature name -> function from its named inputs to a dict of outputs."""
-        inputs = {
+    @property
+    def inputs(self) -> dict[str, tuple[tf.TensorSpec, ...]]:
+        token_ids = tf.TensorSpec([None, None], tf.int32, "token_ids")
+        return {
             "serving_default": COMPLETE_INPUTS[:1],
             "generate": COMPLETE_INPUTS,
             "beam_search": SEARCH_INPUTS,
             "score": SCORE_INPUTS,
             "next_token": COMPLETE_INPUTS[:1],
             "encode": SCORE_INPUTS,
-            "decode": (
-                tf.TensorSpec([None, None], tf.int32, "token_ids"),
-                tf.TensorSpec([None], tf.int32, "num_tokens"),
-            ),
-            "step": (tf.TensorSpec([None], tf.int32, "token_ids"), *state_specs(self._model)),
-        }
-        return {
-            name: tf.function(
-                checked(getattr(self, name), specs), input_signature=specs, autograph=False
-            )
-            for name, specs in inputs.items()
+            "decode": (token_ids, tf.TensorSpec([None], tf.int32, "num_tokens")),
+            "step": (tf.TensorSpec([None], tf.int32, "token_ids"), *_state_specs(self._model)),
         }
 
     def serving_default(self, prompt: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -109,19 +182,16 @@ class LanguageModelSignatures(tf.Module):
     ) -> dict[str, tf.Tensor]:
         """Continue prompts, each with its own settings and seed."""
         read, max_new_tokens, warnings = self._bound(prompt, max_new_tokens)
-        temperature, warning = clamp(temperature, "temperature", 0, MAX_TEMPERATURE, 1)
-        warnings.append(warning)
-        top_k, warning = clamp(top_k, "top_k", 0, self._model.vocabulary_size)
-        warnings.append(warning)
-        top_p, warning = clamp(top_p, "top_p", 0, 1, 1)
-        warnings.append(warning)
+        temperature, hot = clamp(temperature, "temperature", 0, MAX_TEMPERATURE, 1)
+        top_k, many = clamp(top_k, "top_k", 0, self._model.vocabulary_size)
+        top_p, improbable = clamp(top_p, "top_p", 0, 1, 1)
         completion, log_probability = self._graph.complete(
             read, max_new_tokens, temperature, top_k, top_p, seed
         )
         return {
             "text": self._graph.join(prompt, completion),
             "completion": completion,
-            "warning": sentences(warnings),
+            "warning": sentences([*warnings, hot, many, improbable]),
             "num_tokens": max_new_tokens,
             "log_probability": log_probability,
         }
@@ -181,7 +251,7 @@ class LanguageModelSignatures(tf.Module):
         logits, states = self._model.step(
             tf.where(known, token_ids, 0), tf.nest.pack_sequence_as(nested, states)
         )
-        specs = state_specs(self._model)
+        specs = _state_specs(self._model)
         return {
             "logits": tf.cast(logits, tf.float32),
             **{
@@ -194,14 +264,14 @@ class LanguageModelSignatures(tf.Module):
         """The part of the prompts that is read, bounded `max_new_tokens`, warnings of both."""
         limit = self._settings.max_prompt_bytes
         read, cut = keep_last_bytes(prompt, limit)
-        cut_warning = tf.where(cut, f"Of `prompt` the model read the last {limit} bytes only. ", "")
-        max_new_tokens, warning = clamp(
+        cut = tf.where(cut, f"Of `prompt` the model read the last {limit} bytes only. ", "")
+        max_new_tokens, many = clamp(
             max_new_tokens, "max_new_tokens", 0, self._settings.max_new_tokens
         )
-        return read, max_new_tokens, [cut_warning, warning]
+        return read, max_new_tokens, [cut, many]
 
 
-def state_specs(model: LanguageModel) -> list[tf.TensorSpec]:
+def _state_specs(model: LanguageModel) -> list[tf.TensorSpec]:
     """What `step` takes and returns for each state, float32 whatever the model computes in.
 
     `state_0` is the first layer's; where a layer has several they are `state_0_0`, `state_0_1`,

@@ -1,9 +1,13 @@
-"""What is fixed when a model is exported."""
+"""What is fixed when a model is exported: caps that bound the work of a request, and defaults.
 
-import math
+Nothing here imports TensorFlow, so that options can take their defaults from here.
+"""
+
 from dataclasses import dataclass
+from typing import Annotated
 
 from tfseq.errors import InputError
+from tfseq.options.rules import Temperature, check_options, from_to
 
 #: At a temperature of 100 the symbols are drawn all but uniformly; more would say nothing.
 MAX_TEMPERATURE = 100
@@ -11,9 +15,20 @@ MAX_TEMPERATURE = 100
 _USUAL_NEW_TOKENS = 100
 
 
+_BatchSize = Annotated[int, from_to(1, 1024)]
+# A cap has room for the longest UTF-8 character, four bytes.
+_Bytes = Annotated[int, from_to(4, 2**24)]
+_Length = Annotated[int, from_to(1, 2**16)]
+
+
+class _Checked:
+    def __post_init__(self):
+        check_options(self)
+
+
 @dataclass(frozen=True)
-class ServingSettings:
-    """Caps that bound the work of a request, and the settings of `serving_default`.
+class ServingSettings(_Checked):
+    """Caps of a language model's export, and the settings of `serving_default`.
 
     Attributes:
         max_new_tokens: the most tokens that a request may ask for.
@@ -40,43 +55,79 @@ class ServingSettings:
         32
     """
 
-    max_new_tokens: int = 1024
-    max_prompt_bytes: int = 16384
-    max_score_bytes: int = 16384
-    beam_size: int = 4
-    num_next_tokens: int = 10
-    max_batch_size: int = 32
-    default_max_new_tokens: int | None = None
-    default_temperature: float = 0.8
-    default_top_k: int = 0
-    default_top_p: float = 1.0
-    default_seed: int = 0
+    max_new_tokens: Annotated[int, from_to(1, 2**20)] = 1024
+    max_prompt_bytes: _Bytes = 16384
+    max_score_bytes: _Bytes = 16384
+    beam_size: Annotated[int, from_to(1, 1024)] = 4
+    num_next_tokens: Annotated[int, from_to(1, 2**31 - 1)] = 10
+    max_batch_size: _BatchSize = 32
+    default_max_new_tokens: Annotated[int, from_to(0, 2**20)] | None = None
+    default_temperature: Temperature = 0.8
+    default_top_k: Annotated[int, from_to(0, 2**31 - 1)] = 0
+    default_top_p: Annotated[float, Rule("a number from 0 to 1", lambda v: 0 <= v <= 1)] = 1.0
+    default_seed: Annotated[int, from_to(-(2**63), 2**63 - 1)] = 0
 
     def __post_init__(self):
-        check_integer("max_new_tokens", self.max_new_tokens, 1, 2**20)
-        # A cap has room for the longest UTF-8 character, four bytes.
-        check_integer("max_prompt_bytes", self.max_prompt_bytes, 4, 2**24)
-        check_integer("max_score_bytes", self.max_score_bytes, 4, 2**24)
-        check_integer("beam_size", self.beam_size, 1, 1024)
-        check_integer("num_next_tokens", self.num_next_tokens, 1, 2**31 - 1)
-        check_integer("max_batch_size", self.max_batch_size, 1, 1024)
+        super().__post_init__()
         if self.default_max_new_tokens is None:
             usual = min(_USUAL_NEW_TOKENS, self.max_new_tokens)
             object.__setattr__(self, "default_max_new_tokens", usual)
-        check_integer("default_max_new_tokens", self.default_max_new_tokens, 0, self.max_new_tokens)
-        _check_number("default_temperature", self.default_temperature, 0, MAX_TEMPERATURE)
-        check_integer("default_top_k", self.default_top_k, 0, 2**31 - 1)
-        _check_number("default_top_p", self.default_top_p, 0, 1)
-        check_integer("default_seed", self.default_seed, -(2**63), 2**63 - 1)
+        if self.default_max_new_tokens > self.max_new_tokens:
+            raise InputError(
+                "`default_max_new_tokens` must be an integer from 0 to `max_new_tokens`, "
+                f"{self.max_new_tokens}. Received: {self.default_max_new_tokens}."
+            )
 
 
-def check_integer(name: str, value: int, low: int, high: int) -> None:
-    """Raise InputError unless `value` is an integer from `low` to `high`."""
-    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise InputError(f"`{name}` must be an integer from {low} to {high}. Received: {value!r}.")
+@dataclass(frozen=True)
+class TextClassifierSettings(_Checked):
+    """Caps of a text classifier's export.
+
+    Attributes:
+        max_length: tokens of a text that are read, from its beginning.
+        max_text_bytes: bytes of a text that are read before it is split into tokens.
+        num_labels: labels in an answer, the most probable.
+        max_batch_size: rows of the largest warm-up request.
+
+    Raises:
+        InputError: if a value is out of its range.
+    """
+
+    max_length: _Length = 256
+    max_text_bytes: _Bytes = 65536
+    num_labels: Annotated[int, from_to(1, 2**20)] = 10
+    max_batch_size: _BatchSize = 32
 
 
-def _check_number(name: str, value: float, low: float, high: float) -> None:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or math.isnan(value) or not low <= value <= high:
-        raise InputError(f"`{name}` must be a number from {low} to {high}. Received: {value!r}.")
+@dataclass(frozen=True)
+class TaggerSettings(_Checked):
+    """Caps of a tagger's export.
+
+    Attributes:
+        max_length: tokens of a row that are tagged, from its beginning.
+        max_text_bytes: bytes of a text that are read before it is split into tokens.
+        max_batch_size: rows of the largest warm-up request.
+
+    Raises:
+        InputError: if a value is out of its range.
+    """
+
+    max_length: _Length = 256
+    max_text_bytes: _Bytes = 65536
+    max_batch_size: _BatchSize = 32
+
+
+@dataclass(frozen=True)
+class ForecasterSettings(_Checked):
+    """Caps of a forecaster's export.
+
+    Attributes:
+        max_horizon: the most steps ahead that a request may ask for.
+        max_batch_size: rows of the largest warm-up request.
+
+    Raises:
+        InputError: if a value is out of its range.
+    """
+
+    max_horizon: Annotated[int, from_to(1, 2**16)] = 40
+    max_batch_size: _BatchSize = 32

@@ -38,7 +38,7 @@ class ForecastingOptions(TrainingOptions):
     columns: str | None = None
     """Names of the columns to forecast, parted by commas; left out, all that hold numbers, but
     row numbers and times."""
-    lags: Size = 20
+    lookback: Size = 20
     """Lookback: the values that a forecast reads."""
     horizon: Size = 40
     """Steps ahead, in the metrics and at most in a request to the export."""

@@ -4,7 +4,6 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -103,18 +102,18 @@ class ForecastingTask(Task):
             origins, windows = windows_of_test(series, split_of(series, options))
         else:
             series = read_series(path, list(self.labels))
-            least = options.lags + options.horizon
+            least = options.lookback + options.horizon
             if len(series) < least:
                 raise InputError(
-                    f"{path} must have at least {least} steps, `lags` and `horizon`. Received: "
+                    f"{path} must have at least {least} steps, `lookback` and `horizon`. Received: "
                     f"{len(series)}."
                 )
-            whole = SeriesSplit(len(series), 0, 0, options.lags, options.horizon)
+            whole = SeriesSplit(len(series), 0, 0, options.lookback, options.horizon)
             origins, windows = windows_of_test(series, whole)
         evaluation = ForecastEvaluation(
             origins,
-            windows[:, options.lags :],
-            {self.method: in_batches(self.forecast, windows[:, : options.lags])},
+            windows[:, options.lookback :],
+            {self.method: in_batches(self.forecast, windows[:, : options.lookback])},
             self.mase_scale,
             self.labels,
             self.season,
@@ -142,7 +141,7 @@ class ForecastingTask(Task):
             )
         return self._forecast(history)
 
-    def usual_settings(self, given: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Any]:
+    def usual_settings(self) -> dict[str, Any]:
         return {"max_horizon": self.options.horizon}
 
     def write_export(self, directory: str | os.PathLike, **more: Any) -> Path:
@@ -171,7 +170,7 @@ def split_of(series: Series, options: ForecastingOptions) -> SeriesSplit:
     """The series split as the options say."""
     return split_series(
         len(series),
-        options.lags,
+        options.lookback,
         options.horizon,
         options.validation_fraction,
         options.test_fraction,
@@ -187,7 +186,7 @@ def build_model(options: ForecastingOptions, num_columns: int) -> Forecaster:
     """The model that the options describe, with fresh weights."""
     return Forecaster(
         num_columns,
-        options.lags,
+        options.lookback,
         cell=options.cell,
         units=options.units,
         num_layers=options.num_layers,

@@ -63,7 +63,7 @@ def prepare(
         directory, as_saved(options, directory.path), model, labels=series.columns
     )
     task.season, task.mase_scale = season, mase_scale(training, season)
-    num_targets = options.lags - 1 + options.num_feedback_steps()
+    num_targets = options.lookback - 1 + options.num_feedback_steps()
     run = TrainingRun(
         options,
         directory,
@@ -92,7 +92,7 @@ def forecaster_objective(
     """How a network learns to forecast: the same way for the recurrent one and the other.
 
     The squared error, in units of the training split's standard deviation, of each step within
-    the lags predicted from those before it, and of `feedback_steps` beyond the lags predicted from
+    the lookback predicted from those before it, and of `feedback_steps` beyond the lookback predicted from
     the model's own forecasts. The best epoch is the one with the least such error over the whole
     horizon in the validation split.
 
@@ -104,15 +104,15 @@ def forecaster_objective(
     """
     # Windows of training reach as far ahead as training goes.
     learned = dataclasses.replace(split, horizon=options.num_feedback_steps())
-    batches = (learned.origins("train"), learned.lags, learned.horizon, num_targets)
+    batches = (learned.origins("train"), learned.lookback, learned.horizon, num_targets)
     windows = split.windows(series.values, "validation") if options.validation_fraction else None
 
     def squared_error(targets, outputs):
         return tf.reduce_mean(tf.square((targets - outputs) / model.scale), axis=-1)
 
     def validate() -> dict[str, float]:
-        predicted = in_batches(forecast, windows[:, : options.lags])
-        off = (predicted - windows[:, options.lags :]) / np.asarray(model.scale)
+        predicted = in_batches(forecast, windows[:, : options.lookback])
+        off = (predicted - windows[:, options.lookback :]) / np.asarray(model.scale)
         return {"validation_loss": float(np.mean(np.square(off)))}
 
     return Objective(
@@ -162,24 +162,29 @@ class ForecasterTraining:
         layers = f", {options.num_layers} layers" if options.num_layers > 1 else ""
         return (
             f"{self.task.method}, {options.units} units{layers}: "
-            f"{self.run.model.count_params():,} parameters; {options.lags} lags, "
+            f"{self.run.model.count_params():,} parameters; {options.lookback} lookback, "
             f"{options.horizon} steps ahead"
         )
 
     def evaluate(self, saved: Mapping[str, Any]) -> dict[str, Any]:
         """Let every method forecast the test split."""
-        task, lags = self.task, self.split.lags
+        task, lookback = self.task, self.split.lookback
         origins, windows = windows_of_test(self.series, self.split)
         # Forecasts of simpler methods do not change with the model: a report need not train again.
         path = task.run.path / "baselines.npz"
-        methods = (saved and _read_arrays(path)) or self._baselines(origins, windows[:, :lags])
+        methods = (saved and _read_arrays(path)) or self._baselines(origins, windows[:, :lookback])
         _write_arrays(path, methods)
         signal = methods.pop("the series without noise", None)
-        methods[task.method] = in_batches(task.forecast, windows[:, :lags])
+        methods[task.method] = in_batches(task.forecast, windows[:, :lookback])
         if signal is not None:
             methods["the series without noise"] = signal
         self.evaluation = ForecastEvaluation(
-            origins, windows[:, lags:], methods, task.mase_scale, self.series.columns, task.season
+            origins,
+            windows[:, lookback:],
+            methods,
+            task.mase_scale,
+            self.series.columns,
+            task.season,
         )
         self.draw_forecast()
         return {"season": task.season, "test": self.evaluation.all_metrics()}
@@ -226,8 +231,8 @@ class ForecasterTraining:
             methods["seasonal naive"] = seasonal_naive_forecast(
                 series.values, origins, horizon, season
             )
-        linear = LinearAutoregression(series.values[: self.split.train_end], self.split.lags)
-        methods[f"linear AR({self.split.lags})"] = linear.forecast(history, horizon)
+        linear = LinearAutoregression(series.values[: self.split.train_end], self.split.lookback)
+        methods[f"linear AR({self.split.lookback})"] = linear.forecast(history, horizon)
         methods["feed-forward network"] = in_batches(self._feed_forward(), history)
         if series.signal is not None:
             future = origins[:, np.newaxis] + np.arange(horizon)
@@ -240,7 +245,7 @@ class ForecasterTraining:
         keras.utils.set_random_seed(options.seed)
         feedback = options.num_feedback_steps()
         model = FeedForwardForecaster(
-            len(self.series.columns), options.lags, 2 * options.units, steps_ahead=feedback
+            len(self.series.columns), options.lookback, 2 * options.units, steps_ahead=feedback
         )
         model.adapt(self.series.values[: split.train_end])
         forecast = tf.function(

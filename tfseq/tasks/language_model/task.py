@@ -3,7 +3,6 @@
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
@@ -123,10 +122,6 @@ class LanguageModelTask(Task):
             f"perplexity  {evaluation['perplexity']:.4f} per {self.unit}\n"
             f"bits        {evaluation['bits_per_token']:.4f} per {self.unit}"
         )
-
-    def usual_settings(self, given: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Any]:
-        longest = given.get("max_new_tokens", ServingSettings.max_new_tokens)
-        return {"default_max_new_tokens": min(100, longest)}
 
     def encode(self, corpus: str | os.PathLike | None = None) -> EncodedCorpus:
         """A corpus as ids of this run's vocabulary.

@@ -1,9 +1,8 @@
 """A trained tagger, with its vocabulary and tags."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -13,7 +12,7 @@ from tfseq.data.labelled.labelled_sentences import LabelledSentences, read_conll
 from tfseq.models import Tagger
 from tfseq.runs.run_directory import RunDirectory
 from tfseq.serving import TaggerSettings, export_tagger
-from tfseq.serving.signatures.tagger_signatures import TaggerSignatures
+from tfseq.serving.signatures.tagging import TaggerSignatures
 from tfseq.tasks.labelled.task import LabelledTask
 from tfseq.tasks.tagging.options import TaggingOptions
 from tfseq.text import Vocabulary
@@ -80,7 +79,7 @@ class TaggingTask(LabelledTask):
         data = read_conll(path, options.token_column, options.tag_column)
         return SentenceExamples(data, options, self)
 
-    def usual_settings(self, given: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Any]:
+    def usual_settings(self) -> dict[str, Any]:
         return {"max_length": self.options.max_length}
 
     def write_export(self, directory: str | os.PathLike, **more: Any) -> Path:

@@ -1,9 +1,8 @@
 """A trained text classifier, with its tokenizer, vocabulary and labels."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import tensorflow as tf
@@ -13,7 +12,7 @@ from tfseq.data.labelled.letter_names import letter_names
 from tfseq.models import TextClassifier
 from tfseq.runs.run_directory import RunDirectory
 from tfseq.serving import TextClassifierSettings, export_text_classifier
-from tfseq.serving.signatures.text_classifier_signatures import TextClassifierSignatures
+from tfseq.serving.signatures.text_classification import TextClassifierSignatures
 from tfseq.tasks.labelled.task import LabelledTask
 from tfseq.tasks.task import tokenizer_of
 from tfseq.tasks.text_classification.options import TextClassificationOptions
@@ -60,7 +59,7 @@ class TextClassificationTask(LabelledTask):
         data = read_labelled_texts(path, options.text_field, options.label_field)
         return TextExamples(data, options, self)
 
-    def usual_settings(self, given: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Any]:
+    def usual_settings(self) -> dict[str, Any]:
         return {"max_length": self.options.max_length}
 
     def write_export(self, directory: str | os.PathLike, **more: Any) -> Path:

@@ -1,0 +1,58 @@
+"""Whether a tokenizer of anyone's own can be part of an export: it must work without Python."""
+
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+from tfseq.errors import InputError
+from tfseq.serving.inspection.operations import forbidden_operations
+
+
+def check_in_graph(tokenizer: Any, *methods: str) -> None:
+    """Trace what an export needs of a tokenizer, and look at the operations that come of it.
+
+    Args:
+        tokenizer: any object.
+        methods: `tokenize`, string [B] to a RaggedTensor string [B, (T)], and `detokenize`, the
+            way back.
+
+    Raises:
+        InputError: if it is not in-graph; says why.
+
+    Example:
+        >>> class Letters:
+        ...     def tokenize(self, strings):
+        ...         return tf.ragged.constant([list(text) for text in strings.numpy()])
+        >>> check_in_graph(Letters(), "tokenize")
+        Traceback (most recent call last):
+        tfseq.errors.InputError: `tokenizer` must be in-graph to be exported, for a server has no
+        Python: Letters.tokenize cannot be traced: AttributeError: 'SymbolicTensor' object has no
+        attribute 'numpy'.
+    """
+    texts, tokens = tf.TensorSpec([None], tf.string), tf.RaggedTensorSpec([None, None], tf.string)
+    ways = {"tokenize": (texts, tokens), "detokenize": (tokens, texts)}
+    for method in methods:
+        reason = _fault(getattr(tokenizer, method, None), *ways[method])
+        if reason:
+            raise InputError(
+                "`tokenizer` must be in-graph to be exported, for a server has no Python: "
+                f"{type(tokenizer).__name__}.{method} {reason}."
+            )
+
+
+def _fault(method: Callable | None, given: tf.TypeSpec, wanted: tf.TypeSpec) -> str | None:
+    if method is None:
+        return "is missing"
+    try:
+        traced = tf.function(method, input_signature=[given], autograph=False)
+        traced = traced.get_concrete_function()
+    # Whatever a person's own code raises.
+    except Exception as error:
+        said = str(error).strip().splitlines() or [""]
+        return f"cannot be traced: {type(error).__name__}: {said[0].rstrip('.')}"
+    for problem in forbidden_operations(traced.graph.as_graph_def()):
+        return f"needs {problem}"
+    result = tf.type_spec_from_value(traced.structured_outputs)
+    kinds = [(type(spec), spec.dtype, spec.shape.rank) for spec in (wanted, result)]
+    return None if kinds[0] == kinds[1] else f"must return a {wanted}. Received: {result}"
