@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from tfseq.errors import InputError
-from tfseq.options.rules import Temperature, check_options, from_to
+from tfseq.options.rules import Rule, Temperature, check_options, from_to
 
 #: At a temperature of 100 the symbols are drawn all but uniformly; more would say nothing.
 MAX_TEMPERATURE = 100
