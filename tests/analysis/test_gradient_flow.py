@@ -6,12 +6,12 @@ import os
 import numpy as np
 import pytest
 
-from tfseq.analysis.gradient_flow import GradientFlow
 from tfseq.analysis.gradient_flow_options import GradientFlowOptions
-from tfseq.analysis.gradient_flow_pictures import draw_radii
-from tfseq.analysis.gradient_flow_results import write_gradient_flow
+from tfseq.analysis.gradient_flow_results import radius_chart, run_gradient_flow
+from tfseq.analysis.gradient_flow_study import prepare_gradient_flow
 from tfseq.errors import InputError
 from tfseq.options.configuration import check_options
+from tfseq.report.figures import chart_figure
 
 SMALL = {
     "units": 8,
@@ -47,9 +47,7 @@ def make_options(place, **changes):
 def results(place):
     """The lines that were said, and the directory."""
     lines, options = [], make_options(place)
-    study = GradientFlow(options, lines.append)
-    assert not study.path.exists()
-    return lines, write_gradient_flow(study.path, options, study.figures())
+    return lines, run_gradient_flow(options, lines.append)
 
 
 def test_the_directory_is_whole(results, place):
@@ -71,7 +69,8 @@ def test_the_directory_is_whole(results, place):
 
 def test_a_power_beyond_the_largest_float_is_left_out():
     states = [1.0, 1e200, 1e300] + [1e-9] * 200
-    figure = draw_radii({"radii": {"100": {"states": [states]}}, "norm": "spectral"})
+    chart = radius_chart({"radii": {"100": {"states": [states]}}, "norm": "spectral"})
+    figure = chart_figure([chart])
     assert figure.axes[0].get_lines()
     for line in figure.axes[0].get_lines():
         drawn = np.ma.masked_invalid(line.get_ydata()).compressed()
@@ -116,13 +115,15 @@ def test_bad_input_leaves_nothing(place):
     for changes, words in [
         ({"corpus": str(place / "nowhere.txt")}, "nowhere.txt"),
         ({"corpus": str(place / "short.txt")}, "too short"),
-        ({"result_dir": str(place / "taken")}, "`--result-dir` .* exists. Name another"),
-        ({"result_dir": str(place / "text.txt" / "x")}, "`--result-dir` .* not a directory"),
-        ({"radii": "1,a"}, "`--radii` must be one to six different numbers"),
-        ({"radii": "1,1.0"}, "`--radii`"),
-        ({"num_steps": 1}, "`--num-steps` must be an integer from 2 to 1000"),
-        ({"norm": "max"}, "`--norm`"),
+        ({"result_dir": str(place / "taken")}, "`result_dir` .* exists. Name another"),
+        ({"result_dir": str(place / "text.txt" / "x")}, "`result_dir` .* not a directory"),
+        ({"radii": "1,a"}, "radii` must be one to six different numbers"),
+        ({"radii": "1,1.0"}, "radii`"),
+        ({"num_steps": 1}, "num.steps` must be an integer from 2 to 1000"),
+        ({"norm": "max"}, "norm`"),
     ]:
         with pytest.raises(InputError, match=words):
-            GradientFlow(make_options(place, **{"result_dir": str(place / "new"), **changes}))
+            prepare_gradient_flow(
+                make_options(place, **{"result_dir": str(place / "new"), **changes})
+            )
     assert sorted(place.rglob("*")) == before

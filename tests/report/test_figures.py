@@ -38,13 +38,15 @@ def test_all_that_a_chart_can_have():
         for line in axes.lines
     ]
     blue, red, green = (LIGHT[f"s{n}"] for n in range(3))
-    assert lines == [
-        (blue, True, [[1, 1], [100, 2]]),
-        (green, True, [[1, 3]]),
-        (blue, False, [[1, 1], [100, 4]]),
-        (red, False, [[1, 2]]),
-        (LIGHT["soft"], True, [[2, 0], [2, 1]]),
-    ]
+    assert sorted(lines) == sorted(
+        [
+            (blue, True, [[1, 1], [100, 2]]),
+            (green, True, [[1, 3]]),
+            (blue, False, [[1, 1], [100, 4]]),
+            (red, False, [[1, 2]]),
+            (LIGHT["soft"], True, [[2, 0], [2, 1]]),
+        ]
+    )
     corners = axes.patches[0].get_xy().tolist()
     assert corners == [[1, 0.5], [100, 3], [100, 5], [1, 1.5], [1, 0.5]]
     texts = {text.get_text(): (text.xy, text.xyann[1] > 0) for text in axes.texts}

@@ -9,7 +9,7 @@ from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 
 from tfseq.files.atomic_file import atomic_file
 from tfseq.report.format import clipped, shown, visible
@@ -20,8 +20,8 @@ Band = Sequence[tuple[float, float, float]]
 
 # Where a line has more points than this, no line of the chart has dots.
 MAX_DOTS = 40
-# Beyond these an axis has no room left.
-_SMALLEST, _LARGEST = 1e-290, 1e290
+# An axis needs room beyond what is drawn.
+_SMALLEST, _LARGEST = 1e-290, 1e250
 #: Matplotlib's settings while a figure is made. A point of a figure is a pixel of a page; a
 #: picture has half as many again, for sharp screens.
 STYLE = {
@@ -128,7 +128,8 @@ def chart_figure(charts: Sequence[Chart], title: str = "", columns: int | None =
     """
     columns = columns or len(charts)
     rows = math.ceil(len(charts) / columns)
-    width, height = (720, 440) if len(charts) == 1 else (480 * columns, 330 * rows)
+    width = 720 if columns == 1 else 480 * columns
+    height = 440 if len(charts) == 1 else 330 * rows
     figure = Figure(figsize=(width / 72, height / 72), layout="constrained")
     figure.suptitle(clipped(title, 90))
     for place, chart in enumerate(charts, start=1):
@@ -176,14 +177,6 @@ def draw_chart(axes: Any, chart: Chart, num_ticks: tuple[int, int] = (9, 6)) -> 
         outline = [*xs, *reversed(xs)], [*lows, *reversed(highs)]
         label = None if name in lines else clipped(name)
         axes.fill(*outline, color=chart.colour(name), label=label, alpha=0.17, linewidth=0)
-    for name, points in references.items():
-        axes.plot(
-            *zip(*points, strict=True),
-            color=chart.colour(name),
-            label=None if name in lines else clipped(name),
-            linewidth=1.2,
-            dashes=(4, 3),
-        )
     few, dots = max(map(len, lines.values()), default=0) <= MAX_DOTS, []
     for name, points in lines.items():
         dotted = few or len(points) == 1
@@ -197,6 +190,15 @@ def draw_chart(axes: Any, chart: Chart, num_ticks: tuple[int, int] = (9, 6)) -> 
             clip_on=False,
         )
         dots += [f"{visible(name)}: {shown(y)} at {shown(x)}" for x, y in points if dotted]
+    for name, points in references.items():
+        axes.plot(
+            *zip(*points, strict=True),
+            color=chart.colour(name),
+            label=None if name in lines else clipped(name),
+            linewidth=1.2,
+            zorder=1.9,  # Below the lines.
+            dashes=(4, 3),
+        )
     axes.margins(x=0.02, y=0.08)
     for name, x, text in chart.notes:
         y = dict(lines[name])[x]
@@ -245,14 +247,17 @@ def ticks(
     >>> ticks(0.5, 99, 5, log=True)[1], ticks(0, 2e7, 2)[1]
     (['1', '3', '10', '30'], ['0', '10⁷', '2 × 10⁷'])
     """
-    locators = [MaxNLocator(count, steps=[1, 2, 5, 10], integer=whole, min_n_ticks=1)]
     if log := log and high > 4 * low:
-        divisions = ((1, 2, 3, 5, 7), (1, 2, 5), (1, 3), (1,))
-        locators = [LogLocator(subs=division, numticks=count) for division in divisions]
-    for locator in locators:
+        decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+        stride = math.ceil((math.log10(high) - math.log10(low)) / count)
+        for factors in ((1, 2, 3, 5, 7), (1, 2, 5), (1, 3), (1,)):
+            values = [factor * 10.0**d for d in decades if d % stride == 0 for factor in factors]
+            values = [value for value in values if low <= value <= high]
+            if len(values) <= count:
+                break
+    else:
+        locator = MaxNLocator(count, steps=[1, 2, 5, 10], integer=whole, min_n_ticks=1)
         values = [float(v) for v in locator.tick_values(low, high) if low <= v <= high]
-        if 0 < len(values) <= count:
-            break
     short = [shown(value).removeprefix("1 × ") for value in values]
     # As many digits as tell each from the next.
     step = values[1] - values[0] if len(values) > 1 else 1.0

@@ -78,6 +78,15 @@ class Report:
         """Add names with their values, as of a configuration."""
         return self._add(_captioned(_described("values", values), caption))
 
+    def configuration(self, options: Mapping[str, Any]) -> "Report":
+        """Add a section of options under the names that they have on a command line."""
+        return self.section("Configuration").values(
+            {
+                f"--{name.replace('_', '-')}": repr(value) if str(value).isspace() else value
+                for name, value in options.items()
+            }
+        )
+
     def table(
         self, columns: Sequence[str], rows: Sequence[Sequence[Any]], caption: str = ""
     ) -> "Report":
