@@ -93,7 +93,9 @@ class GradientFlowStudy:
         options, model = self.options, self._model(cell)
         start = self._norms(model)
         optimizer = keras.optimizers.Adam(options.learning_rate)
-        losses, _, diverged = self._train(model, optimizer, options.train_steps, options.clip_norm)
+        losses, _, diverged = train(
+            model, optimizer, self.ids, options, options.train_steps, options.clip_norm
+        )
         trained = None if diverged else self._norms(model)
         self.log(f"{cell:<4}  at the start:   {_described_norms(start)}")
         self.log(f"      after training: {_described_norms(trained)}")
@@ -111,7 +113,9 @@ class GradientFlowStudy:
         options = self.options
         model = self._model("rnn", options.clip_radius)
         optimizer = keras.optimizers.SGD(options.clip_learning_rate)
-        losses, norms, diverged = self._train(model, optimizer, options.clip_steps, clip_norm)
+        losses, norms, diverged = train(
+            model, optimizer, self.ids, options, options.clip_steps, clip_norm
+        )
         end = f"diverged at step {len(losses) + 1}" if diverged else "done"
         if losses:
             end = (
@@ -151,51 +155,61 @@ class GradientFlowStudy:
             "states": norms.states[:, ::-1].tolist(),
         }
 
-    def _train(
-        self,
-        model: LanguageModel,
-        optimizer: keras.optimizers.Optimizer,
-        num_steps: int,
-        clip_norm: float | None,
-    ) -> tuple[list[float], list[float], bool]:
-        """Truncated back-propagation through time, the state carried from window to window.
 
-        Returns:
-            The loss and the gradient's norm before clipping of each step, and whether training
-            diverged: one of them was not finite, and there are no steps from there on.
-        """
-        options, variables = self.options, model.trainable_variables
-        optimizer.build(variables)
+def train(
+    model: LanguageModel,
+    optimizer: keras.optimizers.Optimizer,
+    ids: np.ndarray,
+    options: GradientFlowOptions,
+    num_steps: int,
+    clip_norm: float | None,
+) -> tuple[list[float], list[float], bool]:
+    """Truncated back-propagation through time, the state carried from window to window.
 
-        @tf.function(autograph=False)
-        def train_step(inputs, targets, states):
-            with tf.GradientTape() as tape:
-                logits, states = model(inputs, states=states, return_states=True, training=True)
-                logits = tf.cast(logits, tf.float32)
-                losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
-                loss = tf.reduce_mean(losses)
-            # An embedding's gradient has a row for each time a token was read; added up it is one.
-            gradients = [tf.convert_to_tensor(g) for g in tape.gradient(loss, variables)]
-            norm = tf.linalg.global_norm(gradients)
-            if clip_norm is not None:
-                gradients, _ = tf.clip_by_global_norm(gradients, clip_norm, use_norm=norm)
-            optimizer.apply_gradients(zip(gradients, variables, strict=True))
-            return loss, norm, states
+    Args:
+        model: the model.
+        optimizer: the optimizer, new.
+        ids: the text.
+        options: `batch_size`, `num_steps` of a window, and the `seed` of their order.
+        num_steps: steps of training.
+        clip_norm: the largest norm that is let through; None lets all through.
 
-        losses, norms, diverged, epoch = [], [], False, 0
-        while len(losses) < num_steps and not diverged:
-            states = model.initial_states(options.batch_size)
-            windows = sequential_windows(
-                self.ids, options.batch_size, options.num_steps, seed=options.seed, epoch=epoch
-            )
-            for inputs, targets in windows.take(num_steps - len(losses)):
-                loss, norm, states = train_step(inputs, targets, states)
-                if diverged := not (math.isfinite(loss) and math.isfinite(norm)):
-                    break
-                losses.append(float(loss))
-                norms.append(float(norm))
-            epoch += 1
-        return losses, norms, diverged
+    Returns:
+        The loss and the gradient's norm before clipping of each step, and whether training
+        diverged: one of them was not finite, and there are no steps from there on.
+    """
+    variables = model.trainable_variables
+    optimizer.build(variables)
+
+    @tf.function(autograph=False)
+    def train_step(inputs, targets, states):
+        with tf.GradientTape() as tape:
+            logits, states = model(inputs, states=states, return_states=True, training=True)
+            logits = tf.cast(logits, tf.float32)
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
+            loss = tf.reduce_mean(losses)
+        # An embedding's gradient has a row for each time a token was read; added up it is one.
+        gradients = [tf.convert_to_tensor(g) for g in tape.gradient(loss, variables)]
+        norm = tf.linalg.global_norm(gradients)
+        if clip_norm is not None:
+            gradients, _ = tf.clip_by_global_norm(gradients, clip_norm, use_norm=norm)
+        optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        return loss, norm, states
+
+    losses, norms, diverged, epoch = [], [], False, 0
+    while len(losses) < num_steps and not diverged:
+        states = model.initial_states(options.batch_size)
+        windows = sequential_windows(
+            ids, options.batch_size, options.num_steps, seed=options.seed, epoch=epoch
+        )
+        for inputs, targets in windows.take(num_steps - len(losses)):
+            loss, norm, states = train_step(inputs, targets, states)
+            if diverged := not (math.isfinite(loss) and math.isfinite(norm)):
+                break
+            losses.append(float(loss))
+            norms.append(float(norm))
+        epoch += 1
+    return losses, norms, diverged
 
 
 def reach(norms: Sequence[float]) -> int | None:
