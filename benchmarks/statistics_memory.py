@@ -51,7 +51,7 @@ def measure(path: Path, tokenizer: str, max_order: int) -> dict[str, float]:
     """Count a text; return seconds, the peak in MB, and how many triples differ."""
     import resource
 
-    from tfseq.analysis.statistics import corpus_statistics
+    from tfseq.analysis import corpus_statistics
     from tfseq.text import make_tokenizer, open_corpus
 
     splitter = make_tokenizer({"kind": tokenizer})

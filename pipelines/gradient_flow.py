@@ -1,4 +1,4 @@
-"""Show how far gradients reach back in time, in pictures and figures.
+"""Show how far gradients reach back in time, in pictures and numbers.
 
 python pipelines/gradient_flow.py --help
 """
@@ -8,12 +8,9 @@ from tfseq.options.command_line import run
 
 
 def main(options: GradientFlowOptions) -> None:
-    from tfseq.analysis.gradient_flow import GradientFlow
-    from tfseq.analysis.gradient_flow_results import write_gradient_flow
+    from tfseq.analysis.gradient_flow_results import run_gradient_flow
 
-    study = GradientFlow(options)
-    path = write_gradient_flow(study.path, options, study.figures())
-    print(f"\nresults   {path}")
+    print(f"\nresults   {run_gradient_flow(options)}")
 
 
 if __name__ == "__main__":

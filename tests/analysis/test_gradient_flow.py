@@ -1,17 +1,27 @@
 """The study of gradients through time: its figures, its directory, and bad input."""
 
 import json
+import math
 import os
 
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from tfseq.analysis.gradient_flow import GradientFlow
 from tfseq.analysis.gradient_flow_options import GradientFlowOptions
-from tfseq.analysis.gradient_flow_pictures import draw_radii
-from tfseq.analysis.gradient_flow_results import write_gradient_flow
+from tfseq.analysis.gradient_flow_results import (
+    cell_charts,
+    radius_chart,
+    run_gradient_flow,
+    write_gradient_flow,
+)
+from tfseq.analysis.gradient_flow_study import prepare_gradient_flow, train
+from tfseq.data import sequential_windows
 from tfseq.errors import InputError
+from tfseq.models import LanguageModel
 from tfseq.options.rules import check_options
+from tfseq.report.figures import chart_figure
 
 SMALL = {
     "units": 8,
@@ -47,9 +57,7 @@ def make_options(place, **changes):
 def results(place):
     """The lines that were said, and the directory."""
     lines, options = [], make_options(place)
-    study = GradientFlow(options, lines.append)
-    assert not study.path.exists()
-    return lines, write_gradient_flow(study.path, options, study.figures())
+    return lines, run_gradient_flow(options, lines.append)
 
 
 def test_the_directory_is_whole(results, place):
@@ -71,7 +79,8 @@ def test_the_directory_is_whole(results, place):
 
 def test_a_power_beyond_the_largest_float_is_left_out():
     states = [1.0, 1e200, 1e300] + [1e-9] * 200
-    figure = draw_radii({"radii": {"100": {"states": [states]}}, "norm": "spectral"})
+    chart = radius_chart({"radii": {"100": {"states": [states]}}, "norm": "spectral"})
+    figure = chart_figure([chart])
     assert figure.axes[0].get_lines()
     for line in figure.axes[0].get_lines():
         drawn = np.ma.masked_invalid(line.get_ydata()).compressed()
@@ -118,11 +127,71 @@ def test_bad_input_leaves_nothing(place):
         ({"corpus": str(place / "short.txt")}, "too short"),
         ({"result_dir": str(place / "taken")}, "`result_dir` .* exists. Name another"),
         ({"result_dir": str(place / "text.txt" / "x")}, "`result_dir` .* not a directory"),
-        ({"radii": "1,a"}, "`radii` must be one to six different numbers"),
-        ({"radii": "1,1.0"}, "`radii`"),
-        ({"num_steps": 1}, "`num_steps` must be an integer from 2 to 1000"),
-        ({"norm": "max"}, "`norm`"),
+        ({"radii": "1,a"}, "radii` must be one to six different numbers"),
+        ({"radii": "1,1.0"}, "radii`"),
+        ({"num_steps": 1}, "num.steps` must be an integer from 2 to 1000"),
+        ({"norm": "max"}, "norm`"),
     ]:
         with pytest.raises(InputError, match=words):
-            GradientFlow(make_options(place, **{"result_dir": str(place / "new"), **changes}))
+            prepare_gradient_flow(
+                make_options(place, **{"result_dir": str(place / "new"), **changes})
+            )
     assert sorted(place.rglob("*")) == before
+
+
+def test_training_is_clipped_gradient_descent_with_the_state_carried():
+    """The same steps one op at a time, over two epochs of windows."""
+    options = GradientFlowOptions(batch_size=4, num_steps=12, seed=3)
+    ids = np.random.default_rng(0).integers(0, 7, 500)
+    models = []
+    for _ in range(2):
+        keras.utils.set_random_seed(0)
+        models.append(LanguageModel(7, "rnn", 8, embedding_size=3))
+    optimizer = keras.optimizers.SGD(0.5)
+    losses, norms, diverged = train(models[0], optimizer, ids, options, 15, clip_norm=0.45)
+    model, expected = models[1], []
+    for epoch in (0, 1):
+        states = model.initial_states(4)
+        for inputs, targets in sequential_windows(ids, 4, 12, seed=3, epoch=epoch):
+            with tf.GradientTape() as tape:
+                logits, states = model(inputs, states=states, return_states=True)
+                log_p = tf.nn.log_softmax(logits)
+                loss = -tf.reduce_mean(tf.gather(log_p, targets, batch_dims=2))
+            gradients = tape.gradient(loss, model.trainable_variables)
+            gradients = [tf.convert_to_tensor(g).numpy() for g in gradients]
+            norm = math.sqrt(sum((g.astype("float64") ** 2).sum() for g in gradients))
+            for variable, gradient in zip(model.trainable_variables, gradients, strict=True):
+                variable.assign_sub(0.5 * gradient * min(1, 0.45 / norm))
+            expected.append((float(loss), norm))
+    assert len(expected) / 2 < 15 < len(expected)
+    assert max(norms) > 0.45 > min(norms)
+    np.testing.assert_allclose([*zip(losses, norms, strict=True)], expected[:15], rtol=1e-4)
+    assert not diverged
+
+
+def test_training_ends_where_it_diverges():
+    options = GradientFlowOptions(batch_size=4, num_steps=12)
+    ids = np.random.default_rng(0).integers(0, 7, 500)
+    optimizer = keras.optimizers.Adam(2e38)
+    losses, norms, diverged = train(LanguageModel(7, "gru", 8), optimizer, ids, options, 9, None)
+    assert (len(losses), len(norms), diverged) == (1, 1, True)
+
+
+def test_a_study_that_diverges_says_where(results, place):
+    """The rest of it is as it was; with two layers, the page shows the top one."""
+    figures = json.loads((results[1] / "figures.json").read_text())
+    options = make_options(place, num_layers=2)
+    for stages in figures["cells"].values():
+        stages["start"] = {key: [[7.0] * 12, *layers] for key, layers in stages["start"].items()}
+        stages["trained"] = None
+    figures["clipping"]["unclipped"] |= {"diverged": True, "losses": [1.5, 2.5]}
+    path = write_gradient_flow(place / "diverged", options, figures)
+    page = (path / "report.html").read_text()
+    assert "Without clipping, training diverged at step 3." in page
+    assert page.count("There is no finite figure to draw.") == 2
+    assert "‖∂L_T / ∂s_t‖, at the start, layer 2" in page
+    assert "layer 1" not in page
+    assert "GRU: 7 first" not in page
+    charts = cell_charts(figures, layer=0)
+    assert [chart.y_label.rpartition(", ")[2] for chart in charts] == ["layer 1"] * 4
+    assert charts[0].lines["GRU"] == [(n, 7.0) for n in range(12)]

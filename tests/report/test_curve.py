@@ -10,19 +10,6 @@ from matplotlib.figure import Figure
 from tfseq.report.curve import save_perplexity_curve
 
 
-@pytest.fixture
-def drawn(monkeypatch):
-    """The axes of each figure that is saved."""
-    axes, savefig = [], Figure.savefig
-
-    def watched(figure, *args, **kwargs):
-        axes.extend(figure.axes)
-        savefig(figure, *args, **kwargs)
-
-    monkeypatch.setattr(Figure, "savefig", watched)
-    return axes
-
-
 def rows(train, validation=()):
     history = [{"epoch": n, "train_perplexity": p} for n, p in enumerate(train, 1)]
     for row, figure in zip(history, validation, strict=False):
@@ -54,7 +41,10 @@ def test_both_curves(tmp_path, drawn):
         "validation": [(1, 8), (2, 4.5), (3, 4.75)],
     }
     assert axes.get_yscale() == "log"
-    assert axes.get_title() == "a run"
+    assert axes.get_title(loc="left") == "perplexity per token"
+    assert axes.get_xlabel() == "epoch"
+    assert axes.figure.get_suptitle() == "a run"
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["training", "validation"]
     # The last of training and the best of validation are written beside their points.
     assert [(text.get_text(), text.xy) for text in axes.texts] == [
         ("4.00", (3, 4.0)),
@@ -62,7 +52,7 @@ def test_both_curves(tmp_path, drawn):
     ]
     content = (tmp_path / "curve.png").read_bytes()
     assert content[:8] == b"\x89PNG\r\n\x1a\n"
-    assert struct.unpack(">II", content[16:24]) == (768, 480)
+    assert struct.unpack(">II", content[16:24]) == (1080, 660)
     assert os.listdir(tmp_path) == ["curve.png"]
 
 

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import html.parser
 import os
+import random
 import re
 
 import pytest
@@ -11,17 +12,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfseq.report import Report
-from tfseq.report.axis import Axis
-from tfseq.report.chart import line_chart
+from tfseq.report.figures import ticks
 from tfseq.report.format import shown, shown_alike
+from tfseq.report.report_gradient_norms import add_gradient_norms
 
-HOSTILE = "</pre></title></style><script>alert(1)</script><img src=x onerror='a'>\" & \x00\x1b 時"
+# As long as a text in a chart may be.
+HOSTILE = "</pre></title></style><script>a</script><i id='a'>\" & \x00\x1b 時$"
+GEOMETRY = ("d", "x", "y", "cx", "cy")
 
 
 class Page(html.parser.HTMLParser):
     """Elements with their attributes, and the text of each, as a browser would see them."""
 
-    VOID = frozenset({"meta", "link", "img", "path"})
+    VOID = frozenset({"meta", "link", "img"})
 
     def __init__(self, source):
         super().__init__()
@@ -61,7 +64,9 @@ def full_report(text="plain"):
     report.section(text).values({text: text}, caption=text).table([text, "n"], [[text, 1.5]], text)
     report.matrix([text], [text], [[3]], text, text).text(text, text).figure(picture, text, text)
     lines, bands = {text: [(1, 2.0), (2, 3.0)]}, {f"band {text}": [(1, 1.0, 2.0), (2, 2.0, 4.0)]}
-    report.chart(lines, text, text, bands=bands, marks={text: 1}, caption=text)
+    references, notes = {f"law {text}": [(1, 1.0), (2, 5.0)]}, [(text, 2, "<b>$x$")]
+    more = {"bands": bands, "references": references, "marks": {text: 1}, "notes": notes}
+    report.chart(lines, text, text, text, **more)
     report.section("Tokens").heat_map([text], [1.0], text, [text], caption=text)
     return report.section("End").prose("end")
 
@@ -79,9 +84,11 @@ def test_text_means_itself_everywhere():
     ):
         if attributes.get("id") is None and "http-equiv" not in attributes:
             assert text == plain_text.replace("plain", visible)
-            assert attributes == {
-                name: value.replace("plain", visible) for name, value in plain_attributes.items()
-            }
+            assert [value for name, value in attributes.items() if name not in GEOMETRY] == [
+                value.replace("plain", visible)
+                for name, value in plain_attributes.items()
+                if name not in GEOMETRY
+            ]
     assert [text for _, text in hostile.all("pre")] == [visible]
     assert hostile.all("i", "h10")[-1][1] == visible
     assert hostile.all("img")[0][0]["alt"] == visible
@@ -184,68 +191,132 @@ def test_heat_map():
         Report("T").heat_map(["a"], [1.0], "bits", limit=0)
 
 
-def points_of(drawing, kind):
-    page = Page(drawing)
+def charted(*arguments, **details):
+    return Page(Report("T").chart(*arguments, **details).html())
+
+
+def points_of(page, colour="s0"):
+    """The points of each line of a colour: those of the wide drawing, then of the narrow one."""
     return [
         [tuple(map(float, p.split())) for p in a["d"][1:].split("L")]
-        for a, _ in page.all("path", kind)
+        for a, _ in page.all("path")
+        if a.get("stroke") == f"var(--{colour})"
     ]
 
 
 def test_chart_puts_points_in_proportion():
-    drawing = line_chart({"a": [(0, 1.0), (5, 10.0), (10, 100.0)]}, "x", "y", log_y=True)
-    for (x0, y0), (x1, y1), (x2, y2) in points_of(drawing, "line"):
+    points = [(0, 1.0), (5, 10.0), (10, 100.0)]
+    page = charted({"a": points}, "x", "y", log_y=True)
+    for (x0, y0), (x1, y1), (x2, y2) in points_of(page):
         assert x1 - x0 == pytest.approx(x2 - x1, abs=0.2)
         assert y1 - y0 == pytest.approx(y2 - y1, abs=0.2)
+        assert x0 < x1 < x2
         assert y2 < y1 < y0
-    assert [t for _, t in Page(drawing).all("title")][:2] == ["a: 1 at 0", "a: 10 at 5"]
+    assert len(points_of(page)) == 2
+    dots = [(float(a["cx"]), float(a["cy"])) for a, _ in page.all("circle")]
+    assert dots == [point for line in points_of(page) for point in line]
+    assert [t for _, t in page.all("title")[1:]] == ["a: 1 at 0", "a: 10 at 5", "a: 100 at 10"] * 2
 
 
 def test_chart_leaves_out_what_has_no_place():
     nan, inf = float("nan"), float("inf")
     points = [(1, nan), (2, inf), (3, 0.0), (4, None), (5, 2.0), (6, 4.0)]
-    drawing = line_chart({"a": points, "b": []}, "x", "y", log_y=True)
-    assert [len(line) for line in points_of(drawing, "line")] == [2, 2]
-    assert "no finite figure" in line_chart({"a": points[:4]}, "x", "y", log_y=True)
+    page = charted({"b": [], "a": points}, "x", "y", log_y=True)
+    assert [len(line) for line in points_of(page, "s1")] == [2, 2]
+    assert not page.all("li")  # A line without points is not in the legend.
+    nothing = charted({"a": points[:4]}, "x", "y", log_y=True)
+    assert "no finite figure" in nothing.all("section")[0][1]
     # A band, too, whose lower edge would lie at minus infinity.
     bands = {"a": [(4, 0.0, 3.0), (5, 1.0, 3.0), (6, 2.0, 5.0)]}
-    drawing = line_chart({"a": points}, "x", "y", log_y=True, bands=bands)
-    areas = [a["d"] for a, _ in Page(drawing).all("path", "band s0")]
+    page = charted({"a": points}, "x", "y", log_y=True, bands=bands)
+    areas = [a["d"] for a, _ in page.all("path") if a["fill"] == "var(--s0)"]
     assert [area.count("L") for area in areas] == [3, 3]
     with pytest.raises(ValueError, match="at most 6"):
-        line_chart({str(n): [(0, 1)] for n in range(7)}, "x", "y")
+        charted({str(n): [(0, 1)] for n in range(7)}, "x", "y")
 
 
 def test_a_long_line_keeps_its_extremes():
-    points = [(n, 1.0) for n in range(20_000)]
+    chance = random.Random(0)
+    points = [(n, chance.random()) for n in range(20_000)]
     points[777], points[12_345] = (777, 5.0), (12_345, -3.0)
-    wide, narrow = points_of(line_chart({"a": points}, "x", "y"), "line fine")
-    flat = wide[0][1]
-    assert len(narrow) < len(wide) < 4000
-    assert min(y for _, y in wide) < flat < max(y for _, y in wide)
-    # The axis reaches from −3 to 5, so that the two stand in this proportion to the rest.
-    up, down = flat - min(y for _, y in wide), max(y for _, y in wide) - flat
-    assert up == pytest.approx(down, abs=0.3)
+    wide, narrow = points_of(charted({"a": points}, "x", "y"))
+    assert len(narrow) < len(wide) < 5000
+    for line in (wide, narrow):
+        (high_x, high), (low_x, low) = (pick(line, key=lambda p: p[1]) for pick in (min, max))
+        flat, (left, _), (right, _) = line[0][1], line[0], line[-1]
+        # From -3 to 5: where the line begins is `points[0]` of it.
+        assert (low - flat) / (low - high) == pytest.approx((points[0][1] + 3) / 8, abs=0.01)
+        assert (high_x - left) / (right - left) == pytest.approx(777 / 20_000, abs=0.003)
+        assert (low_x - left) / (right - left) == pytest.approx(12_345 / 20_000, abs=0.003)
+
+
+def test_a_chart_has_the_colours_of_the_page_in_the_light_and_in_the_dark():
+    page = full_report()
+    style = Page(page.html()).all("style")[0][1]
+    drawn = [a for tag in ("path", "circle", "text") for a, _ in Page(page.html()).all(tag)]
+    colours = {a[name] for a in drawn for name in ("fill", "stroke") if name in a} - {"none"}
+    names = {re.fullmatch(r"var\((--\w+)\)", colour)[1] for colour in colours}
+    assert {"--s0", "--s1", "--s2", "--soft", "--rule"} == names
+    light, dark = style.split("prefers-color-scheme: dark")
+    values = [
+        {n: re.search(f"{n}: (#......);", theme)[1] for n in names} for theme in (light, dark)
+    ]
+    assert all(values[0][name] != values[1][name] for name in names)
+    assert page.html() == full_report().html()
+
+
+def test_marks_and_legend():
+    lines = {"a": [(1, 1.0), (9, 2.0)], "b": [(1, 2.0), (9, 1.0)]}
+    page = charted(
+        lines, "epoch", "loss", marks={"early": 2, "late $x$": 8}, references={"a": [(1, 1)]}
+    )
+    assert [t for _, t in page.all("li")] == ["a", "b"]
+    labels = [(t, a["text-anchor"]) for a, t in page.all("text") if not t[-1].isdigit()]
+    assert labels == [("early", "start"), ("late $x$", "end")] * 2
+    assert [t for _, t in page.all("div", "axis") + page.all("div", "axis across")] == [
+        *("loss", "epoch")
+    ]
 
 
 @settings(max_examples=60)
 @given(
-    st.lists(st.floats(-1e9, 1e9), min_size=1, max_size=5),
+    st.lists(st.floats(-1e9, 1e9), min_size=2, max_size=2, unique=True),
     st.booleans(),
     st.integers(3, 9),
 )
-def test_ticks_are_on_the_axis_and_told_apart(values, log, count):
-    values = [abs(v) + 1e-6 for v in values] if log else values
-    axis = Axis(values, log)
-    ticks = axis.ticks(count)
-    shares = [axis.share(v) for v, _ in ticks]
-    assert all(-0.01 <= share <= 1.01 for share in shares)
-    assert shares == sorted(shares)
-    assert len({label for _, label in ticks}) == len(ticks) <= 2 * count + 2
+def test_ticks_are_on_the_axis_and_told_apart(ends, log, count):
+    low, high = sorted(abs(v) + 1e-6 for v in ends) if log else sorted(ends)
+    high = max(high, low + 1e-6 * abs(low))  # Matplotlib's axes are no shorter.
+    values, labels = ticks(low, high, count, log)
+    assert all(low <= value <= high for value in values)
+    assert values == sorted(values)
+    assert len({*labels}) == len(values) == len(labels)
+    assert 0 < len(values) <= count + 1
 
 
 def test_epochs_are_not_halved():
-    assert [label for _, label in Axis([1, 2, 3]).ticks(9)] == ["1", "2", "3"]
+    for epochs in ([1], [1, 2, 3]):
+        page = charted({"a": [(n, n + 0.5) for n in epochs]}, "epoch", "y")
+        written = [t for a, t in page.all("text") if a["text-anchor"] == "middle"]
+        assert written == [str(n) for n in epochs] * 2
+
+
+def test_gradient_norms():
+    history = [{"epoch": n, "gradient_norm": 1 / n, "gradient_norm_max": 2.0} for n in (1, 2)]
+    report = Report("T")
+    add_gradient_norms(report, [], clip_norm=1.5)
+    assert not Page(report.html()).all("svg")
+    add_gradient_norms(report, history, clip_norm=1.5)
+    page = Page(report.html())
+    assert [t for _, t in page.all("li")] == ["mean of the epoch", "largest", "clipped to"]
+    dots = [t.split(": ") for _, t in page.all("title")[1:]][:6]
+    assert [what for _, what in dots] == [
+        "1 at 1",
+        "0.5 at 2",
+        *("2 at 1", "2 at 2"),
+        *("1.5 at 1", "1.5 at 2"),
+    ]
+    assert "before clipping" in page.all("figcaption")[0][1]
 
 
 def test_numbers():

@@ -1,30 +1,37 @@
-"""What a study of gradients through time leaves behind: figures, pictures and a report."""
+"""What a study of gradients through time leaves behind: numbers, pictures and a report."""
 
 import json
 import math
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tfseq.analysis.gradient_flow import CELLS, GONE, reach
 from tfseq.analysis.gradient_flow_options import GradientFlowOptions
-from tfseq.analysis.gradient_flow_pictures import (
-    draw_cells,
-    draw_clipping,
-    draw_radii,
-)
-from tfseq.cells.table import KINDS
+from tfseq.analysis.gradient_flow_study import CELLS, GONE, prepare_gradient_flow, reach
 from tfseq.files.result_directory import new_directory
 from tfseq.options.saving import absolute_paths, to_json, without_places
 from tfseq.report import Report
-from tfseq.report.curve import save_figure
+from tfseq.report.figures import Chart, chart_figure, save_figure
 from tfseq.text import CORPUS_NAMES
 
-_NAMES = {kind.name: kind.title for kind in KINDS}
+_NAMES = {"rnn": "simple RNN", "gru": "GRU", "lstm": "LSTM"}
+_STAGES = {"start": "at the start", "trained": "after training"}
+_BACK = "steps back, T − t"
+
+
+def run_gradient_flow(options: GradientFlowOptions, log: Callable[[str], None] = print) -> Path:
+    """Do the study and write its results; returns their directory.
+
+    Raises:
+        InputError: the corpus or the result directory cannot be used.
+    """
+    study = prepare_gradient_flow(options, log)
+    return write_gradient_flow(study.path, study.options, study.measure())
 
 
 def write_gradient_flow(
-    path: str | os.PathLike, options: GradientFlowOptions, figures: dict[str, Any]
+    path: str | os.PathLike, options: GradientFlowOptions, results: dict[str, Any]
 ) -> Path:
     """Make the result directory, whole or not at all.
 
@@ -34,53 +41,103 @@ def write_gradient_flow(
     Args:
         path: the directory; nothing may be there.
         options: the options.
-        figures: what `GradientFlow.figures` gave.
+        results: what `GradientFlowStudy.measure` gave.
 
     Raises:
         InputError: the directory cannot be made.
     """
+    layers = reversed(range(options.num_layers))
+    pictures = {
+        "cells": ([chart for layer in layers for chart in cell_charts(results, layer)], 2),
+        "radii": ([radius_chart(results)], 1),
+        "clipping": (clipping_charts(results), 3),
+    }
+    config = to_json(absolute_paths(options, names=CORPUS_NAMES))
     with new_directory(path, "result_dir") as directory:
-        config = to_json(absolute_paths(options, names=CORPUS_NAMES))
-        for name, content in (("config", config), ("figures", figures)):
+        for name, content in (("config", config), ("figures", results)):
             text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
             (directory / f"{name}.json").write_text(text, encoding="utf-8")
-        save_figure(draw_cells(figures), directory / "cells.png")
-        save_figure(draw_radii(figures), directory / "radii.png")
-        save_figure(draw_clipping(figures, options.clip_norm), directory / "clipping.png")
-        gradient_flow_report(options, figures).write(directory / "report.html")
+        for name, (charts, columns) in pictures.items():
+            save_figure(chart_figure(charts, columns=columns), directory / f"{name}.png")
+        gradient_flow_report(options, results).write(directory / "report.html")
     return Path(path)
 
 
-def gradient_flow_report(options: GradientFlowOptions, figures: dict[str, Any]) -> Report:
+def cell_charts(results: dict[str, Any], layer: int = -1) -> list[Chart]:
+    """The three cells side by side: losses above, states below, at the start and trained."""
+    num_layers = len(results["cells"]["rnn"]["start"]["loss"])
+    of_layer = f", layer {layer % num_layers + 1}" if num_layers > 1 else ""
+    labels = {"loss": "‖∂L_T / ∂s_t‖", "states": f"‖∂s_T / ∂s_t‖, {results['norm']} norm"}
+    return [
+        Chart(
+            {
+                _NAMES[cell]: [*enumerate(results["cells"][cell][stage][key][layer])]
+                for cell in CELLS
+                if results["cells"][cell][stage]
+            },
+            _BACK,
+            f"{label}, {when}{of_layer}",
+            log_y=True,
+        )
+        for key, label in labels.items()
+        for stage, when in _STAGES.items()
+    ]
+
+
+def radius_chart(results: dict[str, Any]) -> Chart:
+    """Products of Jacobians by spectral radius, beside those of a linear network."""
+    lines, linear = {}, {}
+    for radius, measured in results["radii"].items():
+        name, growth = f"radius {float(radius):g}", math.log(float(radius))
+        lines[name] = [*enumerate(measured["states"][0])]
+        linear[name] = [(n, math.exp(n * growth)) for n, _ in lines[name] if n * growth < 600]
+    label = f"‖∂h_T / ∂h_t‖, {results['norm']} norm; dashed: a linear network"
+    return Chart(lines, _BACK, label, log_y=True, references=linear)
+
+
+def clipping_charts(results: dict[str, Any]) -> list[Chart]:
+    """Norms before and after clipping, norms and losses with and without it, by step."""
+
+    def by_step(label, log_y=False, **lines):
+        lines = {name.replace("_", " "): [*enumerate(values, 1)] for name, values in lines.items()}
+        return Chart(lines, "step", label, log_y=log_y)
+
+    clipped, unclipped = (results["clipping"][name] for name in ("clipped", "unclipped"))
+    before, after, without = clipped["norm_before"], clipped["norm_after"], unclipped["norm_before"]
+    losses = {"with_clipping": clipped["losses"], "without": unclipped["losses"]}
+    norm = "global norm of the gradient"
+    return [
+        by_step(f"{norm}, with clipping", before_clipping=before, after_clipping=after),
+        by_step(f"{norm}, before clipping", log_y=True, with_clipping=before, without=without),
+        by_step("loss in nats per character", **losses),
+    ]
+
+
+def gradient_flow_report(options: GradientFlowOptions, results: dict[str, Any]) -> Report:
     """The study as a page to read."""
     report = Report("Gradients through time", f"{options.units} units, on {options.corpus}")
-    back = "steps back, T − t"
     report.section("Three cells").prose(
         "L_T is the loss of a window's last character, s_t the state after character t: h, and "
         "for an LSTM the pair [h, c]. Norms are means over "
         f"{options.num_rows} windows; a product of Jacobians is measured by its "
         f"{options.norm} norm. Models at the start, and after {options.train_steps} steps of Adam."
     )
-    stages = [("start", "at the start"), ("trained", "after training")]
-    for key, label in (("loss", "‖∂L_T / ∂s_t‖"), ("states", "‖∂s_T / ∂s_t‖")):
-        for stage, when in stages:
-            lines = {
-                _NAMES[cell]: list(enumerate(figures["cells"][cell][stage][key][-1]))
-                for cell in CELLS
-                if figures["cells"][cell][stage]
-            }
-            caption = f"{when}, top layer" if options.num_layers > 1 else when
-            report.chart(lines, back, label, log_y=True, caption=caption.capitalize())
-    rows = []
-    for cell in CELLS:
-        for stage, when in stages:
-            norms = figures["cells"][cell][stage]
-            if norms:
-                top = norms["loss"][-1]
-                rows.append([_NAMES[cell], when, reach(top), top[-1] / top[0]])
+    for chart in cell_charts(results):
+        report.chart(chart)
+    steps = options.num_steps - 1
     report.table(
-        ["cell", "", f"below {GONE:.0%} at", f"share left {options.num_steps - 1} steps back"],
-        rows,
+        ["cell", "", f"below {GONE:.0%} at", f"share left {steps} steps back"],
+        [
+            [
+                _NAMES[cell],
+                when,
+                reach(norms["loss"][-1]),
+                norms["loss"][-1][-1] / norms["loss"][-1][0],
+            ]
+            for cell in CELLS
+            for stage, when in _STAGES.items()
+            if (norms := results["cells"][cell][stage])
+        ],
         caption="‖∂L_T / ∂s_t‖ as a share of that of the last step",
     )
     report.section("Spectral radius").prose(
@@ -89,63 +146,28 @@ def gradient_flow_report(options: GradientFlowOptions, figures: dict[str, Any]) 
         "most 1, and less the larger the state, so a radius above 1 is needed to keep a gradient, "
         "and a larger one to make it explode."
     )
-    report.chart(
-        {
-            f"radius {float(r):g}": list(enumerate(v["states"][0]))
-            for r, v in figures["radii"].items()
-        },
-        back,
-        f"‖∂h_T / ∂h_t‖, {options.norm}",
-        log_y=True,
-    )
+    report.chart(radius_chart(results))
     report.table(
-        ["radius", "factor a step", f"over {options.num_steps - 1} steps", "gradient"],
+        ["radius", "factor a step", f"over {steps} steps", "gradient"],
         [
-            [float(r), v["growth"], v["states"][0][-1], _fate(v["growth"])]
-            for r, v in figures["radii"].items()
+            [
+                float(r),
+                v["growth"],
+                v["states"][0][-1],
+                "vanishes" if v["growth"] < 1 else "explodes",
+            ]
+            for r, v in results["radii"].items()
         ],
     )
-    _add_clipping(report, options, figures["clipping"])
-    report.section("Configuration").values(
-        {f"--{name.replace('_', '-')}": value for name, value in without_places(options).items()}
-    )
-    return report
-
-
-def _add_clipping(report: Report, options: GradientFlowOptions, clipping: dict) -> None:
-    clipped, unclipped = clipping["clipped"], clipping["unclipped"]
     report.section("Clipping").prose(
         f"The simple RNN from a radius of {options.clip_radius:g}, plain gradient descent at "
         f"learning rate {options.clip_learning_rate:g}: g ← g · min(1, {options.clip_norm:g} / "
         "‖g‖), beside the same steps without it."
     )
-
-    def by_step(**named):
-        return {
-            name.replace("_", " "): list(enumerate(values, start=1))
-            for name, values in named.items()
-        }
-
-    report.chart(
-        by_step(before_clipping=clipped["norm_before"], after_clipping=clipped["norm_after"]),
-        "step",
-        "global norm of the gradient, in the run with clipping",
-    )
-    report.chart(
-        by_step(with_clipping=clipped["norm_before"], without=unclipped["norm_before"]),
-        "step",
-        "global norm of the gradient, before clipping",
-        log_y=True,
-    )
-    report.chart(
-        by_step(with_clipping=clipped["losses"], without=unclipped["losses"]),
-        "step",
-        "loss in nats per character",
-    )
-    for name, found in (("With", clipped), ("Without", unclipped)):
-        if found["diverged"]:
-            report.prose(f"{name} clipping, training diverged at step {len(found['losses']) + 1}.")
-
-
-def _fate(growth: float) -> str:
-    return "vanishes" if growth < 1 else "explodes" if math.isfinite(growth) else "is not finite"
+    for chart in clipping_charts(results):
+        report.chart(chart)
+    for name, measured in zip(("With", "Without"), results["clipping"].values(), strict=True):
+        if measured["diverged"]:
+            step = len(measured["losses"]) + 1
+            report.prose(f"{name} clipping, training diverged at step {step}.")
+    return report.configuration(without_places(options))

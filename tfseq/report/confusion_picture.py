@@ -3,51 +3,45 @@
 import os
 from collections.abc import Sequence
 
+import matplotlib
 import numpy as np
+from matplotlib.figure import Figure
 
-from tfseq.report.curve import save_figure
+from tfseq.report.figures import STYLE, save_figure
+from tfseq.report.format import clipped
 
 #: The picture's name in a run's directory.
 CONFUSION_PICTURE = "confusion.png"
 
 
+@matplotlib.rc_context({**STYLE, "axes.grid": False, "font.size": 11})
 def save_confusion_matrix(
     confusion: np.ndarray, labels: Sequence[str], path: str | os.PathLike, title: str = ""
 ) -> None:
     """Draw a confusion matrix as PNG, each row shaded by its shares, with the counts.
 
     Args:
-        confusion: counts `[K, K]`, rows being labels and columns guesses.
+        confusion: counts `[K, K]`, rows being labels and columns predictions.
         labels: their names.
         path: the picture's file; written aside and renamed.
         title: what is written above it.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     size = len(labels)
-    side = min(2.6 + 0.42 * size, 14)
-    figure = Figure(figsize=(side, side), dpi=110, layout="constrained")
-    FigureCanvasAgg(figure)
+    side = min(3.6 + 0.48 * size, 16)
+    figure = Figure(figsize=(side, side), layout="constrained")
     axes = figure.add_subplot()
     shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     # More than this many labels leave no room for numbers.
     if size <= 30:
         for i, j in np.argwhere(confusion > 0):
-            colour = "white" if shares[i, j] > 0.55 else "#333333"
-            axes.text(
-                j, i, int(confusion[i, j]), ha="center", va="center", fontsize=7, color=colour
-            )
-    names = [_short(label) for label in labels]
-    if size <= 60:
-        axes.set_xticks(range(size), names, rotation=90, fontsize=8, parse_math=False)
-        axes.set_yticks(range(size), names, fontsize=8, parse_math=False)
-    axes.set_xlabel("guess")
-    axes.set_ylabel("label")
-    axes.set_title(title, fontsize=10, parse_math=False)
+            colour = "white" if shares[i, j] > 0.55 else None
+            axes.text(j, i, int(confusion[i, j]), ha="center", va="center", color=colour)
+    names = [clipped(label, 20) for label in labels]
+    places = range(size) if size <= 60 else []
+    axes.set_xticks(places, names[: len(places)], rotation=90)
+    axes.set_yticks(places, names[: len(places)])
+    axes.tick_params(length=0)
+    axes.set(xlabel="prediction", ylabel="label")
+    figure.suptitle(clipped(title, 90))
     save_figure(figure, path)
-
-
-def _short(label: str, length: int = 20) -> str:
-    return label if len(label) <= length else label[: length - 1] + "…"

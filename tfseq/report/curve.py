@@ -1,25 +1,24 @@
-"""The training curves as a picture."""
+"""The training curves: loss, accuracy and perplexity by epoch, as charts and as a picture."""
 
 import math
 import os
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tfseq.files.atomic_file import atomic_file
+from tfseq.report.figures import Chart, chart_figure, save_figure
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One figure of training, and the same figure of validation, against epochs.
+    """One metric of training, and the same of validation, against epochs.
 
     Attributes:
-        label: what the figure is.
+        label: what the metric is.
         train: its key in a row of history, or None.
-        validation: the key of the same figure of validation, or None.
+        validation: the key of the same metric of validation, or None.
         logarithmic: whether the axis is.
-        best: `min` or `max`: which of the validation figures is written beside its point.
+        best: `min` or `max`: which value of validation is written beside its point.
         form: how it is written.
     """
 
@@ -30,24 +29,43 @@ class Panel:
     best: Callable[[Sequence[float]], float] = min
     form: str = "{:.3f}"
 
+    def chart(self, history: Sequence[Mapping[str, Any]]) -> Chart:
+        """The curves of a history, a row an epoch. What is not there or infinite is left out.
+
+        The last value of training and the best of validation are written beside their points.
+
+        >>> rows = [{"epoch": 1, "loss": 2.0}, {"epoch": 2, "loss": 1.5}]
+        >>> Panel("loss", "loss", None).chart(rows).notes
+        [('training', 2, '1.500')]
+        """
+        lines, notes = {}, []
+        for name, key in (("training", self.train), ("validation", self.validation)):
+            values = {
+                row["epoch"]: row[key]
+                for row in history
+                if row.get(key) is not None and math.isfinite(row[key])
+            }
+            lines[name] = [*values.items()]
+            if values:
+                last = max(values)
+                epoch = last if name == "training" else self.best(values, key=values.get)
+                notes.append((name, epoch, self.form.format(values[epoch])))
+        return Chart(lines, "epoch", self.label, log_y=self.logarithmic, notes=notes)
+
 
 _PERPLEXITY = Panel(
-    "perplexity per token",
-    "train_perplexity",
-    "validation_perplexity",
-    logarithmic=True,
-    form="{:.2f}",
+    "perplexity per token", "train_perplexity", "validation_perplexity", True, form="{:.2f}"
 )
 
 
 def save_perplexity_curve(
     history: Sequence[Mapping[str, Any]], path: str | os.PathLike, title: str = ""
 ) -> None:
-    """Draw training and validation perplexity against epochs, on a logarithmic axis, as PNG.
+    """Draw training and validation perplexity by epoch, on a logarithmic axis, as PNG.
 
     Args:
         history: rows with `epoch`, `train_perplexity` and, where there was validation,
-            `validation_perplexity`. Infinite figures are left out.
+            `validation_perplexity`. Infinite values are left out.
         path: the picture's file; written aside and renamed.
         title: what is written above it.
     """
@@ -60,86 +78,5 @@ def save_curves(
     panels: Sequence[Panel],
     title: str = "",
 ) -> None:
-    """Draw figures of history against epochs, a panel each, side by side, as PNG.
-
-    Args:
-        history: rows with `epoch` and the panels' keys. What is not there or infinite is left
-            out.
-        path: the picture's file; written aside and renamed.
-        panels: what is drawn.
-        title: what is written above it.
-    """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    width = 6.4 if len(panels) == 1 else 4.6 * len(panels)
-    figure = Figure(figsize=(width, 4.0), dpi=120, layout="constrained")
-    FigureCanvasAgg(figure)
-    for place, panel in enumerate(panels, start=1):
-        _draw(figure.add_subplot(1, len(panels), place), history, panel)
-    if len(panels) == 1:
-        figure.axes[0].set_title(title, fontsize=10, parse_math=False)
-    else:
-        figure.suptitle(title, fontsize=10, parse_math=False)
-    save_figure(figure, path)
-
-
-def save_figure(figure: Any, path: str | os.PathLike) -> None:
-    """Write a Matplotlib figure as PNG, aside, and rename it into place."""
-    with atomic_file(path) as aside, warnings.catch_warnings():
-        # A title in a script that the font lacks is drawn as boxes, and that is all.
-        warnings.filterwarnings("ignore", message="Glyph")
-        figure.savefig(aside, format="png")
-
-
-def _draw(axes: Any, history: Sequence[Mapping[str, Any]], panel: Panel) -> None:
-    from matplotlib.ticker import MaxNLocator, NullFormatter, ScalarFormatter
-
-    marker = "o" if len(history) <= 40 else ""
-    curves = {
-        key: {
-            row["epoch"]: row[key]
-            for row in history
-            if row.get(key) is not None and math.isfinite(row[key])
-        }
-        for key in (panel.train, panel.validation)
-    }
-    for key, other, label, colour in (
-        (panel.train, panel.validation, "training", "#1f6fb2"),
-        (panel.validation, panel.train, "validation", "#d1495b"),
-    ):
-        if not curves[key]:
-            continue
-        epochs, values = list(curves[key]), list(curves[key].values())
-        axes.plot(epochs, values, label=label, color=colour, marker=marker, markersize=3.5)
-        best = panel.best(values) if key == panel.validation else values[-1]
-        epoch = epochs[values.index(best)]
-        # On the side of its line where the other line is not.
-        above = best > curves[other].get(epoch, -math.inf)
-        axes.annotate(
-            panel.form.format(best),
-            (epoch, best),
-            textcoords="offset points",
-            xytext=(0, 6 if above else -13),
-            ha="center",
-            fontsize=8,
-            color=colour,
-        )
-    if panel.logarithmic:
-        axes.set_yscale("log")
-        axes.yaxis.set_major_formatter(ScalarFormatter())
-        axes.yaxis.set_minor_formatter(ScalarFormatter() if _narrow(axes) else NullFormatter())
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.margins(y=0.12)
-    axes.set_xlabel("epoch")
-    axes.set_ylabel(panel.label)
-    axes.grid(True, which="both", alpha=0.25, linewidth=0.6)
-    axes.spines[["top", "right"]].set_visible(False)
-    if axes.lines:
-        axes.legend(frameon=False)
-
-
-def _narrow(axes) -> bool:
-    """The curve spans less than two decades, so that the minor ticks want numbers."""
-    low, high = axes.get_ylim()
-    return high / low < 30
+    """As `save_perplexity_curve`, for the metrics of `panels`, side by side."""
+    save_figure(chart_figure([panel.chart(history) for panel in panels], title), path)

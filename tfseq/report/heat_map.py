@@ -41,7 +41,8 @@ def heat_map(
     <p class="tokens" dir="auto"><i class="h5" title="a: 0.5 bits">a</i><i class="h10"
     title="&lt;: 1 bits">&lt;</i></p>
     """
-    tokens, values = list(tokens), [_number(value) for value in values]
+    tokens = list(tokens)
+    values = [None if v is None or math.isnan(v) else float(v) for v in values]
     notes = [""] * len(tokens) if notes is None else list(notes)
     if not len(tokens) == len(values) == len(notes):
         raise ValueError(
@@ -54,12 +55,10 @@ def heat_map(
     elif not 0 < limit < math.inf:
         raise ValueError(f"`limit` must be a positive number. Received: {limit!r}.")
     signed = any(v is not None and v < 0 for v in values)
-    pieces = [
-        _token(token, value, unit, note, limit)
-        for token, value, note in zip(tokens, values, notes, strict=True)
-    ]
+    body = (" " if words else "").join(
+        _token(*of, unit, limit) for of in zip(tokens, values, notes, strict=True)
+    )
     kind = "tokens apart" if words else "tokens"
-    body = (" " if words else "").join(pieces)
     legend = _legend(unit, limit, signed, beyond=largest > limit)
     return f'{legend}\n<p class="{kind}" dir="auto">{body}</p>'
 
@@ -76,10 +75,10 @@ def level_class(value: float | None, limit: float) -> str:
     return f"{'h' if value > 0 else 'c'}{level}" if level else ""
 
 
-def _token(token: str, value: float | None, unit: str, note: str, limit: float) -> str:
+def _token(token: str, value: float | None, note: str, unit: str, limit: float) -> str:
     name = "space" if token == " " else _SIGNS.get(token, token)
-    told = "no value" if value is None else f"{shown(value)} {unit}"
-    title = f"{name}: {told}" + (f"; {note}" if note else "")
+    title = f"{name}: " + ("no value" if value is None else f"{shown(value)} {unit}")
+    title += f"; {note}" if note else ""
     kind = level_class(value, limit)
     kind = f' class="{kind}"' if kind else ""
     text = escaped(token)
@@ -99,9 +98,3 @@ def _legend(unit: str, limit: float, signed: bool, beyond: bool) -> str:
         f'<div class="scale">{less} <span>{swatches}</span> {shown(limit)} {escaped(unit)}{more}'
         "</div>"
     )
-
-
-def _number(value) -> float | None:
-    if value is None or math.isnan(value):
-        return None
-    return float(value)

@@ -4,14 +4,15 @@ import base64
 import hashlib
 import io
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tfseq.files.atomic_file import write_atomically
-from tfseq.report.chart import Band, Points, line_chart
+from tfseq.report.figures import Chart, Points, render
 from tfseq.report.format import escaped, is_number, shown, shown_alike
 from tfseq.report.heat_map import heat_map, level_class
+from tfseq.report.inline_svg import chart_html
 from tfseq.report.style import report_style
 
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -77,6 +78,15 @@ class Report:
         """Add names with their values, as of a configuration."""
         return self._add(_captioned(_described("values", values), caption))
 
+    def configuration(self, options: Mapping[str, Any]) -> "Report":
+        """Add a section of options under the names that they have on a command line."""
+        return self.section("Configuration").values(
+            {
+                f"--{name.replace('_', '-')}": repr(value) if str(value).isspace() else value
+                for name, value in options.items()
+            }
+        )
+
     def table(
         self, columns: Sequence[str], rows: Sequence[Sequence[Any]], caption: str = ""
     ) -> "Report":
@@ -95,24 +105,16 @@ class Report:
                 raise ValueError(
                     f"a row of `rows` must have {len(columns)} values. Received: {list(row)!r}."
                 )
-        right = [
-            any(map(is_number, column)) and all(v is None or is_number(v) for v in column)
-            for column in zip(*rows, strict=True)
-        ] or [False] * len(columns)
-        kinds = [' class="n"' if r else "" for r in right]
-        cells = zip(*[shown_alike(column) for column in zip(*rows, strict=True)], strict=True)
-        head = "".join(
-            f'<th scope="col"{kind}>{escaped(name)}</th>'
-            for kind, name in zip(kinds, columns, strict=True)
-        )
-        body = "\n".join(
-            "<tr>"
-            + "".join(
-                f"<td{kind}>{escaped(text)}</td>" for kind, text in zip(kinds, row, strict=True)
-            )
-            + "</tr>"
-            for row in cells
-        )
+        cells = [*zip(*rows, strict=True)] or [()] * len(columns)
+        kinds = [
+            ' class="n"'
+            if any(map(is_number, column)) and all(v is None or is_number(v) for v in column)
+            else ""
+            for column in cells
+        ]
+        head = _row('th scope="col"', kinds, columns)
+        texts = zip(*map(shown_alike, cells), strict=True)
+        body = "\n".join(f"<tr>{_row('td', kinds, row)}</tr>" for row in texts)
         return self._add(_scrolled("", caption, head, body))
 
     def matrix(
@@ -140,32 +142,36 @@ class Report:
             raise ValueError(
                 f"`values` must be {len(row_names)} rows of {len(column_names)} numbers."
             )
-        head = f'<th scope="col">{escaped(corner)}</th>' + "".join(
-            f'<th scope="col" class="n">{escaped(name)}</th>' for name in column_names
-        )
+        names = [corner, *column_names]
+        head = _row('th scope="col"', ["", *[' class="n"'] * len(column_names)], names)
         body = []
         for name, row in zip(row_names, values, strict=True):
             limit = max(map(abs, row), default=0) or 1
-            cells = "".join(
-                f'<td class="n {level_class(v, limit)}">{escaped(shown(v))}</td>' for v in row
-            )
+            kinds = [f' class="n {level_class(v, limit)}"' for v in row]
+            cells = _row("td", kinds, map(shown, row))
             body.append(f'<tr><th scope="row">{escaped(name)}</th>{cells}</tr>')
         return self._add(_scrolled("matrix", caption, head, "\n".join(body)))
 
     def chart(
         self,
-        lines: Mapping[str, Points],
-        x_label: str,
-        y_label: str,
-        log_x: bool = False,
-        log_y: bool = False,
-        bands: Mapping[str, Band] | None = None,
-        marks: Mapping[str, float] | None = None,
+        lines: Mapping[str, Points] | Chart,
+        x_label: str = "",
+        y_label: str = "",
         caption: str = "",
+        **details: Any,
     ) -> "Report":
-        """Add a chart of lines; see `tfseq.report.chart.line_chart`."""
-        drawn = line_chart(lines, x_label, y_label, log_x, log_y, bands, marks)
-        return self._add(_captioned(drawn, caption))
+        """Add a chart of lines.
+
+        Args:
+            lines: name -> points `(x, y)`, in order of x, at most 6 lines; or a whole `Chart`.
+            x_label: what x is.
+            y_label: what y is, with its unit.
+            caption: what the chart shows.
+            details: more of a `tfseq.report.figures.Chart`: `log_x`, `log_y`, `bands`, `marks`,
+                `references`, `notes`.
+        """
+        chart = lines if isinstance(lines, Chart) else Chart(lines, x_label, y_label, **details)
+        return self._add(_captioned(chart_html(chart), caption))
 
     def figure(self, picture: Any, description: str, caption: str = "") -> "Report":
         """Add a picture on a white ground. A chart of lines looks better as `chart`.
@@ -197,13 +203,11 @@ class Report:
         values: Sequence[float | None],
         unit: str,
         notes: Sequence[str] | None = None,
-        limit: float | None = None,
-        words: bool = False,
         caption: str = "",
+        **details: Any,
     ) -> "Report":
-        """Add text whose background shows a value; see `tfseq.report.heat_map`."""
-        drawn = heat_map(tokens, values, unit, notes, limit, words)
-        return self._add(_captioned(drawn, caption))
+        """Add text whose background shows a value, as `tfseq.report.heat_map.heat_map` says."""
+        return self._add(_captioned(heat_map(tokens, values, unit, notes, **details), caption))
 
     def html(self) -> str:
         """The whole page."""
@@ -216,28 +220,27 @@ class Report:
         titled = [(f"s{n}", t) for n, (t, _) in enumerate(self._sections) if t]
         links = "".join(f'<li><a href="#{i}">{escaped(t)}</a></li>' for i, t in titled)
         parts = [
-            "<!DOCTYPE html>",
-            '<html lang="en">',
-            "<head>",
-            '<meta charset="utf-8">',
-            f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            '<meta name="referrer" content="no-referrer">',
-            '<link rel="icon" href="data:,">',
-            f"<title>{escaped(self.title)}</title>",
-            f"<style>{style}</style>",
-            "</head>",
-            "<body>",
-            f'<header><h1 dir="auto">{escaped(self.title)}</h1>',
+            f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="referrer" content="no-referrer">
+<link rel="icon" href="data:,">
+<title>{escaped(self.title)}</title>
+<style>{style}</style>
+</head>
+<body>
+<header><h1 dir="auto">{escaped(self.title)}</h1>""",
             f'<p class="subtitle" dir="auto">{escaped(self.subtitle)}</p>' if self.subtitle else "",
             f"<nav><ul>{links}</ul></nav>" if len(titled) > 2 else "",
-            "</header>",
-            "<main>",
+            "</header>\n<main>",
         ]
         for number, (title, blocks) in enumerate(self._sections):
             heading = f"<h2>{escaped(title)}</h2>" if title else ""
             parts += [f'<section id="s{number}">{heading}', *blocks, "</section>"]
-        parts += ["</main>", "</body>", "</html>"]
+        parts.append("</main>\n</body>\n</html>")
         return "\n".join(part for part in parts if part) + "\n"
 
     def write(self, path: str | os.PathLike) -> Path:
@@ -258,6 +261,14 @@ def _described(kind: str, values: Mapping[str, Any]) -> str:
         for name, value in values.items()
     )
     return f'<dl class="{kind}">\n{pairs}\n</dl>'
+
+
+def _row(tag: str, kinds: Iterable[str], texts: Iterable[Any]) -> str:
+    """Cells of a table."""
+    end = tag.split()[0]
+    return "".join(
+        f"<{tag}{kind}>{escaped(text)}</{end}>" for kind, text in zip(kinds, texts, strict=True)
+    )
 
 
 def _captioned(block: str, caption: str) -> str:
@@ -281,6 +292,6 @@ def _picture_bytes(picture: Any) -> bytes:
         return bytes(picture)
     if hasattr(picture, "savefig"):
         buffer = io.BytesIO()
-        picture.savefig(buffer, format="svg", metadata={"Date": None})
+        render(picture, buffer, format="svg", metadata={"Date": None})
         return buffer.getvalue()
     return Path(picture).read_bytes()

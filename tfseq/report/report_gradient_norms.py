@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tfseq.report import Report
+from tfseq.report.report import Report
 
 
 def add_gradient_norms(
@@ -15,14 +15,6 @@ def add_gradient_norms(
         report: the report.
         history: a row an epoch, with `gradient_norm` and `gradient_norm_max`.
         clip_norm: the largest norm that was let through; None where all were.
-
-    Example:
-
-    >>> report = Report("a run")
-    >>> history = [{"epoch": n, "gradient_norm": 1 / n, "gradient_norm_max": 2.0} for n in (1, 2)]
-    >>> add_gradient_norms(report, history, clip_norm=1.5)
-    >>> "before clipping" in report.html()
-    True
     """
     if not history:
         return

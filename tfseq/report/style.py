@@ -5,20 +5,29 @@ NUM_LEVELS = 10
 # Lines of a chart that can be told apart.
 NUM_COLOURS = 6
 
+# The page's colours by name: in the light, and in the dark.
+_COLOURS = {
+    "page": ("#f6f5f2", "#15171b"),
+    "card": ("#ffffff", "#1d2026"),
+    "ink": ("#1d1f24", "#e6e5e1"),
+    "soft": ("#5c616b", "#a0a4ad"),
+    "rule": ("#dcdad4", "#343842"),
+    "accent": ("#1f5fa8", "#86b6ee"),
+    "hot": ("224 92 42", "226 94 48"),
+    "cold": ("45 116 196", "72 140 222"),
+    "s0": ("#1f6fb2", "#74b0ec"),
+    "s1": ("#c8442b", "#f0836a"),
+    "s2": ("#2b7f57", "#6cc79b"),
+    "s3": ("#7d4ca5", "#bd9ae4"),
+    "s4": ("#9a6700", "#dfae4a"),
+    "s5": ("#0b7a8a", "#5cc2d0"),
+}
+# Charts are drawn in these.
+LIGHT = {name: light for name, (light, _) in _COLOURS.items()}
+_DARK = {name: dark for name, (_, dark) in _COLOURS.items()}
+_PAPER = {"page": "#ffffff", "ink": "#000000", "soft": "#444444", "accent": "#000000"}
+
 _STYLE = """
-:root {
-  color-scheme: light dark;
-  --page: #f6f5f2; --card: #ffffff; --ink: #1d1f24; --soft: #5c616b; --rule: #dcdad4;
-  --accent: #1f5fa8; --hot: 224 92 42; --cold: 45 116 196;
-  --s0: #1f6fb2; --s1: #c8442b; --s2: #2b7f57; --s3: #7d4ca5; --s4: #9a6700; --s5: #0b7a8a;
-}
-@media (prefers-color-scheme: dark) {
-  :root {
-    --page: #15171b; --card: #1d2026; --ink: #e6e5e1; --soft: #a0a4ad; --rule: #343842;
-    --accent: #86b6ee; --hot: 226 94 48; --cold: 72 140 222;
-    --s0: #74b0ec; --s1: #f0836a; --s2: #6cc79b; --s3: #bd9ae4; --s4: #dfae4a; --s5: #5cc2d0;
-  }
-}
 * { box-sizing: border-box; }
 html { -webkit-text-size-adjust: 100%; text-size-adjust: 100%; scroll-behavior: smooth; }
 body {
@@ -96,14 +105,9 @@ pre {
 .axis.across { text-align: center; }
 .soft { color: var(--soft); }
 svg { display: block; width: 100%; height: auto; }
-svg text { fill: var(--soft); font: 12px system-ui, "Liberation Sans", Arial, sans-serif;
+svg path { stroke-linejoin: round; }
+svg text { font: 12px system-ui, "Liberation Sans", Arial, sans-serif;
   font-variant-numeric: tabular-nums; }
-.grid { stroke: var(--rule); stroke-width: 1; fill: none; }
-.mark { stroke: var(--soft); stroke-width: 1; stroke-dasharray: 4 3; fill: none; }
-.line { stroke: currentColor; stroke-width: 1.9; fill: none; stroke-linejoin: round; }
-.line.fine { stroke-width: 1.1; }
-.dot { fill: currentColor; }
-.band { fill: currentColor; opacity: 0.17; }
 .narrow { display: none; }
 @media (max-width: 40rem) {
   main, header, footer { padding: 0 0.7rem; }
@@ -123,12 +127,7 @@ svg text { fill: var(--soft); font: 12px system-ui, "Liberation Sans", Arial, sa
   }
 }
 @media print {
-  :root {
-    color-scheme: light;
-    --page: #ffffff; --card: #ffffff; --ink: #000000; --soft: #444444; --rule: #cccccc;
-    --accent: #000000; --hot: 224 92 42; --cold: 45 116 196;
-    --s0: #1f6fb2; --s1: #c8442b; --s2: #2b7f57; --s3: #7d4ca5; --s4: #9a6700; --s5: #0b7a8a;
-  }
+  :root { color-scheme: light; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   body { font-size: 10pt; }
   main, header, footer { max-width: none; padding: 0; }
@@ -148,10 +147,25 @@ def report_style() -> str:
     Levels and colours are classes, so that a page needs no style attribute, which its content
     security policy forbids: `h0` to `h10` above zero, `c1` to `c10` below, `s0` to `s5`.
     """
+
+    def variables(colours):
+        pairs = " ".join(f"--{name}: {colour};" for name, colour in colours.items())
+        return f":root {{ {pairs} }}"
+
     levels = [
         f".{name}{level} {{ background: rgb(var({colour}) / {0.72 * level / NUM_LEVELS:.3f}); }}"
         for name, colour in (("h", "--hot"), ("c", "--cold"))
         for level in range(1, NUM_LEVELS + 1)
     ]
-    colours = [f".s{number} {{ color: var(--s{number}); }}" for number in range(NUM_COLOURS)]
-    return _STYLE + "\n".join([*levels, *colours]) + "\n"
+    lines = [f".s{number} {{ color: var(--s{number}); }}" for number in range(NUM_COLOURS)]
+    return "\n".join(
+        [
+            ":root { color-scheme: light dark; }",
+            variables(LIGHT),
+            f"@media screen and (prefers-color-scheme: dark) {{ {variables(_DARK)} }}",
+            f"@media print {{ {variables(_PAPER)} }}",
+            _STYLE,
+            *levels,
+            *lines,
+        ]
+    )

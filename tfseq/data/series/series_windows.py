@@ -96,8 +96,8 @@ def split_series(
     if split.train_end < lookback + horizon:
         raise InputError(
             f"`data` has {num_steps:,} steps, {max(split.train_end, 0):,} of them to train on; "
-            f"`lookback` {lookback} and `horizon` {horizon} need {lookback + horizon:,}. Lower `lookback`, "
-            "`horizon`, `validation_fraction` or `test_fraction`."
+            f"`lookback` {lookback} and `horizon` {horizon} need {lookback + horizon:,}. Lower "
+            "`lookback`, `horizon`, `validation_fraction` or `test_fraction`."
         )
     for part, num_part in (("validation", num_validation), ("test", num_test)):
         if part == "validation" and validation_fraction == 0:

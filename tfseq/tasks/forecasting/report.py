@@ -55,7 +55,8 @@ def forecast_report(training: "ForecasterTraining", metrics: Mapping[str, Any]) 
         log_y=True,
         marks=best_epoch(metrics),
         caption=(
-            "Training counts steps within the lookback and steps fed back; validation the whole horizon"
+            "Training counts steps within the lookback and steps fed back; validation counts "
+            "the whole horizon"
         ),
     )
     add_gradient_norms(report, history, run.options.clip_norm)

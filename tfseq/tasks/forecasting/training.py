@@ -92,7 +92,7 @@ def forecaster_objective(
     """How a network learns to forecast: the same way for the recurrent one and the other.
 
     The squared error, in units of the training split's standard deviation, of each step within
-    the lookback predicted from those before it, and of `feedback_steps` beyond the lookback predicted from
+    the lookback, predicted from those before it, and of `feedback_steps` beyond it, predicted from
     the model's own forecasts. The best epoch is the one with the least such error over the whole
     horizon in the validation split.
 
@@ -162,7 +162,7 @@ class ForecasterTraining:
         layers = f", {options.num_layers} layers" if options.num_layers > 1 else ""
         return (
             f"{self.task.method}, {options.units} units{layers}: "
-            f"{self.run.model.count_params():,} parameters; {options.lookback} lookback, "
+            f"{self.run.model.count_params():,} parameters; lookback {options.lookback}, "
             f"{options.horizon} steps ahead"
         )
 

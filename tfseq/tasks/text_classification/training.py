@@ -127,7 +127,7 @@ class TextExamples:
         options = self.options
         texts = [self.data.texts[i] for i in self.splits["train"]]
         vocabulary = Vocabulary.build(
-            count_tokens(texts, tokenizer).counts, options.min_frequency, options.max_vocabulary
+            count_tokens(texts, tokenizer), options.min_frequency, options.max_vocabulary
         )
         check_tells_apart(vocabulary)
         return vocabulary

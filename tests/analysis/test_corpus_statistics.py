@@ -12,11 +12,17 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib.figure import Figure
 
-from tfseq.analysis.statistics import corpus_statistics
-from tfseq.analysis.statistics_counter import MAX_DISTINCT_TOKENS, NGramCounter
-from tfseq.analysis.statistics_fit import heaps_law, zipf_law
-from tfseq.analysis.statistics_results import describe_statistics, write_statistics
+from tfseq.analysis import corpus_statistics
+from tfseq.analysis.corpus_statistics_options import CorpusStatisticsOptions
+from tfseq.analysis.corpus_statistics_results import (
+    describe_statistics,
+    statistics_charts,
+    write_statistics,
+)
+from tfseq.analysis.ngram_counter import MAX_DISTINCT_TOKENS, NGramCounter
+from tfseq.analysis.power_laws import heaps_law, zipf_law
 from tfseq.errors import InputError
 from tfseq.options.configuration import parse_options
 from tfseq.text import CharTokenizer, WordTokenizer, cache_directory, open_corpus
@@ -180,17 +186,48 @@ def test_results_are_written_whole_or_not_at_all(tmp_path, monkeypatch):
 
     with pytest.raises(InputError, match=r"`result_dir` .*results exists"):
         write_statistics(path, statistics, {}, "word")
-    monkeypatch.setattr(
-        "tfseq.analysis.statistics_results.draw_vocabulary_growth", lambda *_: 1 / 0
-    )
+    savefig = Figure.savefig
+
+    def fail(figure, path, **settings):
+        savefig(figure, path, **settings)
+        if path.name.startswith(".vocabulary_growth"):
+            raise ZeroDivisionError
+
+    monkeypatch.setattr(Figure, "savefig", fail)
     with pytest.raises(ZeroDivisionError):
         write_statistics(tmp_path / "other" / "results", statistics, {}, "word")
     assert [p.name for p in tmp_path.iterdir()] == ["new"]
     assert [p.name for p in path.parent.iterdir()] == ["results"]
 
 
+def test_charts_show_every_rank_and_the_laws():
+    """Of 40 words the n-th occurs 200 // n times, in any order."""
+    words = [f"w{n}" for n in range(1, 41) for _ in range(200 // n)]
+    np.random.default_rng(0).shuffle(words)
+    statistics = corpus_statistics([" ".join(words)], WordTokenizer(), max_order=2)
+    charts = statistics_charts(statistics, "word")
+    assert list(charts) == ["rank_frequency", "vocabulary_growth"]
+    assert all(chart.log_x and chart.log_y for chart in charts.values())
+    ranks, growth = charts["rank_frequency"], charts["vocabulary_growth"]
+    single, pairs = ranks.lines
+    assert single.startswith("words: exponent 1.0")
+    assert single.endswith("ranks 1 to 40")
+    assert pairs.startswith("2 words in a row")
+    steps = dict(ranks.lines[single])
+    assert {rank: steps[rank] for rank in (1, 2, 11, 40)} == {1: 200, 2: 100, 11: 18, 40: 5}
+    assert ranks.lines[single][-2:] == [(34, 5), (40, 5)]
+    assert ranks.references[single] == statistics.ngrams[0].zipf.ends()
+    law = statistics.ngrams[0].zipf
+    (x0, y0), (x1, y1) = law.ends()
+    assert (x0, x1, y0) == (1, 40, law.constant)
+    assert math.log(y1 / y0) / math.log(40) == pytest.approx(law.exponent)
+    assert growth.lines == {"the text": statistics.growth}
+    assert [*growth.references.values()] == [statistics.heaps.ends()]
+    assert (growth.x_label, growth.y_label) == ("words read, n", "different words")
+
+
 def options(*words):
-    return parse_options(SCRIPT["StatisticsOptions"], [str(word) for word in words])
+    return parse_options(CorpusStatisticsOptions, [str(word) for word in words])
 
 
 def test_the_script(tmp_path, monkeypatch, capsys):
@@ -227,7 +264,7 @@ def test_bad_input_leaves_nothing(tmp_path, monkeypatch):
         (["--corpus=latin.txt"], "latin.txt is not valid UTF-8"),
         (
             ["--corpus=blank.txt"],
-            "There are no tokens in the corpus blank: with `--tokenizer word`",
+            "There are no tokens in the corpus blank: with `tokenizer` word",
         ),
         (["--corpus=digits.txt", "--tokenizer=char", "--normalization=letters"], "no tokens in"),
         (["--corpus=text.txt", "--result-dir=text.txt"], "is not a directory"),

@@ -30,6 +30,10 @@ class PowerLaw:
     last: int
     num_points: int
 
+    def ends(self) -> list[tuple[int, float]]:
+        """The points at the ends of its range."""
+        return [(x, self.constant * x**self.exponent) for x in (self.first, self.last)]
+
 
 def zipf_law(frequencies: Mapping[int, int]) -> PowerLaw | None:
     """The law of frequency by rank, fitted to every rank whose frequency is `MIN_FREQUENCY` or

@@ -8,15 +8,15 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from tfseq.analysis.statistics_counter import MAX_DISTINCT_TOKENS, NGramCounter
-from tfseq.analysis.statistics_fit import PowerLaw, heaps_law, zipf_law
+from tfseq.analysis.ngram_counter import MAX_DISTINCT_TOKENS, NGramCounter
+from tfseq.analysis.power_laws import PowerLaw, heaps_law, zipf_law
 from tfseq.errors import InputError
 from tfseq.text.counting import tokenized
 from tfseq.text.tokenizers.tokenizer import Tokenizer
 from tfseq.text.vocabulary import UNKNOWN
 
-# The growth of the vocabulary is noted at so many places, evenly spread, in each decade.
-_POINTS_PER_DECADE = 10
+# How many tokens have been read where the growth of the vocabulary is noted: ten times a decade.
+_NOTED = np.unique(np.round(10 ** (np.arange(150) / 10))).astype(np.int64)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,40 +115,35 @@ def corpus_statistics(
             for ids in _numbered(texts, tokenizer, numbering, max_tokens):
                 for counter in counters:
                     counter.add(ids)
-            tokens = numbering.tokens()
+            tokens = [UNKNOWN.encode(), *numbering.number_of]
             ngrams = [_summed(counter, tokens, top) for counter in counters]
     except OSError as error:
         raise InputError(
             f"The temporary directory {tempfile.gettempdir()} cannot be used: "
             f"{error.strerror or error}. The variable TMPDIR names another."
         ) from error
-    unknown = numbering.num_unknown
+    num_unknown = numbering.num_unknown
+    growth = numbering.growth()
     return CorpusStatistics(
         num_tokens=numbering.num_tokens,
-        num_distinct=numbering.num_distinct + bool(unknown),
-        num_unknown=unknown,
+        num_distinct=len(numbering.number_of) + bool(num_unknown),
+        num_unknown=num_unknown,
         ngrams=ngrams,
-        growth=numbering.growth,
-        heaps=heaps_law(numbering.growth),
+        growth=growth,
+        heaps=heaps_law(growth),
     )
 
 
 class _Numbering:
-    """Numbers tokens from 1 in the order in which they appear, and notes how they grow."""
+    """Numbers tokens from 1 in the order in which they appear; 0 are those beyond the cap."""
 
     def __init__(self, max_distinct: int):
         self.num_tokens = self.num_unknown = 0
-        self.growth: list[tuple[int, int]] = []
+        self.number_of: dict[bytes, int] = {}
         self._max_distinct = max_distinct
-        self._number_of: dict[bytes, int] = {}
-
-    @property
-    def num_distinct(self) -> int:
-        return len(self._number_of)
-
-    def tokens(self) -> list[bytes]:
-        """The tokens by number, in UTF-8; at 0 `<unk>`."""
-        return [UNKNOWN.encode(), *self._number_of]
+        # Tokens before the first that is not told apart; nothing is known of growth from there on.
+        self._num_told = 0
+        self._growth: list[tuple[int, int]] = []
 
     def number(self, distinct: np.ndarray, index: np.ndarray) -> np.ndarray:
         """The numbers of a piece's tokens.
@@ -157,45 +152,29 @@ class _Numbering:
             distinct: its distinct tokens in the order of their first appearance.
             index: for each token its place among them.
         """
-        # Where the next of the distinct tokens first appears, the greatest index so far grows.
-        first = np.flatnonzero(np.diff(np.maximum.accumulate(index), prepend=-1))
-        known, number_of = len(self._number_of), self._number_of
-        numbers, new = np.zeros(len(first), np.int64), []
-        for place, token in enumerate(distinct[: len(first)].tolist()):
-            number = number_of.get(token, 0)
-            if not number and len(number_of) < self._max_distinct:
-                number = number_of[token] = len(number_of) + 1
-                new.append(first[place])
-            numbers[place] = number
-        numbers = numbers[index]
+        known, number_of = len(self.number_of), self.number_of
+        # Those that come later were cut off with the tokens that they stand for.
+        for token in distinct[: index.max() + 1].tolist():
+            if len(number_of) < self._max_distinct:
+                number_of.setdefault(token, len(number_of) + 1)
+        numbers = np.array([number_of.get(token, 0) for token in distinct.tolist()])[index]
         unknown = np.flatnonzero(numbers == 0)
-        told_apart = self.num_unknown == 0
-        if told_apart:
-            end = int(unknown[0]) if len(unknown) else len(index)
-            self._note_growth(known, np.array(new), end, last=len(unknown) > 0)
+        if not self.num_unknown:
+            told = numbers[: unknown[0] if len(unknown) else None]
+            self._num_told += len(told)
+            first, end = np.searchsorted(_NOTED, [self.num_tokens, self._num_told], side="right")
+            places = _NOTED[first:end]
+            # The greatest number so far is how many tokens there are.
+            so_far = np.maximum.accumulate(np.append(known, told))[places - self.num_tokens]
+            self._growth += zip(places.tolist(), so_far.tolist(), strict=True)
         self.num_unknown += len(unknown)
         self.num_tokens += len(index)
         return numbers
 
-    def finish(self) -> None:
-        """Note the last point."""
-        if not self.num_unknown and (not self.growth or self.growth[-1][0] < self.num_tokens):
-            self.growth.append((self.num_tokens, self.num_distinct))
-
-    def _note_growth(self, known: int, new: np.ndarray, length: int, last: bool) -> None:
-        for place in _places(self.num_tokens, self.num_tokens + length, last):
-            among = int(np.searchsorted(new, place - self.num_tokens))
-            self.growth.append((place, known + among))
-
-
-def _places(start: int, stop: int, last: bool) -> list[int]:
-    """The counts of tokens in (start, stop] at which growth is noted; `stop` too if `last`."""
-    if stop <= start:
-        return []
-    low = math.floor(_POINTS_PER_DECADE * math.log10(max(start, 1)))
-    high = math.ceil(_POINTS_PER_DECADE * math.log10(stop))
-    places = {round(10 ** (step / _POINTS_PER_DECADE)) for step in range(low, high + 1)}
-    return sorted(p for p in places | ({stop} if last else set()) if start < p <= stop)
+    def growth(self) -> list[tuple[int, int]]:
+        """Points (tokens read, distinct tokens among them), the last one too."""
+        last = (self._num_told, len(self.number_of))
+        return sorted({*self._growth, last} - {(0, 0)})
 
 
 def _numbered(
@@ -210,7 +189,6 @@ def _numbered(
             yield numbering.number(distinct, index)
         if numbering.num_tokens == max_tokens:
             break
-    numbering.finish()
 
 
 def _summed(counter: NGramCounter, tokens: list[bytes], top: int) -> NGramStatistics:
