@@ -1,7 +1,7 @@
 """Text written and scored by a language model."""
 
 from tfseq.generation.random_numbers import gumbel_noise
-from tfseq.generation.sampling import sample
+from tfseq.generation.sampling import SamplerSettings, sample
 from tfseq.generation.text_generator import Generation, Score, TextGenerator
 
-__all__ = ["Generation", "Score", "TextGenerator", "gumbel_noise", "sample"]
+__all__ = ["Generation", "SamplerSettings", "Score", "TextGenerator", "gumbel_noise", "sample"]

@@ -1,15 +1,17 @@
 """Texts written and scored by a language model, from Python."""
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, overload
 
 import numpy as np
 import tensorflow as tf
 
 from tfseq.files.text_bytes import text_bytes
+from tfseq.generation.constraints import Constraints
+from tfseq.generation.sampling import SamplerSettings
 from tfseq.generation.text_graph import (
-    COMPLETE_INPUTS,
+    GENERATE_INPUTS,
     SCORE_INPUTS,
     SEARCH_INPUTS,
     TextGraph,
@@ -17,6 +19,8 @@ from tfseq.generation.text_graph import (
 )
 from tfseq.models import LanguageModel
 from tfseq.text import Tokenizer, Vocabulary
+
+Filter = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 _RULES = {
     "max_new_tokens": (np.int32, 0, 2**31 - 1, "an integer from 0"),
@@ -26,6 +30,8 @@ _RULES = {
     "beam_size": (np.int32, 1, 2**31 - 1, "a positive integer"),
     "seed": (np.int64, -(2**63), 2**63 - 1, "a 64-bit integer"),
 }
+# Graphs kept, one for each stop, filter and size of a beam; the one that was longest unused goes.
+_MOST_GRAPHS = 16
 
 
 class Generation(NamedTuple):
@@ -33,7 +39,7 @@ class Generation(NamedTuple):
 
     Attributes:
         text: the prompt, its invalid bytes replaced by U+FFFD, followed by the completion.
-        completion: what the model added.
+        completion: what the model added, a stop token included.
         num_tokens: the number of tokens added.
         log_probability: log P(completion | prompt) of the model itself, natural logarithm, at
             temperature 1 and over all symbols, whatever the sampling was.
@@ -77,12 +83,15 @@ class TextGenerator:
 
     Example:
         >>> import tfseq
-        >>> vocabulary = tfseq.Vocabulary(["a", "b"])
+        >>> vocabulary = tfseq.Vocabulary(["a", "b", "."])
         >>> model = tfseq.LanguageModel(len(vocabulary), units=4)
         >>> generator = TextGenerator(model, tfseq.CharTokenizer(), vocabulary)
         >>> generation = generator.generate("ab", max_new_tokens=5, seed=1)
         >>> generation.text == "ab" + generation.completion, len(generation.completion)
         (True, 5)
+        >>> only_dots = lambda logits, new_ids: logits + [-float("inf")] * 3 + [0]
+        >>> generator.generate(["", "ab"], 5, stop=".", filter=only_dots)[1].text
+        'ab.'
         >>> generator.score(["abba", "a"])[1].perplexity
         1.0
     """
@@ -90,122 +99,106 @@ class TextGenerator:
     def __init__(self, model: LanguageModel, tokenizer: Tokenizer, vocabulary: Vocabulary):
         check_vocabulary(model, vocabulary)
         self._graph = TextGraph(model, tokenizer, vocabulary.tables())
-        self._searches = {}
+        self._ids = {token: i for i, token in enumerate(vocabulary.tokens)}
+        self._traced = functools.lru_cache(_MOST_GRAPHS)(self._trace)
+
+    @overload
+    def generate(self, prompts: str | bytes, max_new_tokens: int, **options) -> Generation: ...
 
     @overload
     def generate(
-        self,
-        prompts: str | bytes,
-        max_new_tokens: int,
-        temperature: float = 1.0,
-        top_k: int = 0,
-        top_p: float = 1.0,
-        seed: int = 0,
-        allow_unknown: bool = False,
-    ) -> Generation: ...
-
-    @overload
-    def generate(
-        self,
-        prompts: Sequence[str | bytes],
-        max_new_tokens: int | Sequence[int],
-        temperature: float | Sequence[float] = 1.0,
-        top_k: int | Sequence[int] = 0,
-        top_p: float | Sequence[float] = 1.0,
-        seed: int | Sequence[int] = 0,
-        allow_unknown: bool = False,
+        self, prompts: Sequence[str | bytes], max_new_tokens: int | Sequence[int], **options
     ) -> list[Generation]: ...
 
     def generate(
         self,
         prompts: str | bytes | Sequence[str | bytes],
         max_new_tokens: int | Sequence[int],
+        *,
         temperature: float | Sequence[float] = 1.0,
         top_k: int | Sequence[int] = 0,
         top_p: float | Sequence[float] = 1.0,
         seed: int | Sequence[int] = 0,
+        stop: str | Iterable[str] = (),
+        filter: Filter | None = None,
         allow_unknown: bool = False,
     ) -> Generation | list[Generation]:
         """Continue one prompt or several.
 
-        Each setting is one number for all prompts or one for each. A prompt's text depends on
-        its own settings and seed alone: several equal prompts with one seed give equal texts.
+        Each number is one for all prompts or one for each. A prompt's text depends on its own
+        numbers and seed alone: several equal prompts with one seed give equal texts.
 
         Args:
             prompts: text of any length, also empty. Tokens outside the vocabulary are read as
                 `<unk>`; invalid UTF-8 as U+FFFD.
-            max_new_tokens: how many tokens to add, not negative.
-            temperature: divides the logits; 0 takes the most probable token at each step.
+            max_new_tokens: the most tokens to add, not negative.
+            temperature: low is careful, high is daring; 1 is the model as it is, and 0 takes the
+                most probable token at each step. It divides the logits.
             top_k: sample from the k most probable tokens only; 0 is off.
             top_p: sample from the fewest tokens that together have this probability; 1 is off.
             seed: any 64-bit integer.
+            stop: a token, or several: a text ends with the first that is drawn.
+            filter: `(logits [B, V], new_ids [B, t]) -> logits [B, V]`, made of TensorFlow
+                operations; it changes what is sampled from, before temperature, top-k and top-p,
+                and is given the ids added so far. Minus infinity forbids a token. It is traced
+                once, so give the same function again rather than a new one; and it gets a batch
+                in parts, in which a row's logits may depend on nothing but that row.
             allow_unknown: whether `<unk>` may be produced.
 
         Returns:
             A `Generation` for one prompt, a list of them for several.
 
         Raises:
-            ValueError: if a setting is out of its range or has another length than `prompts`.
+            ValueError: if a setting is out of its range or has another length than `prompts`, or
+                `stop` is not in the vocabulary.
         """
-        single = isinstance(prompts, str | bytes)
-        rows = [prompts] if single else list(prompts)
-        columns = {
-            "max_new_tokens": max_new_tokens,
-            "temperature": temperature,
-            "top_k": top_k,
-            "top_p": top_p,
-            "seed": seed,
-        }
-        columns = {name: _column(name, value, len(rows)) for name, value in columns.items()}
-        text, completion, log_probability = self._complete[bool(allow_unknown)](
-            _as_strings(rows), *columns.values()
-        )
-        generations = [
-            Generation(t.decode(), c.decode(), n, p)
-            for t, c, n, p in zip(
-                text.numpy().tolist(),
-                completion.numpy().tolist(),
-                columns["max_new_tokens"].tolist(),
-                log_probability.numpy().tolist(),
-                strict=True,
-            )
-        ]
-        return generations[0] if single else generations
+        numbers = {"max_new_tokens": max_new_tokens}
+        numbers |= SamplerSettings(temperature, top_k, top_p, seed)._asdict()
+        return self._write(None, prompts, numbers, self._constraints(stop, filter, allow_unknown))
+
+    @overload
+    def beam_search(
+        self, prompts: str | bytes, max_new_tokens: int, beam_size: int = 4, **options
+    ) -> list[Generation]: ...
+
+    @overload
+    def beam_search(
+        self,
+        prompts: Sequence[str | bytes],
+        max_new_tokens: int | Sequence[int],
+        beam_size: int = 4,
+        **options,
+    ) -> list[list[Generation]]: ...
 
     def beam_search(
         self,
         prompts: str | bytes | Sequence[str | bytes],
         max_new_tokens: int | Sequence[int],
         beam_size: int = 4,
+        *,
+        stop: str | Iterable[str] = (),
+        filter: Filter | None = None,
         allow_unknown: bool = False,
     ) -> list[Generation] | list[list[Generation]]:
         """Seek the most probable continuations of one prompt or several.
 
         Args:
-            prompts: text of any length, also empty.
-            max_new_tokens: how many tokens to add, not negative; one number, or one for each.
+            prompts, max_new_tokens, stop, allow_unknown: as `generate` takes them.
             beam_size: continuations kept at every step, positive.
-            allow_unknown: whether `<unk>` may be produced.
+            filter: as `generate` takes it, but only what it forbids has an effect.
 
         Returns:
             The `beam_size` continuations found, the most probable first; for several prompts, a
-            list of such lists. See `tfseq.generation.beam_search` for prompts with fewer.
+            list of such lists. See `tfseq.generation.beam_search` for prompts with fewer, and for
+            continuations of different lengths.
 
         Raises:
-            ValueError: if a setting is out of its range or has another length than `prompts`.
+            ValueError: as `generate`.
         """
-        single = isinstance(prompts, str | bytes)
-        rows = [prompts] if single else list(prompts)
-        lengths = _column("max_new_tokens", max_new_tokens, len(rows))
         beam_size = int(_column("beam_size", beam_size, 1)[0])
-        columns = self._search(beam_size, bool(allow_unknown))(_as_strings(rows), lengths)
-        beams = [
-            [Generation(t.decode(), c.decode(), n, p) for t, c, p in zip(*row, strict=True)]
-            for n, *row in zip(
-                lengths.tolist(), *(c.numpy().tolist() for c in columns), strict=True
-            )
-        ]
-        return beams[0] if single else beams
+        numbers = {"max_new_tokens": max_new_tokens}
+        constraints = self._constraints(stop, filter, allow_unknown)
+        return self._write(beam_size, prompts, numbers, constraints)
 
     @overload
     def score(self, texts: str | bytes) -> Score: ...
@@ -229,53 +222,52 @@ class TextGenerator:
         Returns:
             A `Score` for one text, a list of them for several.
         """
-        single = isinstance(texts, str | bytes)
-        columns = [c.numpy() for c in self._score(_as_strings([texts] if single else texts))]
+        strings, single = _strings(texts)
+        columns = [column.numpy() for column in self._score(strings)]
         scores = [
             Score(float(total), int(n), float(perplexity), tokens[:n])
             for total, n, perplexity, tokens in zip(*columns, strict=True)
         ]
         return scores[0] if single else scores
 
-    @functools.cached_property
-    def _complete(self) -> dict[bool, Callable]:
-        """By `allow_unknown`: prompts and settings -> texts, completions, log probabilities."""
+    def _constraints(self, stop, filter, allow_unknown) -> Constraints:
+        tokens = [stop] if isinstance(stop, str) else list(stop)
+        missing = [token for token in tokens if token not in self._ids]
+        if missing:
+            raise ValueError(f"`stop` must be tokens of the vocabulary. Received: {missing[0]!r}.")
+        return Constraints(tuple(self._ids[t] for t in tokens), filter, bool(allow_unknown))
 
-        def complete(allow_unknown, prompt, *settings):
-            completion, log_probability = self._graph.complete(prompt, *settings, allow_unknown)
-            return self._graph.join(prompt, completion), completion, log_probability
+    def _write(self, beam_size, prompts, numbers, constraints):
+        strings, single = _strings(prompts)
+        columns = [_column(name, value, len(strings)) for name, value in numbers.items()]
+        columns = self._traced(beam_size, constraints)(strings, *columns)
+        generations = _generations(*(column.numpy().tolist() for column in columns))
+        return generations[0] if single else generations
 
-        return {
-            allow_unknown: tf.function(
-                functools.partial(complete, allow_unknown),
-                input_signature=COMPLETE_INPUTS,
-                autograph=False,
-            )
-            for allow_unknown in (False, True)
-        }
+    def _trace(self, beam_size: int | None, constraints: Constraints) -> Callable:
+        """Prompts and numbers -> texts and the fields of `Completions`, [B] or [B, K]."""
 
-    def _search(self, beam_size: int, allow_unknown: bool) -> Callable:
-        """Prompts and lengths -> texts, completions and log probabilities, each [B, K]."""
+        def write(prompt, max_new_tokens, *settings):
+            if beam_size is None:
+                settings = SamplerSettings(*settings)
+                added = self._graph.generate(prompt, max_new_tokens, settings, constraints)
+            else:
+                added = self._graph.beam_search(prompt, max_new_tokens, beam_size, constraints)
+            return self._graph.join(prompt, added.completion), *added
 
-        def search(prompt, max_new_tokens):
-            completions, scores = self._graph.search(
-                prompt, max_new_tokens, beam_size, allow_unknown
-            )
-            return self._graph.join(prompt, completions), completions, scores
-
-        if (beam_size, allow_unknown) not in self._searches:
-            self._searches[beam_size, allow_unknown] = tf.function(
-                search, input_signature=SEARCH_INPUTS, autograph=False
-            )
-        return self._searches[beam_size, allow_unknown]
+        inputs = GENERATE_INPUTS if beam_size is None else SEARCH_INPUTS
+        return tf.function(write, input_signature=inputs, autograph=False)
 
     @functools.cached_property
     def _score(self) -> Callable:
         return tf.function(self._graph.score, input_signature=SCORE_INPUTS, autograph=False)
 
 
-def _as_strings(texts: Sequence[str | bytes]) -> tf.Tensor:
-    return tf.constant([text_bytes(t) for t in texts], tf.string, shape=[len(texts)])
+def _strings(texts: str | bytes | Sequence[str | bytes]) -> tuple[tf.Tensor, bool]:
+    """Texts as a tensor [B], and whether it is one text that was not in a list."""
+    single = isinstance(texts, str | bytes)
+    texts = [text_bytes(text) for text in ([texts] if single else texts)]
+    return tf.constant(texts, tf.string, shape=[len(texts)]), single
 
 
 def _column(name: str, value, num_rows: int) -> np.ndarray:
@@ -293,3 +285,13 @@ def _column(name: str, value, num_rows: int) -> np.ndarray:
     ):
         raise ValueError(f"`{name}` must be {rule}. Received: {value!r}.")
     return np.broadcast_to(values.astype(dtype), (num_rows,))
+
+
+def _generations(*columns: list) -> list:
+    """`Generation`s from the lists of their fields, also from lists of lists."""
+    return [
+        _generations(*fields)
+        if isinstance(fields[0], list)
+        else Generation(fields[0].decode(), fields[1].decode(), *fields[2:])
+        for fields in zip(*columns, strict=True)
+    ]

@@ -8,13 +8,15 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from tfseq.generation.beam_search import beam_search
-from tfseq.generation.decoding import decode, read_prompt
-from tfseq.generation.scoring import token_log_probabilities
+from tfseq.generation.constraints import UNCONSTRAINED, Constraints
+from tfseq.generation.decoding import generate_ids
+from tfseq.generation.reading import read_prompt, token_log_probabilities
+from tfseq.generation.sampling import SamplerSettings
 from tfseq.models import LanguageModel
 from tfseq.text import Tokenizer, Vocabulary, VocabularyTables
 
-#: What `TextGraph.complete` takes, all [B].
-COMPLETE_INPUTS = (
+#: What `generate` takes in an export, all [B]; from the third on, the fields of `SamplerSettings`.
+GENERATE_INPUTS = (
     tf.TensorSpec([None], tf.string, "prompt"),
     tf.TensorSpec([None], tf.int32, "max_new_tokens"),
     tf.TensorSpec([None], tf.float32, "temperature"),
@@ -22,10 +24,24 @@ COMPLETE_INPUTS = (
     tf.TensorSpec([None], tf.float32, "top_p"),
     tf.TensorSpec([None], tf.int64, "seed"),
 )
-#: What `TextGraph.search` takes besides the size of the beam.
-SEARCH_INPUTS = COMPLETE_INPUTS[:2]
+#: What `TextGraph.beam_search` takes besides the size of the beam.
+SEARCH_INPUTS = GENERATE_INPUTS[:2]
 #: What `TextGraph.score` takes.
 SCORE_INPUTS = (tf.TensorSpec([None], tf.string, "text"),)
+
+
+class Completions(NamedTuple):
+    """What was added to each prompt, [B], or K of it, [B, K].
+
+    Attributes:
+        completion: string.
+        num_tokens: int32.
+        log_probability: float32, the model's own, natural logarithm.
+    """
+
+    completion: tf.Tensor
+    num_tokens: tf.Tensor
+    log_probability: tf.Tensor
 
 
 class Scores(NamedTuple):
@@ -63,6 +79,13 @@ class TextGraph:
         ids = self.tables.token_to_id(self.tokenizer.tokenize(strings))
         return ids.to_tensor(0), tf.cast(ids.row_lengths(), tf.int32)
 
+    def decode(self, ids: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
+        """Ids int32 [..., T], each row up to its length, to text; unknown ids give `<unk>`."""
+        rows = tf.reshape(ids, tf.stack([tf.size(lengths), tf.shape(ids)[-1]]))
+        rows = tf.RaggedTensor.from_tensor(rows, lengths=tf.reshape(lengths, [-1]))
+        texts = self.tokenizer.detokenize(self.tables.id_to_token(rows))
+        return tf.reshape(texts, tf.shape(lengths))
+
     @functools.cached_property
     def read(self) -> Callable:
         """Prompts string [B] -> what the output layer reads after them, and states: `read_prompt`.
@@ -73,55 +96,34 @@ class TextGraph:
         def read(prompt):
             return read_prompt(self.model, *self.encode(prompt))
 
-        return tf.function(read, input_signature=COMPLETE_INPUTS[:1], autograph=False)
+        return tf.function(read, input_signature=GENERATE_INPUTS[:1], autograph=False)
 
-    def complete(
+    def generate(
         self,
         prompt: tf.Tensor,
         max_new_tokens: tf.Tensor,
-        temperature: tf.Tensor,
-        top_k: tf.Tensor,
-        top_p: tf.Tensor,
-        seed: tf.Tensor,
-        allow_unknown: bool = False,
-        filtered: bool | None = None,
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Completions string [B] and their log probabilities float32 [B]; see `decode`."""
-        new_ids, log_probability = decode(
-            self.model,
-            *self.read(prompt),
-            max_new_tokens,
-            temperature,
-            top_k,
-            top_p,
-            seed,
-            allow_unknown,
-            filtered,
+        settings: SamplerSettings,
+        constraints: Constraints = UNCONSTRAINED,
+        truncate: bool | None = None,
+    ) -> Completions:
+        """One completion of each prompt [B]: see `generate_ids`."""
+        ids, *ends = generate_ids(
+            self.model, *self.read(prompt), max_new_tokens, settings, constraints, truncate
         )
-        return self.decode(new_ids, max_new_tokens), log_probability
+        return Completions(self.decode(ids, ends[0]), *ends)
 
-    def search(
+    def beam_search(
         self,
         prompt: tf.Tensor,
         max_new_tokens: tf.Tensor,
         beam_size: int,
-        allow_unknown: bool = False,
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """The most probable completions string [B, K], and log probabilities float32 [B, K]."""
-        new_ids, log_probabilities = beam_search(
-            self.model, *self.read(prompt), max_new_tokens, beam_size, allow_unknown
+        constraints: Constraints = UNCONSTRAINED,
+    ) -> Completions:
+        """K completions of each prompt, [B, K], the most probable first: see `beam_search`."""
+        ids, *ends = beam_search(
+            self.model, *self.read(prompt), max_new_tokens, beam_size, constraints
         )
-        rows = tf.size(prompt) * beam_size
-        completions = self.decode(
-            tf.reshape(new_ids, tf.stack([rows, tf.shape(new_ids)[2]])),
-            tf.repeat(max_new_tokens, beam_size),
-        )
-        return tf.reshape(completions, [-1, beam_size]), log_probabilities
-
-    def decode(self, ids: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
-        """Ids int32 [B, T], each row up to its length, to text [B]; unknown ids give `<unk>`."""
-        ids = tf.RaggedTensor.from_tensor(ids, lengths=lengths)
-        return self.tokenizer.detokenize(self.tables.id_to_token(ids))
+        return Completions(self.decode(ids, ends[0]), *ends)
 
     def join(self, prompt: tf.Tensor, completion: tf.Tensor) -> tf.Tensor:
         """The prompts [B], their invalid bytes replaced by U+FFFD, and their completions.
@@ -142,12 +144,8 @@ class TextGraph:
         num_tokens = tf.maximum(lengths - 1, 0)
         total = tf.reduce_sum(tf.cast(token_scores, tf.float64), axis=1)
         mean = total / tf.cast(tf.maximum(num_tokens, 1), tf.float64)
-        return Scores(
-            tf.cast(total, tf.float32),
-            num_tokens,
-            tf.cast(tf.exp(-mean), tf.float32),
-            token_scores,
-        )
+        total, perplexity = (tf.cast(x, tf.float32) for x in (total, tf.exp(-mean)))
+        return Scores(total, num_tokens, perplexity, token_scores)
 
 
 def check_vocabulary(model: LanguageModel, vocabulary: Vocabulary) -> None:

@@ -4,10 +4,11 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from tfseq.generation.decoding import unknown_penalty
+from tfseq.generation.constraints import unknown_penalty
 from tfseq.generation.ranking import best_probabilities
+from tfseq.generation.sampling import SamplerSettings
 from tfseq.generation.text_graph import (
-    COMPLETE_INPUTS,
+    GENERATE_INPUTS,
     SCORE_INPUTS,
     SEARCH_INPUTS,
     TextGraph,
@@ -59,11 +60,11 @@ class LanguageModelSignatures(tf.Module):
     def signatures(self) -> dict[str, Callable]:
         """Signature name -> function from its named inputs to a dict of outputs."""
         inputs = {
-            "serving_default": COMPLETE_INPUTS[:1],
-            "generate": COMPLETE_INPUTS,
+            "serving_default": GENERATE_INPUTS[:1],
+            "generate": GENERATE_INPUTS,
             "beam_search": SEARCH_INPUTS,
             "score": SCORE_INPUTS,
-            "next_token": COMPLETE_INPUTS[:1],
+            "next_token": GENERATE_INPUTS[:1],
             "encode": SCORE_INPUTS,
             "decode": (
                 tf.TensorSpec([None, None], tf.int32, "token_ids"),
@@ -81,22 +82,21 @@ class LanguageModelSignatures(tf.Module):
     def serving_default(self, prompt: tf.Tensor) -> dict[str, tf.Tensor]:
         """Continue prompts with the settings fixed at export."""
         settings = self._settings
-
-        def column(value, dtype):
-            return tf.fill(tf.shape(prompt), tf.constant(value, dtype))
-
-        read, _ = keep_last_bytes(prompt, settings.max_prompt_bytes)
-        completion, _ = self._graph.complete(
-            read,
-            column(settings.default_max_new_tokens, tf.int32),
-            column(settings.default_temperature, tf.float32),
-            column(settings.default_top_k, tf.int32),
-            column(settings.default_top_p, tf.float32),
-            column(settings.default_seed, tf.int64),
-            # A loop with nothing that the settings do not ask for: the model loads faster.
-            filtered=settings.default_top_k > 0 or settings.default_top_p < 1,
+        sampler = SamplerSettings(
+            settings.default_temperature,
+            settings.default_top_k,
+            settings.default_top_p,
+            settings.default_seed,
         )
-        return {"text": self._graph.join(prompt, completion)}
+        read, _ = keep_last_bytes(prompt, settings.max_prompt_bytes)
+        added = self._graph.generate(
+            read,
+            tf.fill(tf.shape(prompt), settings.default_max_new_tokens),
+            sampler.rows(tf.size(prompt)),
+            # A loop with nothing that the settings do not ask for: the model loads faster.
+            truncate=settings.default_top_k > 0 or settings.default_top_p < 1,
+        )
+        return {"text": self._graph.join(prompt, added.completion)}
 
     def generate(
         self,
@@ -115,26 +115,21 @@ class LanguageModelSignatures(tf.Module):
         warnings.append(warning)
         top_p, warning = clamp(top_p, "top_p", 0, 1, 1)
         warnings.append(warning)
-        completion, log_probability = self._graph.complete(
-            read, max_new_tokens, temperature, top_k, top_p, seed
-        )
+        settings = SamplerSettings(temperature, top_k, top_p, seed)
+        added = self._graph.generate(read, max_new_tokens, settings)
         return {
-            "text": self._graph.join(prompt, completion),
-            "completion": completion,
+            "text": self._graph.join(prompt, added.completion),
             "warning": sentences(warnings),
-            "num_tokens": max_new_tokens,
-            "log_probability": log_probability,
+            **added._asdict(),
         }
 
     def beam_search(self, prompt: tf.Tensor, max_new_tokens: tf.Tensor) -> dict[str, tf.Tensor]:
         """The most probable continuations that a beam finds, the best first."""
         read, max_new_tokens, warnings = self._bound(prompt, max_new_tokens)
-        completions, log_probabilities = self._graph.search(
-            read, max_new_tokens, self._settings.beam_size
-        )
+        found = self._graph.beam_search(read, max_new_tokens, self._settings.beam_size)
         return {
-            "texts": self._graph.join(prompt, completions),
-            "log_probabilities": log_probabilities,
+            "texts": self._graph.join(prompt, found.completion),
+            "log_probabilities": found.log_probability,
             "warning": sentences(warnings),
         }
 
