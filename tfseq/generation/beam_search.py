@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tfseq.generation.constraints import UNCONSTRAINED, Constraints, unknown_penalty
+from tfseq.generation.constraints import UNCONSTRAINED, Constraints
 from tfseq.generation.ranking import best_symbols
 from tfseq.generation.row_groups import any_rows, longest
 from tfseq.generation.token_step import token_step
@@ -49,7 +49,7 @@ def beam_search(
     # No beam has more than K of the K best.
     num_extensions = min(beam_size, num_symbols)
     candidates = [batch_size, beam_size * num_extensions]
-    penalty = unknown_penalty(num_symbols, constraints.allow_unknown)
+    penalty = constraints.penalty(num_symbols)
     itself = tf.tile(tf.range(beam_size)[tf.newaxis], [batch_size, 1])
     minus_infinity = -float("inf")
 

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tfseq.generation.constraints import UNCONSTRAINED, Constraints, unknown_penalty
+from tfseq.generation.constraints import UNCONSTRAINED, Constraints
 from tfseq.generation.random_numbers import gumbel_noise
 from tfseq.generation.row_groups import any_rows, join_rows, longest, row_groups
 from tfseq.generation.sampling import SamplerSettings, sampler
@@ -28,10 +28,9 @@ def generate_ids(
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Continue each prompt up to its own number of tokens, with its own settings and seed.
 
-    Each step draws as `tfseq.generation.sample` does. A row takes every step of its group's
-    longest; what it makes past its own end is dropped. A row's continuation therefore does not
-    depend on the other rows, except that a matrix product may round differently in another batch
-    size.
+    Each step draws as `tfseq.generation.sample` does. A row goes on until its group ends; what it
+    makes past its own end is dropped. Its continuation therefore does not depend on the other rows,
+    except that a matrix product may round differently in another batch size.
 
     Args:
         model: the language model.
@@ -46,83 +45,74 @@ def generate_ids(
         int32 [B], a stop token included; and the model's own log probability of them (natural, at
         temperature 1, over all symbols), float32 [B].
     """
-    width = longest(max_new_tokens)
-    symbol_steps = model.vocabulary_size, *token_step(model)
 
+    # A function, so that its loop is in the graph's file once, for both groups.
     def continued(truncate):
-        # A function, so that its loop is in the graph's file once, for both groups.
         @tf.function(autograph=False)
-        def continued_rows(hidden, states, lengths, settings):
-            rows = hidden, states, lengths, settings
-            new_ids, *ends = _generate(symbol_steps, *rows, constraints, truncate)
-            missing = width - tf.shape(new_ids)[1]
-            return tf.pad(new_ids, [[0, 0], [0, missing]]), *ends
+        def rows(hidden, states, lengths, settings):
+            state = hidden, states, lengths
+            return _generate(steps, width, *state, settings, constraints, truncate)
 
         groups = row_groups(hidden, states, max_new_tokens, settings)
-        return join_rows([continued_rows(*group) for group in groups])
+        return join_rows([rows(*group) for group in groups])
 
+    steps = model.vocabulary_size, *token_step(model)
+    width = longest(max_new_tokens)
     if truncate is not None:
         return continued(truncate)
     # Two loops, so that where no row asks for top-k and top-p no step asks whether one does.
     return tf.cond(settings.truncates(), lambda: continued(True), lambda: continued(False))
 
 
-def _generate(symbol_steps, hidden, states, lengths, settings, constraints, truncate):
-    """The same for a group of rows.
+def _generate(steps, width, hidden, states, lengths, settings, constraints, truncate):
+    """The same for a group of rows, padded to `width`.
 
     The noise of many steps is drawn at once; and a turn of the inner loop takes several steps,
     since a turn costs as much as half a step of a small model, for the loop alone.
     """
-    num_symbols, advance, logits_of = symbol_steps
+    num_symbols, advance, logits_of = steps
     most_steps = 1 if truncate or constraints.filter else _STEPS_A_TURN
     steps_a_turn = max(1, min(most_steps, _TURN_LOGITS // num_symbols))
     turns_a_block = max(1, _BLOCK_NOISE // (steps_a_turn * num_symbols))
-    width = longest(lengths)
-    num_turns = -(-width // steps_a_turn)
+    num_turns = -(-longest(lengths) // steps_a_turn)
     turn_shape = tf.stack([steps_a_turn, tf.size(lengths)])
-    penalty = unknown_penalty(num_symbols, constraints.allow_unknown)
+    penalty = constraints.penalty(num_symbols)
     scale, draw = sampler(settings, num_symbols, truncate)
 
     def drawn_from(logits, t, turns):
         if truncate or constraints.filter:
             logits += penalty
         if constraints.filter:
-            # Turns of one step.
+            # One step a turn.
             new_ids = tf.raw_ops.TensorListGather(
-                input_handle=turns,
-                indices=tf.range(t),
-                element_shape=turn_shape,
-                element_dtype=tf.int32,
+                input_handle=turns, indices=tf.range(t), **turn_type
             )
             logits = constraints.filtered(logits, tf.transpose(new_ids[:, 0]))
         return logits
 
     def more(t, lengths):
-        return t < num_turns if not constraints.stop else t * steps_a_turn < longest(lengths)
+        return t * steps_a_turn < longest(lengths) if constraints.stop else t < num_turns
 
     def block(first_turn, hidden, states, lengths, turns, log_probability):
         num_steps = tf.minimum(turns_a_block, num_turns - first_turn) * steps_a_turn
         noise = gumbel_noise(settings.seed, first_turn * steps_a_turn, num_steps, num_symbols)
-        # Added here too: it is one sum for all steps, where nothing else needs the penalty.
+        # One sum for many steps, where no step needs the penalty itself.
         noise = scale(noise) + penalty
 
         def turn(t, hidden, flat_states, lengths, turns, log_probability):
             states = tf.nest.pack_sequence_as(initial, flat_states)
             start = (t - first_turn) * steps_a_turn
+            turn_noise = noise[:, start : start + steps_a_turn]
             rows, chosen = [], []
-            for step_noise in tf.unstack(
-                noise[:, start : start + steps_a_turn], steps_a_turn, axis=1
-            ):
+            for step_noise in tf.unstack(turn_noise, steps_a_turn, axis=1):
                 rows.append(logits_of(hidden))
                 chosen.append(draw(drawn_from(rows[-1], t, turns), step_noise))
                 hidden, states = advance(chosen[-1], states)
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
                 tf.concat(chosen, axis=0), tf.concat(rows, axis=0)
             )
-            chosen, step = (
-                tf.stack(chosen),
-                t * steps_a_turn + tf.range(steps_a_turn)[:, tf.newaxis],
-            )
+            chosen = tf.stack(chosen)
+            step = t * steps_a_turn + tf.range(steps_a_turn)[:, tf.newaxis]
             if constraints.stop:
                 ends = tf.where(constraints.ended(chosen), step + 1, lengths)
                 lengths = tf.minimum(lengths, tf.reduce_min(ends, axis=0))
@@ -144,10 +134,10 @@ def _generate(symbol_steps, hidden, states, lengths, settings, constraints, trun
         )
 
     initial = states
-    # Of a known shape also where there is no turn, which a `TensorArray` is not.
-    turns = tf.raw_ops.TensorListReserve(
-        element_shape=turn_shape, num_elements=num_turns, element_dtype=tf.int32
-    )
+    # Of a known shape also where there is no turn, which a `TensorArray` is not; 0 where not set.
+    turn_type = {"element_shape": turn_shape, "element_dtype": tf.int32}
+    most_turns = -(-width // steps_a_turn)
+    turns = tf.raw_ops.TensorListReserve(num_elements=most_turns, **turn_type)
     rows = (hidden, tf.nest.flatten(states), lengths)
     invariants = (tf.TensorShape([]), *any_rows(rows), tf.TensorShape([]), tf.TensorShape([None]))
     _, _, _, lengths, turns, log_probability = tf.while_loop(
@@ -157,8 +147,6 @@ def _generate(symbol_steps, hidden, states, lengths, settings, constraints, trun
         shape_invariants=invariants,
         parallel_iterations=1,
     )
-    turns = tf.raw_ops.TensorListStack(
-        input_handle=turns, element_shape=turn_shape, element_dtype=tf.int32
-    )
-    new_ids = tf.reshape(turns, tf.stack([num_turns * steps_a_turn, tf.size(lengths)]))
+    turns = tf.raw_ops.TensorListStack(input_handle=turns, **turn_type)
+    new_ids = tf.reshape(turns, tf.stack([most_turns * steps_a_turn, tf.size(lengths)]))
     return tf.transpose(new_ids)[:, :width], lengths, log_probability

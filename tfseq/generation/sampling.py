@@ -78,16 +78,11 @@ def sample(logits: tf.Tensor, noise: tf.Tensor, settings: SamplerSettings) -> tf
 def sampler(
     settings: SamplerSettings, num_symbols: int | tf.Tensor, truncate: bool | None = None
 ) -> tuple[Callable, Callable]:
-    """The two halves of `sample`, for a loop: what hangs on the settings alone is computed here.
+    """The two halves of `sample`, for many steps: `scale(noise)` and `draw(logits, scaled_noise)`.
 
-    Args:
-        settings: tensors [B].
-        num_symbols: V.
-        truncate: whether there may be rows with top-k or top-p; None looks, at every step.
-
-    Returns:
-        `scale(noise [B, …, V])`, which needs no logits and may serve many steps at once, and
-        `draw(logits [B, V], scaled_noise [B, V]) -> int32 [B]`, both float32.
+    What depends on the settings alone, tensors [B], is computed here, outside of a loop; noise
+    [B, …, V] is scaled for many steps at once. `truncate` says whether there may be rows with top-k
+    or top-p; None looks, at every step.
     """
     temperature = tf.minimum(settings.temperature, _HOTTEST)
     keep = most_probable(settings, num_symbols)

@@ -2,25 +2,26 @@
 
 import functools
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple, overload
+from typing import Any, NamedTuple, TypedDict, Unpack, overload
 
 import numpy as np
 import tensorflow as tf
 
 from tfseq.files.text_bytes import text_bytes
-from tfseq.generation.constraints import Constraints
+from tfseq.generation.constraints import Constraints, Filter
 from tfseq.generation.sampling import SamplerSettings
 from tfseq.generation.text_graph import (
     GENERATE_INPUTS,
     SCORE_INPUTS,
     SEARCH_INPUTS,
+    Score,
     TextGraph,
     check_vocabulary,
 )
 from tfseq.models import LanguageModel
 from tfseq.text import Tokenizer, Vocabulary
 
-Filter = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+Text = str | bytes
 
 _RULES = {
     "max_new_tokens": (np.int32, 0, 2**31 - 1, "an integer from 0"),
@@ -30,7 +31,7 @@ _RULES = {
     "beam_size": (np.int32, 1, 2**31 - 1, "a positive integer"),
     "seed": (np.int64, -(2**63), 2**63 - 1, "a 64-bit integer"),
 }
-# Graphs kept, one for each stop, filter and size of a beam; the one that was longest unused goes.
+# Graphs kept, one for each stop, filter and size of a beam; the one unused for longest goes.
 _MOST_GRAPHS = 16
 
 
@@ -51,27 +52,24 @@ class Generation(NamedTuple):
     log_probability: float
 
 
-class Score(NamedTuple):
-    """How probable a model finds a text of n tokens, given its first.
+class GenerateOptions(TypedDict, total=False):
+    """What `TextGenerator.generate` takes by name."""
 
-    Attributes:
-        log_probability: log P(x_2, …, x_n | x_1), natural logarithm.
-        num_tokens: the n − 1 tokens counted, or 0.
-        perplexity: exp(−log_probability / num_tokens), or 1 with nothing to count.
-        token_log_probabilities: float32 [num_tokens].
-    """
-
-    log_probability: float
-    num_tokens: int
-    perplexity: float
-    token_log_probabilities: np.ndarray
+    temperature: float | Sequence[float]
+    top_k: int | Sequence[int]
+    top_p: float | Sequence[float]
+    seed: int | Sequence[int]
+    stop: str | Iterable[str]
+    filter: Filter | None
+    allow_unknown: bool
 
 
 class TextGenerator:
     """Writes and scores text with a language model, its tokenizer and its vocabulary.
 
-    The graphs are traced at the first call and read the model's weights as they are at each
-    call, so that one generator follows a model through its training.
+    Each method takes one text or several, and returns one result or a list. The graphs are traced
+    at the first call and read the model's weights as they are at each call, so that one generator
+    follows a model through its training.
 
     Args:
         model: a `tfseq.LanguageModel`.
@@ -89,8 +87,9 @@ class TextGenerator:
         >>> generation = generator.generate("ab", max_new_tokens=5, seed=1)
         >>> generation.text == "ab" + generation.completion, len(generation.completion)
         (True, 5)
-        >>> only_dots = lambda logits, new_ids: logits + [-float("inf")] * 3 + [0]
-        >>> generator.generate(["", "ab"], 5, stop=".", filter=only_dots)[1].text
+        >>> def only_dots(logits, new_ids):
+        ...     return logits + [-float("inf")] * 3 + [0]
+        >>> generator.generate("ab", 5, stop=".", filter=only_dots).text
         'ab.'
         >>> generator.score(["abba", "a"])[1].perplexity
         1.0
@@ -103,30 +102,26 @@ class TextGenerator:
         self._traced = functools.lru_cache(_MOST_GRAPHS)(self._trace)
 
     @overload
-    def generate(self, prompts: str | bytes, max_new_tokens: int, **options) -> Generation: ...
+    def generate(
+        self, prompts: Text, max_new_tokens: int, **options: Unpack[GenerateOptions]
+    ) -> Generation: ...
 
     @overload
     def generate(
-        self, prompts: Sequence[str | bytes], max_new_tokens: int | Sequence[int], **options
+        self,
+        prompts: Sequence[Text],
+        max_new_tokens: int | Sequence[int],
+        **options: Unpack[GenerateOptions],
     ) -> list[Generation]: ...
 
     def generate(
-        self,
-        prompts: str | bytes | Sequence[str | bytes],
-        max_new_tokens: int | Sequence[int],
-        *,
-        temperature: float | Sequence[float] = 1.0,
-        top_k: int | Sequence[int] = 0,
-        top_p: float | Sequence[float] = 1.0,
-        seed: int | Sequence[int] = 0,
-        stop: str | Iterable[str] = (),
-        filter: Filter | None = None,
-        allow_unknown: bool = False,
-    ) -> Generation | list[Generation]:
-        """Continue one prompt or several.
+        self, prompts, max_new_tokens, *, temperature=1.0, top_k=0, top_p=1.0, seed=0, stop=(),
+        filter=None, allow_unknown=False,
+    ):  # fmt: skip
+        """Continue prompts. Each number is one for all of them, or one for each.
 
-        Each number is one for all prompts or one for each. A prompt's text depends on its own
-        numbers and seed alone: several equal prompts with one seed give equal texts.
+        A prompt's text depends on its own numbers alone: equal prompts with one seed give equal
+        texts.
 
         Args:
             prompts: text of any length, also empty. Tokens outside the vocabulary are read as
@@ -139,88 +134,55 @@ class TextGenerator:
             seed: any 64-bit integer.
             stop: a token, or several: a text ends with the first that is drawn.
             filter: `(logits [B, V], new_ids [B, t]) -> logits [B, V]`, made of TensorFlow
-                operations; it changes what is sampled from, before temperature, top-k and top-p,
-                and is given the ids added so far. Minus infinity forbids a token. It is traced
-                once, so give the same function again rather than a new one; and it gets a batch
-                in parts, in which a row's logits may depend on nothing but that row.
+                operations, is applied before temperature, top-k and top-p; `new_ids` are those
+                added so far. Minus infinity forbids a token. A row's logits may depend on that row
+                alone. Each new function is traced once: give the same one again.
             allow_unknown: whether `<unk>` may be produced.
-
-        Returns:
-            A `Generation` for one prompt, a list of them for several.
 
         Raises:
             ValueError: if a setting is out of its range or has another length than `prompts`, or
                 `stop` is not in the vocabulary.
         """
-        numbers = {"max_new_tokens": max_new_tokens}
-        numbers |= SamplerSettings(temperature, top_k, top_p, seed)._asdict()
-        return self._write(None, prompts, numbers, self._constraints(stop, filter, allow_unknown))
+        numbers = SamplerSettings(temperature, top_k, top_p, seed)._asdict()
+        constraints = self._constraints(stop, filter, allow_unknown)
+        return self._write(None, constraints, prompts, max_new_tokens=max_new_tokens, **numbers)
 
     @overload
     def beam_search(
-        self, prompts: str | bytes, max_new_tokens: int, beam_size: int = 4, **options
+        self, prompts: Text, max_new_tokens: int, beam_size: int = 4, **options: Any
     ) -> list[Generation]: ...
 
     @overload
     def beam_search(
-        self,
-        prompts: Sequence[str | bytes],
-        max_new_tokens: int | Sequence[int],
-        beam_size: int = 4,
-        **options,
+        self, prompts: Sequence[Text], max_new_tokens: Any, beam_size: int = 4, **options: Any
     ) -> list[list[Generation]]: ...
 
     def beam_search(
-        self,
-        prompts: str | bytes | Sequence[str | bytes],
-        max_new_tokens: int | Sequence[int],
-        beam_size: int = 4,
-        *,
-        stop: str | Iterable[str] = (),
-        filter: Filter | None = None,
-        allow_unknown: bool = False,
-    ) -> list[Generation] | list[list[Generation]]:
-        """Seek the most probable continuations of one prompt or several.
+        self, prompts, max_new_tokens, beam_size=4, *, stop=(), filter=None, allow_unknown=False
+    ):
+        """Seek the `beam_size` most probable continuations of each prompt, the best first.
 
-        Args:
-            prompts, max_new_tokens, stop, allow_unknown: as `generate` takes them.
-            beam_size: continuations kept at every step, positive.
-            filter: as `generate` takes it, but only what it forbids has an effect.
-
-        Returns:
-            The `beam_size` continuations found, the most probable first; for several prompts, a
-            list of such lists. See `tfseq.generation.beam_search` for prompts with fewer, and for
-            continuations of different lengths.
-
-        Raises:
-            ValueError: as `generate`.
+        The other arguments and errors are `generate`'s, but of a filter only what it forbids has an
+        effect. See `tfseq.generation.beam_search` for prompts with fewer continuations, and for
+        those that a stop token ends.
         """
         beam_size = int(_column("beam_size", beam_size, 1)[0])
-        numbers = {"max_new_tokens": max_new_tokens}
         constraints = self._constraints(stop, filter, allow_unknown)
-        return self._write(beam_size, prompts, numbers, constraints)
+        return self._write(beam_size, constraints, prompts, max_new_tokens=max_new_tokens)
 
     @overload
-    def score(self, texts: str | bytes) -> Score: ...
+    def score(self, texts: Text) -> Score: ...
 
     @overload
-    def score(self, texts: Sequence[str | bytes]) -> list[Score]: ...
+    def score(self, texts: Sequence[Text]) -> list[Score]: ...
 
-    def score(self, texts: str | bytes | Sequence[str | bytes]) -> Score | list[Score]:
+    def score(self, texts):
         """Score one text or several: condition on the first token, count the others.
 
-        The numbers are those of one float32 pass over the text, as the `Evaluator` of
-        `tfseq.tasks.language_model` makes it: on a model that forgets small differences they agree
-        with each other, with an export's and with float64 to about five digits, alone or in a
-        batch, on any processor. A model whose state amplifies differences, as an untrained simple
-        RNN with large weights does, amplifies rounding too; there two processors, or two batch
-        sizes, may differ by more.
-
-        Args:
-            texts: text of any length. Tokens outside the vocabulary are scored as `<unk>`.
-
-        Returns:
-            A `Score` for one text, a list of them for several.
+        Tokens outside the vocabulary are scored as `<unk>`. The numbers are those of one float32
+        pass over the text: they agree with an export's and with float64 to about five digits, alone
+        or in a batch, on any processor. Only a model whose state amplifies differences, as an
+        untrained simple RNN with large weights does, amplifies rounding too.
         """
         strings, single = _strings(texts)
         columns = [column.numpy() for column in self._score(strings)]
@@ -231,13 +193,13 @@ class TextGenerator:
         return scores[0] if single else scores
 
     def _constraints(self, stop, filter, allow_unknown) -> Constraints:
-        tokens = [stop] if isinstance(stop, str) else list(stop)
-        missing = [token for token in tokens if token not in self._ids]
-        if missing:
-            raise ValueError(f"`stop` must be tokens of the vocabulary. Received: {missing[0]!r}.")
-        return Constraints(tuple(self._ids[t] for t in tokens), filter, bool(allow_unknown))
+        stop = (stop,) if isinstance(stop, str) else tuple(stop)
+        for token in stop:
+            if token not in self._ids:
+                raise ValueError(f"`stop` must be tokens of the vocabulary. Received: {token!r}.")
+        return Constraints(tuple(self._ids[t] for t in stop), filter, bool(allow_unknown))
 
-    def _write(self, beam_size, prompts, numbers, constraints):
+    def _write(self, beam_size: int | None, constraints: Constraints, prompts, **numbers):
         strings, single = _strings(prompts)
         columns = [_column(name, value, len(strings)) for name, value in numbers.items()]
         columns = self._traced(beam_size, constraints)(strings, *columns)
@@ -245,7 +207,7 @@ class TextGenerator:
         return generations[0] if single else generations
 
     def _trace(self, beam_size: int | None, constraints: Constraints) -> Callable:
-        """Prompts and numbers -> texts and the fields of `Completions`, [B] or [B, K]."""
+        """Prompts and numbers -> the fields of a `Generation`, [B] or [B, K]."""
 
         def write(prompt, max_new_tokens, *settings):
             if beam_size is None:
@@ -253,7 +215,7 @@ class TextGenerator:
                 added = self._graph.generate(prompt, max_new_tokens, settings, constraints)
             else:
                 added = self._graph.beam_search(prompt, max_new_tokens, beam_size, constraints)
-            return self._graph.join(prompt, added.completion), *added
+            return self._graph.join(prompt, added[0]), *added
 
         inputs = GENERATE_INPUTS if beam_size is None else SEARCH_INPUTS
         return tf.function(write, input_signature=inputs, autograph=False)
@@ -263,9 +225,9 @@ class TextGenerator:
         return tf.function(self._graph.score, input_signature=SCORE_INPUTS, autograph=False)
 
 
-def _strings(texts: str | bytes | Sequence[str | bytes]) -> tuple[tf.Tensor, bool]:
+def _strings(texts: Text | Sequence[Text]) -> tuple[tf.Tensor, bool]:
     """Texts as a tensor [B], and whether it is one text that was not in a list."""
-    single = isinstance(texts, str | bytes)
+    single = isinstance(texts, Text)
     texts = [text_bytes(text) for text in ([texts] if single else texts)]
     return tf.constant(texts, tf.string, shape=[len(texts)]), single
 
@@ -288,7 +250,7 @@ def _column(name: str, value, num_rows: int) -> np.ndarray:
 
 
 def _generations(*columns: list) -> list:
-    """`Generation`s from the lists of their fields, also from lists of lists."""
+    """`Generation`s from lists of their fields, or from lists of lists."""
     return [
         _generations(*fields)
         if isinstance(fields[0], list)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from tfseq.generation.beam_search import beam_search
@@ -15,7 +16,7 @@ from tfseq.generation.sampling import SamplerSettings
 from tfseq.models import LanguageModel
 from tfseq.text import Tokenizer, Vocabulary, VocabularyTables
 
-#: What `generate` takes in an export, all [B]; from the third on, the fields of `SamplerSettings`.
+#: Inputs [B] of the export's `generate`; from the third on, the fields of `SamplerSettings`.
 GENERATE_INPUTS = (
     tf.TensorSpec([None], tf.string, "prompt"),
     tf.TensorSpec([None], tf.int32, "max_new_tokens"),
@@ -24,50 +25,32 @@ GENERATE_INPUTS = (
     tf.TensorSpec([None], tf.float32, "top_p"),
     tf.TensorSpec([None], tf.int64, "seed"),
 )
-#: What `TextGraph.beam_search` takes besides the size of the beam.
 SEARCH_INPUTS = GENERATE_INPUTS[:2]
-#: What `TextGraph.score` takes.
 SCORE_INPUTS = (tf.TensorSpec([None], tf.string, "text"),)
 
 
-class Completions(NamedTuple):
-    """What was added to each prompt, [B], or K of it, [B, K].
+class Score(NamedTuple):
+    """How probable a model finds a text of n tokens, given its first; in a graph, tensors [B].
 
     Attributes:
-        completion: string.
-        num_tokens: int32.
-        log_probability: float32, the model's own, natural logarithm.
+        log_probability: log P(x_2, …, x_n | x_1), natural logarithm.
+        num_tokens: the n − 1 tokens counted, or 0.
+        perplexity: exp(−log_probability / num_tokens), or 1 with nothing to count.
+        token_log_probabilities: float32 [num_tokens]; in a graph padded with 0.
     """
 
-    completion: tf.Tensor
-    num_tokens: tf.Tensor
-    log_probability: tf.Tensor
-
-
-class Scores(NamedTuple):
-    """What `TextGraph.score` returns; n is a text's number of tokens.
-
-    Attributes:
-        log_probability: float32 [B], log P(x_2, …, x_n | x_1), natural logarithm.
-        num_tokens: int32 [B], the n − 1 tokens counted, or 0.
-        perplexity: float32 [B], exp(−log_probability / num_tokens), or 1.
-        token_log_probabilities: float32 [B, max num_tokens], 0 past a row's last.
-    """
-
-    log_probability: tf.Tensor
-    num_tokens: tf.Tensor
-    perplexity: tf.Tensor
-    token_log_probabilities: tf.Tensor
+    log_probability: float
+    num_tokens: int
+    perplexity: float
+    token_log_probabilities: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
 class TextGraph:
     """A language model with its tokenizer and the lookup tables of its vocabulary.
 
-    Attributes:
-        model: the language model.
-        tokenizer: splits prompts into tokens and puts tokens together to text.
-        tables: the lookups of the vocabulary; embedded or read from an asset file.
+    `generate` and `beam_search` return what they add to prompts [B], in tensors [B] or, the most
+    probable first, [B, K]: completions, how many tokens they have, and their log probabilities.
     """
 
     model: LanguageModel
@@ -105,12 +88,12 @@ class TextGraph:
         settings: SamplerSettings,
         constraints: Constraints = UNCONSTRAINED,
         truncate: bool | None = None,
-    ) -> Completions:
-        """One completion of each prompt [B]: see `generate_ids`."""
-        ids, *ends = generate_ids(
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Draw a continuation of each prompt; see `generate_ids`."""
+        ids, num_tokens, log_probability = generate_ids(
             self.model, *self.read(prompt), max_new_tokens, settings, constraints, truncate
         )
-        return Completions(self.decode(ids, ends[0]), *ends)
+        return self.decode(ids, num_tokens), num_tokens, log_probability
 
     def beam_search(
         self,
@@ -118,26 +101,21 @@ class TextGraph:
         max_new_tokens: tf.Tensor,
         beam_size: int,
         constraints: Constraints = UNCONSTRAINED,
-    ) -> Completions:
-        """K completions of each prompt, [B, K], the most probable first: see `beam_search`."""
-        ids, *ends = beam_search(
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Seek the most probable continuations of each prompt; see `beam_search`."""
+        ids, num_tokens, log_probability = beam_search(
             self.model, *self.read(prompt), max_new_tokens, beam_size, constraints
         )
-        return Completions(self.decode(ids, ends[0]), *ends)
+        return self.decode(ids, num_tokens), num_tokens, log_probability
 
     def join(self, prompt: tf.Tensor, completion: tf.Tensor) -> tf.Tensor:
-        """The prompts [B], their invalid bytes replaced by U+FFFD, and their completions.
-
-        Completions are [B], or [B, K] for K of each prompt; so is the result.
-        """
+        """The prompts [B], invalid bytes replaced by U+FFFD, and completions [B] or [B, K]."""
         prompt = tf.strings.unicode_transcode(prompt, "UTF-8", "UTF-8", errors="replace")
-        if completion.shape.rank == 1:
-            return self.tokenizer.join(prompt, completion)
-        prompts = tf.repeat(prompt, tf.shape(completion)[1])
+        prompts = tf.repeat(prompt, tf.size(completion[:1]))
         texts = self.tokenizer.join(prompts, tf.reshape(completion, [-1]))
         return tf.reshape(texts, tf.shape(completion))
 
-    def score(self, text: tf.Tensor) -> Scores:
+    def score(self, text: tf.Tensor) -> Score:
         """Condition on each text's first token and score the others."""
         ids, lengths = self.encode(text)
         token_scores = token_log_probabilities(self.model, ids, lengths)
@@ -145,7 +123,7 @@ class TextGraph:
         total = tf.reduce_sum(tf.cast(token_scores, tf.float64), axis=1)
         mean = total / tf.cast(tf.maximum(num_tokens, 1), tf.float64)
         total, perplexity = (tf.cast(x, tf.float32) for x in (total, tf.exp(-mean)))
-        return Scores(total, num_tokens, perplexity, token_scores)
+        return Score(total, num_tokens, perplexity, token_scores)
 
 
 def check_vocabulary(model: LanguageModel, vocabulary: Vocabulary) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from tfseq.generation.constraints import unknown_penalty
+from tfseq.generation.constraints import UNCONSTRAINED
 from tfseq.generation.ranking import best_probabilities
 from tfseq.generation.sampling import SamplerSettings
 from tfseq.generation.text_graph import (
@@ -89,14 +89,14 @@ class LanguageModelSignatures(tf.Module):
             settings.default_seed,
         )
         read, _ = keep_last_bytes(prompt, settings.max_prompt_bytes)
-        added = self._graph.generate(
+        completion, *_ = self._graph.generate(
             read,
             tf.fill(tf.shape(prompt), settings.default_max_new_tokens),
             sampler.rows(tf.size(prompt)),
             # A loop with nothing that the settings do not ask for: the model loads faster.
             truncate=settings.default_top_k > 0 or settings.default_top_p < 1,
         )
-        return {"text": self._graph.join(prompt, added.completion)}
+        return {"text": self._graph.join(prompt, completion)}
 
     def generate(
         self,
@@ -116,20 +116,26 @@ class LanguageModelSignatures(tf.Module):
         top_p, warning = clamp(top_p, "top_p", 0, 1, 1)
         warnings.append(warning)
         settings = SamplerSettings(temperature, top_k, top_p, seed)
-        added = self._graph.generate(read, max_new_tokens, settings)
+        completion, num_tokens, log_probability = self._graph.generate(
+            read, max_new_tokens, settings
+        )
         return {
-            "text": self._graph.join(prompt, added.completion),
+            "text": self._graph.join(prompt, completion),
+            "completion": completion,
             "warning": sentences(warnings),
-            **added._asdict(),
+            "num_tokens": num_tokens,
+            "log_probability": log_probability,
         }
 
     def beam_search(self, prompt: tf.Tensor, max_new_tokens: tf.Tensor) -> dict[str, tf.Tensor]:
         """The most probable continuations that a beam finds, the best first."""
         read, max_new_tokens, warnings = self._bound(prompt, max_new_tokens)
-        found = self._graph.beam_search(read, max_new_tokens, self._settings.beam_size)
+        completions, _, log_probabilities = self._graph.beam_search(
+            read, max_new_tokens, self._settings.beam_size
+        )
         return {
-            "texts": self._graph.join(prompt, found.completion),
-            "log_probabilities": found.log_probability,
+            "texts": self._graph.join(prompt, completions),
+            "log_probabilities": log_probabilities,
             "warning": sentences(warnings),
         }
 
@@ -147,7 +153,7 @@ class LanguageModelSignatures(tf.Module):
         logits = tf.cast(self._model.logits(hidden), tf.float32)
         num_symbols = self._model.vocabulary_size
         probabilities, ids = best_probabilities(
-            logits + unknown_penalty(num_symbols, allow_unknown=False),
+            logits + UNCONSTRAINED.penalty(num_symbols),
             min(self._settings.num_next_tokens, num_symbols - 1),
         )
         return {"tokens": self.tables.id_to_token(ids), "probabilities": probabilities}
