@@ -1,5 +1,6 @@
 """The most probable continuations of a prompt, sought with a beam, in one graph."""
 
+import numpy as np
 import tensorflow as tf
 
 from tfseq.generation.constraints import UNCONSTRAINED, Constraints
@@ -31,9 +32,8 @@ def beam_search(
         hidden, states: where the prompts end, as `read_prompt` gives them.
         max_new_tokens: int32 [B], not negative.
         beam_size: K, positive.
-        constraints: what may be written and where a continuation ends. The filter forbids what it
-            sets to minus infinity; its other changes have no effect, for what is sought is most
-            probable by the model. It is given B · K rows.
+        constraints: what may be written and where it ends. The filter is given B · K rows; only
+            what it forbids has an effect, since the model alone says what is most probable.
 
     Returns:
         The new ids, int32 [B, K, T], 0 past a continuation's end; how many they are, int32 [B, K],
@@ -51,13 +51,13 @@ def beam_search(
     candidates = [batch_size, beam_size * num_extensions]
     penalty = constraints.penalty(num_symbols)
     itself = tf.tile(tf.range(beam_size)[tf.newaxis], [batch_size, 1])
-    minus_infinity = -float("inf")
 
     advance, logits_of = token_step(model)
     hidden = tf.repeat(hidden, beam_size, axis=0)
     states = [tf.repeat(state, beam_size, axis=0) for state in tf.nest.flatten(initial)]
     # One beam to begin with: K equal ones would stay equal.
-    scores = tf.where(itself == 0, 0.0, minus_infinity)
+    scores = tf.where(itself == 0, 0.0, -np.inf)
+    itself_alone = np.where(np.arange(num_extensions) == 0, 0.0, -np.inf).astype("float32")
     lengths = tf.repeat(max_new_tokens[:, tf.newaxis], beam_size, axis=1)
 
     def step(t, hidden, states, new_ids, lengths, scores):
@@ -65,8 +65,8 @@ def beam_search(
         allowed = logits + penalty
         if constraints.filter:
             added = tf.reshape(new_ids, tf.stack([batch_size * beam_size, t]))
-            forbidden = constraints.filtered(allowed, added) == minus_infinity
-            allowed = tf.where(forbidden, minus_infinity, allowed)
+            filtered = constraints.filtered(allowed, added)
+            allowed = tf.where(filtered == -np.inf, filtered, allowed)
         allowed, logits = (
             tf.reshape(x, [batch_size, beam_size, num_symbols]) for x in (allowed, logits)
         )
@@ -74,8 +74,7 @@ def beam_search(
         # What has ended is its own first extension, and has no other.
         active = (t < lengths)[..., tf.newaxis]
         ids = tf.where(active, ids, 0)
-        first = tf.where(tf.range(num_extensions) == 0, 0.0, minus_infinity)
-        gains = tf.where(active, tf.cast(log_probabilities, tf.float32), first)
+        gains = tf.where(active, tf.cast(log_probabilities, tf.float32), itself_alone)
         extended = tf.reshape(gains + scores[..., tf.newaxis], candidates)
         scores, place = tf.math.top_k(extended, beam_size)
         parent = place // num_extensions
@@ -91,25 +90,14 @@ def beam_search(
         )
         return t + 1, hidden, tf.nest.flatten(states), new_ids, lengths, scores
 
+    new_ids = tf.zeros(tf.stack([batch_size, beam_size, 0]), tf.int32)
     beams = tf.TensorShape([None, beam_size])
+    shapes = (*any_rows((hidden, states)), beams.concatenate([None]), beams, beams)
     _, _, _, new_ids, lengths, scores = tf.while_loop(
         lambda t, hidden, states, new_ids, lengths, scores: t < longest(lengths),
         step,
-        (
-            0,
-            hidden,
-            states,
-            tf.zeros(tf.stack([batch_size, beam_size, 0]), tf.int32),
-            lengths,
-            scores,
-        ),
-        shape_invariants=(
-            tf.TensorShape([]),
-            *any_rows((hidden, states)),
-            beams.concatenate([None]),
-            beams,
-            beams,
-        ),
+        (0, hidden, states, new_ids, lengths, scores),
+        shape_invariants=(tf.TensorShape([]), *shapes),
     )
     real = tf.where(tf.math.is_finite(scores), itself, 0)
     return tuple(tf.gather(x, real, batch_dims=1) for x in (new_ids, lengths, scores))

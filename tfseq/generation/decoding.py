@@ -28,9 +28,9 @@ def generate_ids(
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Continue each prompt up to its own number of tokens, with its own settings and seed.
 
-    Each step draws as `tfseq.generation.sample` does. A row goes on until its group ends; what it
-    makes past its own end is dropped. Its continuation therefore does not depend on the other rows,
-    except that a matrix product may round differently in another batch size.
+    Each step draws as `tfseq.generation.sample` does. What a row makes past its own end, before
+    the others have ended, is dropped. Its continuation does not depend on the other rows, except
+    that a matrix product may round differently in another batch size.
 
     Args:
         model: the language model.

@@ -16,16 +16,10 @@ _BLOCK_LOGITS = 2**18
 
 
 def read_prompt(model: LanguageModel, ids: tf.Tensor, lengths: tf.Tensor) -> tuple[tf.Tensor, list]:
-    """Run the model over prompts of different lengths; every row ends where its own prompt ends.
+    """What the output layer reads after each prompt, float [B, D], and the states there.
 
-    Args:
-        model: the language model; it starts from the zero state.
-        ids: int32 [B, T], prompts padded on the right.
-        lengths: int32 [B], the real tokens of each row.
-
-    Returns:
-        What the output layer reads after each row's last token, float [B, D], and the states
-        there. An empty prompt gives zeros.
+    Prompts are ids int32 [B, T], padded on the right; each ends at its own length, int32 [B], and
+    an empty one gives zeros.
     """
 
     @functools.partial(tf.function, autograph=False)
@@ -53,8 +47,7 @@ def token_log_probabilities(model: LanguageModel, ids: tf.Tensor, lengths: tf.Te
         lengths: int32 [B], the real tokens of each row.
 
     Returns:
-        float32 [B, max(T − 1, 0)]: entry t belongs to token t + 1 given tokens 0 to t, and is 0
-        past the row's last token.
+        float32 [B, max(T − 1, 0)]: entry t is token t + 1's; 0 past a row's last token.
     """
     block_steps = max(1, min(_BLOCK_STEPS, _BLOCK_LOGITS // model.vocabulary_size))
 
@@ -78,18 +71,11 @@ def token_log_probabilities(model: LanguageModel, ids: tf.Tensor, lengths: tf.Te
     return tf.transpose(tf.cond(num_blocks > 0, blocks.concat, lambda: empty))
 
 
-def _read(
-    model: LanguageModel,
-    ids: tf.Tensor,
-    lengths: tf.Tensor,
-    block_steps: int,
-    use: Callable,
-    value: Any,
-) -> tuple[Any, list]:
+def _read(model, ids, lengths, block_steps: int, use: Callable, value: Any) -> tuple[Any, list]:
     """What `use` makes of the model's outputs for ids [B, T], and the states after each row.
 
-    `use(start, outputs [B, block, D], mask [B, block], value) -> value` takes a block, whose first
-    step is `start`, and what it returned for the block before.
+    `use(start, outputs [B, block, D], mask [B, block], value) -> value` is given a block that
+    begins with step `start`, and what it made of the blocks before.
     """
     initial = model.initial_states(tf.size(lengths))
     num_steps = tf.shape(ids)[1]

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from tfseq.generation.whole_registers import in_whole_registers
@@ -15,12 +16,12 @@ class SamplerSettings(NamedTuple):
     """How symbols are drawn: each setting is one number, or one for each row, [B].
 
     Attributes:
-        temperature: float, not negative. Low is careful, high is daring; 1 is the model as it is,
-            and 0 takes the most probable symbol (greedy).
-        top_k: int32, not negative: only the k most probable symbols are drawn. 0 is off.
-        top_p: float from 0 to 1: only the fewest symbols that together have this share, and at
-            least one, are drawn. 1 is off.
-        seed: int64. A row's random numbers depend on its own seed alone.
+        temperature: not negative. Low is careful, high is daring; 1 is the model as it is, and 0
+            takes the most probable symbol (greedy).
+        top_k: not negative. Only the k most probable symbols are drawn; 0 is off.
+        top_p: from 0 to 1. Only the fewest symbols that together have this share are drawn, and at
+            least one; 1 is off.
+        seed: 64 bits. A row's random numbers depend on its own seed alone.
     """
 
     temperature: tf.Tensor | float = 1.0
@@ -31,10 +32,8 @@ class SamplerSettings(NamedTuple):
     def rows(self, num_rows: int | tf.Tensor) -> "SamplerSettings":
         """The settings as tensors [num_rows]."""
         dtypes = (tf.float32, tf.int32, tf.float32, tf.int64)
-        columns = zip(self, dtypes, strict=True)
-        return SamplerSettings(
-            *(tf.broadcast_to(tf.cast(value, dtype), [num_rows]) for value, dtype in columns)
-        )
+        columns = (tf.cast(value, dtype) for value, dtype in zip(self, dtypes, strict=True))
+        return SamplerSettings(*(tf.broadcast_to(column, [num_rows]) for column in columns))
 
     def truncates(self) -> tf.Tensor:
         """Whether top-k or top-p is on in any row."""
@@ -108,19 +107,17 @@ def most_probable(settings: SamplerSettings, num_symbols: int | tf.Tensor) -> Ca
     beside it: exponentials are computed `in_whole_registers`, and a cumulative sum goes through its
     row from left to right.
     """
-    temperature, top_p = (tf.cast(x, tf.float64) for x in (settings.temperature, settings.top_p))
-    divisor = tf.where(temperature <= 0, tf.ones_like(temperature), temperature)[:, tf.newaxis]
-    top_k = tf.minimum(settings.top_k, num_symbols)
-    share = top_p[:, tf.newaxis]
+    temperature, top_k, top_p, _ = (column[:, tf.newaxis] for column in settings)
+    temperature, top_p = tf.cast(temperature, tf.float64), tf.cast(top_p, tf.float64)
+    divisor = tf.where(temperature <= 0, tf.ones_like(temperature), temperature)
     off = (top_k == 0) & (top_p >= 1)
-    limit = tf.where(top_k > 0, top_k, num_symbols)
+    limit = tf.where(top_k > 0, tf.minimum(top_k, num_symbols), num_symbols)
     # Only as many logits are ordered as the most demanding row needs; there may be no row.
     num_ordered = tf.maximum(tf.reduce_max(tf.where(off, tf.ones_like(limit), limit)), 1)
-    limit = tf.minimum(limit, num_ordered)[:, tf.newaxis]
+    limit = tf.minimum(limit, num_ordered)
     last_place = limit - 1
     # Without top-p, a nucleus of any size will do.
-    floor = tf.where(top_p < 1, 1, num_symbols)[:, tf.newaxis]
-    off = off[:, tf.newaxis]
+    floor = tf.where(top_p < 1, 1, num_symbols)
     ids = tf.range(num_symbols)
 
     def keep(logits):
@@ -128,12 +125,12 @@ def most_probable(settings: SamplerSettings, num_symbols: int | tf.Tensor) -> Ca
         ordered, ordered_ids = tf.math.top_k(logits, k=num_ordered)
         z = tf.cast(ordered, tf.float64)
         mass = tf.cumsum(in_whole_registers(tf.exp, (z - z[:, :1]) / divisor), axis=1)
-        short = mass < share * tf.gather(mass, last_place, batch_dims=1)
+        short = mass < top_p * tf.gather(mass, last_place, batch_dims=1)
         nucleus = floor + tf.reduce_sum(tf.cast(short, tf.int32), axis=1, keepdims=True)
         place = tf.minimum(limit, nucleus) - 1
         last = tf.gather(ordered, place, batch_dims=1)
         last_id = tf.gather(ordered_ids, place, batch_dims=1)
         kept = (logits > last) | ((logits == last) & (ids <= last_id)) | off
-        return tf.where(kept, logits, -float("inf"))
+        return tf.where(kept, logits, -np.inf)
 
     return keep

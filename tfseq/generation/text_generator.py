@@ -8,7 +8,9 @@ import numpy as np
 import tensorflow as tf
 
 from tfseq.files.text_bytes import text_bytes
+from tfseq.generation.beam_search import beam_search
 from tfseq.generation.constraints import Constraints, Filter
+from tfseq.generation.decoding import generate_ids
 from tfseq.generation.sampling import SamplerSettings
 from tfseq.generation.text_graph import (
     GENERATE_INPUTS,
@@ -59,7 +61,7 @@ class GenerateOptions(TypedDict, total=False):
     top_k: int | Sequence[int]
     top_p: float | Sequence[float]
     seed: int | Sequence[int]
-    stop: str | Iterable[str]
+    stop: str | Iterable[str] | None
     filter: Filter | None
     allow_unknown: bool
 
@@ -115,9 +117,18 @@ class TextGenerator:
     ) -> list[Generation]: ...
 
     def generate(
-        self, prompts, max_new_tokens, *, temperature=1.0, top_k=0, top_p=1.0, seed=0, stop=(),
-        filter=None, allow_unknown=False,
-    ):  # fmt: skip
+        self,
+        prompts,
+        max_new_tokens,
+        *,
+        temperature=1.0,
+        top_k=0,
+        top_p=1.0,
+        seed=0,
+        stop=None,
+        filter=None,
+        allow_unknown=False,
+    ):
         """Continue prompts. Each number is one for all of them, or one for each.
 
         A prompt's text depends on its own numbers alone: equal prompts with one seed give equal
@@ -133,10 +144,10 @@ class TextGenerator:
             top_p: sample from the fewest tokens that together have this probability; 1 is off.
             seed: any 64-bit integer.
             stop: a token, or several: a text ends with the first that is drawn.
-            filter: `(logits [B, V], new_ids [B, t]) -> logits [B, V]`, made of TensorFlow
-                operations, is applied before temperature, top-k and top-p; `new_ids` are those
-                added so far. Minus infinity forbids a token. A row's logits may depend on that row
-                alone. Each new function is traced once: give the same one again.
+            filter: a function `(logits [B, V], new_ids [B, t]) -> logits [B, V]` of TensorFlow
+                operations, applied before temperature, top-k and top-p; `new_ids` are those added
+                so far. Minus infinity forbids a token. What it makes of a row may depend on that
+                row alone. Give the same function again rather than a new one: it is traced once.
             allow_unknown: whether `<unk>` may be produced.
 
         Raises:
@@ -158,7 +169,7 @@ class TextGenerator:
     ) -> list[list[Generation]]: ...
 
     def beam_search(
-        self, prompts, max_new_tokens, beam_size=4, *, stop=(), filter=None, allow_unknown=False
+        self, prompts, max_new_tokens, beam_size=4, *, stop=None, filter=None, allow_unknown=False
     ):
         """Seek the `beam_size` most probable continuations of each prompt, the best first.
 
@@ -193,7 +204,7 @@ class TextGenerator:
         return scores[0] if single else scores
 
     def _constraints(self, stop, filter, allow_unknown) -> Constraints:
-        stop = (stop,) if isinstance(stop, str) else tuple(stop)
+        stop = (stop,) if isinstance(stop, str) else tuple(stop or ())
         for token in stop:
             if token not in self._ids:
                 raise ValueError(f"`stop` must be tokens of the vocabulary. Received: {token!r}.")
@@ -211,10 +222,10 @@ class TextGenerator:
 
         def write(prompt, max_new_tokens, *settings):
             if beam_size is None:
-                settings = SamplerSettings(*settings)
-                added = self._graph.generate(prompt, max_new_tokens, settings, constraints)
+                how = generate_ids, max_new_tokens, SamplerSettings(*settings)
             else:
-                added = self._graph.beam_search(prompt, max_new_tokens, beam_size, constraints)
+                how = beam_search, max_new_tokens, beam_size
+            added = self._graph.complete(prompt, *how, constraints)
             return self._graph.join(prompt, added[0]), *added
 
         inputs = GENERATE_INPUTS if beam_size is None else SEARCH_INPUTS

@@ -8,11 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfseq.generation.beam_search import beam_search
-from tfseq.generation.constraints import UNCONSTRAINED, Constraints
-from tfseq.generation.decoding import generate_ids
 from tfseq.generation.reading import read_prompt, token_log_probabilities
-from tfseq.generation.sampling import SamplerSettings
 from tfseq.models import LanguageModel
 from tfseq.text import Tokenizer, Vocabulary, VocabularyTables
 
@@ -47,11 +43,7 @@ class Score(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class TextGraph:
-    """A language model with its tokenizer and the lookup tables of its vocabulary.
-
-    `generate` and `beam_search` return what they add to prompts [B], in tensors [B] or, the most
-    probable first, [B, K]: completions, how many tokens they have, and their log probabilities.
-    """
+    """A language model with its tokenizer and the lookup tables of its vocabulary."""
 
     model: LanguageModel
     tokenizer: Tokenizer
@@ -81,30 +73,16 @@ class TextGraph:
 
         return tf.function(read, input_signature=GENERATE_INPUTS[:1], autograph=False)
 
-    def generate(
-        self,
-        prompt: tf.Tensor,
-        max_new_tokens: tf.Tensor,
-        settings: SamplerSettings,
-        constraints: Constraints = UNCONSTRAINED,
-        truncate: bool | None = None,
+    def complete(
+        self, prompt: tf.Tensor, find: Callable, *settings, **options
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Draw a continuation of each prompt; see `generate_ids`."""
-        ids, num_tokens, log_probability = generate_ids(
-            self.model, *self.read(prompt), max_new_tokens, settings, constraints, truncate
-        )
-        return self.decode(ids, num_tokens), num_tokens, log_probability
+        """Completions of prompts [B], how many tokens they have, and their log probabilities.
 
-    def beam_search(
-        self,
-        prompt: tf.Tensor,
-        max_new_tokens: tf.Tensor,
-        beam_size: int,
-        constraints: Constraints = UNCONSTRAINED,
-    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Seek the most probable continuations of each prompt; see `beam_search`."""
-        ids, num_tokens, log_probability = beam_search(
-            self.model, *self.read(prompt), max_new_tokens, beam_size, constraints
+        `find` is `generate_ids`, and they are [B], or `beam_search`, and they are [B, K], with what
+        that takes after the states.
+        """
+        ids, num_tokens, log_probability = find(
+            self.model, *self.read(prompt), *settings, **options
         )
         return self.decode(ids, num_tokens), num_tokens, log_probability
 

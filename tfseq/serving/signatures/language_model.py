@@ -4,7 +4,9 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from tfseq.generation.beam_search import beam_search
 from tfseq.generation.constraints import UNCONSTRAINED
+from tfseq.generation.decoding import generate_ids
 from tfseq.generation.ranking import best_probabilities
 from tfseq.generation.sampling import SamplerSettings
 from tfseq.generation.text_graph import (
@@ -89,8 +91,9 @@ class LanguageModelSignatures(tf.Module):
             settings.default_seed,
         )
         read, _ = keep_last_bytes(prompt, settings.max_prompt_bytes)
-        completion, *_ = self._graph.generate(
+        completion, *_ = self._graph.complete(
             read,
+            generate_ids,
             tf.fill(tf.shape(prompt), settings.default_max_new_tokens),
             sampler.rows(tf.size(prompt)),
             # A loop with nothing that the settings do not ask for: the model loads faster.
@@ -116,8 +119,8 @@ class LanguageModelSignatures(tf.Module):
         top_p, warning = clamp(top_p, "top_p", 0, 1, 1)
         warnings.append(warning)
         settings = SamplerSettings(temperature, top_k, top_p, seed)
-        completion, num_tokens, log_probability = self._graph.generate(
-            read, max_new_tokens, settings
+        completion, num_tokens, log_probability = self._graph.complete(
+            read, generate_ids, max_new_tokens, settings
         )
         return {
             "text": self._graph.join(prompt, completion),
@@ -130,8 +133,8 @@ class LanguageModelSignatures(tf.Module):
     def beam_search(self, prompt: tf.Tensor, max_new_tokens: tf.Tensor) -> dict[str, tf.Tensor]:
         """The most probable continuations that a beam finds, the best first."""
         read, max_new_tokens, warnings = self._bound(prompt, max_new_tokens)
-        completions, _, log_probabilities = self._graph.beam_search(
-            read, max_new_tokens, self._settings.beam_size
+        completions, _, log_probabilities = self._graph.complete(
+            read, beam_search, max_new_tokens, self._settings.beam_size
         )
         return {
             "texts": self._graph.join(prompt, completions),
