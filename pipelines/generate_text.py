@@ -55,12 +55,13 @@ class GenerationOptions:
     """Let the model write <unk>; a server never does."""
 
 
-def main(options: GenerationOptions) -> None:
-    from tfseq.generation import SamplerSettings
+SAMPLING = ("temperature", "top_k", "top_p", "seed")
 
+
+def main(options: GenerationOptions) -> None:
     check(options)
     seeds = [options.seed + i for i in range(options.num_samples)]
-    settings = SamplerSettings(options.temperature, options.top_k, options.top_p, seeds)
+    settings = {name: getattr(options, name) for name in SAMPLING} | {"seed": seeds}
     rows = (ask_server if options.server else ask_model)(options, settings)
     for number, (text, log_probability) in enumerate(rows):
         if len(rows) > 1 or options.beam_size:
@@ -75,38 +76,30 @@ def check(options: GenerationOptions) -> None:
         raise InputError("Give one of `--run-dir` and `--server`.")
     if options.server and options.allow_unknown:
         raise InputError("`--allow-unknown` needs `--run-dir`: an export never writes <unk>.")
-    given = [
-        f"`--{field.name.replace('_', '-')}`"
-        for field in dataclasses.fields(options)
-        if field.name in ("temperature", "top_k", "top_p", "num_samples", "seed")
-        and getattr(options, field.name) != field.default
-    ]
+    drawing = (*SAMPLING, "num_samples")
+    given = [n for n in drawing if getattr(options, n) != getattr(GenerationOptions, n)]
     if options.beam_size and given:
-        raise InputError(
-            f"{', '.join(given)} cannot go with `--beam-size`: a beam search draws nothing, "
-            "and its texts are those of BEAM_SIZE beams."
-        )
+        names = ", ".join(f"`--{name.replace('_', '-')}`" for name in given)
+        raise InputError(f"{names} cannot go with `--beam-size`: a beam search draws nothing.")
 
 
-def ask_model(options: GenerationOptions, settings) -> list[tuple[str, float]]:
+def ask_model(options: GenerationOptions, settings: dict) -> list[tuple[str, float]]:
     """Texts and their log probabilities, from the model of a run."""
     from tfseq.generation import TextGenerator
     from tfseq.tasks.language_model.trained_run import load_run
 
     trained = load_run(options.run_dir)
     generator = TextGenerator(trained.model, trained.tokenizer, trained.vocabulary)
-    length, unknown = options.max_new_tokens, options.allow_unknown
+    length, unknown = options.max_new_tokens, {"allow_unknown": options.allow_unknown}
     if options.beam_size:
-        rows = generator.beam_search(
-            options.prompt, length, options.beam_size, allow_unknown=unknown
-        )
+        rows = generator.beam_search(options.prompt, length, options.beam_size, **unknown)
     else:
         prompts = [options.prompt] * options.num_samples
-        rows = generator.generate(prompts, length, **settings._asdict(), allow_unknown=unknown)
+        rows = generator.generate(prompts, length, **settings, **unknown)
     return [(row.text, row.log_probability) for row in rows]
 
 
-def ask_server(options: GenerationOptions, settings) -> list[tuple[str, float]]:
+def ask_server(options: GenerationOptions, settings: dict) -> list[tuple[str, float]]:
     """The same from a server; its warnings go to standard error."""
     import sys
 
@@ -115,16 +108,14 @@ def ask_server(options: GenerationOptions, settings) -> list[tuple[str, float]]:
     with Client(options.server, options.model_name, protocol=options.protocol) as client:
         if options.beam_size:
             outputs = client.beam_search(options.prompt, options.max_new_tokens)
-            texts, scores = (
-                outputs[name][0, : options.beam_size] for name in ("texts", "log_probabilities")
-            )
+            texts, scores = outputs["texts"][0], outputs["log_probabilities"][0]
         else:
             prompts = [options.prompt] * options.num_samples
-            outputs = client.generate(prompts, options.max_new_tokens, **settings._asdict())
+            outputs = client.generate(prompts, options.max_new_tokens, **settings)
             texts, scores = outputs["text"], outputs["log_probability"]
     for warning in dict.fromkeys(filter(None, outputs["warning"])):
         print(f"warning: {warning}", file=sys.stderr)
-    return list(zip(texts, scores, strict=True))
+    return list(zip(texts, scores, strict=True))[: options.beam_size or None]
 
 
 if __name__ == "__main__":

@@ -89,9 +89,9 @@ class TextGenerator:
         >>> generation = generator.generate("ab", max_new_tokens=5, seed=1)
         >>> generation.text == "ab" + generation.completion, len(generation.completion)
         (True, 5)
-        >>> def only_dots(logits, new_ids):
-        ...     return logits + [-float("inf")] * 3 + [0]
-        >>> generator.generate("ab", 5, stop=".", filter=only_dots).text
+        >>> def no_letter(logits, new_ids):
+        ...     return logits - [0, float("inf"), float("inf"), 0]
+        >>> generator.generate("ab", 5, stop=".", filter=no_letter).text
         'ab.'
         >>> generator.score(["abba", "a"])[1].perplexity
         1.0
