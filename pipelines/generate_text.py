@@ -25,91 +25,79 @@ class GenerationOptions:
     """Continue a prompt with a language model."""
 
     run_dir: PathText | None = None
-    """The training run; or --server."""
+    """The run whose model writes; or --server."""
     server: str | None = None
-    """HOST:PORT of a TensorFlow Serving that has an export; or --run-dir."""
+    """HOST:PORT of a TensorFlow Serving whose model writes; or --run-dir."""
     model_name: str = "python_docs_gru"
     """The model's name on the server."""
     protocol: Literal["grpc", "rest"] = "grpc"
-    """How to speak to the server; its usual ports are 8500 and 8501."""
+    """How to speak to the server; the usual port is 8500 for grpc, 8501 for rest."""
     prompt: Prompt = ""
-    """What the text begins with; symbols the model does not know are read as <unk>."""
+    """What the text begins with; tokens that the model does not know are read as <unk>."""
     max_new_tokens: CountOrZero = 300
-    """Tokens to add."""
+    """How many tokens to add."""
     temperature: NonNegativeFloat = 0.8
-    """Low is careful, high is wild; 1 is the model as it is, and 0 always takes the most probable
+    """Low is careful, high is daring; 1 is the model as it is, and 0 always takes the most probable
     token."""
     top_k: CountOrZero = 0
-    """Choose from the k most probable tokens; 0 is off."""
+    """Choose among the k most probable tokens; 0 is off."""
     top_p: Annotated[float, Rule("above 0 and at most 1", lambda v: 0 < v <= 1)] = 1.0
-    """Choose from the fewest tokens that together have this probability; 1 is off."""
+    """Choose among the fewest tokens that together have this probability; 1 is off."""
     beam_size: CountOrZero = 0
-    """Seek the BEAM_SIZE most probable texts instead of drawing one; 0 is off. A server's export
-    has its own size: as many are shown of what it gives."""
+    """Show the BEAM_SIZE most probable texts instead of drawing any; 0 is off. A server finds as
+    many as were fixed at export."""
     num_samples: PositiveInt = 1
-    """Texts to write, with the seeds SEED, SEED + 1, ..."""
+    """How many texts to draw, with the seeds SEED, SEED + 1, ..."""
     seed: Seed = 0
-    """The same seed writes the same text."""
+    """The same seed draws the same text."""
     allow_unknown: bool = False
-    """Let the model write <unk>; not on a server."""
+    """Let the model write <unk>; a server never does."""
+
+
+SAMPLING = ("temperature", "top_k", "top_p", "seed")
 
 
 def main(options: GenerationOptions) -> None:
-    if (options.run_dir is None) == (options.server is None):
-        raise InputError("Give one of `--run-dir` and `--server`.")
-    if options.server and options.allow_unknown:
-        raise InputError("`--allow-unknown` needs `--run-dir`: an export never writes <unk>.")
-    if options.beam_size:
-        refuse_sampling(options)
-    texts = ask_server(options) if options.server else ask_model(options)
-    for number, (title, text) in enumerate(texts):
-        if len(texts) > 1 or options.beam_size:
+    check(options)
+    seeds = [options.seed + i for i in range(options.num_samples)]
+    settings = {name: getattr(options, name) for name in SAMPLING} | {"seed": seeds}
+    rows = (ask_server if options.server else ask_model)(options, settings)
+    for number, (text, log_probability) in enumerate(rows):
+        if len(rows) > 1 or options.beam_size:
+            title = f"log P {log_probability:.2f}" if options.beam_size else f"seed {seeds[number]}"
             print(f"{'' if number == 0 else chr(10)}--- {title} ---")
         print(text)
 
 
-def refuse_sampling(options: GenerationOptions) -> None:
-    """Raises InputError for what would have no effect: a beam search draws nothing."""
-    given = [
-        f"`--{field.name.replace('_', '-')}`"
-        for field in dataclasses.fields(options)
-        if field.name in ("temperature", "top_k", "top_p", "num_samples", "seed")
-        and getattr(options, field.name) != field.default
-    ]
-    if given:
-        raise InputError(
-            f"{', '.join(given)} cannot go with `--beam-size`: a beam search draws nothing, "
-            "and its texts are those of BEAM_SIZE beams."
-        )
+def check(options: GenerationOptions) -> None:
+    """Raises InputError for options that exclude each other."""
+    if (options.run_dir is None) == (options.server is None):
+        raise InputError("Give one of `run_dir` and `server`.")
+    if options.server and options.allow_unknown:
+        raise InputError("`allow_unknown` needs `run_dir`: an export never writes <unk>.")
+    drawing = (*SAMPLING, "num_samples")
+    given = [n for n in drawing if getattr(options, n) != getattr(GenerationOptions, n)]
+    if options.beam_size and given:
+        names = ", ".join(f"`{name}`" for name in given)
+        raise InputError(f"{names} cannot go with `beam_size`: a beam search draws nothing.")
 
 
-def ask_model(options: GenerationOptions) -> list[tuple[str, str]]:
-    """Titles and texts from the model of a run."""
+def ask_model(options: GenerationOptions, settings: dict) -> list[tuple[str, float]]:
+    """Texts and their log probabilities, from the model of a run."""
     import tfseq
 
     generator = tfseq.load(options.run_dir, expected="language_model").generator
+    length, unknown = options.max_new_tokens, {"allow_unknown": options.allow_unknown}
     if options.beam_size:
-        beams = generator.beam_search(
-            options.prompt, options.max_new_tokens, options.beam_size, options.allow_unknown
-        )
-        return [(f"log P {beam.log_probability:.2f}", beam.text) for beam in beams]
-    generations = generator.generate(
-        [options.prompt] * options.num_samples,
-        options.max_new_tokens,
-        temperature=options.temperature,
-        top_k=options.top_k,
-        top_p=options.top_p,
-        seed=seeds(options),
-        allow_unknown=options.allow_unknown,
-    )
-    return [
-        (f"seed {seed}", generation.text)
-        for seed, generation in zip(seeds(options), generations, strict=True)
-    ]
+        rows = generator.beam_search(options.prompt, length, options.beam_size, **unknown)
+    else:
+        prompts = [options.prompt] * options.num_samples
+        rows = generator.generate(prompts, length, **settings, **unknown)
+    return [(row.text, row.log_probability) for row in rows]
 
 
-def ask_server(options: GenerationOptions) -> list[tuple[str, str]]:
-    """Titles and texts from a server."""
+def ask_server(options: GenerationOptions, settings: dict) -> list[tuple[str, float]]:
+    """The same from a server; its warnings go to standard error."""
     import sys
 
     from tfseq.serving import Client
@@ -117,33 +105,14 @@ def ask_server(options: GenerationOptions) -> list[tuple[str, str]]:
     with Client(options.server, options.model_name, protocol=options.protocol) as client:
         if options.beam_size:
             outputs = client.beam_search(options.prompt, options.max_new_tokens)
-            texts = [
-                (f"log P {score:.2f}", text)
-                for score, text in zip(
-                    outputs["log_probabilities"][0], outputs["texts"][0], strict=True
-                )
-            ][: options.beam_size]
+            texts, scores = outputs["texts"][0], outputs["log_probabilities"][0]
         else:
-            outputs = client.generate(
-                [options.prompt] * options.num_samples,
-                options.max_new_tokens,
-                temperature=options.temperature,
-                top_k=options.top_k,
-                top_p=options.top_p,
-                seed=seeds(options),
-            )
-            texts = [
-                (f"seed {seed}", text)
-                for seed, text in zip(seeds(options), outputs["text"], strict=True)
-            ]
+            prompts = [options.prompt] * options.num_samples
+            outputs = client.generate(prompts, options.max_new_tokens, **settings)
+            texts, scores = outputs["text"], outputs["log_probability"]
     for warning in dict.fromkeys(filter(None, outputs["warning"])):
         print(f"warning: {warning}", file=sys.stderr)
-    return texts
-
-
-def seeds(options: GenerationOptions) -> list[int]:
-    """The seed of each text."""
-    return [options.seed + i for i in range(options.num_samples)]
+    return list(zip(texts, scores, strict=True))[: options.beam_size or None]
 
 
 if __name__ == "__main__":

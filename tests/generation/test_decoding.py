@@ -6,10 +6,13 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tfseq.generation import SamplerSettings, gumbel_noise, sample
 from tfseq.generation import decoding as decoding_module
-from tfseq.generation import gumbel_noise, sample
+from tfseq.generation import reading as reading_module
 from tfseq.generation import row_groups as row_groups_module
-from tfseq.generation.decoding import decode, read_prompt
+from tfseq.generation.constraints import Constraints
+from tfseq.generation.decoding import generate_ids
+from tfseq.generation.reading import read_prompt
 
 SYMBOLS = 11
 CELLS = [(cell, layers) for cell in ("rnn", "gru", "lstm") for layers in (1, 2)]
@@ -24,8 +27,15 @@ SPECS = [
 ]
 
 
-def read_and_decode(model, ids, lengths, *settings, **options):
-    return decode(model, *read_prompt(model, ids, lengths), *settings, **options)
+def read_and_generate(model, ids, lengths, max_new_tokens, *settings, **options):
+    """The new ids and their log probability."""
+    end = read_prompt(model, ids, lengths)
+    settings = SamplerSettings(*settings)
+    new_ids, num_tokens, log_probability = generate_ids(
+        model, *end, max_new_tokens, settings, **options
+    )
+    with tf.control_dependencies([tf.debugging.assert_equal(num_tokens, max_new_tokens)]):
+        return tf.identity(new_ids), log_probability
 
 
 def padded(prompts):
@@ -56,8 +66,8 @@ def decode_by_definition(next_logits, prompt, count, temperature, top_k, top_p, 
     for step_noise in tf.unstack(noise, axis=1):
         logits = next_logits(tokens)
         allowed = np.where(np.arange(SYMBOLS) == 0, -np.inf, logits)
-        settings = [temperature], [top_k], [top_p]
-        token = sample(allowed[np.newaxis], step_noise, *settings).numpy()[0]
+        settings = SamplerSettings([temperature], [top_k], [top_p])
+        token = sample(allowed[np.newaxis], step_noise, settings).numpy()[0]
         log_probability += tf.nn.log_softmax(logits).numpy()[token]
         tokens.append(int(token))
     return tokens[len(prompt) :], log_probability
@@ -72,7 +82,7 @@ def compiled(make_model):
         if (cell, layers) not in cache:
             model = make_model(SYMBOLS, cell, layers)
             function = tf.function(
-                lambda *inputs: read_and_decode(model, *inputs),
+                lambda *inputs: read_and_generate(model, *inputs),
                 input_signature=SPECS,
                 autograph=False,
             )
@@ -86,7 +96,7 @@ def compiled(make_model):
 def short_blocks():
     """Few tokens span several blocks, of two turns of two steps; few rows make two groups."""
     short = {
-        (decoding_module, "_BLOCK_STEPS"): 4,
+        (reading_module, "_BLOCK_STEPS"): 4,
         (decoding_module, "_STEPS_A_TURN"): 2,
         (decoding_module, "_BLOCK_NOISE"): 4 * SYMBOLS,
         (row_groups_module, "_FEWEST_ROWS"): 3,
@@ -196,16 +206,16 @@ def test_unknown_is_produced_only_when_asked(make_model):
         np.int64([0, 0]),
     ]
     inputs = [tf.constant(i) for i in inputs]
-    new_ids, log_probability = read_and_decode(model, *inputs)
+    new_ids, log_probability = read_and_generate(model, *inputs)
     assert np.all(new_ids.numpy() > 0)
     assert np.all(log_probability.numpy() < -20 * 20)
-    new_ids, _ = read_and_decode(model, *inputs, allow_unknown=True)
+    new_ids, _ = read_and_generate(model, *inputs, constraints=Constraints(allow_unknown=True))
     assert not new_ids.numpy().any()
 
 
 def test_half_precision_models_decode(make_model):
     model = make_model(SYMBOLS, dtype="mixed_bfloat16")
-    new_ids, log_probability = read_and_decode(
+    new_ids, log_probability = read_and_generate(
         model,
         *map(tf.constant, padded([[1, 2, 3, 4, 5], []])),
         tf.constant([4, 4]),

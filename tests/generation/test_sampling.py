@@ -6,7 +6,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfseq.generation import gumbel_noise, sample
+from tfseq.generation import SamplerSettings, gumbel_noise, sample
 
 
 def reference_sample(logits, noise, temperature, top_k, top_p):
@@ -33,9 +33,11 @@ def run(logits, noise, temperature, top_k, top_p):
     return sample(
         tf.constant(logits, tf.float32),
         tf.constant(noise, tf.float32),
-        tf.constant(temperature, tf.float32),
-        tf.constant(top_k, tf.int32),
-        tf.constant(top_p, tf.float32),
+        SamplerSettings(
+            tf.constant(temperature, tf.float32),
+            tf.constant(top_k, tf.int32),
+            tf.constant(top_p, tf.float32),
+        ),
     ).numpy()
 
 
@@ -116,12 +118,13 @@ def test_rows_of_many_equal_logits_alone_in_batches_and_by_the_reference(num_sym
     @tf.function(autograph=False)
     def in_batches(starts, ends):
         def batch(place):
-            return sample(*[column[place[0] : place[1]] for column in columns])
+            logits, noise, *settings = [column[place[0] : place[1]] for column in columns]
+            return sample(logits, noise, SamplerSettings(*settings))
 
         spec = tf.RaggedTensorSpec([None], tf.int32, 0)
         return tf.map_fn(batch, tf.stack([starts, ends], 1), fn_output_signature=spec).flat_values
 
-    together = sample(*columns).numpy()
+    together = sample(*columns[:2], SamplerSettings(*columns[2:])).numpy()
     np.testing.assert_array_equal(in_batches(ends - sizes, ends), together)
     np.testing.assert_array_equal(in_batches(np.arange(rows), np.arange(rows) + 1), together)
     columns = [column.numpy().astype("float64") for column in columns]

@@ -1,217 +1,152 @@
-"""The decoding loop: prompts of token ids in, continuations of token ids out, in one graph."""
+"""The decoding loop: continues prompts by token ids, in one graph."""
 
-import functools
-
-import numpy as np
 import tensorflow as tf
 
+from tfseq.generation.constraints import UNCONSTRAINED, Constraints
 from tfseq.generation.random_numbers import gumbel_noise
-from tfseq.generation.row_groups import join_rows, longest, row_groups
-from tfseq.generation.sampling import any_filter, draw, most_probable, scale_noise
+from tfseq.generation.row_groups import any_rows, join_rows, longest, row_groups
+from tfseq.generation.sampling import SamplerSettings, sampler
 from tfseq.generation.token_step import token_step
 from tfseq.models import LanguageModel
 
-# The most steps that one turn of the decoding loop takes, also where top-k or top-p make a step far
-# dearer than a turn; and the most logits of a row in a turn.
+# The most steps that one turn of the decoding loop takes; one where top-k, top-p or a filter make a
+# step far dearer than a turn; and the most logits of a row in a turn.
 _STEPS_A_TURN = 8
-_FILTERED_STEPS_A_TURN = 1
 _TURN_LOGITS = 2**15
 # The random numbers of a row that are drawn at once are about so many, or those of one turn.
 _BLOCK_NOISE = 2**13
-# Steps of a prompt that are in memory at once: [B, 128, units] and the layers' temporaries.
-_BLOCK_STEPS = 128
 
 
-def read_prompt(model: LanguageModel, ids: tf.Tensor, lengths: tf.Tensor) -> tuple[tf.Tensor, list]:
-    """Run the model over prompts of different lengths; every row ends where its own prompt ends.
-
-    The time axis is read in blocks, so that memory does not grow with the prompts' length.
-
-    Args:
-        model: the language model.
-        ids: int32 [B, T], prompts padded on the right.
-        lengths: int32 [B], the real tokens of each row.
-
-    Returns:
-        What the output layer reads after each row's last token, float [B, D], and the states
-        there. An empty prompt gives zeros.
-    """
-    read = tf.function(functools.partial(_read_rows, model), autograph=False)
-    return join_rows([read(*group) for group in row_groups(ids, lengths)])
-
-
-def _read_rows(model, ids, lengths):
-    batch_size = tf.size(lengths)
-    num_steps = longest(lengths)
-    initial = model.initial_states(batch_size)
-    hidden = tf.zeros([batch_size, model.hidden_size], model.compute_dtype)
-    invariants = [tf.TensorShape([None, s.shape[-1]]) for s in tf.nest.flatten(initial)]
-
-    def block(start, hidden, states):
-        inside = ids[:, start : tf.minimum(start + _BLOCK_STEPS, num_steps)]
-        remaining = lengths - start
-        mask = tf.range(tf.shape(inside)[1]) < remaining[:, tf.newaxis]
-        outputs, states = model.hidden(
-            inside, tf.nest.pack_sequence_as(initial, states), mask=mask, training=False
-        )
-        last = tf.clip_by_value(remaining, 1, tf.shape(inside)[1]) - 1
-        ends = tf.gather(outputs, last, batch_dims=1)
-        hidden = tf.where(remaining[:, tf.newaxis] > 0, ends, hidden)
-        return start + _BLOCK_STEPS, hidden, tf.nest.flatten(states)
-
-    _, hidden, states = tf.while_loop(
-        lambda start, *_: start < num_steps,
-        block,
-        (0, hidden, tf.nest.flatten(initial)),
-        shape_invariants=(
-            tf.TensorShape([]),
-            tf.TensorShape([None, model.hidden_size]),
-            invariants,
-        ),
-    )
-    return hidden, tf.nest.pack_sequence_as(initial, states)
-
-
-def decode(
+def generate_ids(
     model: LanguageModel,
     hidden: tf.Tensor,
     states: list,
     max_new_tokens: tf.Tensor,
-    temperature: tf.Tensor,
-    top_k: tf.Tensor,
-    top_p: tf.Tensor,
-    seed: tf.Tensor,
-    allow_unknown: bool = False,
-    filtered: bool | None = None,
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Continue each prompt by its own number of tokens, with its own settings and seed.
+    settings: SamplerSettings,
+    constraints: Constraints = UNCONSTRAINED,
+    truncate: bool | None = None,
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Continue each prompt up to its own number of tokens, with its own settings and seed.
 
-    A row takes every step of its group's longest; what it makes past its own number is dropped. A
-    row's continuation therefore does not depend on the other rows, except that a matrix product may
-    round differently in another batch size.
+    Each step draws as `tfseq.generation.sample` does. What a row makes past its own end, before
+    the others have ended, is dropped. Its continuation does not depend on the other rows, except
+    that a matrix product may round differently in another batch size.
 
     Args:
         model: the language model.
         hidden, states: where the prompts end, as `read_prompt` gives them.
         max_new_tokens: int32 [B], not negative.
-        temperature, top_k, top_p: [B], as `tfseq.generation.sample` takes them.
-        seed: int64 [B]; a row's random numbers depend on its own seed alone.
-        allow_unknown: whether id 0, `<unk>`, may be produced.
-        filtered: whether there may be rows with top-k or top-p; None looks.
+        settings: tensors [B].
+        constraints: what may be written and where a row ends.
+        truncate: whether there may be rows with top-k or top-p; None looks.
 
     Returns:
-        The new ids, int32 [B, max(max_new_tokens)], 0 past a row's own number; and the model's
-        own log probability of them (natural, at temperature 1, over all symbols), float32 [B].
+        The new ids, int32 [B, max(max_new_tokens)], 0 past a row's end; how many they are,
+        int32 [B], a stop token included; and the model's own log probability of them (natural, at
+        temperature 1, over all symbols), float32 [B].
     """
-    penalty = unknown_penalty(model.vocabulary_size, allow_unknown)
-    width = longest(max_new_tokens)
-    steps = token_step(model)
 
-    def continued(filtered):
-        # A function, so that its loop is in the graph's file once, for both groups.
+    # A function, so that its loop is in the graph's file once, for both groups.
+    def continued(truncate):
         @tf.function(autograph=False)
-        def continued_rows(hidden, states, max_new_tokens, temperature, top_k, top_p, seed):
-            keep = most_probable(model.vocabulary_size, temperature, top_k, top_p)
-            new_ids, log_probability = _decode(
-                (model.vocabulary_size, *steps),
-                hidden,
-                states,
-                max_new_tokens,
-                temperature,
-                seed,
-                penalty,
-                (lambda logits: keep(logits + penalty)) if filtered else None,
-            )
-            missing = width - tf.shape(new_ids)[1]
-            return tf.pad(new_ids, [[0, 0], [0, missing]]), log_probability
+        def rows(hidden, states, lengths, settings):
+            state = hidden, states, lengths
+            return _generate(steps, width, *state, settings, constraints, truncate)
 
-        rows = (hidden, states, max_new_tokens, temperature, top_k, top_p, seed)
-        return join_rows([continued_rows(*group) for group in row_groups(*rows)])
+        groups = row_groups(hidden, states, max_new_tokens, settings)
+        return join_rows([rows(*group) for group in groups])
 
-    if filtered is not None:
-        return continued(filtered)
+    steps = model.vocabulary_size, *token_step(model)
+    width = longest(max_new_tokens)
+    if truncate is not None:
+        return continued(truncate)
     # Two loops, so that where no row asks for top-k and top-p no step asks whether one does.
-    return tf.cond(any_filter(top_k, top_p), lambda: continued(True), lambda: continued(False))
+    return tf.cond(settings.truncates(), lambda: continued(True), lambda: continued(False))
 
 
-def _decode(steps, hidden, states, max_new_tokens, temperature, seed, penalty, keep):
-    """The ids of a group of rows, [B, max(max_new_tokens)], and their log probabilities, [B].
+def _generate(steps, width, hidden, states, lengths, settings, constraints, truncate):
+    """The same for a group of rows, padded to `width`.
 
     The noise of many steps is drawn at once; and a turn of the inner loop takes several steps,
     since a turn costs as much as half a step of a small model, for the loop alone.
     """
     num_symbols, advance, logits_of = steps
-    most_steps = _STEPS_A_TURN if keep is None else _FILTERED_STEPS_A_TURN
+    most_steps = 1 if truncate or constraints.filter else _STEPS_A_TURN
     steps_a_turn = max(1, min(most_steps, _TURN_LOGITS // num_symbols))
     turns_a_block = max(1, _BLOCK_NOISE // (steps_a_turn * num_symbols))
-    width = longest(max_new_tokens)
-    num_turns = -(-width // steps_a_turn)
-    turn_shape = tf.stack([steps_a_turn, tf.size(seed)])
+    num_turns = -(-longest(lengths) // steps_a_turn)
+    turn_shape = tf.stack([steps_a_turn, tf.size(lengths)])
+    penalty = constraints.penalty(num_symbols)
+    scale, draw = sampler(settings, num_symbols, truncate)
 
-    def block(first_turn, hidden, states, turns, log_probability):
+    def drawn_from(logits, t, turns):
+        if truncate or constraints.filter:
+            logits += penalty
+        if constraints.filter:
+            # One step a turn.
+            new_ids = tf.raw_ops.TensorListGather(
+                input_handle=turns, indices=tf.range(t), **turn_type
+            )
+            logits = constraints.filtered(logits, tf.transpose(new_ids[:, 0]))
+        return logits
+
+    def more(t, lengths):
+        return t * steps_a_turn < longest(lengths) if constraints.stop else t < num_turns
+
+    def block(first_turn, hidden, states, lengths, turns, log_probability):
         num_steps = tf.minimum(turns_a_block, num_turns - first_turn) * steps_a_turn
-        noise = gumbel_noise(seed, first_turn * steps_a_turn, num_steps, num_symbols)
-        noise = scale_noise(noise, temperature) + penalty
+        noise = gumbel_noise(settings.seed, first_turn * steps_a_turn, num_steps, num_symbols)
+        # One sum for many steps, where no step needs the penalty itself.
+        noise = scale(noise) + penalty
 
-        def turn(t, hidden, flat_states, turns, log_probability):
+        def turn(t, hidden, flat_states, lengths, turns, log_probability):
             states = tf.nest.pack_sequence_as(initial, flat_states)
             start = (t - first_turn) * steps_a_turn
+            turn_noise = noise[:, start : start + steps_a_turn]
             rows, chosen = [], []
-            for step_noise in tf.unstack(
-                noise[:, start : start + steps_a_turn], steps_a_turn, axis=1
-            ):
-                logits = logits_of(hidden)
-                kept = logits if keep is None else keep(logits)
-                rows.append(logits)
-                chosen.append(draw(kept, step_noise))
+            for step_noise in tf.unstack(turn_noise, steps_a_turn, axis=1):
+                rows.append(logits_of(hidden))
+                chosen.append(draw(drawn_from(rows[-1], t, turns), step_noise))
                 hidden, states = advance(chosen[-1], states)
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
                 tf.concat(chosen, axis=0), tf.concat(rows, axis=0)
             )
-            active = t * steps_a_turn + tf.range(steps_a_turn)[:, tf.newaxis] < max_new_tokens
+            chosen = tf.stack(chosen)
+            step = t * steps_a_turn + tf.range(steps_a_turn)[:, tf.newaxis]
+            if constraints.stop:
+                ends = tf.where(constraints.ended(chosen), step + 1, lengths)
+                lengths = tf.minimum(lengths, tf.reduce_min(ends, axis=0))
+            active = step < lengths
             losses = tf.where(active, tf.reshape(losses, turn_shape), 0.0)
             turns = tf.raw_ops.TensorListSetItem(
-                input_handle=turns, index=t, item=tf.where(active, tf.stack(chosen), 0)
+                input_handle=turns, index=t, item=tf.where(active, chosen, 0)
             )
             log_probability -= tf.reduce_sum(losses, axis=0)
-            return t + 1, hidden, tf.nest.flatten(states), turns, log_probability
+            return t + 1, hidden, tf.nest.flatten(states), lengths, turns, log_probability
 
         return tf.while_loop(
-            lambda t, *_: (t < num_turns) & (t < first_turn + turns_a_block),
+            lambda t, hidden, states, lengths, *_: (
+                more(t, lengths) & (t < first_turn + turns_a_block)
+            ),
             turn,
-            (first_turn, hidden, states, turns, log_probability),
+            (first_turn, hidden, states, lengths, turns, log_probability),
             shape_invariants=invariants,
         )
 
     initial = states
-    # Of a known shape also where there is no turn, which a `TensorArray` is not.
-    turns = tf.raw_ops.TensorListReserve(
-        element_shape=turn_shape, num_elements=num_turns, element_dtype=tf.int32
-    )
-    invariants = (
-        tf.TensorShape([]),
-        tf.TensorShape([None, hidden.shape[-1]]),
-        [tf.TensorShape([None, s.shape[-1]]) for s in tf.nest.flatten(states)],
-        tf.TensorShape([]),
-        tf.TensorShape([None]),
-    )
-    *_, turns, log_probability = tf.while_loop(
-        lambda t, *_: t < num_turns,
+    # Of a known shape also where there is no turn, which a `TensorArray` is not; 0 where not set.
+    turn_type = {"element_shape": turn_shape, "element_dtype": tf.int32}
+    most_turns = -(-width // steps_a_turn)
+    turns = tf.raw_ops.TensorListReserve(num_elements=most_turns, **turn_type)
+    rows = (hidden, tf.nest.flatten(states), lengths)
+    invariants = (tf.TensorShape([]), *any_rows(rows), tf.TensorShape([]), tf.TensorShape([None]))
+    _, _, _, lengths, turns, log_probability = tf.while_loop(
+        lambda t, hidden, states, lengths, *_: more(t, lengths),
         block,
-        (0, hidden, tf.nest.flatten(states), turns, tf.zeros_like(temperature)),
+        (0, *rows, turns, tf.zeros_like(settings.temperature)),
         shape_invariants=invariants,
         parallel_iterations=1,
     )
-    turns = tf.raw_ops.TensorListStack(
-        input_handle=turns, element_shape=turn_shape, element_dtype=tf.int32
-    )
-    new_ids = tf.reshape(turns, tf.stack([num_turns * steps_a_turn, tf.size(seed)]))
-    return tf.transpose(new_ids)[:, :width], log_probability
-
-
-def unknown_penalty(num_symbols: int, allow_unknown: bool) -> np.ndarray:
-    """What is added to the logits, float32 [V]: minus infinity for `<unk>`, unless allowed."""
-    penalty = np.zeros(num_symbols, "float32")
-    if not allow_unknown:
-        penalty[0] = -np.inf
-    return penalty
+    turns = tf.raw_ops.TensorListStack(input_handle=turns, **turn_type)
+    new_ids = tf.reshape(turns, tf.stack([most_turns * steps_a_turn, tf.size(lengths)]))
+    return tf.transpose(new_ids)[:, :width], lengths, log_probability

@@ -17,8 +17,8 @@ def best_symbols(
     Args:
         logits: float [..., V].
         count: from 1 to V.
-        all_logits: float [..., V], those over which the probabilities add up to 1, where some of
-            `logits` are set to minus infinity so that they are not found.
+        all_logits: float [..., V], of the symbols whose probabilities add up to 1, where `logits`
+            forbids some by minus infinity.
 
     Returns:
         Their natural log probabilities, float64 [..., count], falling, and ids, int32.

@@ -34,3 +34,8 @@ def join_rows(groups: list[Any]) -> Any:
 def longest(lengths: tf.Tensor) -> tf.Tensor:
     """The largest length, int32 scalar; 0 where there is no row."""
     return tf.maximum(tf.reduce_max(lengths), 0)
+
+
+def any_rows(tensors: Any) -> Any:
+    """The shapes of nested tensors [B, …] with B left open: what a loop demands to be told."""
+    return tf.nest.map_structure(lambda tensor: tf.TensorShape([None, *tensor.shape[1:]]), tensors)

@@ -1,7 +1,9 @@
 """One random symbol for each row of logits: temperature, top-k and top-p, each row with its own."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from tfseq.generation.whole_registers import in_whole_registers
@@ -10,13 +12,35 @@ from tfseq.generation.whole_registers import in_whole_registers
 _HOTTEST = 1e30
 
 
-def sample(
-    logits: tf.Tensor,
-    noise: tf.Tensor,
-    temperature: tf.Tensor,
-    top_k: tf.Tensor,
-    top_p: tf.Tensor,
-) -> tf.Tensor:
+class SamplerSettings(NamedTuple):
+    """How symbols are drawn: each setting is one number, or one for each row, [B].
+
+    Attributes:
+        temperature: not negative. Low is careful, high is daring; 1 is the model as it is, and 0
+            takes the most probable symbol (greedy).
+        top_k: not negative. Only the k most probable symbols are drawn; 0 is off.
+        top_p: from 0 to 1. Only the fewest symbols that together have this share are drawn, and at
+            least one; 1 is off.
+        seed: 64 bits. A row's random numbers depend on its own seed alone.
+    """
+
+    temperature: tf.Tensor | float = 1.0
+    top_k: tf.Tensor | int = 0
+    top_p: tf.Tensor | float = 1.0
+    seed: tf.Tensor | int = 0
+
+    def rows(self, num_rows: int | tf.Tensor) -> "SamplerSettings":
+        """The settings as tensors [num_rows]."""
+        dtypes = (tf.float32, tf.int32, tf.float32, tf.int64)
+        columns = (tf.cast(value, dtype) for value, dtype in zip(self, dtypes, strict=True))
+        return SamplerSettings(*(tf.broadcast_to(column, [num_rows]) for column in columns))
+
+    def truncates(self) -> tf.Tensor:
+        """Whether top-k or top-p is on in any row."""
+        return tf.reduce_any((self.top_k > 0) | (self.top_p < 1))
+
+
+def sample(logits: tf.Tensor, noise: tf.Tensor, settings: SamplerSettings) -> tf.Tensor:
     """Draw one symbol a row by the Gumbel-max trick.
 
     With g_v standard Gumbel, argmax_v (z_v / temperature + g_v) is distributed as
@@ -31,10 +55,8 @@ def sample(
 
     Args:
         logits: float [B, V]. Minus infinity forbids a symbol.
-        noise: float [B, V], as `tfseq.generation.gumbel_noise` gives it for one step.
-        temperature: float [B], not negative. 0 takes the most probable symbol (greedy).
-        top_k: int32 [B], not negative. 0 is off.
-        top_p: float [B] in [0, 1]. 1 is off.
+        noise: float [B, V], as `tfseq.generation.gumbel_noise` gives it for one step of a seed.
+        settings: temperature, top-k and top-p; the seed is in the noise.
 
     Returns:
         int32 [B], the ids drawn.
@@ -43,63 +65,59 @@ def sample(
         >>> import tensorflow as tf
         >>> logits = tf.math.log([[0.5, 0.2, 0.3]] * 4)
         >>> noise = tf.constant([[0.0, 1.0, 3.0]] * 4)
-        >>> sample(logits, noise, [1.0, 1.0, 1.0, 0.0], [0, 1, 2, 0], [1.0] * 4).numpy()
+        >>> settings = SamplerSettings(temperature=[1.0, 1.0, 1.0, 0.0], top_k=[0, 1, 2, 0])
+        >>> sample(logits, noise, settings).numpy()
         array([2, 0, 2, 0], dtype=int32)
     """
-    logits = tf.cast(logits, tf.float32)
-    noise = tf.convert_to_tensor(noise)
-    logits = tf.cond(
-        any_filter(top_k, top_p),
-        lambda: most_probable(tf.shape(logits)[1], temperature, top_k, top_p)(logits),
-        lambda: logits,
-    )
-    return draw(logits, scale_noise(noise, temperature))
+    num_rows, num_symbols = tf.unstack(tf.shape(logits))
+    scale, draw = sampler(settings.rows(num_rows), num_symbols)
+    return draw(tf.cast(logits, tf.float32), scale(tf.cast(noise, tf.float32)))
 
 
-def draw(logits: tf.Tensor, scaled_noise: tf.Tensor) -> tf.Tensor:
-    """The symbols of the largest sums, int32 [B]."""
-    return tf.argmax(logits + scaled_noise, axis=-1, output_type=tf.int32)
+def sampler(
+    settings: SamplerSettings, num_symbols: int | tf.Tensor, truncate: bool | None = None
+) -> tuple[Callable, Callable]:
+    """The two halves of `sample`, for many steps: `scale(noise)` and `draw(logits, scaled_noise)`.
+
+    What depends on the settings alone, tensors [B], is computed here, outside of a loop; noise
+    [B, …, V] is scaled for many steps at once. `truncate` says whether there may be rows with top-k
+    or top-p; None looks, at every step.
+    """
+    temperature = tf.minimum(settings.temperature, _HOTTEST)
+    keep = most_probable(settings, num_symbols)
+
+    def scale(noise):
+        return noise * tf.reshape(temperature, [-1] + [1] * (noise.shape.rank - 1))
+
+    def draw(logits, scaled_noise):
+        if truncate is None:
+            logits = tf.cond(settings.truncates(), lambda: keep(logits), lambda: logits)
+        elif truncate:
+            logits = keep(logits)
+        return tf.argmax(logits + scaled_noise, axis=-1, output_type=tf.int32)
+
+    return scale, draw
 
 
-def scale_noise(noise: tf.Tensor, temperature: tf.Tensor) -> tf.Tensor:
-    """Noise [B, …] times its row's temperature [B]."""
-    temperature = tf.minimum(tf.cast(temperature, tf.float32), _HOTTEST)
-    for _ in range(noise.shape.rank - 1):
-        temperature = temperature[..., tf.newaxis]
-    return tf.cast(noise, tf.float32) * temperature
-
-
-def any_filter(top_k: tf.Tensor, top_p: tf.Tensor) -> tf.Tensor:
-    """Whether top-k or top-p is on in any row."""
-    return tf.reduce_any((tf.cast(top_k, tf.int32) > 0) | (tf.cast(top_p, tf.float32) < 1))
-
-
-def most_probable(
-    num_symbols: int | tf.Tensor, temperature: tf.Tensor, top_k: tf.Tensor, top_p: tf.Tensor
-) -> Callable[[tf.Tensor], tf.Tensor]:
+def most_probable(settings: SamplerSettings, num_symbols: int | tf.Tensor) -> Callable:
     """logits float32 [B, V] -> the same, minus infinity where top-k and top-p leave a symbol out.
 
     Logits are ranked and compared as they are given, so equal ones are equally probable. Every
     number that a row's choice rests on is the same wherever the row stands, and whatever stands
     beside it: exponentials are computed `in_whole_registers`, and a cumulative sum goes through its
     row from left to right.
-
-    What depends on the settings alone is computed at once, outside the loop that uses the function.
     """
-    temperature = tf.cast(temperature, tf.float64)
-    divisor = tf.where(temperature <= 0, tf.ones_like(temperature), temperature)[:, tf.newaxis]
-    top_k = tf.minimum(tf.cast(top_k, tf.int32), num_symbols)
-    top_p = tf.cast(top_p, tf.float64)
-    share = top_p[:, tf.newaxis]
+    temperature, top_k, top_p, _ = (column[:, tf.newaxis] for column in settings)
+    temperature, top_p = tf.cast(temperature, tf.float64), tf.cast(top_p, tf.float64)
+    divisor = tf.where(temperature <= 0, tf.ones_like(temperature), temperature)
     off = (top_k == 0) & (top_p >= 1)
-    limit = tf.where(top_k > 0, top_k, num_symbols)
+    limit = tf.where(top_k > 0, tf.minimum(top_k, num_symbols), num_symbols)
     # Only as many logits are ordered as the most demanding row needs; there may be no row.
     num_ordered = tf.maximum(tf.reduce_max(tf.where(off, tf.ones_like(limit), limit)), 1)
-    limit = tf.minimum(limit, num_ordered)[:, tf.newaxis]
+    limit = tf.minimum(limit, num_ordered)
     last_place = limit - 1
     # Without top-p, a nucleus of any size will do.
-    floor = tf.where(top_p < 1, 1, num_symbols)[:, tf.newaxis]
-    off = off[:, tf.newaxis]
+    floor = tf.where(top_p < 1, 1, num_symbols)
     ids = tf.range(num_symbols)
 
     def keep(logits):
@@ -107,12 +125,12 @@ def most_probable(
         ordered, ordered_ids = tf.math.top_k(logits, k=num_ordered)
         z = tf.cast(ordered, tf.float64)
         mass = tf.cumsum(in_whole_registers(tf.exp, (z - z[:, :1]) / divisor), axis=1)
-        short = mass < share * tf.gather(mass, last_place, batch_dims=1)
+        short = mass < top_p * tf.gather(mass, last_place, batch_dims=1)
         nucleus = floor + tf.reduce_sum(tf.cast(short, tf.int32), axis=1, keepdims=True)
         place = tf.minimum(limit, nucleus) - 1
         last = tf.gather(ordered, place, batch_dims=1)
         last_id = tf.gather(ordered_ids, place, batch_dims=1)
         kept = (logits > last) | ((logits == last) & (ids <= last_id)) | off
-        return tf.where(kept, logits, -float("inf"))
+        return tf.where(kept, logits, -np.inf)
 
     return keep

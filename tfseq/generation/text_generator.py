@@ -1,22 +1,29 @@
 """Texts written and scored by a language model, from Python."""
 
 import functools
-from collections.abc import Callable, Sequence
-from typing import NamedTuple, overload
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple, TypedDict, Unpack, overload
 
 import numpy as np
 import tensorflow as tf
 
 from tfseq.files.text_bytes import text_bytes
+from tfseq.generation.beam_search import beam_search
+from tfseq.generation.constraints import Constraints, Filter
+from tfseq.generation.decoding import generate_ids
+from tfseq.generation.sampling import SamplerSettings
 from tfseq.generation.text_graph import (
-    COMPLETE_INPUTS,
+    GENERATE_INPUTS,
     SCORE_INPUTS,
     SEARCH_INPUTS,
+    Score,
     TextGraph,
     check_vocabulary,
 )
 from tfseq.models import LanguageModel
 from tfseq.text import Tokenizer, Vocabulary
+
+Text = str | bytes
 
 _RULES = {
     "max_new_tokens": (np.int32, 0, 2**31 - 1, "an integer from 0"),
@@ -26,6 +33,8 @@ _RULES = {
     "beam_size": (np.int32, 1, 2**31 - 1, "a positive integer"),
     "seed": (np.int64, -(2**63), 2**63 - 1, "a 64-bit integer"),
 }
+# Graphs kept, one for each stop, filter and size of a beam; the one unused for longest goes.
+_MOST_GRAPHS = 16
 
 
 class Generation(NamedTuple):
@@ -33,7 +42,7 @@ class Generation(NamedTuple):
 
     Attributes:
         text: the prompt, its invalid bytes replaced by U+FFFD, followed by the completion.
-        completion: what the model added.
+        completion: what the model added, a stop token included.
         num_tokens: the number of tokens added.
         log_probability: log P(completion | prompt) of the model itself, natural logarithm, at
             temperature 1 and over all symbols, whatever the sampling was.
@@ -45,27 +54,24 @@ class Generation(NamedTuple):
     log_probability: float
 
 
-class Score(NamedTuple):
-    """How probable a model finds a text of n tokens, given its first.
+class GenerateOptions(TypedDict, total=False):
+    """What `TextGenerator.generate` takes by name."""
 
-    Attributes:
-        log_probability: log P(x_2, …, x_n | x_1), natural logarithm.
-        num_tokens: the n − 1 tokens counted, or 0.
-        perplexity: exp(−log_probability / num_tokens), or 1 with nothing to count.
-        token_log_probabilities: float32 [num_tokens].
-    """
-
-    log_probability: float
-    num_tokens: int
-    perplexity: float
-    token_log_probabilities: np.ndarray
+    temperature: float | Sequence[float]
+    top_k: int | Sequence[int]
+    top_p: float | Sequence[float]
+    seed: int | Sequence[int]
+    stop: str | Iterable[str] | None
+    filter: Filter | None
+    allow_unknown: bool
 
 
 class TextGenerator:
     """Writes and scores text with a language model, its tokenizer and its vocabulary.
 
-    The graphs are traced at the first call and read the model's weights as they are at each
-    call, so that one generator follows a model through its training.
+    Each method takes one text or several, and returns one result or a list. The graphs are traced
+    at the first call and read the model's weights as they are at each call, so that one generator
+    follows a model through its training.
 
     Args:
         model: a `tfseq.LanguageModel`.
@@ -77,12 +83,16 @@ class TextGenerator:
 
     Example:
         >>> import tfseq
-        >>> vocabulary = tfseq.Vocabulary(["a", "b"])
+        >>> vocabulary = tfseq.Vocabulary(["a", "b", "."])
         >>> model = tfseq.LanguageModel(len(vocabulary), units=4)
         >>> generator = TextGenerator(model, tfseq.CharTokenizer(), vocabulary)
         >>> generation = generator.generate("ab", max_new_tokens=5, seed=1)
         >>> generation.text == "ab" + generation.completion, len(generation.completion)
         (True, 5)
+        >>> def no_letter(logits, new_ids):
+        ...     return logits - [0, float("inf"), float("inf"), 0]
+        >>> generator.generate("ab", 5, stop=".", filter=no_letter).text
+        'ab.'
         >>> generator.score(["abba", "a"])[1].perplexity
         1.0
     """
@@ -90,192 +100,147 @@ class TextGenerator:
     def __init__(self, model: LanguageModel, tokenizer: Tokenizer, vocabulary: Vocabulary):
         check_vocabulary(model, vocabulary)
         self._graph = TextGraph(model, tokenizer, vocabulary.tables())
-        self._searches = {}
+        self._ids = {token: i for i, token in enumerate(vocabulary.tokens)}
+        self._traced = functools.lru_cache(_MOST_GRAPHS)(self._trace)
 
     @overload
     def generate(
-        self,
-        prompts: str | bytes,
-        max_new_tokens: int,
-        temperature: float = 1.0,
-        top_k: int = 0,
-        top_p: float = 1.0,
-        seed: int = 0,
-        allow_unknown: bool = False,
+        self, prompts: Text, max_new_tokens: int, **options: Unpack[GenerateOptions]
     ) -> Generation: ...
 
     @overload
     def generate(
         self,
-        prompts: Sequence[str | bytes],
+        prompts: Sequence[Text],
         max_new_tokens: int | Sequence[int],
-        temperature: float | Sequence[float] = 1.0,
-        top_k: int | Sequence[int] = 0,
-        top_p: float | Sequence[float] = 1.0,
-        seed: int | Sequence[int] = 0,
-        allow_unknown: bool = False,
+        **options: Unpack[GenerateOptions],
     ) -> list[Generation]: ...
 
     def generate(
         self,
-        prompts: str | bytes | Sequence[str | bytes],
-        max_new_tokens: int | Sequence[int],
-        temperature: float | Sequence[float] = 1.0,
-        top_k: int | Sequence[int] = 0,
-        top_p: float | Sequence[float] = 1.0,
-        seed: int | Sequence[int] = 0,
-        allow_unknown: bool = False,
-    ) -> Generation | list[Generation]:
-        """Continue one prompt or several.
+        prompts,
+        max_new_tokens,
+        *,
+        temperature=1.0,
+        top_k=0,
+        top_p=1.0,
+        seed=0,
+        stop=None,
+        filter=None,
+        allow_unknown=False,
+    ):
+        """Continue prompts. Each number is one for all of them, or one for each.
 
-        Each setting is one number for all prompts or one for each. A prompt's text depends on
-        its own settings and seed alone: several equal prompts with one seed give equal texts.
+        A prompt's text depends on its own numbers alone: equal prompts with one seed give equal
+        texts.
 
         Args:
             prompts: text of any length, also empty. Tokens outside the vocabulary are read as
                 `<unk>`; invalid UTF-8 as U+FFFD.
-            max_new_tokens: how many tokens to add, not negative.
-            temperature: divides the logits; 0 takes the most probable token at each step.
+            max_new_tokens: the most tokens to add, not negative.
+            temperature: low is careful, high is daring; 1 is the model as it is, and 0 takes the
+                most probable token at each step. It divides the logits.
             top_k: sample from the k most probable tokens only; 0 is off.
             top_p: sample from the fewest tokens that together have this probability; 1 is off.
             seed: any 64-bit integer.
+            stop: a token, or several: a text ends with the first that is drawn.
+            filter: a function `(logits [B, V], new_ids [B, t]) -> logits [B, V]` of TensorFlow
+                operations, applied before temperature, top-k and top-p; `new_ids` are those added
+                so far. Minus infinity forbids a token. What it makes of a row may depend on that
+                row alone. Give the same function again rather than a new one: it is traced once.
             allow_unknown: whether `<unk>` may be produced.
 
-        Returns:
-            A `Generation` for one prompt, a list of them for several.
-
         Raises:
-            ValueError: if a setting is out of its range or has another length than `prompts`.
+            ValueError: if a setting is out of its range or has another length than `prompts`, or
+                `stop` is not in the vocabulary.
         """
-        single = isinstance(prompts, str | bytes)
-        rows = [prompts] if single else list(prompts)
-        columns = {
-            "max_new_tokens": max_new_tokens,
-            "temperature": temperature,
-            "top_k": top_k,
-            "top_p": top_p,
-            "seed": seed,
-        }
-        columns = {name: _column(name, value, len(rows)) for name, value in columns.items()}
-        text, completion, log_probability = self._complete[bool(allow_unknown)](
-            _as_strings(rows), *columns.values()
-        )
-        generations = [
-            Generation(t.decode(), c.decode(), n, p)
-            for t, c, n, p in zip(
-                text.numpy().tolist(),
-                completion.numpy().tolist(),
-                columns["max_new_tokens"].tolist(),
-                log_probability.numpy().tolist(),
-                strict=True,
-            )
-        ]
-        return generations[0] if single else generations
+        numbers = SamplerSettings(temperature, top_k, top_p, seed)._asdict()
+        constraints = self._constraints(stop, filter, allow_unknown)
+        return self._write(None, constraints, prompts, max_new_tokens=max_new_tokens, **numbers)
+
+    @overload
+    def beam_search(
+        self, prompts: Text, max_new_tokens: int, beam_size: int = 4, **options: Any
+    ) -> list[Generation]: ...
+
+    @overload
+    def beam_search(
+        self, prompts: Sequence[Text], max_new_tokens: Any, beam_size: int = 4, **options: Any
+    ) -> list[list[Generation]]: ...
 
     def beam_search(
-        self,
-        prompts: str | bytes | Sequence[str | bytes],
-        max_new_tokens: int | Sequence[int],
-        beam_size: int = 4,
-        allow_unknown: bool = False,
-    ) -> list[Generation] | list[list[Generation]]:
-        """Seek the most probable continuations of one prompt or several.
+        self, prompts, max_new_tokens, beam_size=4, *, stop=None, filter=None, allow_unknown=False
+    ):
+        """Seek the `beam_size` most probable continuations of each prompt, the best first.
 
-        Args:
-            prompts: text of any length, also empty.
-            max_new_tokens: how many tokens to add, not negative; one number, or one for each.
-            beam_size: continuations kept at every step, positive.
-            allow_unknown: whether `<unk>` may be produced.
-
-        Returns:
-            The `beam_size` continuations found, the most probable first; for several prompts, a
-            list of such lists. See `tfseq.generation.beam_search` for prompts with fewer.
-
-        Raises:
-            ValueError: if a setting is out of its range or has another length than `prompts`.
+        The other arguments and errors are `generate`'s, but of a filter only what it forbids has an
+        effect. See `tfseq.generation.beam_search` for prompts with fewer continuations, and for
+        those that a stop token ends.
         """
-        single = isinstance(prompts, str | bytes)
-        rows = [prompts] if single else list(prompts)
-        lengths = _column("max_new_tokens", max_new_tokens, len(rows))
         beam_size = int(_column("beam_size", beam_size, 1)[0])
-        columns = self._search(beam_size, bool(allow_unknown))(_as_strings(rows), lengths)
-        beams = [
-            [Generation(t.decode(), c.decode(), n, p) for t, c, p in zip(*row, strict=True)]
-            for n, *row in zip(
-                lengths.tolist(), *(c.numpy().tolist() for c in columns), strict=True
-            )
-        ]
-        return beams[0] if single else beams
+        constraints = self._constraints(stop, filter, allow_unknown)
+        return self._write(beam_size, constraints, prompts, max_new_tokens=max_new_tokens)
 
     @overload
-    def score(self, texts: str | bytes) -> Score: ...
+    def score(self, texts: Text) -> Score: ...
 
     @overload
-    def score(self, texts: Sequence[str | bytes]) -> list[Score]: ...
+    def score(self, texts: Sequence[Text]) -> list[Score]: ...
 
-    def score(self, texts: str | bytes | Sequence[str | bytes]) -> Score | list[Score]:
+    def score(self, texts):
         """Score one text or several: condition on the first token, count the others.
 
-        The numbers are those of one float32 pass over the text, as the `Evaluator` of
-        `tfseq.tasks.language_model` makes it: on a model that forgets small differences they agree
-        with each other, with an export's and with float64 to about five digits, alone or in a
-        batch, on any processor. A model whose state amplifies differences, as an untrained simple
-        RNN with large weights does, amplifies rounding too; there two processors, or two batch
-        sizes, may differ by more.
-
-        Args:
-            texts: text of any length. Tokens outside the vocabulary are scored as `<unk>`.
-
-        Returns:
-            A `Score` for one text, a list of them for several.
+        Tokens outside the vocabulary are scored as `<unk>`. The numbers are those of one float32
+        pass over the text: they agree with an export's and with float64 to about five digits, alone
+        or in a batch, on any processor. Only a model whose state amplifies differences, as an
+        untrained simple RNN with large weights does, amplifies rounding too.
         """
-        single = isinstance(texts, str | bytes)
-        columns = [c.numpy() for c in self._score(_as_strings([texts] if single else texts))]
+        strings, single = _strings(texts)
+        columns = [column.numpy() for column in self._score(strings)]
         scores = [
             Score(float(total), int(n), float(perplexity), tokens[:n])
             for total, n, perplexity, tokens in zip(*columns, strict=True)
         ]
         return scores[0] if single else scores
 
-    @functools.cached_property
-    def _complete(self) -> dict[bool, Callable]:
-        """By `allow_unknown`: prompts and settings -> texts, completions, log probabilities."""
+    def _constraints(self, stop, filter, allow_unknown) -> Constraints:
+        stop = (stop,) if isinstance(stop, str) else tuple(stop or ())
+        for token in stop:
+            if token not in self._ids:
+                raise ValueError(f"`stop` must be tokens of the vocabulary. Received: {token!r}.")
+        return Constraints(tuple(self._ids[t] for t in stop), filter, bool(allow_unknown))
 
-        def complete(allow_unknown, prompt, *settings):
-            completion, log_probability = self._graph.complete(prompt, *settings, allow_unknown)
-            return self._graph.join(prompt, completion), completion, log_probability
+    def _write(self, beam_size: int | None, constraints: Constraints, prompts, **numbers):
+        strings, single = _strings(prompts)
+        columns = [_column(name, value, len(strings)) for name, value in numbers.items()]
+        columns = self._traced(beam_size, constraints)(strings, *columns)
+        generations = _generations(*(column.numpy().tolist() for column in columns))
+        return generations[0] if single else generations
 
-        return {
-            allow_unknown: tf.function(
-                functools.partial(complete, allow_unknown),
-                input_signature=COMPLETE_INPUTS,
-                autograph=False,
-            )
-            for allow_unknown in (False, True)
-        }
+    def _trace(self, beam_size: int | None, constraints: Constraints) -> Callable:
+        """Prompts and numbers -> the fields of a `Generation`, [B] or [B, K]."""
 
-    def _search(self, beam_size: int, allow_unknown: bool) -> Callable:
-        """Prompts and lengths -> texts, completions and log probabilities, each [B, K]."""
+        def write(prompt, max_new_tokens, *settings):
+            if beam_size is None:
+                how = generate_ids, max_new_tokens, SamplerSettings(*settings)
+            else:
+                how = beam_search, max_new_tokens, beam_size
+            added = self._graph.complete(prompt, *how, constraints)
+            return self._graph.join(prompt, added[0]), *added
 
-        def search(prompt, max_new_tokens):
-            completions, scores = self._graph.search(
-                prompt, max_new_tokens, beam_size, allow_unknown
-            )
-            return self._graph.join(prompt, completions), completions, scores
-
-        if (beam_size, allow_unknown) not in self._searches:
-            self._searches[beam_size, allow_unknown] = tf.function(
-                search, input_signature=SEARCH_INPUTS, autograph=False
-            )
-        return self._searches[beam_size, allow_unknown]
+        inputs = GENERATE_INPUTS if beam_size is None else SEARCH_INPUTS
+        return tf.function(write, input_signature=inputs, autograph=False)
 
     @functools.cached_property
     def _score(self) -> Callable:
         return tf.function(self._graph.score, input_signature=SCORE_INPUTS, autograph=False)
 
 
-def _as_strings(texts: Sequence[str | bytes]) -> tf.Tensor:
-    return tf.constant([text_bytes(t) for t in texts], tf.string, shape=[len(texts)])
+def _strings(texts: Text | Sequence[Text]) -> tuple[tf.Tensor, bool]:
+    """Texts as a tensor [B], and whether it is one text that was not in a list."""
+    single = isinstance(texts, Text)
+    texts = [text_bytes(text) for text in ([texts] if single else texts)]
+    return tf.constant(texts, tf.string, shape=[len(texts)]), single
 
 
 def _column(name: str, value, num_rows: int) -> np.ndarray:
@@ -293,3 +258,13 @@ def _column(name: str, value, num_rows: int) -> np.ndarray:
     ):
         raise ValueError(f"`{name}` must be {rule}. Received: {value!r}.")
     return np.broadcast_to(values.astype(dtype), (num_rows,))
+
+
+def _generations(*columns: list) -> list:
+    """`Generation`s from lists of their fields, or from lists of lists."""
+    return [
+        _generations(*fields)
+        if isinstance(fields[0], list)
+        else Generation(fields[0].decode(), fields[1].decode(), *fields[2:])
+        for fields in zip(*columns, strict=True)
+    ]

@@ -10,20 +10,13 @@ _NUMBERS = 16
 
 
 def in_whole_registers(function: Callable[[tf.Tensor], tf.Tensor], x: tf.Tensor) -> tf.Tensor:
-    """`function(x)`, all of it computed with vector instructions.
+    """`function(x)`, of elementwise operations, all of it computed with vector instructions.
 
     TensorFlow computes exponentials and logarithms a vector register at a time, and the numbers
     that do not fill the last register one by one, with another formula: the last bit of exp(x)
     depends on x's place, so on how many rows a batch has. Filled up to whole registers, all numbers
     go the same way. Sums, products, quotients and comparisons are exact or rounded in the one way
     that IEEE 754 allows, and need none of this.
-
-    Args:
-        function: made of elementwise operations.
-        x: float tensor of any shape.
-
-    Returns:
-        float tensor of x's shape.
 
     Example:
         >>> import tensorflow as tf

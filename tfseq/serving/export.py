@@ -80,9 +80,10 @@ def describe_parts(
     """What every model card says of the parts of an export, in values that JSON can hold."""
     card = {"settings": asdict(settings), "model": model.get_config()}
     if tokenizer is not None:
-        name = f"{type(tokenizer).__module__}:{type(tokenizer).__qualname__}"
-        described = hasattr(tokenizer, "get_config")
-        card["tokenizer"] = tokenizer.get_config() if described else {"kind": name}
+        own = getattr(tokenizer, "own", tokenizer)
+        name = f"{type(own).__module__}:{type(own).__qualname__}"
+        described = hasattr(own, "get_config")
+        card["tokenizer"] = own.get_config() if described else {"kind": name}
     if vocabulary is not None:
         card["vocabulary"] = {"size": len(vocabulary), "sha256": vocabulary.fingerprint}
     return card

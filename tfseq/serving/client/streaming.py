@@ -45,10 +45,11 @@ def _draw_tokens(client, prompt, max_new_tokens, temperature, top_k, top_p, seed
     import tensorflow as tf
 
     from tfseq.generation.random_numbers import gumbel_noise
-    from tfseq.generation.sampling import sample
+    from tfseq.generation.sampling import SamplerSettings, sample
 
     if max_new_tokens < 1:
         return
+    settings = SamplerSettings(temperature, top_k, top_p, seed)
     encoded = client.encode(prompt)
     ids = encoded["token_ids"][0, : encoded["num_tokens"][0]]
     states = client.initial_states(1)
@@ -66,7 +67,7 @@ def _draw_tokens(client, prompt, max_new_tokens, temperature, top_k, top_p, seed
         logits = outputs["logits"].copy()
         logits[:, 0] = -np.inf
         noise = gumbel_noise(tf.constant([seed], tf.int64), drawn, 1, logits.shape[1])[:, 0]
-        token = int(sample(logits, noise, [temperature], [top_k], [top_p])[0])
+        token = int(sample(logits, noise, settings)[0])
         yield token
         drawn += 1
         if drawn < max_new_tokens:

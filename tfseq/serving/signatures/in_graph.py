@@ -32,6 +32,7 @@ def check_in_graph(tokenizer: Any, *methods: str) -> None:
     """
     texts, tokens = tf.TensorSpec([None], tf.string), tf.RaggedTensorSpec([None, None], tf.string)
     ways = {"tokenize": (texts, tokens), "detokenize": (tokens, texts)}
+    tokenizer = getattr(tokenizer, "own", tokenizer)
     for method in methods:
         reason = _fault(getattr(tokenizer, method, None), *ways[method])
         if reason:

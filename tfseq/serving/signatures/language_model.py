@@ -6,10 +6,13 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from tfseq.generation.decoding import unknown_penalty
+from tfseq.generation.beam_search import beam_search
+from tfseq.generation.constraints import UNCONSTRAINED
+from tfseq.generation.decoding import generate_ids
 from tfseq.generation.ranking import best_probabilities
+from tfseq.generation.sampling import SamplerSettings
 from tfseq.generation.text_graph import (
-    COMPLETE_INPUTS,
+    GENERATE_INPUTS,
     SCORE_INPUTS,
     SEARCH_INPUTS,
     TextGraph,
@@ -27,6 +30,7 @@ from tfseq.serving.signatures.in_graph import check_in_graph
 from tfseq.serving.signatures.settings import MAX_TEMPERATURE, ServingSettings
 from tfseq.serving.signatures.signatures import Signatures
 from tfseq.text import Tokenizer, Vocabulary, VocabularyTables
+from tfseq.text.tokenizers.make_tokenizer import as_tokenizer
 
 
 def export_language_model(
@@ -89,6 +93,7 @@ def export_language_model(
         )
     check_vocabulary(model, vocabulary)
     settings = settings or ServingSettings()
+    tokenizer = as_tokenizer(tokenizer)
     check_in_graph(tokenizer, "tokenize", "detokenize")
     words = " ".join(vocabulary.tokens[1:5])
     return export_module(
@@ -141,11 +146,11 @@ class LanguageModelSignatures(Signatures):
     def inputs(self) -> dict[str, tuple[tf.TensorSpec, ...]]:
         token_ids = tf.TensorSpec([None, None], tf.int32, "token_ids")
         return {
-            "serving_default": COMPLETE_INPUTS[:1],
-            "generate": COMPLETE_INPUTS,
+            "serving_default": GENERATE_INPUTS[:1],
+            "generate": GENERATE_INPUTS,
             "beam_search": SEARCH_INPUTS,
             "score": SCORE_INPUTS,
-            "next_token": COMPLETE_INPUTS[:1],
+            "next_token": GENERATE_INPUTS[:1],
             "encode": SCORE_INPUTS,
             "decode": (token_ids, tf.TensorSpec([None], tf.int32, "num_tokens")),
             "step": (tf.TensorSpec([None], tf.int32, "token_ids"), *_state_specs(self._model)),
@@ -154,20 +159,20 @@ class LanguageModelSignatures(Signatures):
     def serving_default(self, prompt: tf.Tensor) -> dict[str, tf.Tensor]:
         """Continue prompts with the settings fixed at export."""
         settings = self._settings
-
-        def column(value, dtype):
-            return tf.fill(tf.shape(prompt), tf.constant(value, dtype))
-
+        sampler = SamplerSettings(
+            settings.default_temperature,
+            settings.default_top_k,
+            settings.default_top_p,
+            settings.default_seed,
+        )
         read, _ = keep_last_bytes(prompt, settings.max_prompt_bytes)
-        completion, _ = self._graph.complete(
+        completion, *_ = self._graph.complete(
             read,
-            column(settings.default_max_new_tokens, tf.int32),
-            column(settings.default_temperature, tf.float32),
-            column(settings.default_top_k, tf.int32),
-            column(settings.default_top_p, tf.float32),
-            column(settings.default_seed, tf.int64),
+            generate_ids,
+            tf.fill(tf.shape(prompt), settings.default_max_new_tokens),
+            sampler.rows(tf.size(prompt)),
             # A loop with nothing that the settings do not ask for: the model loads faster.
-            filtered=settings.default_top_k > 0 or settings.default_top_p < 1,
+            truncate=settings.default_top_k > 0 or settings.default_top_p < 1,
         )
         return {"text": self._graph.join(prompt, completion)}
 
@@ -185,22 +190,23 @@ class LanguageModelSignatures(Signatures):
         temperature, hot = clamp(temperature, "temperature", 0, MAX_TEMPERATURE, 1)
         top_k, many = clamp(top_k, "top_k", 0, self._model.vocabulary_size)
         top_p, improbable = clamp(top_p, "top_p", 0, 1, 1)
-        completion, log_probability = self._graph.complete(
-            read, max_new_tokens, temperature, top_k, top_p, seed
+        settings = SamplerSettings(temperature, top_k, top_p, seed)
+        completion, num_tokens, log_probability = self._graph.complete(
+            read, generate_ids, max_new_tokens, settings
         )
         return {
             "text": self._graph.join(prompt, completion),
             "completion": completion,
             "warning": sentences([*warnings, hot, many, improbable]),
-            "num_tokens": max_new_tokens,
+            "num_tokens": num_tokens,
             "log_probability": log_probability,
         }
 
     def beam_search(self, prompt: tf.Tensor, max_new_tokens: tf.Tensor) -> dict[str, tf.Tensor]:
         """The most probable continuations that a beam finds, the best first."""
         read, max_new_tokens, warnings = self._bound(prompt, max_new_tokens)
-        completions, log_probabilities = self._graph.search(
-            read, max_new_tokens, self._settings.beam_size
+        completions, _, log_probabilities = self._graph.complete(
+            read, beam_search, max_new_tokens, self._settings.beam_size
         )
         return {
             "texts": self._graph.join(prompt, completions),
@@ -222,7 +228,7 @@ class LanguageModelSignatures(Signatures):
         logits = tf.cast(self._model.logits(hidden), tf.float32)
         num_symbols = self._model.vocabulary_size
         probabilities, ids = best_probabilities(
-            logits + unknown_penalty(num_symbols, allow_unknown=False),
+            logits + UNCONSTRAINED.penalty(num_symbols),
             min(self._settings.num_next_tokens, num_symbols - 1),
         )
         return {"tokens": self.tables.id_to_token(ids), "probabilities": probabilities}

@@ -17,6 +17,7 @@ from tfseq.serving.signatures.in_graph import check_in_graph
 from tfseq.serving.signatures.settings import TextClassifierSettings
 from tfseq.serving.signatures.signatures import Signatures
 from tfseq.text import Tokenizer, Vocabulary, VocabularyTables
+from tfseq.text.tokenizers.make_tokenizer import as_tokenizer
 
 
 def export_text_classifier(
@@ -68,6 +69,7 @@ def export_text_classifier(
     settings = settings or TextClassifierSettings()
     check_size("vocabulary", vocabulary, model.vocabulary_size)
     check_size("labels", labels, model.num_labels)
+    tokenizer = as_tokenizer(tokenizer)
     check_in_graph(tokenizer, "tokenize")
     num_labels = min(settings.num_labels, len(labels))
     settings = dataclasses.replace(settings, num_labels=num_labels)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfseq.generation.scoring import token_log_probabilities
+from tfseq.generation.reading import token_log_probabilities
 
 SYMBOLS = 11
 

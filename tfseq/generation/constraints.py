@@ -1,0 +1,48 @@
+"""What may be written and where it ends: the same for all rows, and fixed in a graph."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+#: (logits float32 [B, V], new_ids int32 [B, t]) -> logits [B, V]
+Filter = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+
+
+class Constraints(NamedTuple):
+    """What a continuation may hold, and where it ends.
+
+    Attributes:
+        stop: ids after which a row ends, before its number of tokens is reached.
+        filter: changes the logits before temperature, top-k and top-p, given the t ids that each
+            row has added so far. It is made of TensorFlow operations. Minus infinity forbids a
+            symbol; one must be left. A row's logits may depend on nothing but that row.
+        allow_unknown: whether id 0, `<unk>`, may be produced.
+    """
+
+    stop: tuple[int, ...] = ()
+    filter: Filter | None = None
+    allow_unknown: bool = False
+
+    def penalty(self, num_symbols: int) -> np.ndarray:
+        """What is added to the logits, float32 [V]: minus infinity for `<unk>`, unless allowed."""
+        forbidden = (np.arange(num_symbols) == 0) & (not self.allow_unknown)
+        return np.where(forbidden, -np.inf, 0).astype("float32")
+
+    def filtered(self, logits: tf.Tensor, new_ids: tf.Tensor) -> tf.Tensor:
+        """Logits as the filter leaves them; ValueError if it does not leave their shape."""
+        filtered = tf.cast(self.filter(logits, new_ids), logits.dtype)
+        if not filtered.shape.is_compatible_with(logits.shape):
+            raise ValueError(
+                f"`filter` must return logits of the shape that it is given, {logits.shape}. "
+                f"Received: {filtered.shape}."
+            )
+        return filtered
+
+    def ended(self, ids: tf.Tensor) -> tf.Tensor:
+        """Where an id is one to stop after."""
+        return tf.reduce_any(ids[..., tf.newaxis] == self.stop, axis=-1)
+
+
+UNCONSTRAINED = Constraints()
