@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfseq.runs.checkpoint import load_latest_checkpoint, save_checkpoint
+from tfseq.files.checkpoint import load_latest_checkpoint, save_checkpoint
 from tfseq.tasks.language_model.trainer import DivergenceError
 
 from .small_trainer import V, assert_weights, make_trainer, script_validation, spread

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfseq.errors import InputError
-from tfseq.runs.checkpoint import Checkpoint
+from tfseq.files.checkpoint import Checkpoint
 
 
 class DivergenceError(InputError):

@@ -13,9 +13,9 @@ import keras
 
 from tfseq.errors import InputError
 from tfseq.files.atomic_file import WriteError, advised
+from tfseq.files.checkpoint import load_latest_checkpoint, save_checkpoint
 from tfseq.files.result_directory import check_writable
 from tfseq.report import Report
-from tfseq.runs.checkpoint import load_latest_checkpoint, save_checkpoint
 from tfseq.runs.event_log import EventLog
 from tfseq.runs.run_directory import RunDirectory
 from tfseq.runs.trainer import CheckpointedTrainer, DivergenceError
