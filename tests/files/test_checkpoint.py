@@ -15,7 +15,7 @@ from tfseq.files.checkpoint import (
     load_latest_checkpoint,
     save_checkpoint,
 )
-from tfseq.runs import checkpoint as module
+from tfseq.files import checkpoint as module
 
 
 def a_checkpoint(step=7):
