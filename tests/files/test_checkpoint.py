@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from tfseq.files import checkpoint as module
 from tfseq.files.atomic_file import write_atomically
 from tfseq.files.checkpoint import (
     Checkpoint,
@@ -15,7 +16,6 @@ from tfseq.files.checkpoint import (
     load_latest_checkpoint,
     save_checkpoint,
 )
-from tfseq.files import checkpoint as module
 
 
 def a_checkpoint(step=7):
