@@ -58,6 +58,7 @@ __getattr__, __dir__, __all__ = attach(
         "cells": "tfseq.cells",
         "data": "tfseq.data",
         "files": "tfseq.files",
+        "fit": "tfseq.fit",
         "generation": "tfseq.generation",
         "interop": "tfseq.interop",
         "layers": "tfseq.layers",

@@ -13,9 +13,9 @@ import tfseq
 from tfseq.data import encode_corpus
 from tfseq.errors import InputError
 from tfseq.files.atomic_file import WriteError, advised, atomic_file, write_atomically, writing
+from tfseq.files.checkpoint import Checkpoint, list_checkpoints, save_checkpoint
 from tfseq.report import Report
 from tfseq.report.curve import save_figure
-from tfseq.runs.checkpoint import Checkpoint, list_checkpoints, save_checkpoint
 from tfseq.runs.event_log import EventLog
 from tfseq.runs.run_directory import RunDirectory
 from tfseq.serving.export import export_module

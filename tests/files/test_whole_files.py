@@ -8,10 +8,10 @@ import pytest
 from file_calls import before_each_file_call
 
 from tfseq.files.atomic_file import write_atomically
+from tfseq.files.checkpoint import Checkpoint, load_latest_checkpoint, save_checkpoint
 from tfseq.models import LanguageModel, NGramModel
 from tfseq.report import Report
 from tfseq.report.curve import save_perplexity_curve
-from tfseq.runs.checkpoint import Checkpoint, load_latest_checkpoint, save_checkpoint
 from tfseq.runs.run_directory import RunDirectory
 from tfseq.text import Vocabulary
 

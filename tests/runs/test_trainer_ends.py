@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from tfseq.tasks.language_model.trainer import DivergenceError
 
-from tfseq.runs.checkpoint import load_latest_checkpoint, save_checkpoint
+from tfseq.files.checkpoint import load_latest_checkpoint, save_checkpoint
 
 from .small_trainer import V, assert_weights, make_trainer, script_validation, spread
 

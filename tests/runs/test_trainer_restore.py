@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from tfseq.runs.checkpoint import load_latest_checkpoint, save_checkpoint
+from tfseq.files.checkpoint import load_latest_checkpoint, save_checkpoint
 
 from .small_trainer import (
     IDS,

@@ -1,12 +1,12 @@
 """Windows of token ids for training: random, or sequential so that the state carries over."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Annotated
 
 import numpy as np
 import tensorflow as tf
 
-from tfseq.data.blocks import batches_from_blocks
+from tfseq.data.blocks import Gather, batches_from_blocks
 from tfseq.data.mapped import read_windows
 from tfseq.errors import InputError
 from tfseq.options.rules import PositiveInt, Rule, checked, from_to
@@ -74,18 +74,8 @@ def random_windows(
     >>> bool((targets.numpy() == inputs.numpy() + 1).all())
     True
     """
-    ids = as_token_ids(ids)
-    rng, offset = _begin_epoch(len(ids), batch_size, num_steps, seed, epoch, offset)
-    stop = num_batches(len(ids), batch_size, num_steps, offset)
-    num_windows = (len(ids) - offset - 1) // num_steps
-    order = np.arange(num_windows, dtype=np.min_scalar_type(num_windows))
-    rng.shuffle(order)
-
-    def starts(first: int, last: int) -> np.ndarray:
-        chosen = order[first * batch_size : last * batch_size]
-        return chosen.astype(np.int64) * num_steps + offset
-
-    return _windows(ids, starts, batch_size, num_steps, start_batch, stop)
+    gather, stop = random_batches(ids, batch_size, num_steps, seed, epoch, offset)
+    return _as_dataset(gather, batch_size, num_steps, start_batch, stop)
 
 
 def sequential_windows(
@@ -116,15 +106,51 @@ def sequential_windows(
     [5 6 7 8 9] [22 23 24 25 26]
     [10 11 12 13 14] [27 28 29 30 31]
     """
+    gather, stop = sequential_batches(ids, batch_size, num_steps, seed, epoch, offset)
+    return _as_dataset(gather, batch_size, num_steps, start_batch, stop)
+
+
+def random_batches(
+    ids: np.ndarray | Sequence[int],
+    batch_size: int,
+    num_steps: int,
+    seed: int,
+    epoch: int,
+    offset: int | None,
+) -> tuple[Gather, int]:
+    """An epoch of `random_windows`: what gathers batches [first, last), and their number."""
+    ids = as_token_ids(ids)
+    rng, offset = _begin_epoch(len(ids), batch_size, num_steps, seed, epoch, offset)
+    num_windows = (len(ids) - offset - 1) // num_steps
+    order = np.arange(num_windows, dtype=np.min_scalar_type(num_windows))
+    rng.shuffle(order)
+
+    def gather(first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
+        chosen = order[first * batch_size : last * batch_size]
+        starts = chosen.astype(np.int64) * num_steps + offset
+        return _inputs_and_targets(ids, starts.reshape(-1, batch_size), num_steps)
+
+    return gather, num_batches(len(ids), batch_size, num_steps, offset)
+
+
+def sequential_batches(
+    ids: np.ndarray | Sequence[int],
+    batch_size: int,
+    num_steps: int,
+    seed: int,
+    epoch: int,
+    offset: int | None,
+) -> tuple[Gather, int]:
+    """An epoch of `sequential_windows`, as `random_batches` gives one of `random_windows`."""
     ids = as_token_ids(ids)
     _, offset = _begin_epoch(len(ids), batch_size, num_steps, seed, epoch, offset)
-    stop = num_batches(len(ids), batch_size, num_steps, offset)
     row_starts = offset + np.arange(batch_size) * ((len(ids) - offset - 1) // batch_size)
 
-    def starts(first: int, last: int) -> np.ndarray:
-        return (np.arange(first, last)[:, np.newaxis] * num_steps + row_starts).ravel()
+    def gather(first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
+        starts = np.arange(first, last)[:, np.newaxis] * num_steps + row_starts
+        return _inputs_and_targets(ids, starts, num_steps)
 
-    return _windows(ids, starts, batch_size, num_steps, start_batch, stop)
+    return gather, num_batches(len(ids), batch_size, num_steps, offset)
 
 
 def as_token_ids(ids: np.ndarray | Sequence[int]) -> np.ndarray:
@@ -159,24 +185,19 @@ def _begin_epoch(
     return rng, drawn if offset is None else offset
 
 
-def _windows(
-    ids: np.ndarray,
-    starts: Callable[[int, int], np.ndarray],
-    batch_size: int,
-    num_steps: int,
-    start_batch: int,
-    stop: int,
+def _inputs_and_targets(
+    ids: np.ndarray, starts: np.ndarray, num_steps: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The windows that begin at `starts` [batches, B], each int32 [batches, B, T]."""
+    rows = read_windows(ids, starts.ravel(), num_steps + 1)
+    rows = rows.reshape(*starts.shape, num_steps + 1).astype(np.int32)
+    return rows[..., :-1], rows[..., 1:]
+
+
+def _as_dataset(
+    gather: Gather, batch_size: int, num_steps: int, start_batch: int, stop: int
 ) -> tf.data.Dataset:
-    """Return batches `start_batch` to `stop - 1`.
-
-    `starts(first, last)` gives the places at which the windows of some batches begin.
-    """
+    """Batches `start_batch` to `stop - 1`."""
     checked("start_batch", start_batch, Annotated[int, from_to(0, stop)])
-
-    def gather(first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
-        rows = read_windows(ids, starts(first, last), num_steps + 1)
-        rows = rows.reshape(last - first, batch_size, num_steps + 1).astype(np.int32)
-        return rows[..., :-1], rows[..., 1:]
-
     spec = tf.TensorSpec([batch_size, num_steps], tf.int32)
     return batches_from_blocks(gather, start_batch, stop, (spec, spec))

@@ -19,9 +19,9 @@ import numpy as np
 
 from tfseq.errors import InputError
 from tfseq.files.atomic_file import FULL, atomic_file, write_atomically
+from tfseq.files.checkpoint import list_checkpoints
 from tfseq.files.result_directory import check_writable, is_empty, new_directory, remove
 from tfseq.options.saving import to_json
-from tfseq.runs.checkpoint import list_checkpoints
 from tfseq.text import Vocabulary
 
 # What a run writes before its first checkpoint is whole.

@@ -11,8 +11,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfseq.errors import InputError
+from tfseq.files.checkpoint import Checkpoint
 from tfseq.options.optimizers import OPTIMIZERS
-from tfseq.runs.checkpoint import Checkpoint
 from tfseq.runs.objective import Objective
 
 

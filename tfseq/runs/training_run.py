@@ -11,8 +11,8 @@ from typing import Any
 
 from tfseq.errors import InputError
 from tfseq.files.atomic_file import WriteError, advised
+from tfseq.files.checkpoint import load_latest_checkpoint, save_checkpoint
 from tfseq.options.training_options import TrainingOptions
-from tfseq.runs.checkpoint import load_latest_checkpoint, save_checkpoint
 from tfseq.runs.event_log import EventLog
 from tfseq.runs.objective import Objective
 from tfseq.runs.open_run import as_saved

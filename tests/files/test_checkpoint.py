@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from tfseq.files import checkpoint as module
 from tfseq.files.atomic_file import write_atomically
-from tfseq.runs import checkpoint as module
-from tfseq.runs.checkpoint import (
+from tfseq.files.checkpoint import (
     Checkpoint,
     list_checkpoints,
     load_latest_checkpoint,

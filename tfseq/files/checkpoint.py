@@ -55,7 +55,8 @@ def save_checkpoint(directory: str | os.PathLike, checkpoint: Checkpoint, keep: 
         leftover.unlink(missing_ok=True)
     buffer = io.BytesIO()
     text = json.dumps(checkpoint.metadata).encode("utf-8")
-    np.savez(buffer, **{_METADATA: np.frombuffer(text, "uint8")}, **checkpoint.arrays)
+    arrays = {name: _storable(array) for name, array in checkpoint.arrays.items()}
+    np.savez(buffer, **{_METADATA: np.frombuffer(text, "uint8")}, **arrays)
     path = directory / f"step-{checkpoint.step:09d}.npz"
     content = buffer.getvalue()
     write_atomically(path, content + hashlib.sha256(content).digest())
@@ -85,6 +86,11 @@ def load_latest_checkpoint(
         except (OSError, ValueError):
             damaged.append(path)
     return None, damaged
+
+
+def _storable(array: np.ndarray) -> np.ndarray:
+    """As an array of one of NumPy's own types: files know no bfloat16, which float32 holds."""
+    return array.astype("float32") if array.dtype.name == "bfloat16" else array
 
 
 def _read(path: Path) -> Checkpoint:
