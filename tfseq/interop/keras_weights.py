@@ -38,15 +38,9 @@ def load_keras_weights(layer: keras.Layer, keras_layer: keras.Layer | Sequence) 
 
 
 def store_keras_weights(layer: keras.Layer, keras_layer: keras.Layer | Sequence) -> None:
-    """Gives Keras layers the weights of `layer`: the opposite of `load_keras_weights`.
+    """Gives Keras layers the weights of a built `layer`: the opposite of `load_keras_weights`.
 
-    Args:
-        layer: a built `tfseq.RNN`, `RecurrentStack` or cell.
-        keras_layer: what is to receive the weights, in the forms `load_keras_weights` takes. It
-            is built if need be.
-
-    Raises:
-        ValueError: as for `load_keras_weights`, with the two parts exchanged.
+    The arguments have the forms that `load_keras_weights` takes, and the errors are the same.
 
     Example:
 
@@ -84,8 +78,7 @@ def _copy(source_name, source, target_name, target):
     sizes = feature_sizes(targets, sources[0][0].kernel.shape[0])
     pairs = list(zip(flat(sources), flat(targets), flat(sizes), strict=True))
     for source_cell, target_cell, features in pairs:
-        ours, theirs = _properties(source_cell), _properties(target_cell)
-        theirs["features"] = features
+        ours, theirs = _properties(source_cell), _properties(target_cell) | {"features": features}
         for name, value in ours.items():
             if theirs.get(name) != value:
                 raise ValueError(

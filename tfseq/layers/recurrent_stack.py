@@ -6,7 +6,7 @@ from numbers import Real
 import keras
 from keras import ops
 
-from tfseq.cells.arguments import positive_integer
+from tfseq.cells.arguments import check_shape, positive_integer
 from tfseq.cells.table import cell_name, checked_cell, make_cell
 from tfseq.layers.rnn import RNN
 
@@ -252,7 +252,4 @@ class RecurrentStack(keras.layers.Layer):
 
 
 def _check_rank(shape):
-    if len(shape) != 3:
-        raise ValueError(
-            f"`inputs` must have the shape [batch, time, features]. Received: shape={tuple(shape)}."
-        )
+    check_shape(tuple(shape), "`inputs` must have the shape", "batch", "time", "features")

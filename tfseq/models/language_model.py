@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from tfseq.cells.arguments import positive_integer
+from tfseq.cells.arguments import check_shape, positive_integer
 from tfseq.layers import mark_lookup
 from tfseq.models.recurrent_model import RecurrentModel
 
@@ -140,8 +140,7 @@ class LanguageModel(RecurrentModel):
 
     def hidden(self, ids, states=None, mask=None, training=None):
         """Run the stack: ids int `[B, T]` -> (H float `[B, T, D]`, states)."""
-        if len(ids.shape) != 2:
-            raise ValueError(f"`ids` must have the shape [B, T]. Received: {tuple(ids.shape)}.")
+        check_shape(ids, "`ids` must have the shape", "B", "T")
         inputs = self.input_dropout(self._embed(ids), training=training)
         outputs, states = self.stack(inputs, initial_state=states, mask=mask, training=training)
         return self.output_dropout(outputs, training=training), states

@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from tfseq.cells.arguments import positive_integer
+from tfseq.cells.arguments import check_shape, positive_integer
 from tfseq.models.recurrent_model import RecurrentModel
 
 
@@ -51,8 +51,7 @@ class TokenEncoder(RecurrentModel):
 
         H is float `[B, T, D]`, zeros where there is padding, and the mask bool `[B, T]`.
         """
-        if len(ids.shape) != 2:
-            raise ValueError(f"`ids` must have the shape [B, T]. Received: {tuple(ids.shape)}.")
+        check_shape(ids, "`ids` must have the shape", "B", "T")
         mask = ids >= 0
         inputs = self.embedding(ops.maximum(ids, 0))
         inputs = self.input_dropout(inputs, training=training)

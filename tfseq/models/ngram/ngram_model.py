@@ -164,13 +164,8 @@ class NGramModel:
         for length in range(2, len(context) + 2):
             number = self._number(context[len(context) - length + 1 :])
             lower = uniform if weights.uniform_rest else result
-            result = weights.rest[length - 1][number] * lower
-            if number >= 0:
-                first, last = np.searchsorted(
-                    counts.keys[length - 2], [number * counts.base, (number + 1) * counts.base]
-                )
-                tokens = counts.keys[length - 2][first:last] - number * counts.base
-                result[tokens] += weights.own[length - 1][first:last]
+            found = counts.find(length, number, np.arange(size))
+            result = weights.own[length - 1][found] + weights.rest[length - 1][number] * lower
         return result
 
     def sample(
