@@ -40,16 +40,15 @@ class RecurrentCell(keras.layers.Layer):
 
     Call arguments:
         inputs: X_t, `[batch, features]`, or integers `[batch]` that stand for one-hot rows.
-        states: a list of `num_states` tensors `[batch, units]`; a single one may be given as it is.
+        states: `num_states` tensors `[batch, units]`; a single one may be given without a list.
         training: not used; the step is the same in training.
 
     Returns:
         The output, which is the first of the new states, and these, in the form they came in.
 
     Raises:
-        ValueError: if `units` is not a positive integer, or an activation or initializer is
-            unknown; or for an argument of Keras' own cells that this one does not have. In a call,
-            if a shape or the number of states is wrong.
+        ValueError: for an argument or a shape that is wrong, and for an argument of Keras' own
+            cells that this one does not have.
 
     Example:
 

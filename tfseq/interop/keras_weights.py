@@ -14,13 +14,12 @@ def load_keras_weights(layer: keras.Layer, keras_layer: keras.Layer | Sequence) 
     Args:
         layer: a `tfseq.RNN`, a `RecurrentStack`, or a cell. It is built if need be.
         keras_layer: a built `keras.layers.SimpleRNN`, `GRU` or `LSTM`, a `keras.layers.RNN` of
-            such cells, a `keras.layers.Bidirectional` of one of these, or, for several layers,
-            a list of them, the lowest first. Dropout of Keras' cells is not carried over.
+            such cells, a `keras.layers.Bidirectional` of one of these, or a list of them, the
+            lowest layer first. Dropout of Keras' cells is not carried over.
 
     Raises:
-        ValueError: if the two differ in depth, directions, the end from which they read, kind of
-            cell, sizes, activations or the form of the GRU, if `keras_layer` is not built, or has
-            a bias and `layer` none. `layer` is then as it was.
+        ValueError: if the two do not compute the same from the same weights, `keras_layer` is not
+            built, or has a bias and `layer` none. `layer` is then as it was.
 
     Example:
 

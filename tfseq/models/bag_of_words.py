@@ -10,8 +10,7 @@ from tfseq.cells.arguments import positive_integer
 class BagOfWords(keras.Model):
     """Logistic regression on token counts: O = c W + b, c_v the number of times v occurs.
 
-    The product is taken as a sum of the rows of W that the tokens name. Weights begin at zero,
-    so that nothing in it is left to chance.
+    Weights begin at zero, so that nothing in it is left to chance.
 
     Args:
         vocabulary_size: positive integer, V.
@@ -56,8 +55,5 @@ class BagOfWords(keras.Model):
         return ops.sum(rows * mask, axis=1) + self.bias
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "vocabulary_size": self.vocabulary_size,
-            "num_labels": self.num_labels,
-        }
+        sizes = {"vocabulary_size": self.vocabulary_size, "num_labels": self.num_labels}
+        return {**super().get_config(), **sizes}

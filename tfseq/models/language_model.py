@@ -16,14 +16,12 @@ class LanguageModel(RecurrentModel):
     H_t = the stack's output at step t;
     O_t = H_t W_hq + b_q;  P(x_{t+1} = k | x_1, ..., x_t) = softmax(O_t)_k.
 
-    With `dropout`, every connection that does not go through time is dropped with that
-    probability while training: into the stack, between its layers, and out of it (Zaremba et
-    al., 2014, https://arxiv.org/abs/1409.2329). A one-hot input is dropped whole.
+    With `dropout`, every connection that does not go through time is dropped in training (Zaremba
+    et al., 2014, https://arxiv.org/abs/1409.2329); a one-hot input is dropped whole.
 
     Args:
         vocabulary_size: positive integer, V.
-        cell, units, num_layers: see `RecurrentModel`.
-        dropout: probability in [0, 1).
+        cell, units, num_layers, dropout: see `RecurrentModel`.
         embedding_size: positive integer, columns of the embedding table; None feeds one-hot
             vectors of size V.
         tie_embeddings: use the embedding table, transposed, as W_hq (Press and Wolf, 2017,
@@ -32,14 +30,14 @@ class LanguageModel(RecurrentModel):
 
     Call arguments:
         ids: int32 `[B, T]`, each in [0, V).
-        states: list of float `[B, units]`, one entry a layer, an LSTM's entry being the pair
-            `[h, c]`; None starts from zeros.
+        states: as they are returned; None starts from zeros.
         return_states: return `(logits, states)` instead of the logits alone.
         mask: bool `[B, T]`; a step with False keeps the state as it was.
         training: applies dropout when True.
 
     Returns:
-        Logits, float `[B, T, V]`; with `return_states` also the states after the last step.
+        Logits, float `[B, T, V]`; with `return_states` also the states after the last step: for
+        each layer `[B, units]`, and for an LSTM the pair `[h, c]`.
 
     Raises:
         ValueError: an argument breaks its rule; the message names it.
