@@ -39,15 +39,12 @@ class BagOfWords(keras.Model):
         self.rows = keras.layers.Embedding(
             vocabulary_size, num_labels, embeddings_initializer="zeros", name="rows"
         )
-        self.build((None, None))
-
-    def build(self, ids_shape):
-        """Create all weights; the constructor has called this already."""
-        if self.built:
-            return
-        self.rows.build(ids_shape)
+        self.rows.build((None, None))
         self.bias = self.add_weight(shape=(self.num_labels,), initializer="zeros", name="bias")
         self.built = True
+
+    def build(self, ids_shape):
+        """Does nothing: the constructor has created all weights."""
 
     def call(self, ids, training=None):
         rows = self.rows(ops.maximum(ids, 0))

@@ -72,12 +72,6 @@ class Forecaster(SeriesScaling, RecurrentModel):
         self.output_layer = keras.layers.Dense(
             self.num_columns, kernel_initializer="zeros", name="output"
         )
-        self.build((None, None, self.num_columns))
-
-    def build(self, input_shape):
-        """Create all weights; the constructor has called this already."""
-        if self.built:
-            return
         self.stack.build((None, None, self.num_columns))
         self.output_layer.build((None, self.stack.output_size))
         self._add_scaling(self.num_columns)

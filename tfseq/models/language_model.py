@@ -94,20 +94,9 @@ class LanguageModel(RecurrentModel):
             scale = embedding_size**-0.5 if tie_embeddings else 1.0
             self._add_embedding(vocabulary_size, embedding_size, scale)
         self._add_stack(cell, units, num_layers, dropout)
-        self.build((None, None))
-        kernel = getattr(self.stack.rnns[0].cell, "kernel", None)
-        if self.embedding is None and tuple(getattr(kernel, "shape", ()))[:1] == (vocabulary_size,):
-            # An initializer such as Glorot's presumes components of variance 1. Those of a one-hot
-            # vector have a mean square of 1 / V, so the kernel that reads it is multiplied by √V.
-            kernel.assign(kernel * vocabulary_size**0.5)
-
-    def build(self, input_shape):
-        """Create all weights; the constructor has called this already."""
-        if self.built:
-            return
         features = self.vocabulary_size
         if self.embedding is not None:
-            self.embedding.build(input_shape)
+            self.embedding.build((None, None))
             features = self.embedding_size
         self.stack.build((None, None, features))
         if self.tie_embeddings and self.hidden_size != self.embedding_size:
@@ -124,6 +113,11 @@ class LanguageModel(RecurrentModel):
         self.output_bias = self.add_weight(
             shape=(self.vocabulary_size,), initializer="zeros", name="output_bias"
         )
+        kernel = getattr(self.stack.rnns[0].cell, "kernel", None)
+        if self.embedding is None and tuple(getattr(kernel, "shape", ()))[:1] == (vocabulary_size,):
+            # An initializer such as Glorot's presumes components of variance 1. Those of a one-hot
+            # vector have a mean square of 1 / V, so the kernel that reads it is multiplied by √V.
+            kernel.assign(kernel * vocabulary_size**0.5)
         self.built = True
 
     @property

@@ -48,6 +48,9 @@ class RecurrentModel(keras.Model):
             layer = keras.layers.Dropout(dropout, dtype=self.dtype_policy, name=name)
             setattr(self, name, layer)
 
+    def build(self, input_shape):
+        """Does nothing: the constructor has created all weights."""
+
     def get_config(self):
         return {
             **super().get_config(),
