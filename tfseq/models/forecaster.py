@@ -68,13 +68,11 @@ class Forecaster(SeriesScaling, RecurrentModel):
         self.num_columns = positive_integer("num_columns", num_columns)
         self.lookback = positive_integer("lookback", lookback)
         self.steps_ahead = positive_integer("steps_ahead", steps_ahead)
-        self._add_stack(cell, units, num_layers, dropout, drop_inputs=False)
-        self.output_layer = keras.layers.Dense(
-            self.num_columns, kernel_initializer="zeros", name="output"
-        )
-        self.stack.build((None, None, self.num_columns))
+        columns = self.num_columns
+        self._add_stack(columns, cell, units, num_layers, dropout, drop_inputs=False)
+        self.output_layer = keras.layers.Dense(columns, kernel_initializer="zeros", name="output")
         self.output_layer.build((None, self.stack.output_size))
-        self._add_scaling(self.num_columns)
+        self._add_scaling(columns)
         self.built = True
 
     def standardize(self, values):

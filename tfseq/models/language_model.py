@@ -93,28 +93,25 @@ class LanguageModel(RecurrentModel):
             # that the first logits are near zero.
             scale = embedding_size**-0.5 if tie_embeddings else 1.0
             self._add_embedding(vocabulary_size, embedding_size, scale)
-        self._add_stack(cell, units, num_layers, dropout)
-        features = self.vocabulary_size
-        if self.embedding is not None:
-            self.embedding.build((None, None))
-            features = self.embedding_size
-        self.stack.build((None, None, features))
-        if self.tie_embeddings and self.hidden_size != self.embedding_size:
+        features = embedding_size or vocabulary_size
+        self._add_stack(features, cell, units, num_layers, dropout)
+        if tie_embeddings and self.hidden_size != embedding_size:
             raise ValueError(
                 "`tie_embeddings` needs cells whose output is as wide as the embedding table. "
-                f"Received: output size {self.hidden_size}, embedding_size={self.embedding_size}."
+                f"Received: output size {self.hidden_size}, embedding_size={embedding_size}."
             )
-        if not self.tie_embeddings:
+        if not tie_embeddings:
             self.output_kernel = self.add_weight(
-                shape=(self.hidden_size, self.vocabulary_size),
+                shape=(self.hidden_size, vocabulary_size),
                 initializer="glorot_uniform",
                 name="output_kernel",
             )
         self.output_bias = self.add_weight(
-            shape=(self.vocabulary_size,), initializer="zeros", name="output_bias"
+            shape=(vocabulary_size,), initializer="zeros", name="output_bias"
         )
         kernel = getattr(self.stack.rnns[0].cell, "kernel", None)
-        if self.embedding is None and tuple(getattr(kernel, "shape", ()))[:1] == (vocabulary_size,):
+        rows = tuple(getattr(kernel, "shape", ()))[:1]
+        if self.embedding is None and rows == (vocabulary_size,):
             # An initializer such as Glorot's presumes components of variance 1. Those of a one-hot
             # vector have a mean square of 1 / V, so the kernel that reads it is multiplied by √V.
             kernel.assign(kernel * vocabulary_size**0.5)

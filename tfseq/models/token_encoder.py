@@ -36,9 +36,9 @@ class TokenEncoder(RecurrentModel):
         self.vocabulary_size = positive_integer("vocabulary_size", vocabulary_size)
         self._add_embedding(self.vocabulary_size, embedding_size, scale=1.0)
         self.embedding_size = self.embedding.output_dim
-        self._add_stack(cell, units, num_layers, dropout, bidirectional=True, return_state=False)
-        self.embedding.build((None, None))
-        self.stack.build((None, None, self.embedding_size))
+        reads_both_ways = {"bidirectional": True, "return_state": False}
+        size = self.embedding_size
+        self._add_stack(size, cell, units, num_layers, dropout, **reads_both_ways)
         self.built = True
 
     def encode(self, ids, training=None):
