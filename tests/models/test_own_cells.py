@@ -10,6 +10,7 @@ from models import own_cells
 from models.small_model import B, T, V, close, draw_ids, make_model
 from tfseq.cells.table import CELLS, KINDS, CellKind, kind_of
 from tfseq.generation.token_step import token_step
+from tfseq.serving import export_language_model
 
 PLACE = "models.own_cells:"
 WAYS = {
@@ -152,3 +153,25 @@ def test_what_has_no_name_cannot_be_saved():
     model = tfseq.LanguageModel(V, lambda units: tfseq.GRUCell(units, use_bias=False), 4)
     with pytest.raises(ValueError, match=r"`cell` must be registered .*Received: cell=<function"):
         model.get_config()
+
+
+@pytest.mark.slow
+def test_its_export_steps_and_generates(tmp_path):
+    vocabulary = tfseq.Vocabulary([*"abcdefghij"])
+    model = make_model(own_cells.NestedCell)
+    assert len(vocabulary) == V
+    path = export_language_model(model, tfseq.CharTokenizer(), vocabulary, tmp_path)
+    signatures = tf.saved_model.load(str(path)).signatures
+    ids, states = draw_ids(), model.initial_states(B)
+    expected, final = model(ids, return_states=True)
+    flat = tf.nest.flatten(states)
+    names = sorted(set(signatures["step"].structured_input_signature[1]) - {"token_ids"})
+    assert len(names) == len(flat) == 6
+    found = dict(zip(names, flat, strict=True))
+    for t in range(T):
+        found = signatures["step"](token_ids=tf.constant(ids[:, t]), **found)
+        close(found.pop("logits"), expected[:, t])
+    close([found[name] for name in names], tf.nest.flatten(final))
+    (text,) = signatures["serving_default"](prompt=tf.constant(["ab"]))["text"].numpy()
+    assert text.decode().startswith("ab")
+    assert len(text) > 2

@@ -5,6 +5,26 @@ from collections.abc import Iterable
 from keras import activations, layers
 
 
+def check_shape(tensor, what: str, *axes: int | str) -> None:
+    """Raise ValueError unless `tensor`, or a shape, has `axes`: a word stands for any size.
+
+    >>> check_shape((3, 5), "`states` must have the shape", "batch", 4)
+    Traceback (most recent call last):
+    ValueError: `states` must have the shape [batch, 4]. Received: shape=(3, 5).
+    """
+    shape = tensor if isinstance(tensor, tuple) else getattr(tensor, "shape", None)
+    if (
+        shape is None
+        or len(shape) != len(axes)
+        or not all(
+            isinstance(axis, str) or size in (axis, None)
+            for axis, size in zip(axes, shape, strict=True)
+        )
+    ):
+        received = repr(tensor) if shape is None else f"shape={tuple(shape)}"
+        raise ValueError(f"{what} [{', '.join(map(str, axes))}]. Received: {received}.")
+
+
 def activation_function(argument: str, value):
     """The function that `value` stands for; `argument` names it in the error.
 
@@ -22,33 +42,20 @@ def activation_function(argument: str, value):
         ) from None
 
 
-_OF_THE_LAYER = (
+# What to do in place of an argument that Keras' cells or layers have and ours do not.
+_INSTEAD = {
+    "dropout": "use `tfseq.RecurrentStack(..., dropout=...)`, put a keras.layers.Dropout before "
+    "the layer, or take {twin}, which tfseq.RNN runs too",
+    "recurrent_dropout": "use dropout between layers (`tfseq.RecurrentStack(..., dropout=...)`), "
+    "or take {twin}, which has it and which tfseq.RNN runs too",
+    "seed": "call `keras.utils.set_random_seed`, or give the initializers a seed",
+    "implementation": "leave it out: there is one implementation",
+}
+for _name in (
     *("return_sequences", "return_state", "go_backwards", "stateful", "unroll"),
     "zero_output_for_mask",
-)
-
-
-def _instead(argument: str, twin: str) -> str | None:
-    """What to do in place of an argument of Keras' cells or layers; None for any other argument.
-
-    Args:
-        argument: its name.
-        twin: the cell of Keras that has it.
-    """
-    if argument in _OF_THE_LAYER:
-        return f"give it to the layer, `tfseq.RNN(cell, {argument}=...)`"
-    return {
-        "dropout": (
-            "use `tfseq.RecurrentStack(..., dropout=...)`, put a keras.layers.Dropout before the "
-            f"layer, or take {twin}, which tfseq.RNN runs too"
-        ),
-        "recurrent_dropout": (
-            "use dropout between layers (`tfseq.RecurrentStack(..., dropout=...)`), "
-            f"or take {twin}, which has it and which tfseq.RNN runs too"
-        ),
-        "seed": "call `keras.utils.set_random_seed`, or give the initializers a seed",
-        "implementation": "leave it out: there is one implementation",
-    }.get(argument)
+):
+    _INSTEAD[_name] = f"give it to the layer, `tfseq.RNN(cell, {_name}=...)`"
 
 
 def refuse_arguments(cell: type, arguments: Iterable[str]) -> None:
@@ -60,12 +67,12 @@ def refuse_arguments(cell: type, arguments: Iterable[str]) -> None:
     ValueError: EggCell has no argument `stateful`: give it to the layer, `tfseq.RNN(cell,
     stateful=...)`.
     """
-    ancestors = [c.__name__ for c in cell.__mro__ if hasattr(layers, c.__name__)]
-    twin = next((f"keras.layers.{n}" for n in ancestors if n.endswith("Cell")), "a cell of Keras")
-    told = [
-        f"{cell.__name__} has no argument `{argument}`: {instead}."
+    names = [c.__name__ for c in cell.__mro__ if c.__name__.endswith("Cell")]
+    twin = next((f"keras.layers.{n}" for n in names if hasattr(layers, n)), "a cell of Keras")
+    errors = [
+        f"{cell.__name__} has no argument `{argument}`: {_INSTEAD[argument].format(twin=twin)}."
         for argument in arguments
-        if (instead := _instead(argument, twin))
+        if argument in _INSTEAD
     ]
-    if told:
-        raise ValueError(" ".join(told))
+    if errors:
+        raise ValueError(" ".join(errors))

@@ -3,16 +3,15 @@
 import keras
 from keras import activations, constraints, initializers, ops, regularizers
 
-from tfseq.cells.arguments import activation_function, refuse_arguments
+from tfseq.cells.arguments import (
+    activation_function,
+    check_shape,
+    refuse_arguments,
+)
 from tfseq.options.rules import PositiveInt, checked
 
-# Kinds of arguments that each weight has one of, and the module of Keras for each.
-_MODULES = {
-    "initializer": initializers,
-    "regularizer": regularizers,
-    "constraint": constraints,
-}
-_WEIGHTS = ("kernel", "recurrent", "bias")
+# What each weight has one of, and the module of Keras for it.
+_MODULES = {"initializer": initializers, "regularizer": regularizers, "constraint": constraints}
 
 
 class RecurrentCell(keras.layers.Layer):
@@ -41,16 +40,15 @@ class RecurrentCell(keras.layers.Layer):
 
     Call arguments:
         inputs: X_t, `[batch, features]`, or integers `[batch]` that stand for one-hot rows.
-        states: a list of `num_states` tensors `[batch, units]`; a single one may be given as it is.
+        states: `num_states` tensors `[batch, units]`; a single one may be given without a list.
         training: not used; the step is the same in training.
 
     Returns:
         The output, which is the first of the new states, and these, in the form they came in.
 
     Raises:
-        ValueError: if `units` is not a positive integer, or an activation or initializer is
-            unknown; or for an argument of Keras' own cells that this one does not have. In a call,
-            if a shape or the number of states is wrong.
+        ValueError: for an argument or a shape that is wrong, and for an argument of Keras' own
+            cells that this one does not have.
 
     Example:
 
@@ -119,29 +117,21 @@ class RecurrentCell(keras.layers.Layer):
                 f"number of features being known. Received: shape={tuple(input_shape)}."
             )
         columns = self.num_gates * self.units
-        self.kernel = self.add_weight(
-            name="kernel",
-            shape=(input_shape[1], columns),
-            initializer=self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-        )
-        self.recurrent_kernel = self.add_weight(
-            name="recurrent_kernel",
-            shape=(self.units, columns),
-            initializer=self.recurrent_initializer,
-            regularizer=self.recurrent_regularizer,
-            constraint=self.recurrent_constraint,
-        )
+        self.kernel = self._add("kernel", (input_shape[1], columns), self.kernel_initializer)
+        shape = self.units, columns
+        self.recurrent_kernel = self._add("recurrent", shape, self.recurrent_initializer)
         self.bias = None
         if self.use_bias:
-            self.bias = self.add_weight(
-                name="bias",
-                shape=self.bias_shape,
-                initializer=self.initial_bias,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-            )
+            self.bias = self._add("bias", self.bias_shape, self.initial_bias)
+
+    def _add(self, weight, shape, initializer):
+        return self.add_weight(
+            name="recurrent_kernel" if weight == "recurrent" else weight,
+            shape=shape,
+            initializer=initializer,
+            regularizer=getattr(self, f"{weight}_regularizer"),
+            constraint=getattr(self, f"{weight}_constraint"),
+        )
 
     def get_initial_state(self, batch_size=None) -> list:
         """A list of zeros, one tensor `[batch_size, size]` for each of `state_size`."""
@@ -182,31 +172,24 @@ class RecurrentCell(keras.layers.Layer):
         return type(self).call is not RecurrentCell.call
 
     def _checked_states(self, inputs, states) -> list:
+        name = type(self).__name__
         states = list(states) if isinstance(states, list | tuple) else [states]
         if len(states) != self.num_states:
             raise ValueError(
-                f"`states` of {type(self).__name__} must hold {self.num_states} tensor(s). "
+                f"`states` of {name} must hold {self.num_states} tensor(s). "
                 f"Received: {len(states)}."
             )
         if not (len(getattr(inputs, "shape", ())) == 1 and "int" in str(inputs.dtype)):
-            self._check_shape("inputs", inputs, self.kernel.shape[0])
+            features = self.kernel.shape[0]
+            check_shape(inputs, f"`inputs` of {name} must have the shape", "batch", features)
         for state in states:
-            self._check_shape("states", state, self.units)
+            check_shape(state, f"`states` of {name} must have the shape", "batch", self.units)
             if None not in (batch := (inputs.shape[0], state.shape[0])) and batch[0] != batch[1]:
                 raise ValueError(
-                    f"`states` of {type(self).__name__} must have as many rows as `inputs`, "
-                    f"{batch[0]}. Received: shape={tuple(state.shape)}."
+                    f"`states` of {name} must have as many rows as `inputs`, {batch[0]}. "
+                    f"Received: shape={tuple(state.shape)}."
                 )
         return states
-
-    def _check_shape(self, argument, tensor, columns):
-        shape = getattr(tensor, "shape", None)
-        if shape is None or len(shape) != 2 or shape[1] not in (columns, None):
-            received = repr(tensor) if shape is None else f"shape={tuple(shape)}"
-            raise ValueError(
-                f"`{argument}` of {type(self).__name__} must have the shape [batch, {columns}]. "
-                f"Received: {received}."
-            )
 
     def get_config(self):
         config = {
@@ -216,8 +199,7 @@ class RecurrentCell(keras.layers.Layer):
             "use_bias": self.use_bias,
         }
         for kind, module in _MODULES.items():
-            for weight in _WEIGHTS:
-                name = f"{weight}_{kind}"
+            for name in (f"kernel_{kind}", f"recurrent_{kind}", f"bias_{kind}"):
                 config[name] = module.serialize(getattr(self, name))
         return config
 

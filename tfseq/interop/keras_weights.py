@@ -14,13 +14,12 @@ def load_keras_weights(layer: keras.Layer, keras_layer: keras.Layer | Sequence) 
     Args:
         layer: a `tfseq.RNN`, a `RecurrentStack`, or a cell. It is built if need be.
         keras_layer: a built `keras.layers.SimpleRNN`, `GRU` or `LSTM`, a `keras.layers.RNN` of
-            such cells, a `keras.layers.Bidirectional` of one of these, or, for several layers,
-            a list of them, the lowest first. Dropout of Keras' cells is not carried over.
+            such cells, a `keras.layers.Bidirectional` of one of these, or a list of them, the
+            lowest layer first. Dropout of Keras' cells is not carried over.
 
     Raises:
-        ValueError: if the two differ in depth, directions, the end from which they read, kind of
-            cell, sizes, activations or the form of the GRU, if `keras_layer` is not built, or has
-            a bias and `layer` none. `layer` is then as it was.
+        ValueError: if the two do not compute the same from the same weights, `keras_layer` is not
+            built, or has a bias and `layer` none. `layer` is then as it was.
 
     Example:
 
@@ -38,15 +37,9 @@ def load_keras_weights(layer: keras.Layer, keras_layer: keras.Layer | Sequence) 
 
 
 def store_keras_weights(layer: keras.Layer, keras_layer: keras.Layer | Sequence) -> None:
-    """Gives Keras layers the weights of `layer`: the opposite of `load_keras_weights`.
+    """Gives Keras layers the weights of a built `layer`: the opposite of `load_keras_weights`.
 
-    Args:
-        layer: a built `tfseq.RNN`, `RecurrentStack` or cell.
-        keras_layer: what is to receive the weights, in the forms `load_keras_weights` takes. It
-            is built if need be.
-
-    Raises:
-        ValueError: as for `load_keras_weights`, with the two parts exchanged.
+    The arguments have the forms that `load_keras_weights` takes, and the errors are the same.
 
     Example:
 
@@ -84,8 +77,7 @@ def _copy(source_name, source, target_name, target):
     sizes = feature_sizes(targets, sources[0][0].kernel.shape[0])
     pairs = list(zip(flat(sources), flat(targets), flat(sizes), strict=True))
     for source_cell, target_cell, features in pairs:
-        ours, theirs = _properties(source_cell), _properties(target_cell)
-        theirs["features"] = features
+        ours, theirs = _properties(source_cell), _properties(target_cell) | {"features": features}
         for name, value in ours.items():
             if theirs.get(name) != value:
                 raise ValueError(

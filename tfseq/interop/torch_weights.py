@@ -20,10 +20,8 @@ def load_torch_weights(layer: keras.Layer, state_dict: Mapping) -> None:
 
     Args:
         layer: a `tfseq.RNN`, a `RecurrentStack`, or a cell. It is built if need be.
-        state_dict: arrays (or CPU tensors) by name, as `module.state_dict()` of
-            `torch.nn.RNN`, `GRU` or `LSTM` has them (`weight_ih_l0`, `weight_hh_l0`,
-            `bias_ih_l0`, `bias_hh_l0`, then `_l1`, …, each also with `_reverse`), or of
-            `torch.nn.RNNCell`, `GRUCell` or `LSTMCell` (no suffix).
+        state_dict: arrays (or CPU tensors) by name, as `module.state_dict()` of `torch.nn.RNN`,
+            `GRU`, `LSTM` or one of their cells has them.
 
     Raises:
         ValueError: if a name is missing or left over, a shape does not fit, or `layer` computes
@@ -49,7 +47,6 @@ def load_torch_weights(layer: keras.Layer, state_dict: Mapping) -> None:
     arrays = {name: _as_array(name, value) for name, value in state_dict.items()}
     suffixes = _suffixes(layers, plain="weight_ih" in arrays)
     _check_names(arrays, suffixes)
-
     first = arrays["weight_ih" + suffixes[0][0]]
     sizes = feature_sizes(layers, first.shape[1] if first.ndim == 2 else 0)
     cells = list(zip(flat(layers), flat(suffixes), flat(sizes), strict=True))
@@ -105,18 +102,16 @@ def torch_state_dict(layer: keras.Layer) -> dict[str, np.ndarray]:
 
 def _as_array(name, value):
     """`value`, an array or a tensor of PyTorch (a parameter, too), as a NumPy array of numbers."""
+    what = f"`state_dict[{name!r}]` must be an array of real numbers"
     try:
         array = np.asarray(value.detach() if hasattr(value, "detach") else value)
     except (RuntimeError, TypeError, ValueError) as error:
         raise ValueError(
-            f"`state_dict[{name!r}]` must be an array of real numbers, or a CPU tensor of a dtype "
-            f"that NumPy has. Received: {type(value).__name__}, which it cannot take: {error}"
+            f"{what}, or a CPU tensor of a dtype that NumPy has. Received: {type(value).__name__}, "
+            f"which it cannot take: {error}"
         ) from error
     if array.dtype.kind in "cOSU":
-        raise ValueError(
-            f"`state_dict[{name!r}]` must be an array of real numbers. "
-            f"Received: dtype={array.dtype}."
-        )
+        raise ValueError(f"{what}. Received: dtype={array.dtype}.")
     return array
 
 
@@ -139,25 +134,20 @@ def _weights_of(cell, suffix, features, arrays):
     """Kernel, recurrent kernel and bias (or None) of `cell`, once their shapes are checked."""
     order = kind_of(cell).native_blocks
     rows = len(order) * cell.units
-    shapes = {
-        "weight_ih": (rows, features),
-        "weight_hh": (rows, cell.units),
-        "bias_ih": (rows,),
-        "bias_hh": (rows,),
-    }
+    shapes = {"weight_ih": (rows, features), "weight_hh": (rows, cell.units)}
+    shapes |= {"bias_ih": (rows,), "bias_hh": (rows,)}
+    found = []
     for stem, shape in shapes.items():
-        name = stem + suffix
-        if name in arrays and arrays[name].shape != shape:
+        array = arrays.get(stem + suffix)
+        if array is not None and array.shape != shape:
             raise ValueError(
-                f"`state_dict[{name!r}]` must have the shape {shape} to fit `layer`. "
-                f"Received: shape={arrays[name].shape}."
+                f"`state_dict[{stem + suffix!r}]` must have the shape {shape} to fit `layer`. "
+                f"Received: shape={array.shape}."
             )
-    kernel = _reorder(order, arrays["weight_ih" + suffix].T)
-    recurrent_kernel = _reorder(order, arrays["weight_hh" + suffix].T)
-    if "bias_ih" + suffix not in arrays:
+        found.append(None if array is None else _reorder(order, array.T))
+    kernel, recurrent_kernel, b_ih, b_hh = found
+    if b_ih is None:
         return kernel, recurrent_kernel, None
-    b_ih = _reorder(order, arrays["bias_ih" + suffix])
-    b_hh = _reorder(order, arrays["bias_hh" + suffix])
     if not cell.use_bias and (b_ih.any() or b_hh.any()):
         raise ValueError(
             "`layer` must have `use_bias=True`, because the state dict has biases that are not "

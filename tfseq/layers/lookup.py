@@ -6,17 +6,13 @@ import keras
 def mark_lookup(sequences, ids, table=None):
     """Says that `sequences` are `table[ids]`, so that `tfseq.RNN` may look up what it projects.
 
-    The cell's product of a row with its kernel is a row of `table · kernel`: one product over
-    the table replaces one over all steps, and for one-hot inputs there is none at all. The
-    gradient then goes to `table` itself; none is formed for `sequences`.
+    One product over the table then replaces one over all steps, and for one-hot inputs there is
+    none at all. The gradient goes to `table` itself; none is formed for `sequences`.
 
     Args:
         sequences: `[batch, time, features]`.
         ids: integers `[batch, time]`, each a row of `table`.
         table: `[rows, features]`; None where the sequences are the one-hot vectors of `ids`.
-
-    Raises:
-        ValueError: if the shapes do not fit together.
 
     Returns:
         `sequences`. Backends other than TensorFlow ignore the mark.

@@ -10,11 +10,10 @@ _portable = ContextVar("portable_loops", default=False)
 def portable_loops():
     """While it is open, `tfseq.RNN` traces loops of plain operations, which run everywhere.
 
-    Without it, on TensorFlow, a loop traced with `training=True` may be compiled by XLA, and on a
-    GPU it may be a cuDNN kernel; TensorFlow Serving runs neither on a machine without them. tfseq's
-    own exports open it. Open it around `model.export(...)` or `tf.saved_model.save(...)` of a model
-    that is called with `training=True` and a fixed batch size. A `tf.function` that was traced
-    before keeps what it was traced with.
+    Without it, a loop traced with `training=True` may be compiled by XLA, and on a GPU it may be a
+    cuDNN kernel; TensorFlow Serving runs neither on a machine without them. Open it around
+    `model.export(...)` or `tf.saved_model.save(...)` of a model that is called with
+    `training=True`. A `tf.function` that was traced before keeps what it was traced with.
 
     Example:
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import keras
 from keras import ops
 
+from tfseq.cells.arguments import check_shape
 from tfseq.cells.table import cell_name, checked_cell, make_cell
 from tfseq.layers.rnn import RNN
 from tfseq.options.rules import PositiveInt, Probability, checked
@@ -46,17 +47,15 @@ class RecurrentStack(keras.layers.Layer):
         inputs: `[batch, time, features]`.
         initial_state: states as they are returned; zeros by default.
         mask: boolean, `[batch, time]`. A step where it is False leaves the states as they were
-            and puts out zeros. With the mask of a right-padded batch, each row's states are
-            those after its last real step, in the backward direction after its first: what
-            packed sequences give in PyTorch.
+            and puts out zeros: a right-padded batch gives what packed sequences give in PyTorch.
         training: whether dropout acts.
         inputs_mask: filled in by Keras: the mask that `inputs` carry, of an Embedding say.
 
     Returns:
         `(outputs, states)`. The outputs are `[batch, time, directions * units]`. The states
         are a list in PyTorch's order: layer 0 forward, layer 0 backward, layer 1 forward, …;
-        an entry is `[batch, units]`, and for a cell with several states (an LSTM) the list of
-        them, `[h, c]`. An empty time axis gives empty outputs and the initial states.
+        an entry is `[batch, units]`, and for a cell with several states the list of them, for an
+        LSTM `[h, c]`. An empty time axis gives empty outputs and the initial states.
 
     Raises:
         ValueError: if an argument breaks the rule named above, `inputs` are not of rank 3, or
@@ -161,11 +160,7 @@ class RecurrentStack(keras.layers.Layer):
         return (outputs, states) if self.return_state else outputs
 
     def step(self, inputs, states):
-        """One step of the sequence without a loop, as in generating token by token.
-
-        Args:
-            inputs: `[batch, features]`.
-            states: as `call` gives them.
+        """One step without a loop: `inputs` `[batch, features]` and states as `call` gives them.
 
         Returns:
             The output `[batch, units]` and the new states.
@@ -248,7 +243,4 @@ class RecurrentStack(keras.layers.Layer):
 
 
 def _check_rank(shape):
-    if len(shape) != 3:
-        raise ValueError(
-            f"`inputs` must have the shape [batch, time, features]. Received: shape={tuple(shape)}."
-        )
+    check_shape(tuple(shape), "`inputs` must have the shape", "batch", "time", "features")

@@ -3,6 +3,7 @@
 import keras
 from keras import ops, tree
 
+from tfseq.cells.arguments import check_shape
 from tfseq.cells.table import kind_of, register_cells
 
 # A model that is loaded may hold any of them.
@@ -79,7 +80,7 @@ class RNN(keras.layers.RNN):
         if mask is not None:
             _check_mask(mask, sequences.shape)
         if initial_state is not None:
-            _check_states(_as_list(initial_state), self.cell, sequences.shape[0])
+            _check_states(initial_state, self.cell, sequences.shape[0])
         num_steps = ops.shape(sequences)[1]
         # A tensor only in a TensorFlow graph; JAX has an object for a length not known, no int.
         if ops.is_tensor(num_steps) or (isinstance(num_steps, int) and num_steps == 0):
@@ -174,58 +175,35 @@ def _append_steps(tensor, num_steps):
 
 
 def _check_rank(shape):
-    if len(shape) < 3:
-        raise ValueError(
-            f"`sequences` must have the shape [batch, time, features]. "
-            f"Received: shape={tuple(shape)}."
-        )
+    what = "`sequences` must have the shape"
+    check_shape(tuple(shape[:3]), what, "batch", "time", "features")
 
 
 def _check_mask(mask, sequences_shape):
+    axes = [
+        name if n is None else n
+        for name, n in zip(("batch", "time"), sequences_shape, strict=False)
+    ]
     shape = getattr(mask, "shape", None)
-    fits = shape is not None and len(shape) >= 2
-    if fits:
-        pairs = zip(shape[:2], sequences_shape[:2], strict=True)
-        fits = all(None in pair or pair[0] == pair[1] for pair in pairs)
-    if not fits:
-        batch, time = ("batch", "time") if None in sequences_shape[:2] else sequences_shape[:2]
-        received = repr(mask) if shape is None else f"shape={tuple(shape)}"
-        raise ValueError(
-            f"`mask` must be a boolean tensor of the shape [{batch}, {time}]. Received: {received}."
-        )
+    what = "`mask` must be a boolean tensor of the shape"
+    check_shape(mask if shape is None else tuple(shape[:2]), what, *axes)
 
 
 def _check_states(states, cell, batch_size):
     """Refuses states that do not fit a cell of tfseq or Keras; others may carry what they like."""
-    if type(cell) is keras.layers.StackedRNNCells:
-        _check_number(states, len(cell.cells))
-        for state, stacked in zip(states, cell.cells, strict=True):
-            _check_states(_as_list(state), stacked, batch_size)
-    elif kind_of(cell):
-        sizes = _as_list(cell.state_size)
-        _check_number(states, len(sizes))
-        for state, size in zip(states, sizes, strict=True):
-            _check_state(state, size, batch_size)
-
-
-def _check_number(states, number):
-    if len(states) != number:
+    states = states if isinstance(states, list | tuple) else [states]
+    stacked = type(cell) is keras.layers.StackedRNNCells
+    if not (stacked or kind_of(cell)):
+        return
+    parts = cell.cells if stacked else tree.flatten(cell.state_size)
+    if len(states) != len(parts):
         raise ValueError(
-            f"`initial_state` must hold {number} tensor(s), one for each state of the cell. "
+            f"`initial_state` must hold {len(parts)} tensor(s), one for each state of the cell. "
             f"Received: {len(states)}."
         )
-
-
-def _as_list(entry):
-    return entry if isinstance(entry, list | tuple) else [entry]
-
-
-def _check_state(state, size, batch_size):
-    shape = getattr(state, "shape", None)
-    fits = shape is not None and len(shape) == 2 and shape[1] in (size, None)
-    if not fits or (None not in (shape[0], batch_size) and shape[0] != batch_size):
-        batch = "batch" if batch_size is None else batch_size
-        received = repr(state) if shape is None else f"shape={tuple(shape)}"
-        raise ValueError(
-            f"Each of `initial_state` must have the shape [{batch}, {size}]. Received: {received}."
-        )
+    batch = "batch" if batch_size is None else batch_size
+    for state, part in zip(states, parts, strict=True):
+        if stacked:
+            _check_states(state, part, batch_size)
+        else:
+            check_shape(state, "Each of `initial_state` must have the shape", batch, part)

@@ -10,8 +10,7 @@ from tfseq.options.rules import PositiveInt, checked
 class BagOfWords(keras.Model):
     """Logistic regression on token counts: O = c W + b, c_v the number of times v occurs.
 
-    The product is taken as a sum of the rows of W that the tokens name. Weights begin at zero,
-    so that nothing in it is left to chance.
+    Weights begin at zero, so that nothing in it is left to chance.
 
     Args:
         vocabulary_size: positive integer, V.
@@ -40,15 +39,12 @@ class BagOfWords(keras.Model):
         self.rows = keras.layers.Embedding(
             vocabulary_size, num_labels, embeddings_initializer="zeros", name="rows"
         )
-        self.build((None, None))
-
-    def build(self, ids_shape):
-        """Create all weights; the constructor has called this already."""
-        if self.built:
-            return
-        self.rows.build(ids_shape)
+        self.rows.build((None, None))
         self.bias = self.add_weight(shape=(self.num_labels,), initializer="zeros", name="bias")
         self.built = True
+
+    def build(self, ids_shape):
+        """Does nothing: the constructor has created all weights."""
 
     def call(self, ids, training=None):
         rows = self.rows(ops.maximum(ids, 0))
@@ -56,8 +52,5 @@ class BagOfWords(keras.Model):
         return ops.sum(rows * mask, axis=1) + self.bias
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "vocabulary_size": self.vocabulary_size,
-            "num_labels": self.num_labels,
-        }
+        sizes = {"vocabulary_size": self.vocabulary_size, "num_labels": self.num_labels}
+        return {**super().get_config(), **sizes}

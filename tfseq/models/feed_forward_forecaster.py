@@ -1,7 +1,6 @@
 """A forecaster without a hidden state: a feed-forward network on the last values."""
 
 import keras
-import tensorflow as tf
 from keras import ops
 
 from tfseq.models.series_scaling import SeriesScaling
@@ -22,11 +21,7 @@ class FeedForwardForecaster(SeriesScaling, keras.Model):
         units: positive integer, the size of both hidden layers.
         steps_ahead: positive integer, K.
 
-    Call arguments:
-        values: float `[B, τ, C]`.
-
-    Returns:
-        Forecasts, float `[B, K, C]`: x̂_{t+1}, ..., x̂_{t+K}.
+    It is called with values `[B, τ, C]`, and returns x̂_{t+1}, ..., x̂_{t+K}, `[B, K, C]`.
 
     Example:
 
@@ -63,18 +58,13 @@ class FeedForwardForecaster(SeriesScaling, keras.Model):
 
     def forecast(self, values, horizon):
         """Go on from values `[B, τ, C]` by any number of steps: `[B, horizon, C]`."""
+        window, first = self._step((values - self.mean) / self.scale)
 
-        def go_on(k, window, forecasts):
-            window, following = self._step(window)
-            return k + 1, window, forecasts.write(k, following)
+        def go_on(_, windows):
+            window, following = self._step(windows[0])
+            return following, [window]
 
-        forecasts = tf.TensorArray(tf.float32, horizon, element_shape=[None, self.num_columns])
-        _, _, forecasts = tf.while_loop(
-            lambda k, *_: k < horizon,
-            go_on,
-            (0, (values - self.mean) / self.scale, forecasts),
-        )
-        return self.restore(tf.transpose(forecasts.stack(), [1, 0, 2]))
+        return self._go_on(go_on, first, [window], horizon)
 
     def _step(self, window):
         """The window moved one step on, and its new last value."""

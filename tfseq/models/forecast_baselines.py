@@ -4,15 +4,7 @@ import numpy as np
 
 
 def naive_forecast(values: np.ndarray, origins: np.ndarray, horizon: int) -> np.ndarray:
-    """The last value before each origin, again and again.
-
-    Args:
-        values: `[N, C]`, the series.
-        origins: int `[W]`, steps of it; from each the future begins.
-        horizon: H, how many steps.
-
-    Returns:
-        `[W, H, C]`.
+    """The last value before each origin, again and again: a season of one step.
 
     Example:
 
@@ -28,7 +20,9 @@ def seasonal_naive_forecast(
     """The value of the same place in the last season before each origin.
 
     Args:
-        values, origins, horizon: as for `naive_forecast`; no origin before `season_length`.
+        values: `[N, C]`, the series.
+        origins: int `[W]`, steps of it, none before `season_length`; from each the future begins.
+        horizon: H, how many steps.
         season_length: m, the season's length in steps.
 
     Returns:
@@ -49,13 +43,13 @@ class LinearAutoregression:
     With several columns each is told from the lags of all (a vector autoregression). Where the
     lags do not determine the coefficients, the smallest ones are taken.
 
-    Attributes:
-        coefficients: `[τ C, C]`, the oldest lag first, columns within a lag.
-        intercept: `[C]`.
-
     Args:
         values: `[N, C]`, the training part.
         lookback: τ, less than N.
+
+    Attributes:
+        coefficients: `[τ C, C]`, the oldest lag first, columns within a lag.
+        intercept: `[C]`.
 
     Example:
 

@@ -20,16 +20,15 @@ class Forecaster(SeriesScaling, RecurrentModel):
     ẑ_{t+1} = z_t W_zq + H_t W_hq + b_q;  x̂_{t+1} = μ + σ ẑ_{t+1}.
 
     Step k ahead reads ẑ_{t+1}, ..., ẑ_{t+k−1} as if they had been seen. W_zq begins as the
-    identity and W_hq as zeros, so that the untrained model is the naive forecast; the way past
-    the cells is for levels that they have never seen. μ and σ are weights of the model, one of
-    each for a column; `adapt` sets them. What goes in and comes out is in the series' own units.
+    identity and W_hq as zeros: the untrained model is the naive forecast. μ and σ are weights of
+    the model, one of each for a column; `adapt` sets them.
 
     Args:
         num_columns: positive integer, C.
         lookback: positive integer, τ: `forecast` reads this many of the last values.
         cell, units, num_layers: see `RecurrentModel`.
-        dropout: probability in [0, 1) with which outputs of a layer are dropped while training:
-            out of the last layer, and between layers while values are read.
+        dropout: probability in [0, 1), out of the last layer, and between layers while values are
+            read.
         steps_ahead: positive integer, K; how far beyond its inputs `call` goes. 1 learns one step
             ahead alone, from seen values (teacher forcing); more learns to go on from its own.
 
@@ -69,19 +68,11 @@ class Forecaster(SeriesScaling, RecurrentModel):
         self.num_columns = checked("num_columns", num_columns, PositiveInt)
         self.lookback = checked("lookback", lookback, PositiveInt)
         self.steps_ahead = checked("steps_ahead", steps_ahead, PositiveInt)
-        self._add_stack(cell, units, num_layers, dropout, drop_inputs=False)
-        self.output_layer = keras.layers.Dense(
-            self.num_columns, kernel_initializer="zeros", name="output"
-        )
-        self.build((None, None, self.num_columns))
-
-    def build(self, input_shape):
-        """Create all weights; the constructor has called this already."""
-        if self.built:
-            return
-        self.stack.build((None, None, self.num_columns))
+        columns = self.num_columns
+        self._add_stack(columns, cell, units, num_layers, dropout, drop_inputs=False)
+        self.output_layer = keras.layers.Dense(columns, kernel_initializer="zeros", name="output")
         self.output_layer.build((None, self.stack.output_size))
-        self._add_scaling(self.num_columns)
+        self._add_scaling(columns)
         self.built = True
 
     def standardize(self, values):
@@ -103,11 +94,10 @@ class Forecaster(SeriesScaling, RecurrentModel):
     def forecast(self, values, horizon, num_values=None):
         """Go on from the end of each row, in one graph.
 
-        A value that is missing, NaN or infinite, is replaced by the model's own forecast of it
-        from the values before. Steps before a row's first value are not read at all: a row may be
-        padded with NaN on the left, and its forecast stays the same. A row without any value goes
-        on from the training mean. Every row depends on itself alone, and the answer is finite
-        whatever the values are.
+        A value that is missing, NaN or infinite, is replaced by the model's own forecast of it.
+        Steps before a row's first value are not read at all: a row may be padded with NaN on the
+        left. A row without any value goes on from the training mean. Every row depends on itself
+        alone, and the answer is finite whatever the values are.
 
         Args:
             values: float `[B, T, C]`; of each row the last τ steps are read. T may be 0.
@@ -141,17 +131,11 @@ class Forecaster(SeriesScaling, RecurrentModel):
             (0, upcoming, started, tf.nest.flatten(initial)),
         )
 
-        def go_on(k, upcoming, states, forecasts):
-            after, new = self._step(upcoming, tf.nest.pack_sequence_as(initial, states))
-            return k + 1, after, tf.nest.flatten(new), forecasts.write(k, after)
+        def go_on(z, states):
+            z, states = self._step(z, tf.nest.pack_sequence_as(initial, states))
+            return z, tf.nest.flatten(states)
 
-        forecasts = tf.TensorArray(z.dtype, size=horizon, element_shape=[None, self.num_columns])
-        _, _, _, forecasts = tf.while_loop(
-            lambda k, *_: k < horizon,
-            go_on,
-            (1, upcoming, states, forecasts.write(0, upcoming)),
-        )
-        return self.restore(tf.transpose(forecasts.stack(), [1, 0, 2]))
+        return self._go_on(go_on, upcoming, states, horizon)
 
     def _next(self, z, outputs, training=None):
         """ẑ_{t+1} from z_t and H_t."""
@@ -173,16 +157,9 @@ class Forecaster(SeriesScaling, RecurrentModel):
 
 
 def last_values(values: tf.Tensor, lookback: int, num_values: tf.Tensor | None = None) -> tf.Tensor:
-    """The last τ values of each row, NaN in place of those before its first.
+    """Of values `[B, T, C]` the last τ of each row, `[B, τ, C]`; NaN before its first.
 
-    Args:
-        values: float `[B, T, C]`.
-        lookback: τ.
-        num_values: int32 `[B]`, the steps of each row that count, kept within 0 and T; None takes
-            all T.
-
-    Returns:
-        float `[B, τ, C]`.
+    `num_values`, int32 `[B]`, are the steps of each row that count, kept within 0 and T.
     """
     batch_size, num_steps, _ = tf.unstack(tf.shape(values))
     if num_values is None:

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from tfseq.cells.arguments import check_shape
 from tfseq.layers import mark_lookup
 from tfseq.models.recurrent_model import RecurrentModel
 from tfseq.options.rules import PositiveInt, checked
@@ -16,14 +17,12 @@ class LanguageModel(RecurrentModel):
     H_t = the stack's output at step t;
     O_t = H_t W_hq + b_q;  P(x_{t+1} = k | x_1, ..., x_t) = softmax(O_t)_k.
 
-    With `dropout`, every connection that does not go through time is dropped with that
-    probability while training: into the stack, between its layers, and out of it (Zaremba et
-    al., 2014, https://arxiv.org/abs/1409.2329). A one-hot input is dropped whole.
+    With `dropout`, every connection that does not go through time is dropped in training (Zaremba
+    et al., 2014, https://arxiv.org/abs/1409.2329); a one-hot input is dropped whole.
 
     Args:
         vocabulary_size: positive integer, V.
-        cell, units, num_layers: see `RecurrentModel`.
-        dropout: probability in [0, 1).
+        cell, units, num_layers, dropout: see `RecurrentModel`.
         embedding_size: positive integer, columns of the embedding table; None feeds one-hot
             vectors of size V.
         tie_embeddings: use the embedding table, transposed, as W_hq (Press and Wolf, 2017,
@@ -32,14 +31,14 @@ class LanguageModel(RecurrentModel):
 
     Call arguments:
         ids: int32 `[B, T]`, each in [0, V).
-        states: list of float `[B, units]`, one entry a layer, an LSTM's entry being the pair
-            `[h, c]`; None starts from zeros.
+        states: as they are returned; None starts from zeros.
         return_states: return `(logits, states)` instead of the logits alone.
         mask: bool `[B, T]`; a step with False keeps the state as it was.
         training: applies dropout when True.
 
     Returns:
-        Logits, float `[B, T, V]`; with `return_states` also the states after the last step.
+        Logits, float `[B, T, V]`; with `return_states` also the states after the last step: for
+        each layer `[B, units]`, and for an LSTM the pair `[h, c]`.
 
     Raises:
         ValueError: an argument breaks its rule; the message names it.
@@ -95,37 +94,28 @@ class LanguageModel(RecurrentModel):
             # that the first logits are near zero.
             scale = embedding_size**-0.5 if tie_embeddings else 1.0
             self._add_embedding(vocabulary_size, embedding_size, scale)
-        self._add_stack(cell, units, num_layers, dropout)
-        self.build((None, None))
-        kernel = getattr(self.stack.rnns[0].cell, "kernel", None)
-        if self.embedding is None and tuple(getattr(kernel, "shape", ()))[:1] == (vocabulary_size,):
-            # An initializer such as Glorot's presumes components of variance 1. Those of a one-hot
-            # vector have a mean square of 1 / V, so the kernel that reads it is multiplied by √V.
-            kernel.assign(kernel * vocabulary_size**0.5)
-
-    def build(self, input_shape):
-        """Create all weights; the constructor has called this already."""
-        if self.built:
-            return
-        features = self.vocabulary_size
-        if self.embedding is not None:
-            self.embedding.build(input_shape)
-            features = self.embedding_size
-        self.stack.build((None, None, features))
-        if self.tie_embeddings and self.hidden_size != self.embedding_size:
+        features = embedding_size or vocabulary_size
+        self._add_stack(features, cell, units, num_layers, dropout)
+        if tie_embeddings and self.hidden_size != embedding_size:
             raise ValueError(
                 "`tie_embeddings` needs cells whose output is as wide as the embedding table. "
-                f"Received: output size {self.hidden_size}, embedding_size={self.embedding_size}."
+                f"Received: output size {self.hidden_size}, embedding_size={embedding_size}."
             )
-        if not self.tie_embeddings:
+        if not tie_embeddings:
             self.output_kernel = self.add_weight(
-                shape=(self.hidden_size, self.vocabulary_size),
+                shape=(self.hidden_size, vocabulary_size),
                 initializer="glorot_uniform",
                 name="output_kernel",
             )
         self.output_bias = self.add_weight(
-            shape=(self.vocabulary_size,), initializer="zeros", name="output_bias"
+            shape=(vocabulary_size,), initializer="zeros", name="output_bias"
         )
+        kernel = getattr(self.stack.rnns[0].cell, "kernel", None)
+        rows = tuple(getattr(kernel, "shape", ()))[:1]
+        if self.embedding is None and rows == (vocabulary_size,):
+            # An initializer such as Glorot's presumes components of variance 1. Those of a one-hot
+            # vector have a mean square of 1 / V, so the kernel that reads it is multiplied by √V.
+            kernel.assign(kernel * vocabulary_size**0.5)
         self.built = True
 
     @property
@@ -140,8 +130,7 @@ class LanguageModel(RecurrentModel):
 
     def hidden(self, ids, states=None, mask=None, training=None):
         """Run the stack: ids int `[B, T]` -> (H float `[B, T, D]`, states)."""
-        if len(ids.shape) != 2:
-            raise ValueError(f"`ids` must have the shape [B, T]. Received: {tuple(ids.shape)}.")
+        check_shape(ids, "`ids` must have the shape", "B", "T")
         inputs = self.input_dropout(self._embed(ids), training=training)
         outputs, states = self.stack(inputs, initial_state=states, mask=mask, training=training)
         return self.output_dropout(outputs, training=training), states

@@ -30,8 +30,11 @@ class RecurrentModel(keras.Model):
             dtype=self.dtype_policy,
             name="embedding",
         )
+        self.embedding.build((None, None))
 
-    def _add_stack(self, cell, units, num_layers, dropout, drop_inputs=True, **options) -> None:
+    def _add_stack(
+        self, features, cell, units, num_layers, dropout, drop_inputs=True, **options
+    ) -> None:
         self.cell = cell = checked_cell("cell", cell)
         self.stack = RecurrentStack(
             cell,
@@ -47,6 +50,10 @@ class RecurrentModel(keras.Model):
         for name in ("input_dropout", "output_dropout") if drop_inputs else ("output_dropout",):
             layer = keras.layers.Dropout(dropout, dtype=self.dtype_policy, name=name)
             setattr(self, name, layer)
+        self.stack.build((None, None, features))
+
+    def build(self, input_shape):
+        """Does nothing: the constructor has created all weights."""
 
     def get_config(self):
         return {

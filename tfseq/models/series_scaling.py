@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 
 class SeriesScaling:
@@ -27,3 +28,19 @@ class SeriesScaling:
     def restore(self, z):
         """z -> x, float `[..., C]`."""
         return self.mean + self.scale * z
+
+    def _go_on(self, step, z, state, horizon):
+        """x from z `[B, C]` and what `step(z, state) -> (z, state)` makes of it: `[B, horizon, C]`.
+
+        `state` is a list of tensors.
+        """
+
+        def write(k, z, state, forecasts):
+            z, state = step(z, state)
+            return k + 1, z, state, forecasts.write(k, z)
+
+        forecasts = tf.TensorArray(z.dtype, size=horizon, element_shape=[None, *z.shape[1:]])
+        _, _, _, forecasts = tf.while_loop(
+            lambda k, *_: k < horizon, write, (1, z, state, forecasts.write(0, z))
+        )
+        return self.restore(tf.transpose(forecasts.stack(), [1, 0, 2]))

@@ -15,19 +15,10 @@ class Tagger(TokenEncoder):
     O_t = H_t W + b;  P(y_t = k | x) = softmax(O_t)_k.
 
     Args:
-        vocabulary_size: positive integer, V.
-        num_tags: positive integer, K.
-        cell, units, num_layers, dropout, embedding_size: see `TokenEncoder`.
-
-    Call arguments:
-        ids: int32 `[B, T]`, each in [0, V); a negative id is padding, on the right.
-        training: applies dropout when True.
+        num_tags: positive integer, K. The others, and those of a call: see `TokenEncoder`.
 
     Returns:
         Logits, float32 `[B, T, K]`. Padding changes nothing in those of real tokens.
-
-    Raises:
-        ValueError: an argument breaks its rule; the message names it.
 
     Example:
 
@@ -43,10 +34,7 @@ class Tagger(TokenEncoder):
         super().__init__(vocabulary_size, *arguments, **kwargs)
         self.num_tags = checked("num_tags", num_tags, PositiveInt)
         self.tag = keras.layers.Dense(self.num_tags, dtype=self.dtype_policy, name="tags")
-        self.build((None, None))
-
-    def build_outputs(self, size):
-        self.tag.build((None, None, size))
+        self.tag.build((None, None, self.stack.output_size))
 
     def call(self, ids, training=None):
         outputs, _ = self.encode(ids, training=training)

@@ -16,19 +16,10 @@ class TextClassifier(TokenEncoder):
     O = [m, a] W + b;  P(label = k | x) = softmax(O)_k.
 
     Args:
-        vocabulary_size: positive integer, V.
-        num_labels: positive integer, K.
-        cell, units, num_layers, dropout, embedding_size: see `TokenEncoder`.
-
-    Call arguments:
-        ids: int32 `[B, T]`, each in [0, V); a negative id is padding, on the right.
-        training: applies dropout when True.
+        num_labels: positive integer, K. The others, and those of a call: see `TokenEncoder`.
 
     Returns:
         Logits, float32 `[B, K]`. Padding changes nothing in them.
-
-    Raises:
-        ValueError: an argument breaks its rule; the message names it.
 
     Example:
 
@@ -44,10 +35,7 @@ class TextClassifier(TokenEncoder):
         super().__init__(vocabulary_size, *arguments, **kwargs)
         self.num_labels = checked("num_labels", num_labels, PositiveInt)
         self.classify = keras.layers.Dense(self.num_labels, dtype=self.dtype_policy, name="labels")
-        self.build((None, None))
-
-    def build_outputs(self, size):
-        self.classify.build((None, 2 * size))
+        self.classify.build((None, 2 * self.stack.output_size))
 
     def call(self, ids, training=None):
         outputs, mask = self.encode(ids, training=training)

@@ -2,6 +2,7 @@
 
 from keras import ops
 
+from tfseq.cells.arguments import check_shape
 from tfseq.models.recurrent_model import RecurrentModel
 from tfseq.options.rules import PositiveInt, checked
 
@@ -16,6 +17,10 @@ class TokenEncoder(RecurrentModel):
         cell, units, num_layers: see `RecurrentModel`; `units` in each direction.
         dropout: probability in [0, 1), into the stack, between its layers and out of it.
         embedding_size: positive integer, columns of the table.
+
+    Call arguments:
+        ids: int32 `[B, T]`, each in [0, V); a negative id is padding, on the right.
+        training: applies dropout when True.
     """
 
     def __init__(
@@ -32,27 +37,14 @@ class TokenEncoder(RecurrentModel):
         self.vocabulary_size = checked("vocabulary_size", vocabulary_size, PositiveInt)
         self._add_embedding(self.vocabulary_size, embedding_size, scale=1.0)
         self.embedding_size = self.embedding.output_dim
-        self._add_stack(cell, units, num_layers, dropout, bidirectional=True, return_state=False)
-
-    def build(self, ids_shape):
-        """Create all weights; the constructor has called this already."""
-        if not self.built:
-            self.embedding.build(ids_shape)
-            self.stack.build((None, None, self.embedding_size))
-            self.build_outputs(self.stack.output_size)
-            self.built = True
-
-    def build_outputs(self, size: int) -> None:
-        """Create the weights that read vectors H_t of this size."""
-        raise NotImplementedError(f"{type(self).__name__} must define `build_outputs`.")
+        reads_both_ways = {"bidirectional": True, "return_state": False}
+        size = self.embedding_size
+        self._add_stack(size, cell, units, num_layers, dropout, **reads_both_ways)
+        self.built = True
 
     def encode(self, ids, training=None):
-        """ids int32 `[B, T]`, negative ones being padding, on the right -> (H, mask).
-
-        H is float `[B, T, D]`, zeros where there is padding, and the mask bool `[B, T]`.
-        """
-        if len(ids.shape) != 2:
-            raise ValueError(f"`ids` must have the shape [B, T]. Received: {tuple(ids.shape)}.")
+        """ids -> H float `[B, T, D]`, zeros where there is padding, and the mask bool `[B, T]`."""
+        check_shape(ids, "`ids` must have the shape", "B", "T")
         mask = ids >= 0
         inputs = self.embedding(ops.maximum(ids, 0))
         inputs = self.input_dropout(inputs, training=training)

@@ -8,33 +8,20 @@ def without_autocast(function):
 
     Inside a layer of mixed precision every variable is read in the layer's compute dtype, those
     of a cell with another dtype included.
-
-    Example:
-
-    >>> import keras
-    >>> class Reading(keras.layers.Layer):
-    ...     def build(self, shape):
-    ...         self.scale = self.add_weight(shape=())
-    ...
-    ...     def call(self, x):
-    ...         print(self.scale.dtype, without_autocast(lambda: self.scale.dtype))
-    ...         return x
-    >>> _ = Reading(dtype="mixed_bfloat16")(keras.ops.zeros([1]))
-    bfloat16 float32
     """
-    results, errors = [], []
+    found = {}
 
     def call():
         try:
-            results.append(function())
+            found["result"] = function()
         except Exception as error:
-            # Raised from here, as it is: Keras would add the arguments of a layer to it.
-            errors.append(error)
+            # Raised below, as it is: Keras would add the arguments of a layer to it.
+            found["error"] = error
 
     _Calling(call)(keras.ops.zeros(()))
-    if errors:
-        raise errors[0]
-    return results[0]
+    if "error" in found:
+        raise found["error"]
+    return found["result"]
 
 
 class _Calling(keras.layers.Layer):

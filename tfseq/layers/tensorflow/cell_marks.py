@@ -58,15 +58,15 @@ def no_marks(cell):
     """
     things = [*_objects(cell, everywhere=True), random, np.random]
     held = [(thing, *_contents(thing)) for thing in things]
-    held = [(thing, read, write, read()) for thing, read, write in held]
+    held = [(thing, read, write, read(thing)) for thing, read, write in held]
     marks = []
     try:
         yield marks
     finally:
         for thing, read, write, before in held:
-            after = read()
+            after = read(thing)
             if not _same(before, after):
-                write(before)
+                write(thing, before)
                 if not _same(_without_notes(thing, before), _without_notes(thing, after)):
                     marks.append(type(thing).__name__)
 
@@ -110,7 +110,7 @@ def _reached_from(thing, everywhere):
     if isinstance(thing, (np.ndarray, Iterator, *_RANDOM)):
         return
     if everywhere or not isinstance(thing, FunctionType | ModuleType):
-        content = _contents(thing)[0]()
+        content = _contents(thing)[0](thing)
         content = content.values() if isinstance(content, dict) else content
         if isinstance(thing, ModuleType):
             content = [value for value in content if isinstance(value, _CONTAINERS)]
@@ -131,31 +131,22 @@ def _reached_from(thing, everywhere):
 def _contents(thing):
     """A function that copies what `thing` holds, and one that puts such a copy back."""
     # By the methods of the built-in types: Keras' lists and dictionaries do more, such as refusing.
-    if isinstance(thing, list):
-        return lambda: list(thing), lambda old: list.__setitem__(thing, slice(None), old)
-    if isinstance(thing, dict):
-        return lambda: dict(thing), functools.partial(_refill, dict, thing)
-    if isinstance(thing, set | collections.deque):
-        kind = set if isinstance(thing, set) else collections.deque
-        return lambda: kind(thing), functools.partial(_refill, kind, thing)
+    for kind, accessors in _BUILT_IN.items():
+        if isinstance(thing, kind):
+            return accessors
     if isinstance(thing, np.ndarray) and thing.size <= _MOST_NUMBERS and thing.flags.writeable:
-        return functools.partial(_items, thing), functools.partial(_set_items, thing)
+        return _items, _set_items
     if isinstance(thing, _RANDOM) or thing is random or thing is np.random:
-        return functools.partial(_random_state, thing), functools.partial(_set_random_state, thing)
-    if isinstance(thing, _ClosureVariable):
-        return lambda: _closed_over(thing), functools.partial(_close_over, thing)
-    if isinstance(thing, FunctionType):
-        return lambda: _globals_of(thing), functools.partial(_set_globals, thing)
+        return _random_state, _set_random_state
     if isinstance(thing, type):
-        return lambda: dict(vars(thing)), functools.partial(_set_attributes, thing, vars)
+        return lambda t: dict(vars(t)), functools.partial(_set_attributes, vars)
     if hasattr(thing, "cache_clear"):
-        return lambda: [thing.cache_info().currsize], lambda old: thing.cache_clear()
-    attributes = getattr(thing, "__dict__", None)
-    if isinstance(attributes, dict):
-        return lambda: dict(attributes), functools.partial(_refill, dict, attributes)
+        return lambda t: [t.cache_info().currsize], lambda t, old: t.cache_clear()
+    if isinstance(getattr(thing, "__dict__", None), dict):
+        return lambda t: dict(t.__dict__), lambda t, old: _refill(dict, t.__dict__, old)
     if any(_is_slotted(kind) for kind in type(thing).__mro__):
-        return functools.partial(_slots, thing), functools.partial(_set_attributes, thing, _slots)
-    return list, lambda old: None
+        return _slots, functools.partial(_set_attributes, _slots)
+    return lambda t: [], lambda t, old: None
 
 
 def _items(array):
@@ -197,7 +188,7 @@ def _slots(thing):
     return {name: getattr(thing, name) for name in names if hasattr(thing, name)}
 
 
-def _set_attributes(thing, read, content):
+def _set_attributes(read, thing, content):
     now = read(thing)
     for name in now.keys() - content.keys():
         delattr(thing, name)
@@ -262,3 +253,11 @@ def _same(a, b):
 
 def _equal_values(x, y):
     return type(x) is type(y) and isinstance(x, int | bytes) and x == y
+
+
+_BUILT_IN = {
+    list: (list, lambda t, old: list.__setitem__(t, slice(None), old)),
+    **{kind: (kind, functools.partial(_refill, kind)) for kind in (dict, set, collections.deque)},
+    _ClosureVariable: (_closed_over, _close_over),
+    FunctionType: (_globals_of, _set_globals),
+}

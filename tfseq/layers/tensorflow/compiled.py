@@ -46,13 +46,7 @@ def compiled(function):
     gradient through the result therefore runs `function` again, of single operations, and
     differentiates that: slow, but right, and asked for by gradients of gradients only.
 
-    Args:
-        function: from nested tensors to nested tensors; None may stand among the results.
-
-    Returns:
-        A function of the same arguments. Calls with the same shapes share what was compiled.
-
-    Example:
+    The results may hold None. Calls with arguments of the same shapes share what was compiled.
 
     >>> square = compiled(lambda x: [x * x])
     >>> x = tf.constant([1.0, 2.0])

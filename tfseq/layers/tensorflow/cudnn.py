@@ -57,13 +57,9 @@ def pack_weights(cell):
 def run(layer, x, mask, states, otherwise):
     """What `keras.layers.RNN.inner_loop` returns, from cuDNN.
 
-    Args:
-        layer: the RNN.
-        x: `[batch, time, features]`.
-        mask: bool, `[batch, time, 1]`, or None.
-        states: the initial states.
-        otherwise: `(x, mask, states)` -> the same; runs where the mask is not that of a
-            right-padded batch, or a row has no step at all.
+    The arguments are those of `inner_loop`, the mask being `[batch, time, 1]` or None.
+    `otherwise(x, mask, states)` gives the same; it runs where the mask is not that of a
+    right-padded batch, or a row has no step at all.
     """
     if mask is None:
         return _run(layer, x, None, states)

@@ -7,7 +7,6 @@ import tensorflow as tf
 from tfseq.layers.tensorflow.compiled import compiled
 from tfseq.layers.tensorflow.differentiation import is_differentiable
 from tfseq.layers.tensorflow.replay import replay, run_again
-from tfseq.layers.tensorflow.sizes import sizes
 from tfseq.layers.tensorflow.step_graph import StepGraph
 from tfseq.layers.tensorflow.step_loops import backward_loop, forward_loop, known_values
 from tfseq.layers.tensorflow.step_sorting import ADDITIONS
@@ -42,8 +41,7 @@ def run_loop(
         step: a traced step, for the rows of one part.
         sequences: X, `[parts, time, rows, …]`.
         mask: bool, `[parts, time, rows, 1]`, or None.
-        previous: values of `step.previous` before the first step, `[parts, rows, …]` each.
-        weights: values of `step.weights`.
+        previous, weights: values of `step.previous`, `[parts, rows, …]`, and of `step.weights`.
         lookup: `(ids [parts, time, rows], table)` that `sequences` are rows of, or None.
         all_outputs: whether every y_t is put out, or the last one.
         keep: whether the forward loop stores what the backward loop reads. If not, a gradient
@@ -107,6 +105,11 @@ def run_loop(
     results = [loop(*(t[i] for t in by_part), *constants) for i in range(num_parts)]
     outputs, *final = map(tf.stack, zip(*results, strict=True))
     return outputs, final[step.repeats :]
+
+
+def sizes(tensor) -> list:
+    """The sizes of `tensor`: numbers where the graph knows them, else scalar tensors."""
+    return [tf.shape(tensor)[i] if n is None else n for i, n in enumerate(tensor.shape)]
 
 
 def _run_ahead(step, sequences, mask, lookup, tensors):

@@ -15,17 +15,6 @@ def replay(operations, tensors: dict) -> None:
         operations: `tf.Operation`s of a traced graph, each behind those whose results it reads.
         tensors: what stands for the traced tensors here, by `Tensor.ref()`; the results are
             added.
-
-    Example:
-
-    >>> @tf.function
-    ... def traced(x):
-    ...     return x + 1.0
-    >>> graph = traced.get_concrete_function(tf.TensorSpec([2])).graph
-    >>> tensors = {graph.inputs[0].ref(): tf.constant([1.0, 2.0])}
-    >>> replay([o for o in graph.get_operations() if o.type != "Placeholder"], tensors)
-    >>> tensors[graph.outputs[0].ref()].numpy()
-    array([2., 3.], dtype=float32)
     """
     for operation in operations:
         inputs = [tensors[tensor.ref()] for tensor in operation.inputs]

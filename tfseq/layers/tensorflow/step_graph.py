@@ -72,18 +72,14 @@ def trace_step(cell, weights, inputs, states, mask, training, zero_output_for_ma
 
     Args:
         cell: a built Keras layer, `cell(inputs, states) -> (output, new_states)`.
-        weights: `tf.TensorSpec`s of the cell's variables.
-        inputs: `tf.TensorSpec` of x_t, `[batch, …]`.
-        states: `tf.TensorSpec`s of the states, nested as the cell has them.
-        mask: `tf.TensorSpec` of the mask, `[batch, 1]`, or None.
+        weights, inputs, states, mask: `tf.TensorSpec`s of the cell's variables, of x_t
+            `[batch, …]`, of the states, nested as the cell has them, and of the mask `[batch, 1]`
+            (or None).
         training: handed to the cell, if it takes it.
         zero_output_for_mask: whether a masked step puts out zeros, or repeats the output.
 
     Raises:
-        NotTraceableError: if the cell draws random numbers, writes variables, adds losses, prints,
-            reads tensors from outside, makes tensors whose size depends on values, rounds to fewer
-            bits, keeps or counts something, has layers that are not built, or uses an operation
-            that cannot be run elsewhere.
+        NotTraceableError: for a cell that `tfseq.RNN` leaves to the loop of Keras; says why.
     """
 
     def build():

@@ -12,14 +12,10 @@ def forward_loop(
     """y_t, s_t = step(x_t, s_{t-1}) for t = 1 … T.
 
     Args:
-        step: the traced step.
-        num_steps: T.
-        num_rows: of the batch.
         all_outputs: whether every y_t is wanted, or the last one.
         keep: whether to return what the backward loop reads, too.
-        projected: values of `step.projected`, `[time, batch, …]` each.
-        previous: values of `step.previous` before the first step.
-        constants: values of `step.constants`.
+        projected, previous, constants: values of what `step` calls so: those of `projected`
+            `[time, batch, …]`, those of `previous` before the first step.
 
     Returns:
         The outputs `[time, batch, …]`, or the last one; the values of `step.previous` after the
@@ -66,10 +62,9 @@ def backward_loop(step: StepGraph, num_steps, all_outputs, values, constants, d_
     """Back-propagation through time: carries ∂L/∂s_t from the last step to the first.
 
     Args:
-        step, num_steps, all_outputs, constants: as in `forward_loop`.
         values: those of `step.projected` and `step.kept`, by `ref()`.
-        d_outputs: ∂L/∂ of the outputs, as `forward_loop` gives them.
-        d_final: ∂L/∂ of `step.previous` after the last step.
+        d_outputs, d_final: ∂L/∂ of the outputs, as `forward_loop` gives them, and of
+            `step.previous` after the last step.
 
     Returns:
         ∂L/∂ of `step.projected`, `[time, batch, …]` each; of `step.previous` before the first
@@ -201,28 +196,25 @@ def _outputs_of_the_step_before(step):
 
 
 def _transposed(operations, known):
-    """The constants that are read transposed, transposed once, by `ref()`.
+    """By operation: the constant that it reads transposed, transposed once.
 
     A product with a transposed matrix lays it out anew at every step, which takes longer than
     the product itself.
     """
-    read = {o.inputs[1].ref() for o in operations if _reads_transposed(o, known)}
-    return {reference: tf.transpose(known[reference]) for reference in read}
-
-
-def _reads_transposed(operation, known):
-    return (
-        operation.type == "MatMul"
+    return {
+        operation: tf.transpose(known[operation.inputs[1].ref()])
+        for operation in operations
+        if operation.type == "MatMul"
         and operation.get_attr("transpose_b")
         and not operation.get_attr("transpose_a")
         and operation.inputs[1].ref() in known
-    )
+    }
 
 
 def _replay_transposed(operations, tensors, transposed):
     for operation in operations:
-        if _reads_transposed(operation, transposed):
-            a, b = operation.inputs
-            tensors[operation.outputs[0].ref()] = tf.matmul(tensors[a.ref()], transposed[b.ref()])
+        if operation in transposed:
+            a = tensors[operation.inputs[0].ref()]
+            tensors[operation.outputs[0].ref()] = tf.matmul(a, transposed[operation])
         else:
             replay([operation], tensors)

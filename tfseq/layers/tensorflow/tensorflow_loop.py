@@ -12,8 +12,7 @@ from tfseq.layers.tensorflow import cudnn
 from tfseq.layers.tensorflow.autocast import without_autocast
 from tfseq.layers.tensorflow.cell_marks import no_marks
 from tfseq.layers.tensorflow.compiled import can_compile
-from tfseq.layers.tensorflow.fast_loop import run_loop
-from tfseq.layers.tensorflow.sizes import sizes
+from tfseq.layers.tensorflow.fast_loop import run_loop, sizes
 from tfseq.layers.tensorflow.step_graph import trace_forward, trace_step
 from tfseq.layers.tensorflow.step_sorting import NotTraceableError
 

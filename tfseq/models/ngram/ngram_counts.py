@@ -1,9 +1,23 @@
-"""How often each n-gram of a row of token ids occurs, in sorted arrays."""
+"""How often each n-gram of a row of token ids occurs: in sorted arrays, and in one file.
+
+The file is an `.npz` with the SHA-256 of its bytes behind it.
+"""
 
 import dataclasses
+import hashlib
+import io
+import json
+import os
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+
+from tfseq.errors import InputError
+from tfseq.files.atomic_file import write_atomically
+
+_FORMAT = "tfseq n-gram counts 1"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -12,11 +26,9 @@ class NGramCounts:
 
     An n-gram has a number among those of its length. A token's number is its id; the number of a
     longer one is the place of its key, `number of all but its last token * base + last token`,
-    among the sorted keys. So the continuations of one context lie side by side, one binary search
-    finds an n-gram from the number of its context, and no n-gram is stored as a tuple.
+    among the sorted keys: one binary search finds an n-gram from the number of its context.
 
-    The text begins with one token of its own, the id `vocabulary_size`. It is never asked for. It
-    gives the first tokens a left neighbour, as `<s>` does elsewhere.
+    The text begins with one token of its own, the id `vocabulary_size`, as with `<s>` elsewhere.
 
     Attributes:
         vocabulary_size: ids are less than this.
@@ -47,10 +59,7 @@ class NGramCounts:
     def find(self, length: int, contexts: np.ndarray, tokens: np.ndarray) -> np.ndarray:
         """The numbers of n-grams of a length from 2; -1 for those that do not occur.
 
-        Args:
-            length: the length, n.
-            contexts: the numbers of the first n - 1 tokens, or -1, int64.
-            tokens: the last tokens, int64.
+        `contexts` are the numbers of the first n - 1 tokens, or -1; `tokens` the last tokens.
         """
         keys = self.keys[length - 2]
         wanted = contexts * self.base + tokens
@@ -73,12 +82,7 @@ class NGramCounts:
 
 
 def count_ngrams(ids: np.ndarray, order: int, vocabulary_size: int) -> NGramCounts:
-    """Count all n-grams of the lengths 1 to `order`.
-
-    Args:
-        ids: token ids, one-dimensional, each less than `vocabulary_size`.
-        order: the greatest length.
-        vocabulary_size: the number of ids there are.
+    """Count all n-grams of the lengths 1 to `order` in ids, each less than `vocabulary_size`.
 
     >>> counts = count_ngrams(np.array([0, 1, 0, 1, 1]), order=2, vocabulary_size=2)
     >>> counts.contexts(2).tolist(), counts.counts[1].tolist()
@@ -105,11 +109,7 @@ def count_ngrams(ids: np.ndarray, order: int, vocabulary_size: int) -> NGramCoun
 
 
 def as_ids(ids: np.ndarray | Sequence[int], vocabulary_size: int | None) -> np.ndarray:
-    """Token ids as an array, checked.
-
-    Raises:
-        TypeError, ValueError: they are not one row of integers from 0 to `vocabulary_size` - 1.
-    """
+    """Token ids as an array; an error if they are not one row of ids below `vocabulary_size`."""
     ids = np.asarray(ids)
     if ids.size == 0:
         ids = ids.astype(np.int64)
@@ -124,3 +124,44 @@ def as_ids(ids: np.ndarray | Sequence[int], vocabulary_size: int | None) -> np.n
             f"Token ids must be from 0 to {limit - 1}. Received: {ids.min()} to {ids.max()}."
         )
     return ids
+
+
+def save_counts(path: str | os.PathLike, counts: NGramCounts, config: dict[str, Any]) -> None:
+    """Write counts and the configuration of their model, whole or not at all."""
+    description = {"format": _FORMAT, "vocabulary_size": counts.vocabulary_size, "config": config}
+    arrays = {
+        f"{name}_{place}": array
+        for name in ("keys", "counts", "suffixes")
+        for place, array in enumerate(getattr(counts, name))
+    }
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, description=np.array(json.dumps(description)), **arrays)
+    content = buffer.getvalue()
+    write_atomically(path, content + hashlib.sha256(content).digest())
+
+
+def load_counts(path: str | os.PathLike) -> tuple[NGramCounts, dict[str, Any]]:
+    """Read what `save_counts` wrote: the counts, and the configuration of their model.
+
+    Raises:
+        InputError: the file cannot be read, is damaged, or is something else.
+    """
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}.") from None
+    content, digest = content[:-32], content[-32:]
+    if hashlib.sha256(content).digest() != digest:
+        raise InputError(f"{path} is not an n-gram model, or is damaged.")
+    with np.load(io.BytesIO(content), allow_pickle=False) as file:
+        description = json.loads(str(file["description"]))
+        if description["format"] != _FORMAT:
+            raise InputError(f"{path} is not of this version: {description['format']}.")
+        lengths = range(description["config"]["order"])
+        counts = NGramCounts(
+            description["vocabulary_size"],
+            keys=[file[f"keys_{place}"] for place in lengths[:-1]],
+            counts=[file[f"counts_{place}"] for place in lengths],
+            suffixes=[file[f"suffixes_{place}"] for place in lengths[:-1]],
+        )
+    return counts, description["config"]

@@ -5,8 +5,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tfseq.models.ngram.ngram_counts import NGramCounts, as_ids, count_ngrams
-from tfseq.models.ngram.ngram_file import load_counts, save_counts
+from tfseq.models.ngram.ngram_counts import (
+    NGramCounts,
+    as_ids,
+    count_ngrams,
+    load_counts,
+    save_counts,
+)
 from tfseq.models.ngram.ngram_weights import (
     NGramWeights,
     kneser_ney_discounts,
@@ -29,14 +34,11 @@ class NGramModel:
     context without its first token:
 
     - `maximum_likelihood`: p(w | c) = N(c w) / N(c ·). A context that does not occur is cut from
-      the left until it does. What never followed has probability 0, so the perplexity of a new
-      text is as a rule infinite.
+      the left until it does. What never followed has probability 0.
     - `laplace`: p(w | c) = (N(c w) + a) / (N(c ·) + a V), a being `pseudocount`.
     - `kneser_ney`: p(w | c) = (k(c w) - D(k(c w))) / k(c ·) + rest(c) p(w | c'), modified
       Kneser-Ney smoothing, interpolated, down to 1 / V. For the longest n-grams k is N; for
-      shorter ones it is the number of different tokens that stand before them. The discounts D
-      of k = 1, 2, and 3 or more come from the counts of counts of each length. Where those are
-      zero, as with characters, 0.5, 1 and 1.5 stand in; see `fallback_lengths`.
+      shorter ones it is the number of different tokens that stand before them.
 
     Args:
         order: n, the tokens of an n-gram; 1 has no context.
@@ -45,10 +47,10 @@ class NGramModel:
 
     Attributes:
         vocabulary_size: V; None before `fit`.
-        discounts: of `kneser_ney`, float64 [order, 3]: for each length, what is taken off a count
-            of 1, of 2, and of 3 or more.
-        fallback_lengths: of `kneser_ney`, the lengths whose discounts are 0.5, 1 and 1.5 for want
-            of their own.
+        discounts: D of k = 1, 2, and 3 or more, float64 [order, 3], from the counts of counts of
+            each length.
+        fallback_lengths: the lengths whose discounts are 0.5, 1 and 1.5 because those are zero, as
+            with characters.
 
     Source: Chen and Goodman, "An Empirical Study of Smoothing Techniques for Language Modeling",
     Computer Speech and Language 13 (1999). The start of the text is treated as KenLM does.
@@ -96,9 +98,6 @@ class NGramModel:
         Args:
             ids: token ids, integers [N], at least one.
             vocabulary_size: V, greater than every id; by default the greatest id and one.
-
-        Raises:
-            TypeError, ValueError: an argument is of the wrong type or out of range.
         """
         ids = as_ids(ids, vocabulary_size)
         if len(ids) == 0:
@@ -112,13 +111,8 @@ class NGramModel:
     ) -> np.ndarray:
         """The natural logarithm of each token's probability after those before it, float64 [N].
 
-        Args:
-            ids: token ids, integers [N].
-            context: ids that stand before them; the last n - 1 count. Without it the first tokens
-                are predicted from fewer tokens than the others.
-
-        Raises:
-            ValueError: the model has not been fitted, or an id is out of range.
+        Of the ids that stand before them, `context`, the last n - 1 count. Without it the first
+        tokens are predicted from fewer tokens than the others.
         """
         counts = self._fitted()
         ids = as_ids(ids, counts.vocabulary_size)
@@ -144,11 +138,7 @@ class NGramModel:
         return float(np.exp(-log_probabilities.mean()))
 
     def probabilities(self, context: np.ndarray | Sequence[int] = ()) -> np.ndarray:
-        """The probability of every id after a context, float64 [V]; they sum to 1.
-
-        Args:
-            context: the ids before; the last n - 1 count.
-        """
+        """The probability of every id after a context, of which the last n - 1 ids count."""
         counts, weights = self._fitted(), self._weights
         context = as_ids(context, counts.vocabulary_size).astype(np.int64)
         context = context[max(0, len(context) - self.order + 1) :]
@@ -158,13 +148,8 @@ class NGramModel:
         for length in range(2, len(context) + 2):
             number = self._number(context[len(context) - length + 1 :])
             lower = uniform if weights.uniform_rest else result
-            result = weights.rest[length - 1][number] * lower
-            if number >= 0:
-                first, last = np.searchsorted(
-                    counts.keys[length - 2], [number * counts.base, (number + 1) * counts.base]
-                )
-                tokens = counts.keys[length - 2][first:last] - number * counts.base
-                result[tokens] += weights.own[length - 1][first:last]
+            found = counts.find(length, number, np.arange(size))
+            result = weights.own[length - 1][found] + weights.rest[length - 1][number] * lower
         return result
 
     def sample(
@@ -184,9 +169,6 @@ class NGramModel:
             temperature: below 1 keeps to what is probable, above 1 dares more; 0 always takes the
                 most probable token.
             allow_unknown: whether id 0, `<unk>`, may be drawn.
-
-        Returns:
-            int64 [num_tokens].
         """
         counts = self._fitted()
         checked("num_tokens", num_tokens, CountOrZero)
@@ -207,11 +189,7 @@ class NGramModel:
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "NGramModel":
-        """Read a model that `save` wrote.
-
-        Raises:
-            InputError: the file cannot be read, or is damaged, or no such model.
-        """
+        """Read a model that `save` wrote; an `InputError` if the file cannot be read or is none."""
         counts, config = load_counts(path)
         model = cls(**config)
         model._use(counts)
