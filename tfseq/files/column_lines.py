@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tfseq.errors import InputError
-from tfseq.files.text_files import read_lines
+from tfseq.files.text_reader import read_lines
 
 # `# text = ...`, and what CoNLL-U writes besides. Then where CoNLL-2003 and 2012 begin a document.
 _COMMENT = re.compile(r"# *[\w.:-]+ *=( |$)|# *(newdoc|newpar)( |$)|#+$")

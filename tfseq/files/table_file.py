@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tfseq.errors import InputError
-from tfseq.files.text_files import read_lines
+from tfseq.files.text_reader import read_lines
 
 # In this order where the first lines leave the choice.
 _DELIMITERS = "\t;,"

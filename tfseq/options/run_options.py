@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from tfseq.errors import InputError
-from tfseq.options.configuration import find_option, parse_options, read_json_object, read_options
+from tfseq.files.json_objects import read_json_object
+from tfseq.options.configuration import find_option, parse_options, read_options
 from tfseq.tasks.run_kinds import run_kind
 
 Options = TypeVar("Options")

@@ -4,13 +4,13 @@ import functools
 import hashlib
 import os
 import re
-import uuid
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import tensorflow as tf
 
 from tfseq.errors import InputError
+from tfseq.files.atomic_file import write_atomically
 from tfseq.text.vocabulary_tables import AssetTables, EmbeddedTables, VocabularyTables
 
 UNKNOWN = "<unk>"
@@ -142,13 +142,7 @@ class Vocabulary:
         Newline, carriage return, tab, space and backslash within a token are written as
         `\n`, `\r`, `\t`, `\s` and `\\`.
         """
-        path = Path(path)
-        aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-        try:
-            aside.write_bytes(self._file_bytes)
-            os.replace(aside, path)
-        finally:
-            aside.unlink(missing_ok=True)
+        write_atomically(path, self._file_bytes)
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "Vocabulary":

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tfseq.errors import InputError
 from tfseq.files.column_lines import ColumnLine, read_column_lines
-from tfseq.files.text_files import plain_name, stem
+from tfseq.files.text_reader import plain_name, stem
 
 
 @dataclass(frozen=True)

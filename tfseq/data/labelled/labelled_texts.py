@@ -1,18 +1,16 @@
 """Texts with a label each: read from CSV or JSON lines, and set apart for validation and test."""
 
-import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from tfseq.errors import InputError
-from tfseq.files.json_lines import checked_text, json_records
+from tfseq.files.json_objects import json_records, text_of_record
 from tfseq.files.table_file import read_table
-from tfseq.files.text_files import plain_name, read_lines, stem
+from tfseq.files.text_reader import plain_name, read_lines, stem
 
 
 @dataclass(frozen=True)
@@ -68,8 +66,8 @@ def read_labelled_texts(
         )
     texts, labels, num_stripped = [], [], 0
     for place, record in reader(path):
-        text = _value(record, text_field, place)
-        label = _value(record, label_field, place, label=True)
+        text = text_of_record(record, text_field, place)
+        label = text_of_record(record, label_field, place, label=True)
         num_stripped += label != label.strip()
         if not label.strip():
             raise InputError(f"{place}: its {label_field!r} is empty.")
@@ -106,19 +104,6 @@ def split_examples(
     order = np.random.default_rng(seed).permutation(count)
     validation, test, train = np.split(order, np.cumsum(sizes))
     return np.sort(train), np.sort(validation), np.sort(test)
-
-
-def _value(record: dict[str, Any], name: str, place: str, label: bool = False) -> str:
-    if name not in record:
-        raise InputError(f"{place}: no {name!r}. It has: {', '.join(map(repr, record))}.")
-    value = record[name]
-    if label and isinstance(value, bool | int):
-        value = json.dumps(value)
-    if value is None:
-        raise InputError(f"{place}: its {name!r} is empty.")
-    if not isinstance(value, str):
-        raise InputError(f"{place}: its {name!r} must be a string. Received: {value!r}.")
-    return checked_text(value, "strict", f"{place}: its {name!r}")
 
 
 def _table_records(path: Path) -> Iterator[tuple[str, dict]]:

@@ -18,7 +18,7 @@ from tfseq.data.series.written_numbers import (
 )
 from tfseq.errors import InputError
 from tfseq.files.table_file import read_table
-from tfseq.files.text_files import stem
+from tfseq.files.text_reader import stem
 
 #: The largest size of a number: float32 has room for it, for 100 times it, and for differences.
 LARGEST = 1e30

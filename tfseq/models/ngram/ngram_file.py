@@ -4,13 +4,13 @@ import hashlib
 import io
 import json
 import os
-import uuid
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tfseq.errors import InputError
+from tfseq.files.atomic_file import write_atomically
 from tfseq.models.ngram.ngram_counts import NGramCounts
 
 _FORMAT = "tfseq n-gram counts 1"
@@ -27,16 +27,7 @@ def save_counts(path: str | os.PathLike, counts: NGramCounts, config: dict[str, 
     buffer = io.BytesIO()
     np.savez_compressed(buffer, description=np.array(json.dumps(description)), **arrays)
     content = buffer.getvalue()
-    path = Path(path)
-    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        with aside.open("wb") as file:
-            file.write(content + hashlib.sha256(content).digest())
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
+    write_atomically(path, content + hashlib.sha256(content).digest())
 
 
 def load_counts(path: str | os.PathLike) -> tuple[NGramCounts, dict[str, Any]]:

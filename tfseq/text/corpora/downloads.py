@@ -4,11 +4,11 @@ import hashlib
 import os
 import shutil
 import urllib.request
-import uuid
 from http.client import HTTPException
 from pathlib import Path
 
 from tfseq.errors import InputError
+from tfseq.files.atomic_file import atomic_file
 
 _TIMEOUT_SECONDS = 30
 
@@ -63,11 +63,10 @@ def download(url: str, sha256: str, path: str | os.PathLike) -> Path:
 
 
 def _fetch(url: str, sha256: str, path: Path) -> None:
-    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
+    with atomic_file(path) as aside:
         with (
             urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS) as response,
-            aside.open("xb") as file,
+            aside.open("wb") as file,
         ):
             shutil.copyfileobj(response, file)
         received = _digest(aside)
@@ -75,9 +74,6 @@ def _fetch(url: str, sha256: str, path: Path) -> None:
             raise InputError(
                 f"{url} is not the file it was: its SHA-256 must be {sha256}. Received: {received}."
             )
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 def _digest(path: Path) -> str:
