@@ -30,13 +30,10 @@ def code_names(limit: int = _MOST) -> LabelledSentences:
     """Lines of the standard library's code, with what each name stands for as IOB2 spans.
 
     A sentence holds the words of a logical line: names, keywords, numbers, and `''` for every
-    string. Dots, brackets and other signs are left out, or they would give all away. The tags come
-    from the syntax tree: CALL (`os path join` is one span), TARGET (what is assigned to),
-    PARAMETER, KEYWORD (`key=` in a call), FUNCTION and CLASS (their names where they are defined),
-    BASE, DECORATOR, MODULE, IMPORT and EXCEPTION. A tagger sees the words of the line alone.
-
-    Args:
-        limit: lines, drawn at random where there are more.
+    string; signs would give all away. The tags come from the syntax tree: CALL (`os path join` is
+    one span), TARGET (what is assigned to), PARAMETER, KEYWORD (`key=` in a call), FUNCTION, CLASS,
+    BASE, DECORATOR, MODULE, IMPORT and EXCEPTION. Of more lines than `limit`, some are drawn at
+    random.
 
     Raises:
         InputError: this Python comes without its source code.

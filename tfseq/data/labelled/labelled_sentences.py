@@ -27,14 +27,12 @@ class LabelledSentences:
 def read_conll(
     path: str | os.PathLike, token_column: int = 1, tag_column: int | None = None
 ) -> LabelledSentences:
-    """Read a column file: a token a line, sentences parted by empty lines.
+    """Read a column file: a token a line, an empty line between sentences.
 
-    Columns are parted by tabs, or by white space where the file has no tabs; every line has the
-    same number of them. Lines that begin with `-DOCSTART-`, and comments before a sentence
-    (`# text = ...`), are passed over; see `tfseq.files.column_lines`. White space at the ends of a
-    tag is dropped, no-break spaces too. Where the first of three or more columns counts the words,
-    as in CoNLL-U, CoNLL-X and CoNLL-2009, and in `.conllu` files, ranges of words (`3-4`) and
-    empty nodes (`3.1`) are passed over too.
+    See `tfseq.files.column_lines` for what parts columns, and for comments. White space at the ends
+    of a tag is dropped. Where the first of three or more columns counts the words, as in CoNLL-U,
+    CoNLL-X and CoNLL-2009, and in `.conllu` files, ranges of words (`3-4`) and empty nodes (`3.1`)
+    are passed over.
 
     Args:
         path: the file, UTF-8, perhaps compressed (`.gz`).
@@ -44,8 +42,6 @@ def read_conll(
     Raises:
         InputError: the file cannot be read, a line has more or fewer columns than the others,
             nothing parts the sentences, or the tokens would be numbers of words. It names the line.
-
-    Example:
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as place:

@@ -35,19 +35,16 @@ def read_labelled_texts(
 ) -> LabelledTexts:
     """Read a `.csv`, `.tsv` or `.jsonl` file, perhaps compressed (`.gz`), a text and a label each.
 
-    CSV has a header line; see `tfseq.files.table_file`. A JSON label may be a string, an integer or
-    true or false. White space at the ends of a label is dropped, so that `boat` and `boat ` are
-    one; a text is kept as it is.
+    A JSON label may be a string, an integer or true or false. White space at the ends of a label is
+    dropped, so that `boat` and `boat ` are one; a text is kept as it is.
 
     Args:
-        path: the file, UTF-8.
+        path: the file; see `tfseq.files.table_file` and `tfseq.files.json_objects`.
         text_field, label_field: the names of the columns, or keys.
 
     Raises:
         InputError: the file cannot be read, or a record has no text or no label. It names the
             line.
-
-    Example:
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as place:
@@ -84,14 +81,14 @@ def read_labelled_texts(
 def split_examples(
     count: int, validation_fraction: float, test_fraction: float, seed: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The numbers of the examples to train on, to validate with, and to test with.
+    """The numbers of the examples of the splits for training, validation and test.
 
-    They are drawn at random, determined by the seed alone; each part is in rising order.
+    They are drawn at random, determined by the seed alone; each split is in rising order.
 
     Raises:
-        InputError: a part would be empty.
+        InputError: a split would be empty.
 
-    >>> [part.tolist() for part in split_examples(10, 0.2, 0.1, seed=0)]
+    >>> [split.tolist() for split in split_examples(10, 0.2, 0.1, seed=0)]
     [[0, 1, 3, 5, 7, 8, 9], [4, 6], [2]]
     """
     sizes = [round(count * validation_fraction), round(count * test_fraction)]

@@ -30,8 +30,7 @@ _MOST = 700
 def letter_names() -> LabelledTexts:
     """Names of letters without the words that tell the system, labelled with the system.
 
-    For example `ETHIOPIC SYLLABLE QEE` becomes the text `qee` with the label `ethiopic`. Of a
-    system with many letters 700 are taken. The names are those of `unicodedata`, whose version
+    Of a system with many letters 700 are taken. The names are those of `unicodedata`, whose version
     goes with Python's.
 
     >>> names = letter_names()

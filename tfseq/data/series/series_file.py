@@ -34,7 +34,7 @@ def read_series(path: str | os.PathLike, columns: Sequence[str] | None = None) -
     Columns are parted by commas, semicolons or tabs (see `tfseq.files.table_file`), and numbers
     written as in one country or another (see `tfseq.data.series.written_numbers`). Rows are taken
     in the file's order, the oldest first, at equal steps of time. A column without a name is called
-    `column 1` after its place; one without a name or a value is no column.
+    `column 1` after its place.
 
     Args:
         path: the file, UTF-8, perhaps compressed (`.gz`).
@@ -46,17 +46,13 @@ def read_series(path: str | os.PathLike, columns: Sequence[str] | None = None) -
         InputError: the file cannot be read, has no such column, or a value is missing, is no
             number, or is larger than 1e30 in size. The message names line and column.
 
-    Example:
-
     >>> import pathlib, tempfile
     >>> with tempfile.TemporaryDirectory() as directory:
     ...     path = pathlib.Path(directory, "air.csv")
     ...     _ = path.write_text("month,passengers\\n1949-01,112\\n1949-02,118\\n")
     ...     series = read_series(path)
-    >>> series.columns, series.values.ravel().tolist()
-    (('passengers',), [112.0, 118.0])
-    >>> series.notes
-    ('left out: month (no numbers).',)
+    >>> series.columns, series.values.ravel().tolist(), series.notes
+    (('passengers',), [112.0, 118.0], ('left out: month (no numbers).',))
     """
     path = Path(path)
     table = _read_columns(path)
