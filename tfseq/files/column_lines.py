@@ -21,13 +21,8 @@ _COUNTED_COLUMNS, _TREEBANK_COLUMNS = 3, 10
 
 
 class ColumnLine(NamedTuple):
-    """A token's line.
-
-    Attributes:
-        number: of the line in the file, from 1.
-        sentence: which sentence it is in.
-        text: the line, without white space at its end.
-        columns: what is in its columns.
+    """A token's line: its number in the file, from 1; the sentence that it is in; its text without
+    white space at the end; what is in its columns.
     """
 
     number: int
@@ -38,12 +33,8 @@ class ColumnLine(NamedTuple):
 
 @dataclass(frozen=True)
 class ColumnLines:
-    """The tokens of a column file.
-
-    Attributes:
-        tokens: their lines, all with equally many columns.
-        counted: whether the first column numbers the words of each sentence, as in CoNLL-U.
-        has_breaks: whether any line parts sentences.
+    """The lines of the tokens, all with equally many columns; whether the first column numbers the
+    words of each sentence, as in CoNLL-U; whether any line parts sentences.
     """
 
     tokens: list[ColumnLine]
@@ -56,7 +47,7 @@ def read_column_lines(path: Path, universal: bool = False) -> ColumnLines:
 
     Columns are parted by tabs if most lines have one; then a token may hold spaces. Otherwise they
     are parted by spaces (and tabs), but not by no-break spaces. White space at the end of a line
-    is dropped.
+    is dropped, and lines that begin with `-DOCSTART-` are passed over.
 
     A line that begins with `#` and stands before a sentence is a comment, unless `#` is a token,
     which has as many columns as the others. A line with all columns that reads as a comment

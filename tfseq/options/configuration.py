@@ -101,12 +101,8 @@ def find_option(arguments: Sequence[str], name: str) -> str | None:
 def read_options(
     options_type: type, path: str | os.PathLike, what: str = "`config` file"
 ) -> dict[str, Any]:
-    """Values by field name from a JSON file, types checked, unknown keys refused.
-
-    Args:
-        options_type: the dataclass whose fields they are.
-        path: the file.
-        what: how an error calls the file.
+    """Values by field name from a JSON file, types checked, unknown keys refused; `what` is how an
+    error calls the file.
     """
     values = read_json_object(path, what)
     fields = fields_of(options_type)

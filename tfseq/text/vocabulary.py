@@ -92,11 +92,11 @@ class Vocabulary:
         return f"Vocabulary({len(self)} tokens, {self.fingerprint[:8]})"
 
     def token_to_id(self, tokens: tf.Tensor | tf.RaggedTensor) -> tf.Tensor | tf.RaggedTensor:
-        """Return the int32 ids of tokens, in graph; `<unk>`'s for those that are not known."""
+        """The int32 ids of tokens, in graph; `<unk>`'s for those that are not known."""
         return self._embedded_tables.token_to_id(tokens)
 
     def id_to_token(self, ids: tf.Tensor | tf.RaggedTensor) -> tf.Tensor | tf.RaggedTensor:
-        """Return the tokens of integer ids, in graph; `<unk>` for ids that there are not."""
+        """The tokens of integer ids, in graph; `<unk>` for ids that there are not."""
         return self._embedded_tables.id_to_token(ids)
 
     def tables(self, asset_path: str | os.PathLike | None = None) -> VocabularyTables:
@@ -107,7 +107,7 @@ class Vocabulary:
                 wrote, which then is an asset of a SavedModel, under the same name.
 
         Raises:
-            ValueError: if the file is not this vocabulary's.
+            ValueError: the file is not this vocabulary's.
         """
         if asset_path is not None and Path(asset_path).read_bytes() != self._file_bytes:
             raise ValueError(
@@ -135,7 +135,7 @@ class Vocabulary:
         """Read a vocabulary that `save` wrote.
 
         Raises:
-            InputError: if the file cannot be read or is no vocabulary; it names the line.
+            InputError: the file cannot be read or is no vocabulary; it names the line.
         """
         try:
             lines = Path(path).read_bytes().decode().removesuffix("\n").split("\n")

@@ -7,20 +7,9 @@ import unicodedata
 from tfseq.data.labelled.labelled_texts import LabelledTexts
 
 #: The writing systems, as the first word of a character's Unicode name.
-SCRIPTS = (
-    "ARABIC",
-    "BAMUM",
-    "CANADIAN",
-    "CHEROKEE",
-    "CUNEIFORM",
-    "CYRILLIC",
-    "ETHIOPIC",
-    "GEORGIAN",
-    "GREEK",
-    "HANGUL",
-    "LATIN",
-    "VAI",
-    "YI",
+SCRIPTS = tuple(
+    "ARABIC BAMUM CANADIAN CHEROKEE CUNEIFORM CYRILLIC ETHIOPIC GEORGIAN GREEK HANGUL LATIN VAI "
+    "YI".split()
 )
 # What a name says of the kind of letter: it would give many systems away.
 _GENERIC = re.compile(r"\b(CAPITAL|SMALL|LETTER|SYLLABLE|SYLLABICS|SIGN|LIGATURE|PHASE-[A-F])\b")

@@ -14,7 +14,7 @@ _TIMEOUT_SECONDS = 30
 
 
 def cache_directory() -> Path:
-    """Return where downloads and encoded corpora are kept; it need not exist.
+    """Where downloads and encoded corpora are kept; it need not exist.
 
     That is `$TFSEQ_CACHE`, or `$XDG_CACHE_HOME/tfseq`, or `~/.cache/tfseq`.
 
@@ -35,17 +35,15 @@ def cache_directory() -> Path:
 
 
 def download(url: str, sha256: str, path: str | os.PathLike) -> Path:
-    """Return a file that has the given digest; download it unless it is there.
-
-    It is written aside and renamed: `path` is the whole, right file or is not there.
+    """A file that has the given digest; it is downloaded unless it is there.
 
     Args:
         url: where it is.
         sha256: its digest, in hexadecimal.
-        path: where it goes. Missing directories are made.
+        path: where it goes, whole or not at all. Missing directories are made.
 
     Raises:
-        InputError: if it cannot be fetched or written, or has another digest.
+        InputError: it cannot be fetched or written, or has another digest.
     """
     path = Path(path)
     if path.is_file() and _digest(path) == sha256:
