@@ -30,6 +30,10 @@ class ColumnLine(NamedTuple):
     text: str
     columns: list[str]
 
+    def error(self, path: Path, words: str) -> InputError:
+        """What is wrong with the line."""
+        return InputError(f"{path}:{self.number}: {words} Received: {self.text!r}.")
+
 
 @dataclass(frozen=True)
 class ColumnLines:
@@ -77,12 +81,14 @@ def read_column_lines(path: Path, universal: bool = False) -> ColumnLines:
             sentence = number
         else:
             lines.append(ColumnLine(number, sentence, text, []))
-    beyond_comments = [line for line in lines if line.text[0] != "#"] or lines
-    tabs = universal or 2 * sum("\t" in line.text for line in beyond_comments) > len(
-        beyond_comments
-    )
-    lines = [line._replace(columns=_split(line.text, tabs)) for line in lines]
-    file = _Columns(path, lines, tabs, universal)
+    data = [line for line in lines if line.text[0] != "#"] or lines
+    tabs = universal or 2 * sum("\t" in line.text for line in data) > len(data)
+    for line in lines:
+        if tabs:
+            line.columns.extend(column.strip(" ") for column in line.text.split("\t"))
+        else:
+            line.columns.extend(re.split(r"[ \t]+", line.text.lstrip(" \t")))
+    file = _Columns(path, lines, data, tabs, universal)
     tokens = []
     for line in lines:
         first = not tokens or tokens[-1].sentence != line.sentence
@@ -95,9 +101,15 @@ def read_column_lines(path: Path, universal: bool = False) -> ColumnLines:
 class _Columns:
     """What is known of a file once all its lines have been seen."""
 
-    def __init__(self, path: Path, lines: list[ColumnLine], tabs: bool, universal: bool):
+    def __init__(
+        self,
+        path: Path,
+        lines: list[ColumnLine],
+        data: list[ColumnLine],
+        tabs: bool,
+        universal: bool,
+    ):
         self._path, self._tabs = path, tabs
-        data = [line for line in lines if line.text[0] != "#"] or lines
         counts = Counter(len(line.columns) for line in data)
         self._count = counts.most_common(1)[0][0] if counts else 0
         self._tokens_of_tag = self._known_tags(lines)
@@ -112,19 +124,18 @@ class _Columns:
             return False
         if _COMMENT.match(line.text):
             if not first:
-                raise InputError(
-                    f"{self._path}:{line.number}: a comment within a sentence. An empty line must "
-                    f"come before it. Received: {line.text!r}."
+                raise line.error(
+                    self._path, "a comment within a sentence. An empty line must come before it."
                 )
             return True
         if len(line.columns) != self._count:
             return first
         if not self._is_token(line, first):
             parted = "" if self._tabs else "Part the columns by tabs if it is a token. "
-            raise InputError(
-                f"{self._path}:{line.number}: could be a comment, or a token whose tag "
-                f"{line.columns[-1]!r} no other token has. {parted}Take the line out if it is a "
-                f"comment. Received: {line.text!r}."
+            raise line.error(
+                self._path,
+                f"could be a comment, or a token whose tag {line.columns[-1]!r} no other token "
+                f"has. {parted}Take the line out if it is a comment.",
             )
         return False
 
@@ -150,22 +161,15 @@ class _Columns:
     def check(self, line: ColumnLine) -> None:
         """Raise unless a line has the columns of the others."""
         if self.counted and not _WORD_NUMBER.fullmatch(line.columns[0]):
-            raise InputError(
-                f"{self._path}:{line.number}: a line of CoNLL-U must begin with the word's number "
-                f"and a tab. Received: {line.text!r}."
+            raise line.error(
+                self._path, "a line of CoNLL-U must begin with the word's number and a tab."
             )
         if len(line.columns) != self._count:
-            raise InputError(
-                f"{self._path}:{line.number}: a line must have {self._count} columns parted by "
-                f"{'tabs' if self._tabs else 'white space'}, as most have here. "
-                f"Received: {line.text!r}."
+            parted = "tabs" if self._tabs else "white space"
+            raise line.error(
+                self._path,
+                f"a line must have {self._count} columns parted by {parted}, as most have here.",
             )
-
-
-def _split(text: str, tabs: bool) -> list[str]:
-    if tabs:
-        return [column.strip(" ") for column in text.split("\t")]
-    return re.split(r"[ \t]+", text.lstrip(" \t"))
 
 
 def _counts_words(lines: Sequence[ColumnLine], least: int) -> bool:

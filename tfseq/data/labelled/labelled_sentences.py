@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tfseq.errors import InputError
-from tfseq.files.column_lines import ColumnLine, read_column_lines
+from tfseq.files.column_lines import read_column_lines
 from tfseq.files.text_reader import plain_name, stem
 
 
@@ -53,7 +53,15 @@ def read_conll(
     """
     path = Path(path)
     lines = read_column_lines(path, universal=plain_name(path).endswith(".conllu"))
-    _check_columns(path, lines.tokens, token_column, tag_column)
+    if not lines.tokens:
+        raise InputError(f"{path} holds no sentence.")
+    needed = max(token_column, tag_column or 2)
+    for line in lines.tokens:
+        if len(line.columns) < needed:
+            raise line.error(path, f"a line must have at least {needed} columns.")
+        for column in (token_column, tag_column or len(line.columns)):
+            if not line.columns[column - 1].strip(" " if column == token_column else None):
+                raise line.error(path, f"column {column} is empty.")
     if lines.counted and token_column == 1:
         raise InputError(
             f"{path}: its first column numbers the words. Give 2 as `token_column`, and the "
@@ -77,22 +85,3 @@ def read_conll(
         tuple(tuple(token for token, _ in s) for s in sentences),
         tuple(tuple(tag for _, tag in s) for s in sentences),
     )
-
-
-def _check_columns(
-    path: Path, lines: list[ColumnLine], token_column: int, tag_column: int | None
-) -> None:
-    if not lines:
-        raise InputError(f"{path} holds no sentence.")
-    needed = max(token_column, tag_column or 2)
-    for line in lines:
-        if len(line.columns) < needed:
-            raise InputError(
-                f"{path}:{line.number}: a line must have at least {needed} columns. "
-                f"Received: {line.text!r}."
-            )
-        for column in (token_column, tag_column or len(line.columns)):
-            if not line.columns[column - 1].strip(" " if column == token_column else None):
-                raise InputError(
-                    f"{path}:{line.number}: column {column} is empty. Received: {line.text!r}."
-                )
