@@ -110,10 +110,10 @@ def test_a_class_without_config_reads_no_file(tmp_path):
             {"water_temperature": "hot"},
             "'water_temperature' must be a positive finite number or null. Received: 'hot'.",
         ),
-        ([1], "must hold one JSON object."),
-        ("{'minutes': 3}", "is not JSON: "),
-        ("", "is not JSON: "),
-        ('{"minutes": 3, "minutes": 4}', "has the key 'minutes' twice."),
+        ([1], "must be a JSON object. Received: list."),
+        ("{'minutes': 3}", "not JSON: "),
+        ("", "not JSON: "),
+        ('{"minutes": 3, "minutes": 4}', "has the field 'minutes' twice."),
     ],
     ids=str,
 )
@@ -131,7 +131,7 @@ def test_files_that_cannot_be_read(tmp_path):
     with pytest.raises(InputError, match="cannot be read: Is a directory"):
         read_options(Options, tmp_path)
     (tmp_path / "latin").write_bytes(b'{"name": "\xe9"}')
-    with pytest.raises(InputError, match=r"is not JSON: .*utf-8"):
+    with pytest.raises(InputError, match=r"is not valid UTF-8: .* \(0xe9\), line 1\."):
         read_options(Options, tmp_path / "latin")
 
 

@@ -212,7 +212,7 @@ def test_wrong_tokens(tokens, message):
 def test_wrong_arguments():
     with pytest.raises(TypeError, match="`tokens` must be strings"):
         Vocabulary([b"a"])
-    with pytest.raises(ValueError, match="`min_frequency` must be at least 1"):
+    with pytest.raises(ValueError, match="`min_frequency` must be a positive integer"):
         Vocabulary.build({}, min_frequency=0)
     with pytest.raises(ValueError, match="`max_size` must be at least 2"):
         Vocabulary.build({}, max_size=1, reserved_tokens=["<pad>"])

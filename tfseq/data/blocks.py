@@ -15,21 +15,17 @@ Gather = Callable[[int, int], tuple[np.ndarray, ...]]
 def batches_from_blocks(
     gather: Gather, start: int, stop: int, element_spec: tuple[tf.TensorSpec, ...]
 ) -> tf.data.Dataset:
-    """Return batches `start` to `stop - 1` as a dataset of known cardinality.
+    """Batches `start` to `stop - 1` as a dataset of known cardinality.
 
     One element per call from Python costs tens of microseconds, so `gather` is asked for many
     batches at once and the block is taken apart by `Dataset.unbatch`, which is C++. The next
     block is gathered while this one is used.
 
     Args:
-        gather: A pure function `(first, last) -> arrays`. Each array holds batches `first` to
+        gather: a pure function `(first, last) -> arrays`. Each array holds batches `first` to
             `last - 1` along its leading axis.
-        start: Number of the first batch.
-        stop: Number after the last batch.
-        element_spec: Shape and dtype of each component of one batch.
-
-    Returns:
-        A `tf.data.Dataset` of tuples that match `element_spec`.
+        start, stop: number of the first batch, and number after the last.
+        element_spec: shape and dtype of each component of one batch.
     """
     values_per_batch = max(spec.shape.num_elements() for spec in element_spec)
     batches_per_block = max(1, BLOCK_VALUES // max(1, values_per_batch))

@@ -14,15 +14,14 @@ from tfseq.text import Vocabulary
 
 @dataclass(frozen=True, eq=False)
 class EncodedCorpus:
-    """Token ids of a corpus, of which the last part is kept for validation.
+    """Token ids of a corpus, of which the last ones are kept for validation.
 
     Attributes:
-        ids: All token ids, a read-only `np.memmap` of the smallest unsigned type that holds the
+        ids: all token ids, a read-only `np.memmap` of the smallest unsigned type that holds the
             vocabulary.
-        num_train: How many of them, from the first, are for training. The rest is the
-            validation part.
-        vocabulary: The tokens that the ids stand for.
-        fingerprint: SHA-256 digest, in hexadecimal, of ids, vocabulary and `num_train`.
+        num_train: how many of them, from the first, are for training.
+        vocabulary: the tokens that the ids stand for.
+        fingerprint: SHA-256, in hexadecimal, of ids, vocabulary and `num_train`.
     """
 
     ids: np.memmap
@@ -32,17 +31,17 @@ class EncodedCorpus:
 
     @property
     def train(self) -> np.memmap:
-        """The ids for training."""
+        """The training split of the ids."""
         return self.ids[: self.num_train]
 
     @property
     def validation(self) -> np.memmap:
-        """The ids for validation: the contiguous tail. May be empty."""
+        """The validation split: the contiguous tail. May be empty."""
         return self.ids[self.num_train :]
 
 
 def load_encoded(directory: Path) -> EncodedCorpus | None:
-    """Return the encoded corpus in `directory`, or None if there is none or it is damaged."""
+    """The encoded corpus in a directory; None if there is none or it is damaged."""
     try:
         contents = json.loads((directory / "contents.json").read_text())
         num_train, fingerprint = contents["num_train"], contents["fingerprint"]
@@ -60,7 +59,7 @@ def load_encoded(directory: Path) -> EncodedCorpus | None:
 def write_encoded(
     directory: Path, numbered: NumberedTokens, num_train: int, vocabulary: Vocabulary
 ) -> None:
-    """Write what `load_encoded` reads: the ids of numbered tokens, and their vocabulary.
+    """Write what `load_encoded` reads.
 
     Each distinct token is looked up in the vocabulary once; the ids of the text follow from its
     numbers.

@@ -18,19 +18,18 @@ def evaluation_windows(
     num_steps: int,
     context: int | None = None,
 ) -> tf.data.Dataset:
-    """Return batches in which every token but the first is a target of weight 1 exactly once.
+    """Batches in which every token but the first is a target of weight 1 exactly once.
 
     The tokens are cut into `batch_size` contiguous rows, read from left to right: row i of a
-    batch continues row i of the one before, so the recurrent state is to be carried. The ends
-    of rows are padded to whole windows; padding has weight 0. Each row begins without what
-    came before it, so many rows give a slightly higher perplexity than one; with `batch_size`
-    1 the text is read in one pass.
+    batch continues row i of the one before, so the recurrent state is to be carried. The ends of
+    rows are padded; padding has weight 0. Each row begins without what came before it, so many
+    rows give a slightly higher perplexity than one.
 
     Args:
-        ids: Token ids, one-dimensional, of any integer type; may be a `np.memmap`.
-        batch_size: Rows, B.
-        num_steps: Tokens per window, T.
-        context: The id of the token before the first, such as the last one of the training
+        ids: token ids, one-dimensional, of any integer type; may be a `np.memmap`.
+        batch_size: rows, B.
+        num_steps: tokens per window, T.
+        context: the id of the token before the first, such as the last one of the training
             text. With it the first token of `ids` is a target too.
 
     Returns:
@@ -38,11 +37,8 @@ def evaluation_windows(
         float32. Its cardinality is known.
 
     Raises:
-        InputError: There is no token to predict.
-        ValueError: An argument breaks its rule.
-        TypeError: `ids` are no integers.
-
-    Example:
+        InputError: there is no token to predict.
+        ValueError, TypeError: an argument breaks its rule.
 
     >>> import numpy as np
     >>> for batch in evaluation_windows(np.arange(10, 16), batch_size=2, num_steps=2, context=9):
@@ -84,10 +80,6 @@ def evaluation_windows(
             for rows in (inputs, targets, weights)
         )
 
-    shape = [batch_size, num_steps]
-    spec = (
-        tf.TensorSpec(shape, tf.int32),
-        tf.TensorSpec(shape, tf.int32),
-        tf.TensorSpec(shape, tf.float32),
-    )
+    dtypes = (tf.int32, tf.int32, tf.float32)
+    spec = tuple(tf.TensorSpec([batch_size, num_steps], dtype) for dtype in dtypes)
     return batches_from_blocks(gather, 0, -(-row_length // num_steps), spec)

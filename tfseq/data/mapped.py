@@ -31,8 +31,7 @@ def release_pages(array: np.ndarray) -> None:
     """Let the system take back the memory through which a memory-mapped array was read.
 
     Pages of a file that were touched count as this process's memory until they are given back.
-    What they hold stays in the system's file cache, so reading them again is cheap. Other
-    arrays are left alone.
+    The system's file cache still holds them. Other arrays are left alone.
     """
     mapping = _mapping(array)
     if mapping is not None:
@@ -40,9 +39,8 @@ def release_pages(array: np.ndarray) -> None:
 
 
 def _mapping(array: np.ndarray) -> mmap.mmap | None:
-    """Return the mapping of a file that an array is a view of, if its pages can be released.
-
-    Those of a copy-on-write mapping cannot: what was changed would be lost.
+    """The mapping of a file that an array is a view of, if its pages can be released: those of a
+    copy-on-write mapping cannot, for what was changed would be lost.
     """
     while isinstance(array.base, np.ndarray):
         array = array.base

@@ -15,11 +15,11 @@ class NumberedTokens:
     """A text as numbers of its distinct tokens, in a file.
 
     Attributes:
-        path: The file: pieces of numbers, one after the other, each of the smallest unsigned
+        path: the file: pieces of numbers, one after the other, each of the smallest unsigned
             type that holds the numbers given so far.
-        distinct: The distinct tokens (UTF-8) in the order of their first appearance; a token's
+        distinct: the distinct tokens (UTF-8) in the order of their first appearance; a token's
             number is its place here.
-        pieces: Type and length of each piece.
+        pieces: type and length of each piece.
     """
 
     path: Path
@@ -32,7 +32,7 @@ class NumberedTokens:
         return sum(length for _, length in self.pieces)
 
     def read(self, stop: int | None = None) -> Iterator[np.ndarray]:
-        """Yield the numbers of the first `stop` tokens (default: of all), piece by piece."""
+        """Yield the numbers of the first `stop` tokens (of all by default), piece by piece."""
         left = self.num_tokens if stop is None else stop
         with self.path.open("rb") as file:
             for dtype, length in self.pieces:
@@ -42,7 +42,7 @@ class NumberedTokens:
                 left -= length
 
     def counts(self, stop: int | None = None) -> dict[str, int]:
-        """Return how often each token occurs among the first `stop` (default: all)."""
+        """How often each token occurs among the first `stop` (among all by default)."""
         counts = np.zeros(len(self.distinct), np.int64)
         for numbers in self.read(stop):
             counts += np.bincount(numbers, minlength=len(counts))

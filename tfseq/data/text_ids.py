@@ -12,11 +12,7 @@ def text_ids(
 ) -> tf.RaggedTensor:
     """Strings `[N]` to ids int32 `[N, (T)]` of the first `max_length` tokens, in graph.
 
-    Args:
-        texts: the strings.
-        tokenizer: what splits them.
-        tables: what has `token_to_id`: a `Vocabulary` or its tables.
-        max_length: tokens that are kept.
+    `tables` is what has `token_to_id`: a `Vocabulary` or its tables.
 
     >>> from tfseq.text import CharTokenizer, Vocabulary
     >>> text_ids(tf.constant(["bab", "c"]), CharTokenizer(), Vocabulary(["a", "b"]), 2)

@@ -24,14 +24,8 @@ class WriteError(OSError):
 def writing(path: str | os.PathLike, numbers: Collection[int] = _REFUSED) -> Iterator[None]:
     """Turn errors of the disk in the block into a `WriteError` that names `path`.
 
-    Python, HDF5 and TensorFlow each report a full disk in their own way.
-
-    Args:
-        path: what is written.
-        numbers: the system's numbers of these errors: the disk is full, broken or read-only.
-
-    Raises:
-        WriteError: for one of these errors. Other exceptions are let through.
+    Python, HDF5 and TensorFlow each report a full disk in their own way. `numbers` are the system's
+    numbers of these errors: the disk is full, broken or read-only. Other exceptions go through.
 
     >>> with writing("egg"):
     ...     raise RuntimeError("a sentence in which it says: No space left on device")
@@ -51,10 +45,7 @@ def writing(path: str | os.PathLike, numbers: Collection[int] = _REFUSED) -> Ite
 
 @contextlib.contextmanager
 def advised(what_next: str) -> Iterator[None]:
-    """Turn a `WriteError` in the block into an `InputError` that says what to do.
-
-    Args:
-        what_next: what to do once the file can be written; it ends the sentence.
+    """Turn a `WriteError` in the block into an `InputError` that ends in what to do next.
 
     >>> with advised("bake the cake again"), writing("egg"):
     ...     raise OSError(28, "No space left on device")
@@ -75,9 +66,7 @@ def advised(what_next: str) -> Iterator[None]:
 def atomic_file(path: str | os.PathLike, ending: str = "") -> Iterator[Path]:
     """A path to write to, beside `path`; what is there at the end is flushed and takes its name.
 
-    Args:
-        path: the file to be. One that is there stays as it is until the new one is whole.
-        ending: what the name to write to must end in.
+    It ends in `ending`. A file that is at `path` stays as it is until the new one is whole.
 
     Raises:
         WriteError: it cannot be written.

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tfseq.errors import InputError
-from tfseq.files.text_files import read_lines
+from tfseq.files.text_reader import read_lines
 
 # `# text = ...`, and what CoNLL-U writes besides. Then where CoNLL-2003 and 2012 begin a document.
 _COMMENT = re.compile(r"# *[\w.:-]+ *=( |$)|# *(newdoc|newpar)( |$)|#+$")
@@ -21,13 +21,8 @@ _COUNTED_COLUMNS, _TREEBANK_COLUMNS = 3, 10
 
 
 class ColumnLine(NamedTuple):
-    """A token's line.
-
-    Attributes:
-        number: of the line in the file, from 1.
-        sentence: which sentence it is in.
-        text: the line, without white space at its end.
-        columns: what is in its columns.
+    """A token's line: its number in the file, from 1; the sentence that it is in; its text without
+    white space at the end; what is in its columns.
     """
 
     number: int
@@ -35,15 +30,15 @@ class ColumnLine(NamedTuple):
     text: str
     columns: list[str]
 
+    def error(self, path: Path, words: str) -> InputError:
+        """What is wrong with the line."""
+        return InputError(f"{path}:{self.number}: {words} Received: {self.text!r}.")
+
 
 @dataclass(frozen=True)
 class ColumnLines:
-    """The tokens of a column file.
-
-    Attributes:
-        tokens: their lines, all with equally many columns.
-        counted: whether the first column numbers the words of each sentence, as in CoNLL-U.
-        has_breaks: whether any line parts sentences.
+    """The lines of the tokens, all with equally many columns; whether the first column numbers the
+    words of each sentence, as in CoNLL-U; whether any line parts sentences.
     """
 
     tokens: list[ColumnLine]
@@ -56,7 +51,7 @@ def read_column_lines(path: Path, universal: bool = False) -> ColumnLines:
 
     Columns are parted by tabs if most lines have one; then a token may hold spaces. Otherwise they
     are parted by spaces (and tabs), but not by no-break spaces. White space at the end of a line
-    is dropped.
+    is dropped, and lines that begin with `-DOCSTART-` are passed over.
 
     A line that begins with `#` and stands before a sentence is a comment, unless `#` is a token,
     which has as many columns as the others. A line with all columns that reads as a comment
@@ -86,12 +81,14 @@ def read_column_lines(path: Path, universal: bool = False) -> ColumnLines:
             sentence = number
         else:
             lines.append(ColumnLine(number, sentence, text, []))
-    beyond_comments = [line for line in lines if line.text[0] != "#"] or lines
-    tabs = universal or 2 * sum("\t" in line.text for line in beyond_comments) > len(
-        beyond_comments
-    )
-    lines = [line._replace(columns=_split(line.text, tabs)) for line in lines]
-    file = _Columns(path, lines, tabs, universal)
+    data = [line for line in lines if line.text[0] != "#"] or lines
+    tabs = universal or 2 * sum("\t" in line.text for line in data) > len(data)
+    for line in lines:
+        if tabs:
+            line.columns.extend(column.strip(" ") for column in line.text.split("\t"))
+        else:
+            line.columns.extend(re.split(r"[ \t]+", line.text.lstrip(" \t")))
+    file = _Columns(path, lines, data, tabs, universal)
     tokens = []
     for line in lines:
         first = not tokens or tokens[-1].sentence != line.sentence
@@ -104,9 +101,15 @@ def read_column_lines(path: Path, universal: bool = False) -> ColumnLines:
 class _Columns:
     """What is known of a file once all its lines have been seen."""
 
-    def __init__(self, path: Path, lines: list[ColumnLine], tabs: bool, universal: bool):
+    def __init__(
+        self,
+        path: Path,
+        lines: list[ColumnLine],
+        data: list[ColumnLine],
+        tabs: bool,
+        universal: bool,
+    ):
         self._path, self._tabs = path, tabs
-        data = [line for line in lines if line.text[0] != "#"] or lines
         counts = Counter(len(line.columns) for line in data)
         self._count = counts.most_common(1)[0][0] if counts else 0
         self._tokens_of_tag = self._known_tags(lines)
@@ -121,19 +124,18 @@ class _Columns:
             return False
         if _COMMENT.match(line.text):
             if not first:
-                raise InputError(
-                    f"{self._path}:{line.number}: a comment within a sentence. An empty line must "
-                    f"come before it. Received: {line.text!r}."
+                raise line.error(
+                    self._path, "a comment within a sentence. An empty line must come before it."
                 )
             return True
         if len(line.columns) != self._count:
             return first
         if not self._is_token(line, first):
             parted = "" if self._tabs else "Part the columns by tabs if it is a token. "
-            raise InputError(
-                f"{self._path}:{line.number}: could be a comment, or a token whose tag "
-                f"{line.columns[-1]!r} no other token has. {parted}Take the line out if it is a "
-                f"comment. Received: {line.text!r}."
+            raise line.error(
+                self._path,
+                f"could be a comment, or a token whose tag {line.columns[-1]!r} no other token "
+                f"has. {parted}Take the line out if it is a comment.",
             )
         return False
 
@@ -159,22 +161,15 @@ class _Columns:
     def check(self, line: ColumnLine) -> None:
         """Raise unless a line has the columns of the others."""
         if self.counted and not _WORD_NUMBER.fullmatch(line.columns[0]):
-            raise InputError(
-                f"{self._path}:{line.number}: a line of CoNLL-U must begin with the word's number "
-                f"and a tab. Received: {line.text!r}."
+            raise line.error(
+                self._path, "a line of CoNLL-U must begin with the word's number and a tab."
             )
         if len(line.columns) != self._count:
-            raise InputError(
-                f"{self._path}:{line.number}: a line must have {self._count} columns parted by "
-                f"{'tabs' if self._tabs else 'white space'}, as most have here. "
-                f"Received: {line.text!r}."
+            parted = "tabs" if self._tabs else "white space"
+            raise line.error(
+                self._path,
+                f"a line must have {self._count} columns parted by {parted}, as most have here.",
             )
-
-
-def _split(text: str, tabs: bool) -> list[str]:
-    if tabs:
-        return [column.strip(" ") for column in text.split("\t")]
-    return re.split(r"[ \t]+", text.lstrip(" \t"))
 
 
 def _counts_words(lines: Sequence[ColumnLine], least: int) -> bool:

@@ -34,9 +34,7 @@ def is_empty(directory: str | os.PathLike) -> bool:
 def check_writable(path: str | os.PathLike, argument: str) -> None:
     """Raise InputError where a directory could not be made at `path`; makes nothing.
 
-    Args:
-        path: the directory to be; one may be there.
-        argument: what names it, for the message.
+    `argument` names the path in the message.
     """
     reason = obstacle(path)
     if reason is not None:
@@ -71,12 +69,7 @@ def obstacle(path: str | os.PathLike) -> str | None:
 
 
 def check_free(path: str | os.PathLike, argument: str) -> None:
-    """Raise InputError where a new directory could not be made at `path`; makes nothing.
-
-    Args:
-        path: the directory to be; an empty one may be there.
-        argument: what names it, for the message.
-    """
+    """As `check_writable`, and where a directory that is there is not empty."""
     check_writable(path, argument)
     if Path(path).is_dir() and not is_empty(path):
         raise InputError(f"`{argument}` {path} exists. Name another directory.")
@@ -89,19 +82,15 @@ def new_directory(path: str | os.PathLike, argument: str) -> Iterator[Path]:
     An empty directory that exists is filled, never replaced: it may be a mount point, a link, or
     the directory that the user's shell is in.
 
-    Args:
-        path: the directory to be.
-        argument: what names it, for the message.
-
     Raises:
-        InputError: the place cannot be written to.
+        InputError: the place cannot be written to; `argument` names it in the message.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as place:
     ...     with new_directory(f"{place}/results", "result_dir") as directory:
-    ...         _ = (directory / "figures.json").write_text("{}")
+    ...         _ = (directory / "metrics.json").write_text("{}")
     ...     print(os.listdir(place), os.listdir(f"{place}/results"))
-    ['results'] ['figures.json']
+    ['results'] ['metrics.json']
     """
     check_free(path, argument)
     target = Path(os.path.realpath(path))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tfseq.errors import InputError
-from tfseq.files.text_files import read_lines
+from tfseq.files.text_reader import read_lines
 
 # In this order where the first lines leave the choice.
 _DELIMITERS = "\t;,"
@@ -19,8 +19,7 @@ class Table(NamedTuple):
     """A table as a stream.
 
     Attributes:
-        names: the names in its first line, white space at their ends dropped; "" where there is
-            none.
+        names: the names in its first line, without white space at their ends; "" for none.
         rows: (number of the line, cells) of what follows; cells are as they are in the file.
         delimiter: what parts its columns.
     """

@@ -5,14 +5,13 @@ Nothing here imports TensorFlow: `--help` answers at once.
 
 import dataclasses
 import difflib
-import json
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 from tfseq.errors import InputError
+from tfseq.files.json_objects import read_json_object
 from tfseq.options.parts import PartRule
 from tfseq.options.rules import check_options, fields_of, has_type, in_words, rules_of
 from tfseq.options.saving import normalized
@@ -120,12 +119,8 @@ def find_option(arguments: Sequence[str], name: str) -> str | None:
 def read_options(
     options_type: type, path: str | os.PathLike, what: str = "`config` file"
 ) -> dict[str, Any]:
-    """Values by field name from a JSON file, types checked, unknown keys refused.
-
-    Args:
-        options_type: the dataclass whose fields they are.
-        path: the file.
-        what: how an error calls the file.
+    """Values by field name from a JSON file, types checked, unknown keys refused; `what` is how an
+    error calls the file.
     """
     values = read_json_object(path, what)
     own = getattr(options_type, "task", "")
@@ -141,38 +136,4 @@ def read_options(
             raise InputError(
                 f"{what} {path}: {key!r} must be {in_words(fields[key])}. Received: {value!r}."
             )
-    return values
-
-
-def read_json_object(path: str | os.PathLike, what: str) -> dict[str, Any]:
-    """The one JSON object that a file holds.
-
-    Args:
-        path: the file.
-        what: how an error calls the file.
-
-    Raises:
-        InputError: it cannot be read, is not JSON, or has a key twice.
-    """
-    try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-        values = json.loads(text, object_pairs_hook=lambda pairs: _distinct(pairs, what, path))
-    except OSError as error:
-        raise InputError(f"{what} {path} cannot be read: {error.strerror}.") from error
-    except InputError:
-        raise
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{what} {path} is not JSON: {error}.") from error
-    if not isinstance(values, dict):
-        raise InputError(f"{what} {path} must hold one JSON object.")
-    return values
-
-
-def _distinct(pairs: list[tuple[str, Any]], what: str, path: str | os.PathLike) -> dict[str, Any]:
-    """The pairs of a JSON object, in which the last of two equal keys would win unseen."""
-    values = {}
-    for key, value in pairs:
-        if key in values:
-            raise InputError(f"{what} {path} has the key {key!r} twice.")
-        values[key] = value
     return values

@@ -11,21 +11,16 @@ def keep_freed_memory() -> bool:
     """Let this process keep the memory that it frees, to use it again; Linux with glibc.
 
     Left alone, glibc gives large freed blocks back to the kernel and takes them again a moment
-    later, and every page of them is then cleared and faulted in anew. A training step frees and
-    allocates the same tensors each time, so that a good part of its time can go there. The price
-    is that what one phase of a program has freed is not there for other processes.
+    later, and every page of them is then cleared and faulted in anew, in every training step. The
+    price is that what one phase of a program has freed is not there for other processes.
 
     Call it at the start of a program, before TensorFlow is loaded; the scripts in `pipelines/` do.
-    It does nothing where malloc has been configured from outside, by a variable `MALLOC_…_` or in
-    `GLIBC_TUNABLES`, and where the C library is not glibc, as on macOS.
+    It does nothing, and returns False, where malloc has been configured from outside, by a variable
+    `MALLOC_…_` or in `GLIBC_TUNABLES`, and where the C library is not glibc, as on macOS.
 
-    Returns:
-        Whether it was done.
-
-    Example:
-        >>> import tfseq
-        >>> tfseq.keep_freed_memory() in (True, False)
-        True
+    >>> import tfseq
+    >>> tfseq.keep_freed_memory() in (True, False)
+    True
     """
     configured = any(name.startswith("MALLOC_") and name.endswith("_") for name in os.environ)
     if configured or "glibc.malloc." in os.environ.get("GLIBC_TUNABLES", ""):

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tfseq.errors import InputError
-from tfseq.options.configuration import find_option, parse_options, read_json_object, read_options
+from tfseq.files.json_objects import read_json_object
+from tfseq.options.configuration import find_option, parse_options, read_options
 from tfseq.options.rules import free_on_resume
 from tfseq.options.task_names import TASK_NAMES, task_of
 from tfseq.options.training_options import TrainingOptions

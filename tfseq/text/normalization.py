@@ -18,23 +18,17 @@ def normalize(
       `Ａ` → `A`), and a letter and its accents become one character where there is one.
     - `letters` is the textbook's: every longest run of other than A-Z and a-z becomes one line
       break if it holds one (`\n` or `\r`), otherwise one space; then letters are lower-cased.
-      No other characters remain.
 
     Case folding is Unicode's NFKC_Casefold. It implies `nfkc`, drops invisible characters such
     as the soft hyphen, and, unlike lower-casing, depends on no neighbour and on no locale. Emoji
-    that hold such characters are left whole: families and others that are joined, the flag of
-    England, a heart or `™` whose picture is asked for, a digit in a key.
+    that hold such characters are left whole: families, the flag of England, a heart or `™` whose
+    picture is asked for, a digit in a key. `letters` folds case anyway.
 
     Args:
-        strings: string tensor of any shape.
-        normalization: `none`, `nfkc` or `letters`.
-        case_fold: whether to fold case too; `letters` does so anyway.
-
-    Returns:
-        A string tensor of the same shape.
+        strings: string tensor of any shape; so is what is returned.
 
     Raises:
-        ValueError: if `normalization` is unknown.
+        ValueError: `normalization` is unknown.
 
     >>> import tensorflow as tf
     >>> print(normalize(tf.constant("The Time\n\n Traveller, 1895"), "letters").numpy())

@@ -4,14 +4,15 @@ import functools
 import hashlib
 import os
 import re
-import uuid
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import tensorflow as tf
 
 from tfseq.errors import InputError
-from tfseq.text.vocabulary_tables import AssetTables, EmbeddedTables, VocabularyTables
+from tfseq.files.atomic_file import write_atomically
+from tfseq.options.rules import PositiveInt, checked
+from tfseq.text.vocabulary_tables import VocabularyTables
 
 UNKNOWN = "<unk>"
 
@@ -50,38 +51,31 @@ class Vocabulary:
         max_size: int | None = None,
         reserved_tokens: Iterable[str] = (),
     ) -> "Vocabulary":
-        """Make a vocabulary from token counts.
-
-        The order is `<unk>`, the reserved tokens, then falling frequency, ties in code-point
-        order; it depends on the counts alone.
+        """Build a vocabulary: `<unk>`, the reserved tokens, then by falling frequency, ties in
+        code-point order.
 
         Args:
             counts: how often each token occurs.
-            min_frequency: rarer tokens are left out. At least 1.
+            min_frequency: rarer tokens are left out.
             max_size: the most ids there may be, `<unk>` and reserved tokens included, or None.
             reserved_tokens: tokens that are in the vocabulary whatever the counts.
 
         Raises:
-            ValueError: if `min_frequency` is below 1, or `max_size` has no room for the
-                reserved tokens.
+            ValueError: `min_frequency` is below 1, or `max_size` has no room for the reserved
+                tokens.
 
         >>> Vocabulary.build({"b": 2, "a": 2, "c": 3, "d": 1}, min_frequency=2).tokens
         ('<unk>', 'c', 'a', 'b')
         """
-        if min_frequency < 1:
-            raise ValueError(f"`min_frequency` must be at least 1. Received: {min_frequency}.")
+        checked("min_frequency", min_frequency, PositiveInt)
         first = tuple(dict.fromkeys((UNKNOWN, *reserved_tokens)))
         if max_size is not None and max_size < len(first):
             raise ValueError(
                 f"`max_size` must be at least {len(first)}, the number of reserved tokens with "
                 f"{UNKNOWN}. Received: {max_size}."
             )
-        reserved = set(first)
-        frequent = (
-            token
-            for token, count in counts.items()
-            if count >= min_frequency and token not in reserved
-        )
+        frequent = {token for token, count in counts.items() if count >= min_frequency}
+        frequent -= {*first}
         ordered = sorted(frequent, key=lambda token: (-counts[token], token))
         return cls((*first, *ordered)[:max_size])
 
@@ -98,37 +92,29 @@ class Vocabulary:
         return f"Vocabulary({len(self)} tokens, {self.fingerprint[:8]})"
 
     def token_to_id(self, tokens: tf.Tensor | tf.RaggedTensor) -> tf.Tensor | tf.RaggedTensor:
-        """Return the int32 ids of tokens, in graph; `<unk>`'s for those that are not known."""
+        """The int32 ids of tokens, in graph; `<unk>`'s for those that are not known."""
         return self._embedded_tables.token_to_id(tokens)
 
     def id_to_token(self, ids: tf.Tensor | tf.RaggedTensor) -> tf.Tensor | tf.RaggedTensor:
-        """Return the tokens of integer ids, in graph; `<unk>` for ids that there are not."""
+        """The tokens of integer ids, in graph; `<unk>` for ids that there are not."""
         return self._embedded_tables.id_to_token(ids)
 
     def tables(self, asset_path: str | os.PathLike | None = None) -> VocabularyTables:
-        """Return new lookup tables of this vocabulary, to be tracked by what is saved.
-
-        Both kinds give the same ids and tokens for every input.
+        """New lookup tables of this vocabulary, to be tracked by what is saved.
 
         Args:
             asset_path: None, and the tokens are constants of the graph; or the file that `save`
                 wrote, which then is an asset of a SavedModel, under the same name.
 
         Raises:
-            ValueError: if the file is not this vocabulary's.
+            ValueError: the file is not this vocabulary's.
         """
-        if asset_path is None:
-            return EmbeddedTables(self.tokens)
-        if Path(asset_path).read_bytes() != self._file_bytes:
+        if asset_path is not None and Path(asset_path).read_bytes() != self._file_bytes:
             raise ValueError(
                 f"`asset_path` must be the file that this vocabulary's `save` wrote. "
                 f"Received: {os.fspath(asset_path)!r}, which differs from it."
             )
-        lines = [escape(token) for token in self.tokens]
-        pairs = zip(self.tokens, lines, strict=True)
-        return AssetTables(
-            lines, {token: line for token, line in pairs if token != line}, asset_path
-        )
+        return VocabularyTables(self.tokens, [*map(escape, self.tokens)], asset_path)
 
     @functools.cached_property
     def _embedded_tables(self) -> VocabularyTables:
@@ -142,20 +128,14 @@ class Vocabulary:
         Newline, carriage return, tab, space and backslash within a token are written as
         `\n`, `\r`, `\t`, `\s` and `\\`.
         """
-        path = Path(path)
-        aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-        try:
-            aside.write_bytes(self._file_bytes)
-            os.replace(aside, path)
-        finally:
-            aside.unlink(missing_ok=True)
+        write_atomically(path, self._file_bytes)
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "Vocabulary":
         """Read a vocabulary that `save` wrote.
 
         Raises:
-            InputError: if the file cannot be read or is no vocabulary; it names the line.
+            InputError: the file cannot be read or is no vocabulary; it names the line.
         """
         try:
             lines = Path(path).read_bytes().decode().removesuffix("\n").split("\n")

@@ -105,5 +105,5 @@ def test_a_corpus_can_be_read_again():
 
 
 def test_chunk_chars_must_be_positive():
-    with pytest.raises(ValueError, match="`chunk_chars` must be positive"):
+    with pytest.raises(ValueError, match="`chunk_chars` must be a positive"):
         corpus_of(["a"]).chunks(CharTokenizer(), 0)

@@ -14,14 +14,14 @@ from tfseq.errors import InputError
 
 _PACKAGES = ("asyncio", "concurrent", "email", "http", "importlib", "json", "logging", "urllib")
 _MOST = 12000
-_SKIPPED = (
-    tokenize.COMMENT,
-    tokenize.NL,
-    tokenize.INDENT,
-    tokenize.DEDENT,
-    tokenize.ENCODING,
-    tokenize.ENDMARKER,
-)
+_SKIPPED = {"COMMENT", "NL", "INDENT", "DEDENT", "ENCODING", "ENDMARKER"}
+
+# Nodes that begin with a name: what it is tagged as, and the attribute that holds it.
+_OWN_NAMES = {
+    ast.arg: ("PARAMETER", "arg"),
+    ast.keyword: ("KEYWORD", "arg"),
+    ast.alias: ("IMPORT", "name"),
+}
 
 Place = tuple[int, int]
 
@@ -30,13 +30,10 @@ def code_names(limit: int = _MOST) -> LabelledSentences:
     """Lines of the standard library's code, with what each name stands for as IOB2 spans.
 
     A sentence holds the words of a logical line: names, keywords, numbers, and `''` for every
-    string. Dots, brackets and other signs are left out, or they would give all away. The tags come
-    from the syntax tree: CALL (`os path join` is one span), TARGET (what is assigned to),
-    PARAMETER, KEYWORD (`key=` in a call), FUNCTION and CLASS (their names where they are defined),
-    BASE, DECORATOR, MODULE, IMPORT and EXCEPTION. A tagger sees the words of the line alone.
-
-    Args:
-        limit: lines, drawn at random where there are more.
+    string; signs would give all away. The tags come from the syntax tree: CALL (`os path join` is
+    one span), TARGET (what is assigned to), PARAMETER, KEYWORD (`key=` in a call), FUNCTION, CLASS,
+    BASE, DECORATOR, MODULE, IMPORT and EXCEPTION. Of more lines than `limit`, some are drawn at
+    random.
 
     Raises:
         InputError: this Python comes without its source code.
@@ -93,7 +90,7 @@ def _tokens(source: str) -> Iterator[list[tuple[str, Place, Place]]]:
         depth += (name in ("FSTRING_START", "TSTRING_START")) - (
             name in ("FSTRING_END", "TSTRING_END")
         )
-        if token.type in _SKIPPED or depth or not (token.string.strip() or line):
+        if name in _SKIPPED or depth or not (token.string.strip() or line):
             continue
         if token.type == tokenize.NEWLINE:
             if line:
@@ -122,19 +119,16 @@ def _spans(tree: ast.AST, lines: list) -> Iterator[tuple[str, Place, Place]]:
                 yield from _named("EXCEPTION", getattr(part, "func", part))
     for node in nodes:
         begin = (node.lineno, node.col_offset) if hasattr(node, "lineno") else None
-        if isinstance(node, ast.Call):
+        kind, attribute = _OWN_NAMES.get(type(node), ("", ""))
+        if name := getattr(node, attribute, None):
+            yield kind, begin, (begin[0], begin[1] + len(name))
+        elif isinstance(node, ast.Call):
             yield from _named("CALL", node.func)
-        elif isinstance(node, ast.arg):
-            yield "PARAMETER", begin, (begin[0], begin[1] + len(node.arg))
-        elif isinstance(node, ast.keyword) and node.arg:
-            yield "KEYWORD", begin, (begin[0], begin[1] + len(node.arg))
-        elif isinstance(node, ast.alias):
-            yield "IMPORT", begin, (begin[0], begin[1] + len(node.name))
         elif isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Store):
             yield from _named("TARGET", node)
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            kind = "CLASS" if isinstance(node, ast.ClassDef) else "FUNCTION"
-            word = {"CLASS": "class"}.get(kind, "def")
+            is_class = isinstance(node, ast.ClassDef)
+            kind, word = ("CLASS", "class") if is_class else ("FUNCTION", "def")
             line = lines[line_of[begin]]
             place = next(i for i, (text, _, _) in enumerate(line) if text == word) + 1
             yield kind, line[place][1], line[place][2]

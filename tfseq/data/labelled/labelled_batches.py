@@ -20,7 +20,7 @@ def length_batches(
     seed: int | None = 0,
     epoch: int = 0,
 ) -> tf.data.Dataset:
-    """Return the batches of one epoch, in which every example is once.
+    """The batches of one epoch, in which every example is once.
 
     Rows of a batch have similar lengths, so that little is padded. Examples are shuffled, put in
     order of length within pools of 50 batches, cut into batches, and the batches shuffled; all
@@ -30,18 +30,12 @@ def length_batches(
         ids: int32 `[N, (T)]`, token ids of each example; may be empty rows.
         targets: int32 `[N]`, a target for each example, or ragged like `ids`, one for each token.
         batch_size: examples in a batch, B.
-        seed: of the order; None takes the examples by falling length, as for evaluation.
-        epoch: of the order.
+        seed, epoch: of the order; None takes the examples by falling length, as for evaluation.
 
     Returns:
         A `tf.data.Dataset` of `(ids, targets, weights)`: int32 `[B, T]` padded with −1; int32
         `[B]` or `[B, T]`, padded with 0; float32 of the same shape, 0 where there is padding and
         else 1. Its cardinality is known.
-
-    Raises:
-        ValueError: an argument breaks its rule.
-
-    Example:
 
     >>> ids = tf.ragged.constant([[1, 2, 3], [4], [5, 6]], dtype=tf.int32)
     >>> for x, y, weights in length_batches(ids, tf.constant([7, 8, 9]), 2, seed=None):

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tfseq.errors import InputError
-from tfseq.files.column_lines import ColumnLine, read_column_lines
-from tfseq.files.text_files import plain_name, stem
+from tfseq.files.column_lines import read_column_lines
+from tfseq.files.text_reader import plain_name, stem
 
 
 @dataclass(frozen=True)
@@ -27,14 +27,12 @@ class LabelledSentences:
 def read_conll(
     path: str | os.PathLike, token_column: int = 1, tag_column: int | None = None
 ) -> LabelledSentences:
-    """Read a column file: a token a line, sentences parted by empty lines.
+    """Read a column file: a token a line, an empty line between sentences.
 
-    Columns are parted by tabs, or by white space where the file has no tabs; every line has the
-    same number of them. Lines that begin with `-DOCSTART-`, and comments before a sentence
-    (`# text = ...`), are passed over; see `tfseq.files.column_lines`. White space at the ends of a
-    tag is dropped, no-break spaces too. Where the first of three or more columns counts the words,
-    as in CoNLL-U, CoNLL-X and CoNLL-2009, and in `.conllu` files, ranges of words (`3-4`) and
-    empty nodes (`3.1`) are passed over too.
+    See `tfseq.files.column_lines` for what parts columns, and for comments. White space at the ends
+    of a tag is dropped. Where the first of three or more columns counts the words, as in CoNLL-U,
+    CoNLL-X and CoNLL-2009, and in `.conllu` files, ranges of words (`3-4`) and empty nodes (`3.1`)
+    are passed over.
 
     Args:
         path: the file, UTF-8, perhaps compressed (`.gz`).
@@ -44,8 +42,6 @@ def read_conll(
     Raises:
         InputError: the file cannot be read, a line has more or fewer columns than the others,
             nothing parts the sentences, or the tokens would be numbers of words. It names the line.
-
-    Example:
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as place:
@@ -57,7 +53,15 @@ def read_conll(
     """
     path = Path(path)
     lines = read_column_lines(path, universal=plain_name(path).endswith(".conllu"))
-    _check_columns(path, lines.tokens, token_column, tag_column)
+    if not lines.tokens:
+        raise InputError(f"{path} holds no sentence.")
+    needed = max(token_column, tag_column or 2)
+    for line in lines.tokens:
+        if len(line.columns) < needed:
+            raise line.error(path, f"a line must have at least {needed} columns.")
+        for column in (token_column, tag_column or len(line.columns)):
+            if not line.columns[column - 1].strip(" " if column == token_column else None):
+                raise line.error(path, f"column {column} is empty.")
     if lines.counted and token_column == 1:
         raise InputError(
             f"{path}: its first column numbers the words. Give 2 as `token_column`, and the "
@@ -81,22 +85,3 @@ def read_conll(
         tuple(tuple(token for token, _ in s) for s in sentences),
         tuple(tuple(tag for _, tag in s) for s in sentences),
     )
-
-
-def _check_columns(
-    path: Path, lines: list[ColumnLine], token_column: int, tag_column: int | None
-) -> None:
-    if not lines:
-        raise InputError(f"{path} holds no sentence.")
-    needed = max(token_column, tag_column or 2)
-    for line in lines:
-        if len(line.columns) < needed:
-            raise InputError(
-                f"{path}:{line.number}: a line must have at least {needed} columns. "
-                f"Received: {line.text!r}."
-            )
-        for column in (token_column, tag_column or len(line.columns)):
-            if not line.columns[column - 1].strip(" " if column == token_column else None):
-                raise InputError(
-                    f"{path}:{line.number}: column {column} is empty. Received: {line.text!r}."
-                )

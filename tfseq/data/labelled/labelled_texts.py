@@ -1,18 +1,16 @@
 """Texts with a label each: read from CSV or JSON lines, and set apart for validation and test."""
 
-import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from tfseq.errors import InputError
-from tfseq.files.json_lines import checked_text, json_records
+from tfseq.files.json_objects import json_records, text_of_record
 from tfseq.files.table_file import read_table
-from tfseq.files.text_files import plain_name, read_lines, stem
+from tfseq.files.text_reader import plain_name, read_lines, stem
 
 
 @dataclass(frozen=True)
@@ -37,19 +35,16 @@ def read_labelled_texts(
 ) -> LabelledTexts:
     """Read a `.csv`, `.tsv` or `.jsonl` file, perhaps compressed (`.gz`), a text and a label each.
 
-    CSV has a header line; see `tfseq.files.table_file`. A JSON label may be a string, an integer or
-    true or false. White space at the ends of a label is dropped, so that `boat` and `boat ` are
-    one; a text is kept as it is.
+    A JSON label may be a string, an integer or true or false. White space at the ends of a label is
+    dropped, so that `boat` and `boat ` are one; a text is kept as it is.
 
     Args:
-        path: the file, UTF-8.
+        path: the file; see `tfseq.files.table_file` and `tfseq.files.json_objects`.
         text_field, label_field: the names of the columns, or keys.
 
     Raises:
         InputError: the file cannot be read, or a record has no text or no label. It names the
             line.
-
-    Example:
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as place:
@@ -68,8 +63,8 @@ def read_labelled_texts(
         )
     texts, labels, num_stripped = [], [], 0
     for place, record in reader(path):
-        text = _value(record, text_field, place)
-        label = _value(record, label_field, place, label=True)
+        text = text_of_record(record, text_field, place)
+        label = text_of_record(record, label_field, place, label=True)
         num_stripped += label != label.strip()
         if not label.strip():
             raise InputError(f"{place}: its {label_field!r} is empty.")
@@ -86,14 +81,14 @@ def read_labelled_texts(
 def split_examples(
     count: int, validation_fraction: float, test_fraction: float, seed: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The numbers of the examples to train on, to validate with, and to test with.
+    """The numbers of the examples of the splits for training, validation and test.
 
-    They are drawn at random, determined by the seed alone; each part is in rising order.
+    They are drawn at random, determined by the seed alone; each split is in rising order.
 
     Raises:
-        InputError: a part would be empty.
+        InputError: a split would be empty.
 
-    >>> [part.tolist() for part in split_examples(10, 0.2, 0.1, seed=0)]
+    >>> [split.tolist() for split in split_examples(10, 0.2, 0.1, seed=0)]
     [[0, 1, 3, 5, 7, 8, 9], [4, 6], [2]]
     """
     sizes = [round(count * validation_fraction), round(count * test_fraction)]
@@ -106,19 +101,6 @@ def split_examples(
     order = np.random.default_rng(seed).permutation(count)
     validation, test, train = np.split(order, np.cumsum(sizes))
     return np.sort(train), np.sort(validation), np.sort(test)
-
-
-def _value(record: dict[str, Any], name: str, place: str, label: bool = False) -> str:
-    if name not in record:
-        raise InputError(f"{place}: no {name!r}. It has: {', '.join(map(repr, record))}.")
-    value = record[name]
-    if label and isinstance(value, bool | int):
-        value = json.dumps(value)
-    if value is None:
-        raise InputError(f"{place}: its {name!r} is empty.")
-    if not isinstance(value, str):
-        raise InputError(f"{place}: its {name!r} must be a string. Received: {value!r}.")
-    return checked_text(value, "strict", f"{place}: its {name!r}")
 
 
 def _table_records(path: Path) -> Iterator[tuple[str, dict]]:

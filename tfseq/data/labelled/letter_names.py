@@ -7,20 +7,9 @@ import unicodedata
 from tfseq.data.labelled.labelled_texts import LabelledTexts
 
 #: The writing systems, as the first word of a character's Unicode name.
-SCRIPTS = (
-    "ARABIC",
-    "BAMUM",
-    "CANADIAN",
-    "CHEROKEE",
-    "CUNEIFORM",
-    "CYRILLIC",
-    "ETHIOPIC",
-    "GEORGIAN",
-    "GREEK",
-    "HANGUL",
-    "LATIN",
-    "VAI",
-    "YI",
+SCRIPTS = tuple(
+    "ARABIC BAMUM CANADIAN CHEROKEE CUNEIFORM CYRILLIC ETHIOPIC GEORGIAN GREEK HANGUL LATIN VAI "
+    "YI".split()
 )
 # What a name says of the kind of letter: it would give many systems away.
 _GENERIC = re.compile(r"\b(CAPITAL|SMALL|LETTER|SYLLABLE|SYLLABICS|SIGN|LIGATURE|PHASE-[A-F])\b")
@@ -30,8 +19,7 @@ _MOST = 700
 def letter_names() -> LabelledTexts:
     """Names of letters without the words that tell the system, labelled with the system.
 
-    For example `ETHIOPIC SYLLABLE QEE` becomes the text `qee` with the label `ethiopic`. Of a
-    system with many letters 700 are taken. The names are those of `unicodedata`, whose version
+    Of a system with many letters 700 are taken. The names are those of `unicodedata`, whose version
     goes with Python's.
 
     >>> names = letter_names()

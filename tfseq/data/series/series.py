@@ -54,17 +54,8 @@ def noisy_sine(
 
     x_t = sin(φ_t + 0.8 sin φ_t) + ε_t;  φ_t = 2π t / period;  ε_t ~ N(0, noise²).
 
-    The wave rises steeply and falls slowly, so that no recurrence of a few terms gives it, as one
-    of two terms gives a plain sine. The best forecast knows the wave and has the noise as its
-    root mean squared error, at one step ahead and at a hundred.
-
-    Args:
-        num_steps: the length N.
-        period: steps in a period.
-        noise: standard deviation of ε.
-        seed: of the noise.
-
-    Example:
+    No recurrence of a few terms gives it, as one of two terms gives a plain sine. The best forecast
+    knows the wave and has the noise as its root mean squared error, at any horizon.
 
     >>> noisy_sine(4, period=4, noise=0).values.round(2).ravel().tolist()
     [0.0, 0.7, 0.0, -0.7]

@@ -18,7 +18,7 @@ from tfseq.data.series.written_numbers import (
 )
 from tfseq.errors import InputError
 from tfseq.files.table_file import read_table
-from tfseq.files.text_files import stem
+from tfseq.files.text_reader import stem
 
 #: The largest size of a number: float32 has room for it, for 100 times it, and for differences.
 LARGEST = 1e30
@@ -34,7 +34,7 @@ def read_series(path: str | os.PathLike, columns: Sequence[str] | None = None) -
     Columns are parted by commas, semicolons or tabs (see `tfseq.files.table_file`), and numbers
     written as in one country or another (see `tfseq.data.series.written_numbers`). Rows are taken
     in the file's order, the oldest first, at equal steps of time. A column without a name is called
-    `column 1` after its place; one without a name or a value is no column.
+    `column 1` after its place.
 
     Args:
         path: the file, UTF-8, perhaps compressed (`.gz`).
@@ -46,21 +46,24 @@ def read_series(path: str | os.PathLike, columns: Sequence[str] | None = None) -
         InputError: the file cannot be read, has no such column, or a value is missing, is no
             number, or is larger than 1e30 in size. The message names line and column.
 
-    Example:
-
     >>> import pathlib, tempfile
     >>> with tempfile.TemporaryDirectory() as directory:
     ...     path = pathlib.Path(directory, "air.csv")
     ...     _ = path.write_text("month,passengers\\n1949-01,112\\n1949-02,118\\n")
     ...     series = read_series(path)
-    >>> series.columns, series.values.ravel().tolist()
-    (('passengers',), [112.0, 118.0])
-    >>> series.notes
-    ('left out: month (no numbers).',)
+    >>> series.columns, series.values.ravel().tolist(), series.notes
+    (('passengers',), [112.0, 118.0], ('left out: month (no numbers).',))
     """
     path = Path(path)
     table = _read_columns(path)
-    notes = _order_notes(table)
+    notes = [
+        f"rows are taken to be the oldest first, though {column.name} falls: if it is a time, turn "
+        "the rows round."
+        for column in table
+        if column.known
+        and (column.steps is not None or not column.num_numbers)
+        and newest_first(column.known, column.steps)
+    ]
     if columns is None:
         chosen, left_out = _columns_of_numbers(table, path)
         notes += left_out
@@ -77,14 +80,11 @@ class _Column:
         self.name, self.given, self.texts, self.lines = name, given, texts, lines
         self.known = [text for text in texts if text.casefold() not in _MISSING]
         self.num_numbers = sum(map(is_number, self.known))
+        # A column of numbers, though some may be missing or wrong.
+        self.holds_numbers = 2 * self.num_numbers >= max(len(self.known), 1)
         # What tells how its numbers are written, besides themselves; see `read_numbers`.
         self.marks_elsewhere: set[str] = set()
         self.points_group = False
-
-    @property
-    def holds_numbers(self) -> bool:
-        """Whether it is a column of numbers, though some may be missing or wrong."""
-        return 2 * self.num_numbers >= max(len(self.known), 1)
 
     @cached_property
     def steps(self) -> np.ndarray | None:
@@ -103,8 +103,8 @@ class _Column:
         try:
             values = self._read(self.texts)
         except AmbiguousNumberError as error:
-            line, text = self.lines[error.place], self.texts[error.place]
-            mark, advice = "comma", "Write numbers with a decimal point alone."
+            text, mark = self.texts[error.place], "comma"
+            advice = "Write numbers with a decimal point alone."
             if "," not in text:
                 mark = "point"
                 advice = (
@@ -112,46 +112,44 @@ class _Column:
                     f"value a fourth decimal, such as {text}0."
                 )
             raise InputError(
-                f"{self._place(path, line)}: {text!r} can be read in two ways, with the {mark} as "
-                f"the decimal mark or between thousands, and no other value tells. {advice}"
+                f"{self._place(path, error.place)}: {text!r} can be read in two ways, with the "
+                f"{mark} as the decimal mark or between thousands, and no other value tells. "
+                f"{advice}"
             ) from None
-        for line, text, value in zip(self.lines, self.texts, values, strict=True):
+        for place, (text, value) in enumerate(zip(self.texts, values, strict=True)):
+            if text.casefold() in _MISSING:
+                shown = f" ({text})" if text else ""
+                raise InputError(
+                    f"{self._place(path, place)}: the value is missing{shown}. Fill it in, or "
+                    "leave out the rows before it."
+                )
             if value is None or abs(value) > LARGEST:
-                raise InputError(f"{self._place(path, line)}: {_wrong(text)}")
+                raise InputError(
+                    f"{self._place(path, place)}: must be a number from -1e30 to 1e30. Received: "
+                    f"{text!r}. A row of units must go; to leave the column out, name the others "
+                    "in `columns`."
+                )
         return np.array(values)
 
     def _read(self, texts: list[str]) -> list[float | None]:
         return read_numbers(texts, self.marks_elsewhere, self.points_group)
 
-    def _place(self, path: Path, line: int) -> str:
-        return f"`data` {path}, line {line}, column {self.name!r}"
-
-
-def _wrong(text: str) -> str:
-    if text.casefold() in _MISSING:
-        shown = f" ({text})" if text else ""
-        return f"the value is missing{shown}. Fill it in, or leave out the rows before it."
-    return (
-        f"must be a number from -1e30 to 1e30. Received: {text!r}. A row of units must go; to "
-        "leave the column out, name the others with `columns`."
-    )
+    def _place(self, path: Path, place: int) -> str:
+        return f"{path}, line {self.lines[place]}, column {self.name!r}"
 
 
 def _read_columns(path: Path) -> list[_Column]:
-    try:
-        names, rows, delimiter = read_table(path)
-        rows = [(line, [cell.strip() for cell in cells]) for line, cells in rows]
-    except InputError as error:
-        raise InputError(f"`data` {error}") from None
+    names, rows, delimiter = read_table(path)
+    rows = [(line, [cell.strip() for cell in cells]) for line, cells in rows]
     while rows and not any(rows[-1][1]):
         rows.pop()
     given = names[: max(place for place, name in enumerate(names) if name) + 1]
     if any(map(is_number, given)) and all(is_number(name) or is_date(name) for name in given):
         raise InputError(
-            f"`data` {path}: the first line must name the columns. Received: {_listed(names)}."
+            f"{path}: the first line must name the columns. Received: {_listed(names)}."
         )
     if not rows:
-        raise InputError(f"`data` {path} has no row after the names of its columns.")
+        raise InputError(f"{path} has no row after the names of its columns.")
     for line, cells in rows:
         # An empty line of a file with one column is a missing value of it.
         cells += [""] if not cells and len(names) == 1 else []
@@ -159,14 +157,18 @@ def _read_columns(path: Path) -> list[_Column]:
         while len(cells) > len(names) and not cells[-1]:
             cells.pop()
         if len(cells) != len(names):
+            hint = ""
+            if delimiter == "," and len(cells) > len(names):
+                hint = (
+                    " parted by commas; a number with a comma needs quotes, or semicolons around it"
+                )
             raise InputError(
-                f"`data` {path}, line {line}: {len(cells)} values for {len(names)} columns"
-                f"{_comma_hint(delimiter, cells, names)}."
+                f"{path}, line {line}: {len(cells)} values for {len(names)} columns{hint}."
             )
         if broken := next((cell for cell in cells if "\n" in cell or "\r" in cell), None):
             raise InputError(
-                f"`data` {path}, line {line}: a double quote is opened here and closed in a "
-                f"later line. Received: {broken[:40]!r}."
+                f"{path}, line {line}: a double quote is opened here and closed in a later line. "
+                f"Received: {broken[:40]!r}."
             )
     lines = [line for line, _ in rows]
     columns = []
@@ -174,22 +176,12 @@ def _read_columns(path: Path) -> list[_Column]:
         texts = [cells[place] for _, cells in rows]
         if given or any(texts):
             columns.append(_Column(given or _free_name(place, names), given, texts, lines))
-    _tell_each_other(columns, delimiter)
-    return columns
-
-
-def _tell_each_other(columns: Sequence[_Column], delimiter: str) -> None:
-    """Let every column know which decimal marks the others prove: a table is written in one way."""
+    # Every column knows which decimal marks the others prove: a table is written in one way.
     marks = [decimal_marks(column.known) if column.holds_numbers else set() for column in columns]
     for place, column in enumerate(columns):
         column.marks_elsewhere = set().union(*marks[:place], *marks[place + 1 :])
         column.points_group = delimiter == ";"
-
-
-def _comma_hint(delimiter: str, cells: Sequence[str], names: Sequence[str]) -> str:
-    if delimiter == "," and len(cells) > len(names):
-        return " parted by commas; a number with a comma needs quotes, or semicolons around it"
-    return ""
+    return columns
 
 
 def _free_name(place: int, names: Sequence[str]) -> str:
@@ -201,37 +193,24 @@ def _free_name(place: int, names: Sequence[str]) -> str:
 
 def _columns_of_numbers(columns: list[_Column], path: Path) -> tuple[list[_Column], list[str]]:
     """The columns to forecast unasked, and notes on the others."""
-    empty = [column for column in columns if not column.known]
-    texts = [column for column in columns if column.known and not column.holds_numbers]
-    numbers = [column for column in columns if column.known and column.holds_numbers]
-    counters = [column for column in numbers if column.steps is not None]
-    chosen = [column for column in numbers if column.steps is None]
+    known = [column for column in columns if column.known]
+    chosen = [column for column in known if column.holds_numbers and column.steps is None]
+    counters = [column for column in known if column.holds_numbers and column.steps is not None]
     notes = [
         f"left out: {_listed([column.name for column in left_out])} ({why})."
         for left_out, why in (
             (counters, "row numbers or times, which are taken only by name"),
-            (texts, "no numbers"),
-            (empty, "empty"),
+            ([column for column in known if not column.holds_numbers], "no numbers"),
+            ([column for column in columns if not column.known], "empty"),
         )
         if left_out
     ]
     if not chosen:
         raise InputError(
-            f"`data` {path} has no column to forecast; {' '.join(notes)} Columns are parted by "
-            "commas, semicolons or tabs."
+            f"{path} has no column to forecast; {' '.join(notes)} Columns are parted by commas, "
+            "semicolons or tabs."
         )
     return chosen, notes
-
-
-def _order_notes(columns: list[_Column]) -> list[str]:
-    return [
-        f"rows are taken to be the oldest first, though {column.name} falls: if it is a time, turn "
-        "the rows round."
-        for column in columns
-        if column.known
-        and (column.steps is not None or not column.num_numbers)
-        and newest_first(column.known, column.steps)
-    ]
 
 
 def _find(name: str, columns: list[_Column], path: Path) -> _Column:

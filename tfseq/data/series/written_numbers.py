@@ -57,9 +57,9 @@ def read_numbers(
 ) -> list[float | None]:
     """Read the cells of a column, all in the same way; None for what is no number then.
 
-    It is found out whether the comma or the point is the decimal mark: by a cell that has both
-    marks, a mark twice, or other than three digits after a mark; where no cell tells, by the other
-    columns. Where these do not either, a point is the decimal mark.
+    A cell tells whether the comma or the point is the decimal mark: by both marks, a mark twice, or
+    other than three digits after a mark. Where no cell does, the other columns tell; where these do
+    not either, a point is the decimal mark.
 
     Args:
         texts: the cells.
@@ -71,10 +71,8 @@ def read_numbers(
     Raises:
         AmbiguousNumberError: nothing tells.
 
-    >>> read_numbers(["1.234,50", "-2,5", "7"])
-    [1234.5, -2.5, 7.0]
-    >>> read_numbers(["1,234.50", "2", "x"])
-    [1234.5, 2.0, None]
+    >>> read_numbers(["1.234,50", "-2,5", "7"]), read_numbers(["1,234.50", "2", "x"])
+    ([1234.5, -2.5, 7.0], [1234.5, 2.0, None])
     >>> read_numbers(["1.234", "980"], elsewhere={","})
     [1234.0, 980.0]
     """

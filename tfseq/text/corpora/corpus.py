@@ -1,8 +1,11 @@
 """Text to learn from, read as a stream."""
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 
+from tfseq.options.rules import PositiveInt, checked
 from tfseq.text.tokenizers.make_tokenizer import as_tokenizer
 from tfseq.text.tokenizers.tokenizer import Tokenizer
 
@@ -31,14 +34,14 @@ class Corpus:
         self._documents = documents
 
     def fingerprint(self) -> str:
-        """Return the SHA-256 digest, in hexadecimal, of the text in UTF-8."""
+        """The SHA-256 digest, in hexadecimal, of the text in UTF-8."""
         digest = hashlib.sha256()
         for piece in self.text():
             digest.update(piece.encode())
         return digest.hexdigest()
 
     def is_empty(self) -> bool:
-        """Return whether there is not one character."""
+        """Whether there is not one character."""
         return next(self.text(), None) is None
 
     def chunks(self, tokenizer: Tokenizer, chunk_chars: int = 1 << 20) -> Iterator[str]:
@@ -50,20 +53,21 @@ class Corpus:
         Args:
             tokenizer: pieces end only where its `chunk_boundary` allows it.
             chunk_chars: a piece (but the last) has at least so many characters, and ends at the
-                first boundary after them. Should there be none within 16 Mi characters, it
-                ends there.
+                first boundary after them; where there is none within 16 Mi characters, there.
 
         Raises:
-            ValueError: if `chunk_chars` is not positive.
-            InputError: while reading, if a file turns out to be unreadable.
+            ValueError: `chunk_chars` is not positive.
+            InputError: while reading, a file turns out to be unreadable.
         """
-        if chunk_chars < 1:
-            raise ValueError(f"`chunk_chars` must be positive. Received: {chunk_chars}.")
+        checked("chunk_chars", chunk_chars, PositiveInt)
         tokenizer = as_tokenizer(tokenizer)
-        return self._cut(_framed(self.text(), tokenizer.document_edge), tokenizer, chunk_chars)
+        edge = [tokenizer.document_edge]
+        return self._cut(chain(edge, self.text(), edge), tokenizer.chunk_boundary, chunk_chars)
 
-    def _cut(self, pieces: Iterator[str], tokenizer: Tokenizer, chunk_chars: int) -> Iterator[str]:
-        boundary, limit = tokenizer.chunk_boundary, chunk_chars + _MAX_SEARCH
+    def _cut(
+        self, pieces: Iterable[str], boundary: re.Pattern[str], chunk_chars: int
+    ) -> Iterator[str]:
+        limit = chunk_chars + _MAX_SEARCH
         rest, searched = "", chunk_chars
         for block in _gathered(pieces, chunk_chars):
             text, start = rest + block, 0
@@ -93,12 +97,6 @@ class Corpus:
                     yield "\n"
                 yield piece
                 starts, last = False, piece[-1]
-
-
-def _framed(pieces: Iterator[str], edge: str) -> Iterator[str]:
-    yield edge
-    yield from pieces
-    yield edge
 
 
 def _gathered(pieces: Iterable[str], num_chars: int) -> Iterator[str]:

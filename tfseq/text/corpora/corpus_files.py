@@ -17,19 +17,17 @@ _RUN_TEXTS = frozenset({"vocabulary.txt", "samples.txt"})
 
 
 def find_files(spec: str, names: Iterable[str] = ()) -> list[Path]:
-    """Return the files that a path, a directory or a glob pattern stands for, sorted.
+    """The files that a path, a directory or a glob pattern stands for, sorted.
 
     A directory stands for the text files in it and below it, by their endings: .txt, .text,
     .md, .rst and .jsonl, in capitals too, each also with .gz. Hidden files and directories are
     left out. So is, also from what a pattern matches, what tfseq writes itself: the vocabulary
     and samples in run directories, all of a SavedModel, and the cache.
 
-    Args:
-        spec: the path or pattern.
-        names: other things that might have been meant, for the message.
+    `names` are other things that might have been meant, for the message.
 
     Raises:
-        InputError: if there are none.
+        InputError: there are none.
     """
     if not spec or "\0" in spec:
         raise InputError(f"A corpus must be a name or a path. Received: {spec!r}.")

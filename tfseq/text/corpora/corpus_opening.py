@@ -2,9 +2,13 @@
 
 import os
 import re
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from pathlib import Path
 
 from tfseq.errors import InputError
-from tfseq.files.text_files import read_documents
+from tfseq.files.json_objects import json_records, text_of_record
+from tfseq.files.text_reader import plain_name, read_lines, read_text
 from tfseq.text.corpora.corpus import Corpus
 from tfseq.text.corpora.corpus_files import find_files
 from tfseq.text.corpora.named_corpora import CORPUS_NAMES, corpus_file, python_docs
@@ -53,15 +57,31 @@ def open_corpus(spec: str, encoding_errors: str = "strict", text_field: str = "t
         files = find_files(spec, CORPUS_NAMES)
         name = _name(spec)
 
-    def documents():
-        for file in files:
-            yield from read_documents(file, encoding_errors, text_field)
-
-    corpus = Corpus(name, documents)
+    corpus = Corpus(
+        name,
+        lambda: chain.from_iterable(
+            read_documents(file, encoding_errors, text_field) for file in files
+        ),
+    )
     if corpus.is_empty():
         what = str(files[0]) if len(files) == 1 else f"Each of the {len(files)} files of {spec}"
         raise InputError(f"{what} is empty.")
     return corpus
+
+
+def read_documents(
+    path: Path, encoding_errors: str = "strict", text_field: str = "text"
+) -> Iterator[Iterable[str]]:
+    """Yield the documents of a file, each as pieces of text: of a `.jsonl` file one a line.
+
+    Raises:
+        InputError: while reading; it names the place.
+    """
+    if plain_name(path).endswith(".jsonl"):
+        for place, record in json_records(path, read_lines(path, encoding_errors)):
+            yield [text_of_record(record, text_field, place, encoding_errors)]
+    else:
+        yield read_text(path, encoding_errors)
 
 
 def _name(spec: str) -> str:

@@ -4,17 +4,17 @@ import hashlib
 import os
 import shutil
 import urllib.request
-import uuid
 from http.client import HTTPException
 from pathlib import Path
 
 from tfseq.errors import InputError
+from tfseq.files.atomic_file import atomic_file
 
 _TIMEOUT_SECONDS = 30
 
 
 def cache_directory() -> Path:
-    """Return where downloads and encoded corpora are kept; it need not exist.
+    """Where downloads and encoded corpora are kept; it need not exist.
 
     That is `$TFSEQ_CACHE`, or `$XDG_CACHE_HOME/tfseq`, or `~/.cache/tfseq`.
 
@@ -35,17 +35,15 @@ def cache_directory() -> Path:
 
 
 def download(url: str, sha256: str, path: str | os.PathLike) -> Path:
-    """Return a file that has the given digest; download it unless it is there.
-
-    It is written aside and renamed: `path` is the whole, right file or is not there.
+    """A file that has the given digest; it is downloaded unless it is there.
 
     Args:
         url: where it is.
         sha256: its digest, in hexadecimal.
-        path: where it goes. Missing directories are made.
+        path: where it goes, whole or not at all. Missing directories are made.
 
     Raises:
-        InputError: if it cannot be fetched or written, or has another digest.
+        InputError: it cannot be fetched or written, or has another digest.
     """
     path = Path(path)
     if path.is_file() and _digest(path) == sha256:
@@ -63,11 +61,10 @@ def download(url: str, sha256: str, path: str | os.PathLike) -> Path:
 
 
 def _fetch(url: str, sha256: str, path: Path) -> None:
-    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
+    with atomic_file(path) as aside:
         with (
             urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS) as response,
-            aside.open("xb") as file,
+            aside.open("wb") as file,
         ):
             shutil.copyfileobj(response, file)
         received = _digest(aside)
@@ -75,9 +72,6 @@ def _fetch(url: str, sha256: str, path: Path) -> None:
             raise InputError(
                 f"{url} is not the file it was: its SHA-256 must be {sha256}. Received: {received}."
             )
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 def _digest(path: Path) -> str:

@@ -34,11 +34,10 @@ CORPUS_NAMES = ("python_docs", *DOWNLOADS)
 def python_docs() -> Iterator[str]:
     """Yield the text of the Python language reference, from this interpreter's own help.
 
-    These are the topics of `pydoc_data`, in sorted order, a newline between them. The text
-    differs between versions of Python.
+    These are the topics of `pydoc_data`, in sorted order, a newline between them.
 
     Raises:
-        InputError: if this Python comes without the topics.
+        InputError: this Python comes without the topics.
     """
     try:
         from pydoc_data.topics import topics
@@ -48,10 +47,10 @@ def python_docs() -> Iterator[str]:
 
 
 def corpus_file(name: str) -> Path:
-    """Return the file of a corpus that is downloaded; download it unless it is there.
+    """The file of a corpus that is downloaded unless it is there.
 
     Raises:
-        InputError: if the download fails.
+        InputError: the download fails.
     """
     source = DOWNLOADS[name]
     return download(source.url, source.sha256, cache_directory() / "corpora" / source.file_name)

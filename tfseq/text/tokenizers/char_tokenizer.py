@@ -19,13 +19,6 @@ class CharTokenizer(Tokenizer):
     for every valid UTF-8 string. With `letters`, line breaks are dropped: the last character of
     a line is followed by the first of the next, as in the textbook's character models.
 
-    Args:
-        normalization: `none`, `nfkc` or `letters`; see `tfseq.text.normalize`.
-        case_fold: whether case is folded.
-
-    Raises:
-        ValueError: if `normalization` is unknown.
-
     >>> tokenizer = CharTokenizer()
     >>> [token.decode() for token in tokenizer.tokenize("直升机!").numpy()]
     ['直', '升', '机', '!']

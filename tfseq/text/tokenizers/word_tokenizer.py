@@ -42,13 +42,6 @@ class WordTokenizer(Tokenizer):
     after `(`, not between Chinese characters, and straight double quotes are taken in pairs.
     Line breaks are lost, but the text has the same tokens again.
 
-    Args:
-        normalization: `none`, `nfkc` or `letters`; see `tfseq.text.normalize`.
-        case_fold: whether case is folded.
-
-    Raises:
-        ValueError: if `normalization` is unknown.
-
     >>> tokenizer = WordTokenizer(case_fold=True)
     >>> tokens = tokenizer.tokenize("Don't panic (much), 先生!")
     >>> [token.decode() for token in tokens.numpy()]

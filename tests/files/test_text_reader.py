@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tfseq.errors import InputError
-from tfseq.files.text_files import read_documents, read_lines
+from tfseq.files.text_reader import read_lines
+from tfseq.text.corpora.corpus_opening import read_documents
 
 
 def read(path, encoding_errors="strict", text_field="text"):
@@ -98,13 +99,16 @@ def test_what_is_no_gzip_at_all(write):
     [
         (b'{"text": "a"', r"rows\.jsonl:2: not JSON: Expecting ',' delimiter at column 13"),
         (b'["a"]', r"rows\.jsonl:2: must be a JSON object\. Received: list"),
-        (b'{"body": "a", "id": 1}', r"rows\.jsonl:2: no field 'text'\. Received: body, id"),
-        (b'{"text": 1}', r"rows\.jsonl:2: field 'text' must be a string\. Received: int"),
-        (b'{"text": "\\ud83d"}', r"rows\.jsonl:2: invalid Unicode: half of a surrogate pair"),
-        (b'{"text": "a\\u0000b"}', r"rows\.jsonl:2: a NUL at character 1\."),
+        (b'{"body": "a", "id": 1}', r"rows\.jsonl:2: no 'text'\. It has: 'body', 'id'"),
+        (b'{"text": 1}', r"rows\.jsonl:2: its 'text' must be a string\. Received: 1"),
+        (
+            b'{"text": "\\ud83d"}',
+            r"rows\.jsonl:2: its 'text': invalid Unicode: half of a surrogate pair",
+        ),
+        (b'{"text": "a\\u0000b"}', r"rows\.jsonl:2: its 'text': a NUL at character 1\."),
         (b'{"text": "\xff"}', r"rows\.jsonl is not valid UTF-8: .* at byte 26 "),
         (b'{"id": ' + b"1" * 5000 + b"}", r"rows\.jsonl:2: not JSON: Exceeds the limit"),
-        (b"{}", r"rows\.jsonl:2: no field 'text'\. Received: none"),
+        (b"{}", r"rows\.jsonl:2: no 'text'\. It has: nothing"),
         (b"[" * 100_000, r"rows\.jsonl:2: JSON nested too deeply"),
     ],
 )
