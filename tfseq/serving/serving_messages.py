@@ -5,52 +5,55 @@ package tensorflow-serving-api. What is written is read by that package's own me
 """
 
 from google.protobuf import descriptor_pool, message_factory
-from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto
+from google.protobuf.descriptor_pb2 import (
+    DescriptorProto,
+    FieldDescriptorProto,
+    FileDescriptorProto,
+)
 from tensorflow.core.framework import tensor_pb2
 
 _PACKAGE = "tfseq.serving_messages"
-_STRING, _MESSAGE = FieldDescriptorProto.TYPE_STRING, FieldDescriptorProto.TYPE_MESSAGE
-# Message -> field -> number and type: a string, a message of this file, or a map to tensors.
-_MESSAGES = {
-    "ModelSpec": {"name": (1, str), "signature_name": (3, str)},
-    "PredictRequest": {"model_spec": (1, "ModelSpec"), "inputs": (2, dict)},
-    "PredictLog": {"request": (1, "PredictRequest")},
-    "PredictionLog": {"predict_log": (6, "PredictLog")},
-}
 
 
-def _file() -> FileDescriptorProto:
-    file = FileDescriptorProto(name="tfseq/serving_messages.proto", package=_PACKAGE)
-    file.syntax = "proto3"
-    file.dependency.append(tensor_pb2.DESCRIPTOR.name)
-    for name, fields in _MESSAGES.items():
-        message = file.message_type.add(name=name)
-        for field_name, (number, kind) in fields.items():
-            field = message.field.add(
-                name=field_name, number=number, label=FieldDescriptorProto.LABEL_OPTIONAL
+def _message(name: str, *fields: tuple, **more) -> DescriptorProto:
+    """A message of fields, each a name, a number, and the type of a message or "" for text."""
+    return DescriptorProto(
+        name=name,
+        field=[
+            FieldDescriptorProto(
+                name=field,
+                number=number,
+                label="LABEL_REPEATED" if kind.endswith("Entry") else "LABEL_OPTIONAL",
+                type="TYPE_MESSAGE" if kind else "TYPE_STRING",
+                type_name=f".{kind}" if kind else None,
             )
-            if kind is str:
-                field.type = _STRING
-                continue
-            field.type = _MESSAGE
-            if kind is not dict:
-                field.type_name = f".{_PACKAGE}.{kind}"
-                continue
-            entry = message.nested_type.add(name="InputsEntry")
-            entry.options.map_entry = True
-            entry.field.add(name="key", number=1, type=_STRING, label=1)
-            entry.field.add(
-                name="value", number=2, type=_MESSAGE, type_name=".tensorflow.TensorProto", label=1
-            )
-            field.label = FieldDescriptorProto.LABEL_REPEATED
-            field.type_name = f".{_PACKAGE}.{name}.InputsEntry"
-    return file
+            for field, number, kind in fields
+        ],
+        **more,
+    )
 
 
-_pool = descriptor_pool.Default()
-_pool.Add(_file()) if hasattr(_pool, "Add") else _pool.AddSerializedFile(
-    _file().SerializeToString()
+_INPUTS = _message("InputsEntry", ("key", 1, ""), ("value", 2, "tensorflow.TensorProto"))
+_INPUTS.options.map_entry = True
+_FILE = FileDescriptorProto(
+    name="tfseq/serving_messages.proto",
+    package=_PACKAGE,
+    syntax="proto3",
+    dependency=[tensor_pb2.DESCRIPTOR.name],
+    message_type=[
+        _message("ModelSpec", ("name", 1, ""), ("signature_name", 3, "")),
+        _message(
+            "PredictRequest",
+            ("model_spec", 1, f"{_PACKAGE}.ModelSpec"),
+            ("inputs", 2, f"{_PACKAGE}.PredictRequest.InputsEntry"),
+            nested_type=[_INPUTS],
+        ),
+        _message("PredictLog", ("request", 1, f"{_PACKAGE}.PredictRequest")),
+        _message("PredictionLog", ("predict_log", 6, f"{_PACKAGE}.PredictLog")),
+    ],
 )
+_pool = descriptor_pool.Default()
+_pool.AddSerializedFile(_FILE.SerializeToString())
 
 #: One request that a server replays as it loads a model.
 PredictionLog = message_factory.GetMessageClass(

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from tfseq.serving.client.transport import ServingError
+from tfseq.serving.client.transport import ModelName, ServingError
 
 # As the server translates its own codes.
 _CODES = {
@@ -46,21 +46,14 @@ _OTHER_TYPES = (ValueError, TypeError, KeyError, AttributeError, OverflowError)
 
 
 class RestTransport:
-    """Posts to `/v1/models/NAME:predict` in the columnar format.
+    """Posts to `/v1/models/NAME:predict` in the columnar format."""
 
-    Args:
-        address: `HOST:PORT`.
-        model_name, version, version_label: which model; see `tfseq.serving.Client`.
-    """
-
-    def __init__(
-        self, address: str, model_name: str, version: int | None, version_label: str | None
-    ):
-        path = f"/v1/models/{urllib.parse.quote(model_name, safe='')}"
-        if version is not None:
-            path += f"/versions/{version}"
-        if version_label is not None:
-            path += f"/labels/{urllib.parse.quote(version_label, safe='')}"
+    def __init__(self, address: str, model: ModelName):
+        path = f"/v1/models/{urllib.parse.quote(model.name, safe='')}"
+        if model.version is not None:
+            path += f"/versions/{model.version}"
+        if model.label is not None:
+            path += f"/labels/{urllib.parse.quote(model.label, safe='')}"
         self._url = f"http://{address}{path}"
         self._signatures: dict[str, Any] = {}
 

@@ -1,6 +1,6 @@
 """What a SavedModel's graph could do to the machine that runs it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from tensorflow.core.framework.attr_value_pb2 import AttrValue
@@ -78,10 +78,17 @@ def _places(meta_graph: MetaGraphDef) -> Iterator[_Place]:
     }
     # Whatever the saver alone does not reach counts as reached by requests.
     nodes = {node.name: node for node in graph.node}
-    reached = {who: _upstream(nodes, names) for who, names in roots.items()}
+    sources = {name: [_node_name(source) for source in n.input] for name, n in nodes.items()}
+    reached = {who: _reached(names, sources) for who, names in roots.items()}
     reached["requests"] = set(nodes) - reached["save"] - reached["restore"]
+    calls = {name: _function_names(node, functions) for name, node in nodes.items()}
+    inner = {
+        name: [called for node in function.node_def for called in _function_names(node, functions)]
+        for name, function in functions.items()
+    }
     called = {
-        who: _called(functions, (nodes[name] for name in names)) for who, names in reached.items()
+        who: _reached((called for name in names for called in calls[name]), inner)
+        for who, names in reached.items()
     }
     called["requests"] |= set(functions) - called["save"] - called["restore"]
     for node in graph.node:
@@ -93,26 +100,14 @@ def _places(meta_graph: MetaGraphDef) -> Iterator[_Place]:
             yield _Place(f"function {name}", node, visitors)
 
 
-def _upstream(nodes: dict[str, NodeDef], names: Iterable[str]) -> set[str]:
-    """The nodes on which others depend, themselves among them."""
-    found, waiting = set(), list(names)
+def _reached(start: Iterable[str], following: Mapping[str, list[str]]) -> set[str]:
+    """Those names that are in `following` and to which it leads from some, these among them."""
+    found, waiting = set(), list(start)
     while waiting:
         name = waiting.pop()
-        if name in nodes and name not in found:
+        if name in following and name not in found:
             found.add(name)
-            waiting += [_node_name(source) for source in nodes[name].input]
-    return found
-
-
-def _called(functions: dict, nodes: Iterable[NodeDef]) -> set[str]:
-    """The functions that nodes call, and those that these call."""
-    found, waiting = set(), [name for node in nodes for name in _function_names(node, functions)]
-    while waiting:
-        name = waiting.pop()
-        if name in functions and name not in found:
-            found.add(name)
-            for node in functions[name].node_def:
-                waiting += _function_names(node, functions)
+            waiting += following[name]
     return found
 
 
