@@ -4,58 +4,41 @@ They are built here with the server's field numbers, so that an export can be wr
 package tensorflow-serving-api. What is written is read by that package's own messages in the tests.
 """
 
-from google.protobuf import descriptor_pool, message_factory
-from google.protobuf.descriptor_pb2 import (
-    DescriptorProto,
-    FieldDescriptorProto,
-    FileDescriptorProto,
-)
+from google.protobuf import descriptor_pool, message_factory, text_format
+from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from tensorflow.core.framework import tensor_pb2
 
-_PACKAGE = "tfseq.serving_messages"
-
-
-def _message(name: str, *fields: tuple, **more) -> DescriptorProto:
-    """A message of fields, each a name, a number, and the type of a message or "" for text."""
-    return DescriptorProto(
-        name=name,
-        field=[
-            FieldDescriptorProto(
-                name=field,
-                number=number,
-                label="LABEL_REPEATED" if kind.endswith("Entry") else "LABEL_OPTIONAL",
-                type="TYPE_MESSAGE" if kind else "TYPE_STRING",
-                type_name=f".{kind}" if kind else None,
-            )
-            for field, number, kind in fields
-        ],
-        **more,
-    )
-
-
-_INPUTS = _message("InputsEntry", ("key", 1, ""), ("value", 2, "tensorflow.TensorProto"))
-_INPUTS.options.map_entry = True
-_FILE = FileDescriptorProto(
-    name="tfseq/serving_messages.proto",
-    package=_PACKAGE,
-    syntax="proto3",
-    dependency=[tensor_pb2.DESCRIPTOR.name],
-    message_type=[
-        _message("ModelSpec", ("name", 1, ""), ("signature_name", 3, "")),
-        _message(
-            "PredictRequest",
-            ("model_spec", 1, f"{_PACKAGE}.ModelSpec"),
-            ("inputs", 2, f"{_PACKAGE}.PredictRequest.InputsEntry"),
-            nested_type=[_INPUTS],
-        ),
-        _message("PredictLog", ("request", 1, f"{_PACKAGE}.PredictRequest")),
-        _message("PredictionLog", ("predict_log", 6, f"{_PACKAGE}.PredictLog")),
-    ],
-)
+_FILE = """
+syntax: "proto3" package: "tfseq.serving" name: "tfseq/serving_messages.proto"
+message_type {
+  name: "ModelSpec"
+  field { number: 1 name: "name" type: TYPE_STRING label: LABEL_OPTIONAL }
+  field { number: 3 name: "signature_name" type: TYPE_STRING label: LABEL_OPTIONAL }
+}
+message_type {
+  name: "PredictRequest"
+  field { number: 1 name: "model_spec" type_name: "ModelSpec" label: LABEL_OPTIONAL }
+  field { number: 2 name: "inputs" type_name: "InputsEntry" label: LABEL_REPEATED }
+  nested_type {
+    name: "InputsEntry" options { map_entry: true }
+    field { number: 1 name: "key" type: TYPE_STRING label: LABEL_OPTIONAL }
+    field { number: 2 name: "value" type_name: ".tensorflow.TensorProto" label: LABEL_OPTIONAL }
+  }
+}
+message_type {
+  name: "PredictLog"
+  field { number: 1 name: "request" type_name: "PredictRequest" label: LABEL_OPTIONAL }
+}
+message_type {
+  name: "PredictionLog"
+  field { number: 6 name: "predict_log" type_name: "PredictLog" label: LABEL_OPTIONAL }
+}
+"""
+_file = text_format.Parse(_FILE, FileDescriptorProto(dependency=[tensor_pb2.DESCRIPTOR.name]))
 _pool = descriptor_pool.Default()
-_pool.AddSerializedFile(_FILE.SerializeToString())
+_pool.AddSerializedFile(_file.SerializeToString())
 
 #: One request that a server replays as it loads a model.
 PredictionLog = message_factory.GetMessageClass(
-    _pool.FindMessageTypeByName(f"{_PACKAGE}.PredictionLog")
+    _pool.FindMessageTypeByName("tfseq.serving.PredictionLog")
 )

@@ -87,12 +87,7 @@ def export_forecaster(
 
 
 class ForecasterSignatures(Signatures):
-    """The two signatures of a forecaster, whose scaling is among its weights.
-
-    Args:
-        model: the forecaster.
-        max_horizon: the most steps ahead that a request may ask for.
-    """
+    """The two signatures of a forecaster, whose scaling is among its weights."""
 
     def __init__(self, model: Forecaster, max_horizon: int):
         super().__init__(model)

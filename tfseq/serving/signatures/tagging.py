@@ -83,14 +83,7 @@ def export_tagger(
 
 
 class TaggerSignatures(Signatures):
-    """The two signatures of a tagger.
-
-    Args:
-        model: the tagger.
-        tables: the lookup tables of its vocabulary, over an asset file.
-        tags: the tags, in the model's order.
-        settings: caps, fixed in the graph.
-    """
+    """The two signatures of a tagger."""
 
     inputs: ClassVar = {"serving_default": (_TEXT,), "tag_tokens": _TOKENS}
 

@@ -86,15 +86,7 @@ def export_text_classifier(
 
 
 class TextClassifierSignatures(Signatures):
-    """The one signature of a text classifier.
-
-    Args:
-        model: the classifier.
-        tokenizer: the tokenizer of its texts.
-        tables: the lookup tables of its vocabulary, over an asset file.
-        labels: the labels, in the model's order.
-        settings: caps, fixed in the graph.
-    """
+    """The one signature of a text classifier."""
 
     inputs: ClassVar = {"serving_default": (tf.TensorSpec([None], tf.string, "text"),)}
 
