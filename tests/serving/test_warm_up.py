@@ -17,7 +17,7 @@ from tfseq.serving.warm_up import (
     write_records,
 )
 
-from .test_signatures import LANGUAGES
+from .conftest import LANGUAGES
 
 
 @pytest.fixture(scope="module")
