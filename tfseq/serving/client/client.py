@@ -2,7 +2,7 @@
 
 import functools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -177,17 +177,7 @@ class Client:
             if name != "token_ids"
         }
 
-    def stream(
-        self,
-        prompt: str | bytes,
-        max_new_tokens: int,
-        temperature: float = 1.0,
-        top_k: int = 0,
-        top_p: float = 1.0,
-        seed: int = 0,
-    ) -> Iterator[str]:
-        """Continue one prompt and give the text piece by piece; see `stream_text`."""
-        return stream_text(self, prompt, max_new_tokens, temperature, top_k, top_p, seed)
+    stream = stream_text
 
 
 # What `generate` takes beside prompts.
@@ -200,7 +190,7 @@ _SETTINGS = {
 }
 
 
-def _columns(prompts: Texts, *settings) -> dict[str, np.ndarray]:
+def _columns(prompts: Texts, *settings) -> dict[str, np.ndarray | Sequence]:
     """Prompts and the first of the settings, one number for all or one for each."""
     prompts = _strings(prompts)
     columns = zip(_SETTINGS.items(), settings, strict=False)
@@ -210,11 +200,8 @@ def _columns(prompts: Texts, *settings) -> dict[str, np.ndarray]:
     }
 
 
-def _strings(texts: Texts) -> np.ndarray:
-    texts = [texts] if isinstance(texts, str | bytes) else list(texts)
-    strings = np.empty(len(texts), object)
-    strings[:] = [text_bytes(text) for text in texts]
-    return strings
+def _strings(texts: Texts) -> list[str | bytes]:
+    return [texts] if isinstance(texts, str | bytes) else list(texts)
 
 
 def _array(name: str, value: np.ndarray | Sequence) -> np.ndarray:
@@ -236,7 +223,7 @@ def _array(name: str, value: np.ndarray | Sequence) -> np.ndarray:
     return _numbers(value, {"f": "float32", "b": "bool"}.get(array.dtype.kind, "int32"), array)
 
 
-def _numbers(value, dtype: str, rows: np.ndarray) -> np.ndarray:
+def _numbers(value, dtype: str, rows: Sequence) -> np.ndarray:
     try:
         values = np.asarray(value, dtype)
     except OverflowError as error:
