@@ -28,6 +28,22 @@ SETTINGS = ServingSettings(
 )
 
 
+def _language(*parts, slow=False):
+    marks = [pytest.mark.slow] if slow else []
+    return pytest.param(parts, id="-".join(map(str, parts)), marks=marks)
+
+
+# Each cell with both tokenizers, each depth with both. Every export takes seconds.
+LANGUAGES = [
+    _language("rnn", 1, "char", slow=True),
+    _language("rnn", 2, "word"),
+    _language("gru", 1, "word"),
+    _language("gru", 2, "char"),
+    _language("lstm", 1, "char"),
+    _language("lstm", 2, "word", slow=True),
+]
+
+
 # No request of the tests takes so long, on any machine.
 MOST_SECONDS = 120
 

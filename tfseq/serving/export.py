@@ -14,7 +14,7 @@ from tfseq.serving.loader.loader_process import LoaderProcess
 from tfseq.serving.model_card import write_model_card
 from tfseq.serving.saved_model_file import described_signatures, read_saved_model
 from tfseq.serving.versions import (
-    check_keep_versions,
+    check_positive,
     check_version,
     publish,
     remove_old_versions,
@@ -54,7 +54,7 @@ def export_module(
     if version is not None:
         check_version(directory, version)
     if keep_versions is not None:
-        check_keep_versions(keep_versions)
+        check_positive("keep_versions", keep_versions)
     with staging_directory(directory) as staging, portable_loops():
         saved = staging / "saved_model"
         module = build(staging)

@@ -22,12 +22,6 @@ def write_model_card(directory: str | Path, card: Mapping) -> None:
     all function bodies), `versions` (tfseq, TensorFlow, Keras) and `sha256` (of every other file
     of the directory, by its path there).
 
-    Args:
-        directory: the version directory.
-        card: what else is to be known, in values that JSON can hold. Every export has `metadata`
-            (its caller's own, as given), `signatures` (inputs and outputs with dtype and shape),
-            `settings` (caps and defaults) and `model` (its configuration).
-
     Raises:
         ValueError: if the graph cannot run on a server; see `read_operations`.
     """

@@ -26,15 +26,15 @@ def next_version(directory: str | os.PathLike) -> int:
     return max((int(name) for name in names if name.isdecimal()), default=0) + 1
 
 
-def check_version(directory: str | os.PathLike, version: int) -> None:
-    """Check that a base path has room for a version.
+def check_positive(name: str, value: int) -> None:
+    """Raises ValueError unless an argument is a positive integer."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"`{name}` must be a positive integer. Received: {value!r}.")
 
-    Raises:
-        ValueError: if `version` is not a positive integer.
-        InputError: if the version is there.
-    """
-    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
-        raise ValueError(f"`version` must be a positive integer. Received: {version!r}.")
+
+def check_version(directory: str | os.PathLike, version: int) -> None:
+    """Raises InputError if a base path holds the version already; ValueError if it is none."""
+    check_positive("version", version)
     if os.path.lexists(Path(directory, str(version))):
         raise InputError(
             f"`version` must be one that {directory} does not hold; an export is never "
@@ -46,8 +46,8 @@ def check_version(directory: str | os.PathLike, version: int) -> None:
 def staging_directory(directory: str | os.PathLike) -> Iterator[Path]:
     """A directory beside the versions, on the same disk, that a server passes over.
 
-    It is removed at the end with all that is still in it, and so are directories above that were
-    made for nothing.
+    It is removed at the end with all that is still in it, and so are directories above it that
+    were made for nothing.
 
     Raises:
         InputError: if the base path cannot be made or written; if the disk is full, also while
@@ -103,14 +103,6 @@ def publish(
                 check_version(directory, version)
 
 
-def check_keep_versions(keep_versions: int) -> None:
-    """Raises ValueError unless `keep_versions` is a positive integer."""
-    if not isinstance(keep_versions, int) or isinstance(keep_versions, bool) or keep_versions < 1:
-        raise ValueError(
-            f"`keep_versions` must be a positive integer. Received: {keep_versions!r}."
-        )
-
-
 def remove_old_versions(newest: str | os.PathLike, keep_versions: int) -> list[Path]:
     """Remove the lowest versions beside one until `keep_versions` are left.
 
@@ -124,13 +116,10 @@ def remove_old_versions(newest: str | os.PathLike, keep_versions: int) -> list[P
     Returns:
         The paths that are gone.
     """
-    check_keep_versions(keep_versions)
+    check_positive("keep_versions", keep_versions)
     newest = Path(newest)
-    versions = sorted(
-        (p for p in newest.parent.iterdir() if p.name.isdecimal() and p.is_dir()),
-        key=lambda p: int(p.name),
-    )
-    old = versions[: max(len(versions) - keep_versions, 0)]
+    versions = [p for p in newest.parent.iterdir() if p.name.isdecimal() and p.is_dir()]
+    old = sorted(versions, key=lambda p: int(p.name))[:-keep_versions]
     old = [p for p in old if int(p.name) < int(newest.name)]
     for path in old:
         with staging_directory(path.parent) as staging:

@@ -1,7 +1,7 @@
 """Requests that a server replays as it loads a model, so that no user waits for the first one."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,17 +28,23 @@ def warm_up_requests(
     """One request for each signature and batch size.
 
     Args:
-        signatures: name -> `inputs`: name -> dtype and shape, as in the model card.
-        examples: a row of an input by its name; a text or number fills the row. 0 where there is
-            none.
+        signatures: as in the model card.
+        examples: a row of an input by its name; a text or number fills the row, and 0 does where
+            there is none.
         batch_sizes: sizes of the batches.
 
     Returns:
         Pairs of a signature's name and its inputs.
     """
     return [
-        (name, {key: _batch(examples.get(key, 0), info, size) for key, info in inputs.items()})
-        for name, inputs in ((name, signature["inputs"]) for name, signature in signatures.items())
+        (
+            name,
+            {
+                key: _batch(examples.get(key, 0), info, size)
+                for key, info in signature["inputs"].items()
+            },
+        )
+        for name, signature in signatures.items()
         for size in batch_sizes
     ]
 
@@ -46,21 +52,7 @@ def warm_up_requests(
 def write_records(
     path: str | os.PathLike, model_name: str, requests: Sequence[tuple[str, Mapping]]
 ) -> None:
-    """Write requests as an uncompressed TFRecord file of `PredictionLog`.
-
-    Args:
-        path: the file; its directory is made if missing.
-        model_name: the model that the requests name.
-        requests: pairs of a signature's name and its inputs, at most 1000.
-
-    Raises:
-        ValueError: if there are more.
-    """
-    if len(requests) > MAX_RECORDS:
-        raise ValueError(
-            f"`requests` must be at most {MAX_RECORDS}: a server refuses a model with more. "
-            f"Received: {len(requests)}."
-        )
+    """Write requests to a model as an uncompressed TFRecord file of `PredictionLog`."""
     Path(path).parent.mkdir(exist_ok=True)
     with tf.io.TFRecordWriter(str(path)) as writer:
         for signature, inputs in requests:
@@ -73,54 +65,37 @@ def write_records(
             writer.write(record.SerializeToString())
 
 
-def read_records(path: str | os.PathLike) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
+def read_records(path: str | os.PathLike) -> list[tuple[str, dict[str, np.ndarray]]]:
     """The requests of a warm-up file: pairs of a signature's name and its inputs.
-
-    Raises:
-        InputError: if the file is damaged.
-    """
-    try:
-        for data in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
-            request = PredictionLog.FromString(data).predict_log.request
-            yield (
-                request.model_spec.signature_name,
-                {name: tf.make_ndarray(value) for name, value in request.inputs.items()},
-            )
-    except (tf.errors.DataLossError, DecodeError, TypeError) as error:
-        raise InputError(f"{path} is damaged: it is no file of warm-up requests.") from error
-
-
-def count_records(path: str | os.PathLike) -> int:
-    """The number of a warm-up file's requests.
 
     Raises:
         InputError: if the file is damaged, or holds more than a server takes.
     """
-    count = sum(1 for _ in read_records(path))
-    if count > MAX_RECORDS:
-        raise InputError(f"{path} has {count} requests; a server takes at most {MAX_RECORDS}.")
-    return count
+    requests = []
+    try:
+        for data in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
+            request = PredictionLog.FromString(data).predict_log.request
+            inputs = {name: tf.make_ndarray(value) for name, value in request.inputs.items()}
+            requests.append((request.model_spec.signature_name, inputs))
+    except (tf.errors.DataLossError, DecodeError, TypeError) as error:
+        raise InputError(f"{path} is damaged: it is no file of warm-up requests.") from error
+    if len(requests) > MAX_RECORDS:
+        raise InputError(
+            f"{path} has {len(requests)} requests; a server takes at most {MAX_RECORDS}."
+        )
+    return requests
 
 
 def replay(directory: str | os.PathLike, loader: LoaderProcess) -> int:
-    """Load a version directory through the C API and run its warm-up requests, as a server does.
+    """Load a version directory by the C API and run its warm-up requests, as a server does.
 
-    Args:
-        directory: a version directory.
-        loader: the process that does it.
-
-    Returns:
-        The number of requests.
-
-    Raises:
-        LoaderError: if the model does not load, or a request fails.
+    Returns the number of requests; raises LoaderError if the model does not load, or one fails.
     """
-    count = 0
     loader.load(directory)
-    for signature, inputs in read_records(Path(directory, WARM_UP_FILE)):
+    requests = read_records(Path(directory, WARM_UP_FILE))
+    for signature, inputs in requests:
         loader.run(directory, signature, **inputs)
-        count += 1
-    return count
+    return len(requests)
 
 
 def _batch(example: Any, info: Mapping, batch_size: int) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 import functools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from tfseq.files.text_bytes import text_bytes
 from tfseq.serving.client.grpc_transport import GrpcTransport
 from tfseq.serving.client.rest_transport import RestTransport
 from tfseq.serving.client.streaming import stream_text
-from tfseq.serving.client.transport import with_retries
+from tfseq.serving.client.transport import ModelName, with_retries
 
 _TRANSPORTS = {"grpc": GrpcTransport, "rest": RestTransport}
 _ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]]+):([0-9]{1,5})")
@@ -22,10 +22,9 @@ Texts = str | bytes | Sequence[str | bytes]
 class Client:
     """Calls the signatures of one model on a server, by gRPC or REST.
 
-    The methods are the signatures of a language model; `predict` calls those of any other, such as
-    a classifier, a tagger or a forecaster. Texts may be one string or several; other settings are
-    one number for all or one for each. Answers are arrays by name, the batch first, also for a
-    single text; strings in them are `str`.
+    The methods are the signatures of a language model; `predict` calls those of any model. Texts
+    may be one string or several; other settings are one number for all or one for each. Answers
+    are arrays by name, the batch first, also for a single text; strings in them are `str`.
 
     A request is tried again, after growing waits, while the server is UNAVAILABLE, and after no
     other error; requests are without effect on the server, so that twice is as good as once.
@@ -74,10 +73,11 @@ class Client:
                 "`timeout` must be positive, `max_retries` and `retry_wait` not negative. "
                 f"Received: {timeout}, {max_retries}, {retry_wait}."
             )
-        self._transport = _TRANSPORTS[protocol](address, model_name, version, version_label)
+        self._transport = _TRANSPORTS[protocol](
+            address, ModelName(model_name, version, version_label)
+        )
         self._timeout = timeout
-        self._max_retries = max_retries
-        self._retry_wait = retry_wait
+        self._try = functools.partial(with_retries, max_retries=max_retries, first_wait=retry_wait)
 
     def __enter__(self) -> "Client":
         return self
@@ -103,24 +103,14 @@ class Client:
         seed: int | Sequence[int] = 0,
     ) -> dict[str, np.ndarray]:
         """Continue prompts: `text`, `completion`, `warning`, `num_tokens`, `log_probability`."""
-        prompts = _strings(prompts)
-        return self.predict(
-            "generate",
-            prompt=prompts,
-            max_new_tokens=_numbers(max_new_tokens, "int32", prompts),
-            temperature=_numbers(temperature, "float32", prompts),
-            top_k=_numbers(top_k, "int32", prompts),
-            top_p=_numbers(top_p, "float32", prompts),
-            seed=_numbers(seed, "int64", prompts),
-        )
+        settings = max_new_tokens, temperature, top_k, top_p, seed
+        return self.predict("generate", **_columns(prompts, *settings))
 
     def beam_search(
         self, prompts: Texts, max_new_tokens: int | Sequence[int]
     ) -> dict[str, np.ndarray]:
         """The most probable texts found: `texts` and `log_probabilities` [B, K], `warning`."""
-        prompts = _strings(prompts)
-        lengths = _numbers(max_new_tokens, "int32", prompts)
-        return self.predict("beam_search", prompt=prompts, max_new_tokens=lengths)
+        return self.predict("beam_search", **_columns(prompts, max_new_tokens))
 
     def score(self, texts: Texts) -> dict[str, np.ndarray]:
         """Score texts: `log_probability`, `num_tokens`, `perplexity`, `warning`, and by token."""
@@ -175,44 +165,43 @@ class Client:
             {'labels': array([['dog bites', 'man bites']], dtype=object), 'scores': ...}
         """
         inputs = {name: _array(name, value) for name, value in inputs.items()}
-        outputs = with_retries(
-            functools.partial(self._transport.predict, signature, inputs, self._timeout),
-            self._max_retries,
-            self._retry_wait,
-        )
+        outputs = self._try(lambda: self._transport.predict(signature, inputs, self._timeout))
         return {name: _decoded(value) for name, value in outputs.items()}
 
     def initial_states(self, batch_size: int) -> dict[str, np.ndarray]:
         """The zeros with which `step` begins, by name; the server is asked for their shapes."""
-        shapes = with_retries(
-            functools.partial(self._transport.input_shapes, "step", self._timeout),
-            self._max_retries,
-            self._retry_wait,
-        )
+        shapes = self._try(lambda: self._transport.input_shapes("step", self._timeout))
         return {
             name: np.zeros([batch_size, *shape[1:]], "float32")
             for name, shape in shapes.items()
             if name != "token_ids"
         }
 
-    def stream(
-        self,
-        prompt: str | bytes,
-        max_new_tokens: int,
-        temperature: float = 1.0,
-        top_k: int = 0,
-        top_p: float = 1.0,
-        seed: int = 0,
-    ) -> Iterator[str]:
-        """Continue one prompt and give the text piece by piece; see `stream_text`."""
-        return stream_text(self, prompt, max_new_tokens, temperature, top_k, top_p, seed)
+    stream = stream_text
 
 
-def _strings(texts: Texts) -> np.ndarray:
-    texts = [texts] if isinstance(texts, str | bytes) else list(texts)
-    strings = np.empty(len(texts), object)
-    strings[:] = [text_bytes(text) for text in texts]
-    return strings
+# What `generate` takes beside prompts.
+_SETTINGS = {
+    "max_new_tokens": "int32",
+    "temperature": "float32",
+    "top_k": "int32",
+    "top_p": "float32",
+    "seed": "int64",
+}
+
+
+def _columns(prompts: Texts, *settings) -> dict[str, np.ndarray | Sequence]:
+    """Prompts and the first of the settings, one number for all or one for each."""
+    prompts = _strings(prompts)
+    columns = zip(_SETTINGS.items(), settings, strict=False)
+    return {
+        "prompt": prompts,
+        **{name: _numbers(value, dtype, prompts) for (name, dtype), value in columns},
+    }
+
+
+def _strings(texts: Texts) -> list[str | bytes]:
+    return [texts] if isinstance(texts, str | bytes) else list(texts)
 
 
 def _array(name: str, value: np.ndarray | Sequence) -> np.ndarray:
@@ -234,7 +223,7 @@ def _array(name: str, value: np.ndarray | Sequence) -> np.ndarray:
     return _numbers(value, {"f": "float32", "b": "bool"}.get(array.dtype.kind, "int32"), array)
 
 
-def _numbers(value, dtype: str, rows: np.ndarray) -> np.ndarray:
+def _numbers(value, dtype: str, rows: Sequence) -> np.ndarray:
     try:
         values = np.asarray(value, dtype)
     except OverflowError as error:

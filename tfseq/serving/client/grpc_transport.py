@@ -5,23 +5,16 @@ from collections.abc import Mapping
 import numpy as np
 
 from tfseq.errors import InputError
-from tfseq.serving.client.transport import ServingError
+from tfseq.serving.client.transport import ModelName, ServingError
 
 # A server's answer to a large batch is larger than gRPC's usual 4 MiB.
 _MAX_MESSAGE_BYTES = 64 * 2**20
 
 
 class GrpcTransport:
-    """One channel to `PredictionService`; needs the extra `serving`.
+    """One channel to `PredictionService`; needs the extra `serving`."""
 
-    Args:
-        address: `HOST:PORT`.
-        model_name, version, version_label: which model; see `tfseq.serving.Client`.
-    """
-
-    def __init__(
-        self, address: str, model_name: str, version: int | None, version_label: str | None
-    ):
+    def __init__(self, address: str, model: ModelName):
         try:
             import grpc
             from tensorflow_serving.apis import (
@@ -48,7 +41,7 @@ class GrpcTransport:
             ],
         )
         self._stub = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
-        self._model = (model_name, version, version_label)
+        self._model = model
 
     def predict(
         self, signature: str, inputs: Mapping[str, np.ndarray], timeout: float
@@ -81,12 +74,11 @@ class GrpcTransport:
         self._channel.close()
 
     def _name_model(self, spec) -> None:
-        name, version, label = self._model
-        spec.name = name
-        if version is not None:
-            spec.version.value = version
-        if label is not None:
-            spec.version_label = label
+        spec.name = self._model.name
+        if self._model.version is not None:
+            spec.version.value = self._model.version
+        if self._model.label is not None:
+            spec.version_label = self._model.label
 
     def _call(self, method, request, timeout: float):
         try:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from tfseq.serving.client.transport import ServingError
+from tfseq.serving.client.transport import ModelName, ServingError
 
 # As the server translates its own codes.
 _CODES = {
@@ -38,29 +38,19 @@ _DTYPES = {
     "DT_FLOAT": "float32",
     "DT_DOUBLE": "float64",
 }
-# As JSON writes the kinds of NumPy's types.
-_WRITTEN = {"b": {bool}, "i": {int}, "u": {int}, "f": {float}, "O": {str, dict}}
-_NUMBERS = {int, float}
 # What an answer raises that is not of the types that were noted.
 _OTHER_TYPES = (ValueError, TypeError, KeyError, AttributeError, OverflowError)
 
 
 class RestTransport:
-    """Posts to `/v1/models/NAME:predict` in the columnar format.
+    """Posts to `/v1/models/NAME:predict` in the columnar format."""
 
-    Args:
-        address: `HOST:PORT`.
-        model_name, version, version_label: which model; see `tfseq.serving.Client`.
-    """
-
-    def __init__(
-        self, address: str, model_name: str, version: int | None, version_label: str | None
-    ):
-        path = f"/v1/models/{urllib.parse.quote(model_name, safe='')}"
-        if version is not None:
-            path += f"/versions/{version}"
-        if version_label is not None:
-            path += f"/labels/{urllib.parse.quote(version_label, safe='')}"
+    def __init__(self, address: str, model: ModelName):
+        path = f"/v1/models/{urllib.parse.quote(model.name, safe='')}"
+        if model.version is not None:
+            path += f"/versions/{model.version}"
+        if model.label is not None:
+            path += f"/labels/{urllib.parse.quote(model.label, safe='')}"
         self._url = f"http://{address}{path}"
         self._signatures: dict[str, Any] = {}
 
@@ -165,12 +155,14 @@ def _outputs(
 def _from_json(name: str, value: Any, info: Mapping[str, Any], as_written: bool) -> np.ndarray:
     shape, dtype = _shape(info), _dtype(info)
     items = np.asarray(value, object)
-    if not _holds(dtype, items.ravel().tolist(), as_written):
-        raise ValueError(f"{name} is not of type {info['dtype']}")
-    if dtype.kind != "O":
-        array = np.asarray(value, dtype)
-    else:
+    if dtype.kind == "O":
         array = np.frompyfunc(_bytes, 1, 1)(items) if items.size else items
+    else:
+        with np.errstate(all="ignore"):
+            array = np.asarray(value, dtype)
+        pairs = zip(items.ravel().tolist(), array.ravel().tolist(), strict=True)
+        if not all(_is_it(written, held, as_written) for written, held in pairs):
+            raise ValueError(f"{name} is not of type {info['dtype']}")
     if array.ndim < len(shape) and not array.size:
         # No row says how long rows are.
         array = array.reshape([*array.shape, *(max(d, 0) for d in shape[array.ndim :])])
@@ -184,26 +176,14 @@ def _dtype(info: Mapping[str, Any]) -> np.dtype:
     return np.dtype(_DTYPES.get(name, name.removeprefix("DT_").lower()))
 
 
-def _holds(dtype: np.dtype, items: list, as_written: bool) -> bool:
-    """Whether a type holds what stood in an answer."""
-    written = _WRITTEN[dtype.kind]
-    if not as_written and written <= _NUMBERS:
-        written = _NUMBERS
-    if not set(map(type, items)) <= written:
+def _is_it(written: Any, held: float, as_written: bool) -> bool:
+    """Whether a number that stood in an answer is the one that its type holds."""
+    kinds = {type(written), type(held)}
+    if len(kinds) > 1 and (as_written or not kinds <= {int, float}):
         return False
-    if dtype.kind in "iu":
-        return all(int(v) == v for v in items) and (
-            not items or (np.iinfo(dtype).min <= min(items) and max(items) <= np.iinfo(dtype).max)
-        )
-    if dtype.kind == "f" and as_written:
-        with np.errstate(all="ignore"):
-            return all(map(_is_float, items, np.asarray(items, dtype).tolist()))
-    return True
-
-
-def _is_float(written: float, held: float) -> bool:
-    """Whether a number that was written out is one that a type of floats holds."""
-    if written == held or math.isnan(written):
+    if written == held or not isinstance(held, float):
+        return written == held
+    if not as_written or math.isnan(written):
         return True
     # Few decimals suffice to tell the numbers of a short type apart.
     return held != 0 and math.isfinite(held) and float(f"{written:.9g}") == written

@@ -1,16 +1,13 @@
 """Text from a server piece by piece: the client holds the state, and draws the tokens."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from tfseq.serving.client.client import Client
-
 
 def stream_text(
-    client: "Client",
+    client: Any,
     prompt: str | bytes,
     max_new_tokens: int,
     temperature: float = 1.0,
@@ -28,7 +25,7 @@ def stream_text(
     the quote that ends it.
 
     Args:
-        client: the connection.
+        client: a `Client`, or what else has its methods.
         prompt: below the caps of the export in length.
         max_new_tokens, temperature, top_k, top_p, seed: as `Client.generate` takes them.
     """

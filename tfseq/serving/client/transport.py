@@ -3,11 +3,19 @@
 import random
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from tfseq.errors import InputError
 
 Answer = TypeVar("Answer")
+
+
+class ModelName(NamedTuple):
+    """Which model of a server is meant; with neither version nor label, the server chooses."""
+
+    name: str
+    version: int | None = None
+    label: str | None = None
 
 
 class ServingError(InputError):
@@ -36,16 +44,6 @@ def with_retries(call: Callable[[], Answer], max_retries: int, first_wait: float
 
     Raises:
         ServingError: the last one.
-
-    Example:
-        >>> answers = [ServingError("UNAVAILABLE", "starting"), "text"]
-        >>> def call():
-        ...     answer = answers.pop(0)
-        ...     if isinstance(answer, Exception):
-        ...         raise answer
-        ...     return answer
-        >>> with_retries(call, max_retries=1, first_wait=0.001)
-        'text'
     """
     for attempt in range(max_retries):
         try:

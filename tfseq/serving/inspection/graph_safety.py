@@ -1,6 +1,6 @@
 """What a SavedModel's graph could do to the machine that runs it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from tensorflow.core.framework.attr_value_pb2 import AttrValue
@@ -17,10 +17,11 @@ from tfseq.serving.inspection.operations import must_compile
 
 
 class _Place(NamedTuple):
-    """A graph or function body, and who gets there: those who ask, `save` or `restore`."""
+    """A node, the function whose body it is in ("" is the main graph), and who gets there."""
 
-    name: str
     node: NodeDef
+    function: str
+    #: Those who ask for answers, `save` or `restore`.
     visitors: frozenset[str]
 
 
@@ -38,16 +39,17 @@ def graph_problems(meta_graph: MetaGraphDef) -> list[str]:
         A sentence for each kind of problem at each place; empty if there is none.
     """
     functions = {f.signature.name: f for f in meta_graph.graph_def.library.function}
-    problems = dict.fromkeys(
+    problems = [
         f"function {name} must be compiled by XLA."
         for name, function in functions.items()
         if must_compile(function.attr)
-    )
-    for place in _places(meta_graph):
+    ]
+    for place in _places(meta_graph, functions):
         problem = _problem(place, meta_graph, functions)
         if problem:
-            problems[f"{place.node.op} ({place.node.name}) in {place.name}: {problem}."] = None
-    return list(problems)
+            where = f"function {place.function}" if place.function else "the main graph"
+            problems.append(f"{place.node.op} ({place.node.name}) in {where}: {problem}.")
+    return list(dict.fromkeys(problems))
 
 
 def _problem(place: _Place, meta_graph: MetaGraphDef, functions: dict) -> str | None:
@@ -67,60 +69,49 @@ def _problem(place: _Place, meta_graph: MetaGraphDef, functions: dict) -> str | 
     return "it is not among the allowed operations"
 
 
-def _places(meta_graph: MetaGraphDef) -> Iterator[_Place]:
+def _places(meta_graph: MetaGraphDef, functions: dict) -> Iterator[_Place]:
     """Every node of the main graph and of every function."""
-    graph = meta_graph.graph_def
-    functions = {f.signature.name: f for f in graph.library.function}
+    nodes = {node.name: node for node in meta_graph.graph_def.node}
+    sources = {name: [_node_name(source) for source in n.input] for name, n in nodes.items()}
+    calls = {name: _called(node) for name, node in nodes.items()}
+    inner_calls = {
+        name: [called for node in function.node_def for called in _called(node)]
+        for name, function in functions.items()
+    }
     saver = meta_graph.saver_def
-    roots = {
-        "save": [_node_name(saver.save_tensor_name)] if saver.save_tensor_name else [],
-        "restore": [_node_name(saver.restore_op_name)] if saver.restore_op_name else [],
+    roots = {"save": saver.save_tensor_name, "restore": saver.restore_op_name}
+    reached = {
+        who: _reached([_node_name(root)] if root else [], sources) for who, root in roots.items()
     }
     # Whatever the saver alone does not reach counts as reached by requests.
-    nodes = {node.name: node for node in graph.node}
-    reached = {who: _upstream(nodes, names) for who, names in roots.items()}
     reached["requests"] = set(nodes) - reached["save"] - reached["restore"]
     called = {
-        who: _called(functions, (nodes[name] for name in names)) for who, names in reached.items()
+        who: _reached((called for name in names for called in calls[name]), inner_calls)
+        for who, names in reached.items()
     }
     called["requests"] |= set(functions) - called["save"] - called["restore"]
-    for node in graph.node:
-        visitors = frozenset(who for who, names in reached.items() if node.name in names)
-        yield _Place("the main graph", node, visitors)
+    for node in meta_graph.graph_def.node:
+        yield _Place(node, "", frozenset(who for who in reached if node.name in reached[who]))
     for name, function in functions.items():
-        visitors = frozenset(who for who, names in called.items() if name in names)
+        visitors = frozenset(who for who in called if name in called[who])
         for node in function.node_def:
-            yield _Place(f"function {name}", node, visitors)
+            yield _Place(node, name, visitors)
 
 
-def _upstream(nodes: dict[str, NodeDef], names: Iterable[str]) -> set[str]:
-    """The nodes on which others depend, themselves among them."""
-    found, waiting = set(), list(names)
+def _reached(start: Iterable[str], following: Mapping[str, list[str]]) -> set[str]:
+    """Those names that are in `following` and to which it leads from some, these among them."""
+    found, waiting = set(), list(start)
     while waiting:
         name = waiting.pop()
-        if name in nodes and name not in found:
+        if name in following and name not in found:
             found.add(name)
-            waiting += [_node_name(source) for source in nodes[name].input]
+            waiting += following[name]
     return found
 
 
-def _called(functions: dict, nodes: Iterable[NodeDef]) -> set[str]:
-    """The functions that nodes call, and those that these call."""
-    found, waiting = set(), [name for node in nodes for name in _function_names(node, functions)]
-    while waiting:
-        name = waiting.pop()
-        if name in functions and name not in found:
-            found.add(name)
-            for node in functions[name].node_def:
-                waiting += _function_names(node, functions)
-    return found
-
-
-def _function_names(node: NodeDef, functions: dict) -> list[str]:
-    names = [node.op] if node.op in functions else []
-    for value in node.attr.values():
-        names += _named(value)
-    return names
+def _called(node: NodeDef) -> list[str]:
+    """The functions that a node may call, and its operation, which may be a function's name."""
+    return [node.op, *(name for value in node.attr.values() for name in _named(value))]
 
 
 def _named(value: AttrValue) -> list[str]:
@@ -132,19 +123,15 @@ def _named(value: AttrValue) -> list[str]:
 
 def _reads_asset(place: _Place, meta_graph: MetaGraphDef, functions: dict) -> bool:
     """Whether a table's file name is an asset's path, in the main graph or as an argument."""
-    paths = _asset_paths(meta_graph)
+    paths, name = _asset_paths(meta_graph), place.function
     source = _node_name(place.node.input[1]) if len(place.node.input) > 1 else ""
-    if place.name == "the main graph":
+    if not name:
         return source in paths
-    name = place.name.removeprefix("function ")
     arguments = [argument.name for argument in functions[name].signature.input_arg]
-    inner_calls = [
-        node
-        for function in functions.values()
-        for node in function.node_def
-        if name in _function_names(node, functions)
-    ]
-    calls = [node for node in meta_graph.graph_def.node if name in _function_names(node, functions)]
+    inner_calls = any(
+        name in _called(node) for function in functions.values() for node in function.node_def
+    )
+    calls = [node for node in meta_graph.graph_def.node if name in _called(node)]
     if source not in arguments or inner_calls or not calls:
         return False
     position = arguments.index(source)

@@ -15,9 +15,7 @@ from tfseq.serving.inspection.graph_safety import graph_problems
 from tfseq.serving.inspection.operations import graph_operations
 from tfseq.serving.model_card import MODEL_CARD, file_digests
 from tfseq.serving.saved_model_file import described_signatures, read_saved_model
-from tfseq.serving.warm_up import WARM_UP_FILE, count_records
-
-_OTHER_FORMATS = ("saved_model.pbtxt", "saved_model.cpb")
+from tfseq.serving.warm_up import WARM_UP_FILE, read_records
 
 
 @dataclass(frozen=True)
@@ -27,7 +25,7 @@ class Inspection:
     Attributes:
         path: the version directory.
         problems: reasons not to load it, a sentence each; empty if there is none.
-        signatures: name -> `inputs` and `outputs`: name -> dtype and shape (None is any size).
+        signatures: as in the model card, see `described_signatures`.
         operations: the names of all operations, function bodies included.
         sha256: digest of every file but the model card, by its path in the directory.
         size: bytes of all files.
@@ -53,8 +51,8 @@ def inspect_export(path: str | os.PathLike) -> Inspection:
     Problems are: operations outside the allowlist, wherever they hide (see `graph_safety`); graphs
     that demand XLA; assets outside the directory; links and special files; more than one MetaGraph;
     a second model file in another format; files whose digests are not those of the model card, or
-    that it does not name; damaged files. A directory without
-    a model card is not a problem in itself, but its files are then vouched for by no one.
+    that it does not name; damaged files. A directory without a model card is not a problem in
+    itself, but its files are then vouched for by no one.
 
     Args:
         path: a version directory, `exported/<name>/<version>`.
@@ -75,33 +73,40 @@ def inspect_export(path: str | os.PathLike) -> Inspection:
     """
     path = Path(path)
     problems = _irregular_files(path)
-    saved_model = _read(path)
-    if len(saved_model.meta_graphs) != 1:
-        problems.append(f"There must be one MetaGraph. Received: {len(saved_model.meta_graphs)}.")
+    meta_graphs = _read(path).meta_graphs
+    if len(meta_graphs) != 1:
+        problems.append(f"There must be one MetaGraph. Received: {len(meta_graphs)}.")
     problems += [
         f"{name} would be another model beside saved_model.pb."
-        for name in _OTHER_FORMATS
+        for name in ("saved_model.pbtxt", "saved_model.cpb")
         if os.path.lexists(path / name)
     ]
     signatures, operations = {}, set()
-    for meta_graph in saved_model.meta_graphs:
+    for meta_graph in meta_graphs:
         problems += graph_problems(meta_graph) + _asset_problems(path, meta_graph)
         operations |= graph_operations(meta_graph.graph_def)
         signatures |= described_signatures(meta_graph)
     digests = file_digests(path)
-    card, card_problems = _check_card(path, digests)
-    num_records, record_problems = _check_warm_up(path)
-    files = [p for p in path.rglob("*") if p.is_file()]
-    versions = {m.meta_info_def.tensorflow_version for m in saved_model.meta_graphs}
+    card, records = None, []
+    if (path / MODEL_CARD).is_file():
+        card, more = _check_card(path, digests)
+        problems += more
+    try:
+        if (path / WARM_UP_FILE).is_file():
+            records = read_records(path / WARM_UP_FILE)
+    except InputError as error:
+        problems.append(str(error))
     return Inspection(
         path=path,
-        problems=tuple(problems + card_problems + record_problems),
+        problems=tuple(problems),
         signatures=signatures,
         operations=sorted(operations),
         sha256=digests,
-        size=sum(p.stat().st_size for p in files),
-        num_warm_up_records=num_records,
-        tensorflow_version=", ".join(sorted(versions)),
+        size=sum(p.stat().st_size for p in path.rglob("*") if p.is_file()),
+        num_warm_up_records=len(records),
+        tensorflow_version=", ".join(
+            sorted({graph.meta_info_def.tensorflow_version for graph in meta_graphs})
+        ),
         card=card,
     )
 
@@ -150,8 +155,6 @@ def _asset_problems(path: Path, meta_graph: MetaGraphDef) -> list[str]:
 
 
 def _check_card(path: Path, digests: dict[str, str]) -> tuple[dict | None, list[str]]:
-    if not (path / MODEL_CARD).is_file():
-        return None, []
     try:
         card = json.loads((path / MODEL_CARD).read_text(encoding="utf-8"))
         recorded = dict(card["sha256"])
@@ -166,12 +169,3 @@ def _check_card(path: Path, digests: dict[str, str]) -> tuple[dict | None, list[
         elif digests[name] != recorded[name]:
             problems.append(f"{name} has another digest than the model card says.")
     return card, problems
-
-
-def _check_warm_up(path: Path) -> tuple[int, list[str]]:
-    if not (path / WARM_UP_FILE).is_file():
-        return 0, []
-    try:
-        return count_records(path / WARM_UP_FILE), []
-    except InputError as error:
-        return 0, [str(error)]

@@ -41,10 +41,9 @@ def export_forecaster(
 
     Args:
         model: a `tfseq.models.Forecaster`.
-        directory: `exported/<name>`, the base path that the server is given; made if missing.
         columns: names of the C columns, for the model card.
-        version, metadata, keep_versions: as for `export_language_model`.
         settings: caps; None takes the usual ones.
+        directory, version, metadata, keep_versions: as for `export_language_model`.
 
     Returns, raises: as `export_language_model`.
 
@@ -87,12 +86,7 @@ def export_forecaster(
 
 
 class ForecasterSignatures(Signatures):
-    """The two signatures of a forecaster, whose scaling is among its weights.
-
-    Args:
-        model: the forecaster.
-        max_horizon: the most steps ahead that a request may ask for.
-    """
+    """The two signatures of a forecaster, whose scaling is among its weights."""
 
     def __init__(self, model: Forecaster, max_horizon: int):
         super().__init__(model)

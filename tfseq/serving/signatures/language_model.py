@@ -118,14 +118,7 @@ def export_language_model(
 
 
 class LanguageModelSignatures(Signatures):
-    """The signatures of a language model.
-
-    Args:
-        model: the language model.
-        tokenizer: the tokenizer of its text.
-        tables: the lookup tables of its vocabulary, over an asset file.
-        settings: caps and defaults, fixed in the graph.
-    """
+    """The eight signatures of a language model."""
 
     def __init__(
         self,
@@ -139,10 +132,6 @@ class LanguageModelSignatures(Signatures):
         self._graph = TextGraph(model, tokenizer, tables)
 
     @property
-    def _model(self) -> LanguageModel:
-        return self._graph.model
-
-    @property
     def inputs(self) -> dict[str, tuple[tf.TensorSpec, ...]]:
         token_ids = tf.TensorSpec([None, None], tf.int32, "token_ids")
         return {
@@ -153,7 +142,10 @@ class LanguageModelSignatures(Signatures):
             "next_token": GENERATE_INPUTS[:1],
             "encode": SCORE_INPUTS,
             "decode": (token_ids, tf.TensorSpec([None], tf.int32, "num_tokens")),
-            "step": (tf.TensorSpec([None], tf.int32, "token_ids"), *_state_specs(self._model)),
+            "step": (
+                tf.TensorSpec([None], tf.int32, "token_ids"),
+                *_state_specs(self._graph.model),
+            ),
         }
 
     def serving_default(self, prompt: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -188,7 +180,7 @@ class LanguageModelSignatures(Signatures):
         """Continue prompts, each with its own settings and seed."""
         read, max_new_tokens, warnings = self._bound(prompt, max_new_tokens)
         temperature, hot = clamp(temperature, "temperature", 0, MAX_TEMPERATURE, 1)
-        top_k, many = clamp(top_k, "top_k", 0, self._model.vocabulary_size)
+        top_k, many = clamp(top_k, "top_k", 0, self._graph.model.vocabulary_size)
         top_p, improbable = clamp(top_p, "top_p", 0, 1, 1)
         settings = SamplerSettings(temperature, top_k, top_p, seed)
         completion, num_tokens, log_probability = self._graph.complete(
@@ -225,8 +217,8 @@ class LanguageModelSignatures(Signatures):
         """The most probable tokens after each prompt, `<unk>` left out, the best first."""
         read, _ = keep_last_bytes(prompt, self._settings.max_prompt_bytes)
         hidden, _ = self._graph.read(read)
-        logits = tf.cast(self._model.logits(hidden), tf.float32)
-        num_symbols = self._model.vocabulary_size
+        logits = tf.cast(self._graph.model.logits(hidden), tf.float32)
+        num_symbols = self._graph.model.vocabulary_size
         probabilities, ids = best_probabilities(
             logits + UNCONSTRAINED.penalty(num_symbols),
             min(self._settings.num_next_tokens, num_symbols - 1),
@@ -248,16 +240,16 @@ class LanguageModelSignatures(Signatures):
 
     def step(self, token_ids: tf.Tensor, *states: tf.Tensor) -> dict[str, tf.Tensor]:
         """One token more: the logits of the next, and the states to send with it."""
-        nested = self._model.initial_states(1)
+        nested = self._graph.model.initial_states(1)
         states = [
             tf.cast(state, initial.dtype)
             for state, initial in zip(states, tf.nest.flatten(nested), strict=True)
         ]
-        known = (token_ids >= 0) & (token_ids < self._model.vocabulary_size)
-        logits, states = self._model.step(
+        known = (token_ids >= 0) & (token_ids < self._graph.model.vocabulary_size)
+        logits, states = self._graph.model.step(
             tf.where(known, token_ids, 0), tf.nest.pack_sequence_as(nested, states)
         )
-        specs = _state_specs(self._model)
+        specs = _state_specs(self._graph.model)
         return {
             "logits": tf.cast(logits, tf.float32),
             **{

@@ -81,16 +81,13 @@ class ServingSettings(_Checked):
 
 @dataclass(frozen=True)
 class TextClassifierSettings(_Checked):
-    """Caps of a text classifier's export.
+    """Caps of a text classifier's export; raises as `ServingSettings`.
 
     Attributes:
         max_length: tokens of a text that are read, from its beginning.
         max_text_bytes: bytes of a text that are read before it is split into tokens.
         num_labels: labels in an answer, the most probable.
         max_batch_size: rows of the largest warm-up request.
-
-    Raises:
-        InputError: if a value is out of its range.
     """
 
     max_length: _Length = 256
@@ -101,15 +98,12 @@ class TextClassifierSettings(_Checked):
 
 @dataclass(frozen=True)
 class TaggerSettings(_Checked):
-    """Caps of a tagger's export.
+    """Caps of a tagger's export; raises as `ServingSettings`.
 
     Attributes:
         max_length: tokens of a row that are tagged, from its beginning.
         max_text_bytes: bytes of a text that are read before it is split into tokens.
         max_batch_size: rows of the largest warm-up request.
-
-    Raises:
-        InputError: if a value is out of its range.
     """
 
     max_length: _Length = 256
@@ -119,14 +113,11 @@ class TaggerSettings(_Checked):
 
 @dataclass(frozen=True)
 class ForecasterSettings(_Checked):
-    """Caps of a forecaster's export.
+    """Caps of a forecaster's export; raises as `ServingSettings`.
 
     Attributes:
         max_horizon: the most steps ahead that a request may ask for.
         max_batch_size: rows of the largest warm-up request.
-
-    Raises:
-        InputError: if a value is out of its range.
     """
 
     max_horizon: Annotated[int, from_to(1, 2**16)] = 40

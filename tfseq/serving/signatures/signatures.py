@@ -18,10 +18,8 @@ class Signatures(tf.Module):
     fail for what one row holds, and no row may change the answer to another: a server answers a
     whole batch of different people's requests with one status.
 
-    Args:
-        model: the model.
-        tables: the lookup tables of its vocabulary, over an asset file.
-        tokenizer: the tokenizer of its texts, whose tables and variables are saved too.
+    A subclass takes a trained model with its tokenizer and labels, the lookup tables of its
+    vocabulary over an asset file, and the settings that are fixed in the graph.
     """
 
     #: Signature name -> its named inputs.

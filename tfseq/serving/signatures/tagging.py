@@ -48,12 +48,9 @@ def export_tagger(
     as `export_language_model` does it.
 
     Args:
-        model: the tagger.
-        vocabulary: the vocabulary of its tokens.
-        tags: the tags, in the model's order.
-        directory: `exported/<name>`, the base path that the server is given; made if missing.
-        version, metadata, keep_versions: as for `export_language_model`.
+        model, vocabulary, tags: a tagger, the vocabulary of its tokens, its tags in their order.
         settings: caps; None takes the usual ones.
+        directory, version, metadata, keep_versions: as for `export_language_model`.
 
     Returns, raises: as `export_language_model`.
 
@@ -83,14 +80,7 @@ def export_tagger(
 
 
 class TaggerSignatures(Signatures):
-    """The two signatures of a tagger.
-
-    Args:
-        model: the tagger.
-        tables: the lookup tables of its vocabulary, over an asset file.
-        tags: the tags, in the model's order.
-        settings: caps, fixed in the graph.
-    """
+    """The two signatures of a tagger."""
 
     inputs: ClassVar = {"serving_default": (_TEXT,), "tag_tokens": _TOKENS}
 

@@ -45,13 +45,11 @@ def export_text_classifier(
     as `export_language_model` does it.
 
     Args:
-        model: the classifier.
-        tokenizer: the tokenizer of its texts.
-        vocabulary: the vocabulary of its ids.
-        labels: the labels, in the model's order.
-        directory: `exported/<name>`, the base path that the server is given; made if missing.
-        version, metadata, keep_versions: as for `export_language_model`.
+        model, vocabulary, labels: a classifier, the vocabulary of its ids, its labels in their
+            order.
+        tokenizer: as for `export_language_model`; `tokenize` is all that is needed.
         settings: caps; None takes the usual ones.
+        directory, version, metadata, keep_versions: as for `export_language_model`.
 
     Returns, raises: as `export_language_model`.
 
@@ -88,15 +86,7 @@ def export_text_classifier(
 
 
 class TextClassifierSignatures(Signatures):
-    """The one signature of a text classifier.
-
-    Args:
-        model: the classifier.
-        tokenizer: the tokenizer of its texts.
-        tables: the lookup tables of its vocabulary, over an asset file.
-        labels: the labels, in the model's order.
-        settings: caps, fixed in the graph.
-    """
+    """The one signature of a text classifier."""
 
     inputs: ClassVar = {"serving_default": (tf.TensorSpec([None], tf.string, "text"),)}
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from .fuzz import check, requests
+from ..fuzz import check, requests
 
 
 @pytest.mark.parametrize(

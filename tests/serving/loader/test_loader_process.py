@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-MODEL = Path(__file__).parents[2] / "exported" / "python_docs_gru" / "1"
+MODEL = Path(__file__).parents[3] / "exported" / "python_docs_gru" / "1"
 
 PARENT = f"""
 import os, sys, time
@@ -68,7 +68,7 @@ def test_a_parent_that_ended_before_the_loader_was_ready():
     """Requests were sent, and their sender is gone by the time the first is read."""
     short_lived = subprocess.Popen([sys.executable, "-c", ""])
     short_lived.wait(timeout=60)
-    program = Path(__file__).parents[2] / "tfseq" / "serving" / "loader"
+    program = Path(__file__).parents[3] / "tfseq" / "serving" / "loader"
     with subprocess.Popen(
         [sys.executable, str(program), "--parent", str(short_lived.pid)],
         stdin=subprocess.PIPE,

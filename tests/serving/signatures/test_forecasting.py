@@ -15,8 +15,8 @@ from tfseq.serving import export as export_module
 from tfseq.serving.loader.loader_process import LoaderError
 from tfseq.serving.warm_up import WARM_UP_FILE, read_records
 
-from .fake_server import client_of
-from .fuzz import check, requests
+from ..fake_server import client_of
+from ..fuzz import check, requests
 
 MEAN, SCALE = np.float32([20, -3000]), np.float32([2, 500])
 LAGS, CAP = 8, 12

@@ -5,7 +5,7 @@ import functools
 import pipeline_scripts
 import pytest
 
-from .fake_server import Backend, GrpcServer, RestServer
+from ..fake_server import Backend, GrpcServer, RestServer
 
 
 @pytest.fixture

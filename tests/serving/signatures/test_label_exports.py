@@ -23,8 +23,8 @@ from tfseq.serving import (
 from tfseq.serving import export as export_module
 from tfseq.serving.loader.loader_process import LoaderError
 
-from .fake_server import client_of
-from .fuzz import check, requests
+from ..fake_server import client_of
+from ..fuzz import check, requests
 
 LABELS = ["no", "yes", "猫"]
 TAGS = ["B-X", "I-X", "O"]

@@ -3,23 +3,8 @@
 import numpy as np
 import pytest
 
-from .conftest import CHARACTERS, SETTINGS
+from ..conftest import CHARACTERS, LANGUAGES, SETTINGS
 
-
-def _language(*parts, slow=False):
-    marks = [pytest.mark.slow] if slow else []
-    return pytest.param(parts, id="-".join(map(str, parts)), marks=marks)
-
-
-# Each cell with both tokenizers, each depth with both. Every export takes seconds.
-LANGUAGES = [
-    _language("rnn", 1, "char", slow=True),
-    _language("rnn", 2, "word"),
-    _language("gru", 1, "word"),
-    _language("gru", 2, "char"),
-    _language("lstm", 1, "char"),
-    _language("lstm", 2, "word", slow=True),
-]
 PROMPTS = ["abc", "", "想要有", "the time machine ", "It's on", "zzz<unk>", "e\u0301 a\n\\n\t"]
 
 

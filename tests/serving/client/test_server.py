@@ -13,7 +13,7 @@ import pytest
 
 from tfseq.serving import Client, ServingError
 
-from .fake_server import Backend, GrpcServer, RestServer
+from ..fake_server import Backend, GrpcServer, RestServer
 
 SKIPPED = "no server to test: TFSEQ_SERVING_ADDRESS is not set"
 HOSTILE = [

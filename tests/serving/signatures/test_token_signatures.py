@@ -7,7 +7,8 @@ import tfseq
 from tfseq.serving.loader.loader_process import LoaderError
 from tfseq.tasks.language_model.evaluation import Evaluator
 
-from .test_signatures import LANGUAGES, PROMPTS
+from ..conftest import LANGUAGES
+from .test_signatures import PROMPTS
 
 
 @pytest.fixture(params=LANGUAGES)

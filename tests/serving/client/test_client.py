@@ -12,7 +12,7 @@ import tfseq
 from tfseq.serving import Client, ServingError
 from tfseq.serving.client import transport as transport_module
 
-from .fake_server import Backend, GrpcServer, RestServer, client_of
+from ..fake_server import Backend, GrpcServer, RestServer, client_of
 
 
 @pytest.fixture(params=["grpc", "rest"])

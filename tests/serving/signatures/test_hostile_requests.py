@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tfseq.serving.loader.loader_process import LoaderError
 
-from .conftest import SETTINGS
+from ..conftest import SETTINGS
 
 HOSTILE = [
     b"",
