@@ -108,7 +108,7 @@ class Chart:
         """
 
         def has_place(value, log):
-            return value is not None and (_SMALLEST if log else -_LARGEST) < value < _LARGEST
+            return value is not None and (_SMALLEST if log else -_LARGEST) < float(value) < _LARGEST
 
         return [
             tuple(map(float, (x, *ys)))

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import tfseq
-from tfseq.metrics.forecast_metrics import rmse
+from tfseq.metrics.forecasting import rmse
 from tfseq.models import LinearAutoregression
 from tfseq.options.run_options import parse_run_options
 from tfseq.serving import export, inspect_export

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from tfseq.metrics.forecast_metrics import mase, rmse
+from tfseq.metrics.forecasting import mase, rmse
 from tfseq.report.format import shown_alike
 
 
