@@ -26,8 +26,7 @@ class Report:
     escaped. It follows the reader's light or dark theme, fits a telephone, and prints.
 
     Parts appear in the order in which they are added. Each method that adds one returns the
-    report. Values are shown with four digits (`tfseq.report.format.shown`); a string is
-    shown as it is.
+    report. Values are shown with four digits (`tfseq.report.format.shown`).
 
     Args:
         title: the heading of the page.
@@ -48,11 +47,6 @@ class Report:
     >>> page = report.html()
     >>> "the cat &lt;sat&gt;" in page, "0.5123" in page, "<script" in page
     (True, True, False)
-    >>> import os, tempfile
-    >>> with tempfile.TemporaryDirectory() as directory:
-    ...     _ = report.write(os.path.join(directory, "report.html"))
-    ...     os.listdir(directory)
-    ['report.html']
     """
 
     def __init__(self, title: str, subtitle: str = ""):
@@ -92,13 +86,8 @@ class Report:
     ) -> "Report":
         """Add a table. A column of numbers is set to the right.
 
-        Args:
-            columns: their headings.
-            rows: as many values each as there are columns.
-            caption: what the table shows.
-
         Raises:
-            ValueError: a row is too short or too long.
+            ValueError: a row has not as many values as there are `columns`, their headings.
         """
         for row in rows:
             if len(row) != len(columns):
@@ -127,16 +116,10 @@ class Report:
     ) -> "Report":
         """Add a table of numbers whose backgrounds show them, as a confusion matrix.
 
-        The largest number of a row has the full colour.
-
-        Args:
-            row_names, column_names: the headings.
-            values: a row of numbers for each row name.
-            caption: what the matrix shows.
-            corner: what rows and columns are, as in "true \\ predicted".
+        The largest number of a row has the full colour. `corner` says what rows and columns are.
 
         Raises:
-            ValueError: the numbers are not of that shape.
+            ValueError: `values` is not a row for each row name, of a number for each column name.
         """
         if len(values) != len(row_names) or any(len(r) != len(column_names) for r in values):
             raise ValueError(
@@ -164,12 +147,12 @@ class Report:
 
         Args:
             lines: name -> points `(x, y)`, in order of x, at most 6 lines; or a whole `Chart`.
-            x_label: what x is.
-            y_label: what y is, with its unit.
+            x_label, y_label: what x and y are, with their units.
             caption: what the chart shows.
             details: more of a `tfseq.report.figures.Chart`: `log_x`, `log_y`, `bands`, `marks`,
                 `references`, `notes`.
         """
+        details = {name: value for name, value in details.items() if value is not None}
         chart = lines if isinstance(lines, Chart) else Chart(lines, x_label, y_label, **details)
         return self._add(_captioned(chart_html(chart), caption))
 
