@@ -2,14 +2,13 @@
 
 import base64
 import hashlib
-import io
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tfseq.files.atomic_file import write_atomically
-from tfseq.report.figures import Chart, Points, render
+from tfseq.report.figures import Chart, Points, svg_of
 from tfseq.report.format import escaped, is_number, shown, shown_alike
 from tfseq.report.heat_map import heat_map, level_class
 from tfseq.report.inline_svg import chart_html
@@ -167,7 +166,9 @@ class Report:
         Raises:
             ValueError: it is neither PNG nor SVG.
         """
-        content = _picture_bytes(picture)
+        content = svg_of(picture) if hasattr(picture, "savefig") else picture
+        if not isinstance(content, (bytes, bytearray)):
+            content = Path(content).read_bytes()
         kind = "png" if content.startswith(_PNG) else "svg+xml"
         if kind != "png" and b"<svg" not in content:
             raise ValueError(f"`picture` must be PNG or SVG. Received: {content[:16]!r}.")
@@ -268,13 +269,3 @@ def _scrolled(kind: str, caption: str, head: str, body: str) -> str:
         "</table></div>"
     )
     return _captioned(table, caption)
-
-
-def _picture_bytes(picture: Any) -> bytes:
-    if isinstance(picture, (bytes, bytearray)):
-        return bytes(picture)
-    if hasattr(picture, "savefig"):
-        buffer = io.BytesIO()
-        render(picture, buffer, format="svg", metadata={"Date": None})
-        return buffer.getvalue()
-    return Path(picture).read_bytes()
