@@ -7,6 +7,7 @@ import os
 import random
 import re
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -220,7 +221,7 @@ def test_chart_puts_points_in_proportion():
 
 def test_chart_leaves_out_what_has_no_place():
     nan, inf = float("nan"), float("inf")
-    points = [(1, nan), (2, inf), (3, 0.0), (4, None), (5, 2.0), (6, 4.0)]
+    points = [(1, nan), (2, inf), (3, 0.0), (4, None), (5, 2.0), (6, np.float32(4))]
     page = charted({"b": [], "a": points}, "x", "y", log_y=True)
     assert [len(line) for line in points_of(page, "s1")] == [2, 2]
     assert not page.all("li")  # A line without points is not in the legend.

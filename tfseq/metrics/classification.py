@@ -1,4 +1,4 @@
-"""How well labels were guessed: accuracy, F1, confusion."""
+"""How well labels are predicted: accuracy, F1, confusion."""
 
 from collections.abc import Sequence
 
@@ -6,19 +6,19 @@ import numpy as np
 
 
 def confusion_matrix(
-    labels: Sequence[int] | np.ndarray, guesses: Sequence[int] | np.ndarray, num_labels: int
+    labels: Sequence[int] | np.ndarray, predictions: Sequence[int] | np.ndarray, num_labels: int
 ) -> np.ndarray:
-    """Counts int64 `[K, K]`: in row i and column j, examples of label i taken for label j.
+    """Counts int64 `[K, K]`: in row i and column j, examples of label i predicted as label j.
 
     >>> confusion_matrix([0, 0, 1, 2], [0, 1, 1, 2], 3).tolist()
     [[1, 1, 0], [0, 1, 0], [0, 0, 1]]
     """
-    pairs = np.asarray(labels, "int64") * num_labels + np.asarray(guesses, "int64")
+    pairs = np.asarray(labels, "int64") * num_labels + np.asarray(predictions, "int64")
     return np.bincount(pairs, minlength=num_labels**2).reshape(num_labels, num_labels)
 
 
 def accuracy(confusion: np.ndarray) -> float:
-    """The share of examples whose label was guessed; 0 without examples.
+    """The share of examples whose prediction is their label; 0 without examples.
 
     >>> accuracy(np.array([[3, 1], [0, 4]]))
     0.875
@@ -38,7 +38,7 @@ def f1_scores(confusion: np.ndarray) -> np.ndarray:
 
 
 def macro_f1(confusion: np.ndarray) -> float:
-    """The mean F1 of the labels that occur, as a label or as a guess; 0 where none does.
+    """The mean F1 of the labels that occur, as a label or as a prediction; 0 where none does.
 
     >>> macro_f1(np.array([[3, 1, 0], [0, 4, 0], [0, 0, 0]])).__round__(4)
     0.873

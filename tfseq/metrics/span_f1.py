@@ -39,24 +39,24 @@ def spans(tags: Sequence[str]) -> set[tuple[str, int, int]]:
 
 
 def span_scores(
-    tags: Iterable[Sequence[str]], guesses: Iterable[Sequence[str]]
+    tags: Iterable[Sequence[str]], predictions: Iterable[Sequence[str]]
 ) -> dict[str, float]:
     """Precision, recall and F1 over the spans of all sentences together.
 
-    A span counts as found where kind, first and last token are right. A figure that would be
+    A span counts as found where kind, first and last token are right. A score that would be
     0 / 0 is 0.
 
     >>> span_scores([["B-PER", "I-PER", "O", "B-LOC"]], [["B-PER", "O", "O", "B-LOC"]])
     {'precision': 0.5, 'recall': 0.5, 'f1': 0.5}
     """
-    right = guessed = there = 0
-    for sentence, guess in zip(tags, guesses, strict=True):
-        expected, found = spans(sentence), spans(guess)
-        right += len(expected & found)
-        guessed += len(found)
-        there += len(expected)
+    right = predicted = expected = 0
+    for sentence, prediction in zip(tags, predictions, strict=True):
+        wanted, found = spans(sentence), spans(prediction)
+        right += len(wanted & found)
+        predicted += len(found)
+        expected += len(wanted)
     return {
-        "precision": right / max(guessed, 1),
-        "recall": right / max(there, 1),
-        "f1": 2 * right / max(guessed + there, 1),
+        "precision": right / max(predicted, 1),
+        "recall": right / max(expected, 1),
+        "f1": 2 * right / max(predicted + expected, 1),
     }

@@ -1,5 +1,6 @@
 """Charts drawn by Matplotlib, in one style: saved as PNG, or put into a page as SVG."""
 
+import io
 import math
 import os
 import warnings
@@ -108,7 +109,7 @@ class Chart:
         """
 
         def has_place(value, log):
-            return value is not None and (_SMALLEST if log else -_LARGEST) < value < _LARGEST
+            return value is not None and (_SMALLEST if log else -_LARGEST) < float(value) < _LARGEST
 
         return [
             tuple(map(float, (x, *ys)))
@@ -145,13 +146,20 @@ def chart_figure(charts: Sequence[Chart], title: str = "", columns: int | None =
 def save_figure(figure: Figure, path: str | os.PathLike) -> None:
     """Write a Matplotlib figure as PNG, aside, and rename it into place."""
     with atomic_file(path) as aside:
-        render(figure, aside, format="png")
+        _render(figure, aside, format="png")
+
+
+def svg_of(figure: Figure) -> bytes:
+    """A Matplotlib figure as SVG on no ground of its own, the same bytes each time."""
+    buffer = io.BytesIO()
+    _render(figure, buffer, format="svg", facecolor="none", metadata={"Date": None})
+    return buffer.getvalue()
 
 
 @matplotlib.rc_context(STYLE)
-def render(figure: Figure, target: Any, **settings: Any) -> None:
-    """`figure.savefig`, silent about characters that the font lacks: they are drawn as boxes."""
+def _render(figure, target, **settings) -> None:
     with warnings.catch_warnings():
+        # Characters that the font lacks are drawn as boxes, and that is all.
         warnings.filterwarnings("ignore", message="Glyph")
         figure.savefig(target, **settings)
 
@@ -172,11 +180,6 @@ def draw_chart(axes: Any, chart: Chart, num_ticks: tuple[int, int] = (9, 6)) -> 
         {name: kept for name, points in kind.items() if (kept := chart.drawable(points))}
         for kind in (chart.bands, chart.references, chart.lines)
     )
-    for name, points in bands.items():
-        xs, lows, highs = zip(*points, strict=True)
-        outline = [*xs, *reversed(xs)], [*lows, *reversed(highs)]
-        label = None if name in lines else clipped(name)
-        axes.fill(*outline, color=chart.colour(name), label=label, alpha=0.17, linewidth=0)
     few, dots = max(map(len, lines.values()), default=0) <= MAX_DOTS, []
     for name, points in lines.items():
         dotted = few or len(points) == 1
@@ -190,15 +193,15 @@ def draw_chart(axes: Any, chart: Chart, num_ticks: tuple[int, int] = (9, 6)) -> 
             clip_on=False,
         )
         dots += [f"{visible(name)}: {shown(y)} at {shown(x)}" for x, y in points if dotted]
-    for name, points in references.items():
-        axes.plot(
-            *zip(*points, strict=True),
-            color=chart.colour(name),
-            label=None if name in lines else clipped(name),
-            linewidth=1.2,
-            zorder=1.9,  # Below the lines.
-            dashes=(4, 3),
-        )
+    for name, points in [*references.items(), *bands.items()]:
+        label = None if name in lines else clipped(name)
+        look = {"color": chart.colour(name), "label": label, "zorder": 1.9}  # Below the lines.
+        xs, lows, *highs = zip(*points, strict=True)
+        if highs:
+            outline = [*xs, *reversed(xs)], [*lows, *reversed(highs[0])]
+            axes.fill(*outline, alpha=0.17, linewidth=0, **look)
+        else:
+            axes.plot(xs, lows, linewidth=1.2, dashes=(4, 3), **look)
     axes.margins(x=0.02, y=0.08)
     for name, x, text in chart.notes:
         y = dict(lines[name])[x]

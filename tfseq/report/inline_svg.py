@@ -1,13 +1,12 @@
 """A chart as part of a page: SVG by Matplotlib, in the page's colours."""
 
-import io
 import re
 from xml.etree import ElementTree
 
 import matplotlib
 from matplotlib.figure import Figure
 
-from tfseq.report.figures import STYLE, Chart, draw_chart, render
+from tfseq.report.figures import STYLE, Chart, draw_chart, svg_of
 from tfseq.report.format import escaped, shown, visible
 from tfseq.report.style import LIGHT
 
@@ -56,11 +55,9 @@ def _svg(chart: Chart, kind: str) -> str:
     if chart.marks:
         figure.get_layout_engine().set(rect=(0, 0, 1, 1 - 20 / height))
     dots = iter(draw_chart(figure.add_subplot(), chart, num_ticks))
-    buffer = io.BytesIO()
-    render(figure, buffer, format="svg", facecolor="none", metadata={"Date": None})
     drawing = ElementTree.Element("svg", {"class": kind, "viewBox": f"0 0 {width} {height}"})
     drawing.attrib |= {"role": "img", "aria-label": _described(chart)}
-    drawn = ElementTree.fromstring(buffer.getvalue())
+    drawn = ElementTree.fromstring(svg_of(figure))
     # Of a dot there is one definition, and a place for each that is to be seen.
     defined = {part for defs in drawn.iter(f"{_SVG}defs") for part in defs.iter()}
     for element in drawn.iter():

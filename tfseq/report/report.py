@@ -2,14 +2,13 @@
 
 import base64
 import hashlib
-import io
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tfseq.files.atomic_file import write_atomically
-from tfseq.report.figures import Chart, Points, render
+from tfseq.report.figures import Chart, Points, svg_of
 from tfseq.report.format import escaped, is_number, shown, shown_alike
 from tfseq.report.heat_map import heat_map, level_class
 from tfseq.report.inline_svg import chart_html
@@ -26,8 +25,7 @@ class Report:
     escaped. It follows the reader's light or dark theme, fits a telephone, and prints.
 
     Parts appear in the order in which they are added. Each method that adds one returns the
-    report. Values are shown with four digits (`tfseq.report.format.shown`); a string is
-    shown as it is.
+    report. Values are shown with four digits (`tfseq.report.format.shown`).
 
     Args:
         title: the heading of the page.
@@ -48,11 +46,6 @@ class Report:
     >>> page = report.html()
     >>> "the cat &lt;sat&gt;" in page, "0.5123" in page, "<script" in page
     (True, True, False)
-    >>> import os, tempfile
-    >>> with tempfile.TemporaryDirectory() as directory:
-    ...     _ = report.write(os.path.join(directory, "report.html"))
-    ...     os.listdir(directory)
-    ['report.html']
     """
 
     def __init__(self, title: str, subtitle: str = ""):
@@ -92,13 +85,8 @@ class Report:
     ) -> "Report":
         """Add a table. A column of numbers is set to the right.
 
-        Args:
-            columns: their headings.
-            rows: as many values each as there are columns.
-            caption: what the table shows.
-
         Raises:
-            ValueError: a row is too short or too long.
+            ValueError: a row has not as many values as there are `columns`, their headings.
         """
         for row in rows:
             if len(row) != len(columns):
@@ -127,16 +115,10 @@ class Report:
     ) -> "Report":
         """Add a table of numbers whose backgrounds show them, as a confusion matrix.
 
-        The largest number of a row has the full colour.
-
-        Args:
-            row_names, column_names: the headings.
-            values: a row of numbers for each row name.
-            caption: what the matrix shows.
-            corner: what rows and columns are, as in "true \\ predicted".
+        The largest number of a row has the full colour. `corner` says what rows and columns are.
 
         Raises:
-            ValueError: the numbers are not of that shape.
+            ValueError: `values` is not a row for each row name, of a number for each column name.
         """
         if len(values) != len(row_names) or any(len(r) != len(column_names) for r in values):
             raise ValueError(
@@ -164,12 +146,12 @@ class Report:
 
         Args:
             lines: name -> points `(x, y)`, in order of x, at most 6 lines; or a whole `Chart`.
-            x_label: what x is.
-            y_label: what y is, with its unit.
+            x_label, y_label: what x and y are, with their units.
             caption: what the chart shows.
             details: more of a `tfseq.report.figures.Chart`: `log_x`, `log_y`, `bands`, `marks`,
                 `references`, `notes`.
         """
+        details = {name: value for name, value in details.items() if value is not None}
         chart = lines if isinstance(lines, Chart) else Chart(lines, x_label, y_label, **details)
         return self._add(_captioned(chart_html(chart), caption))
 
@@ -184,7 +166,9 @@ class Report:
         Raises:
             ValueError: it is neither PNG nor SVG.
         """
-        content = _picture_bytes(picture)
+        content = svg_of(picture) if hasattr(picture, "savefig") else picture
+        if not isinstance(content, (bytes, bytearray)):
+            content = Path(content).read_bytes()
         kind = "png" if content.startswith(_PNG) else "svg+xml"
         if kind != "png" and b"<svg" not in content:
             raise ValueError(f"`picture` must be PNG or SVG. Received: {content[:16]!r}.")
@@ -285,13 +269,3 @@ def _scrolled(kind: str, caption: str, head: str, body: str) -> str:
         "</table></div>"
     )
     return _captioned(table, caption)
-
-
-def _picture_bytes(picture: Any) -> bytes:
-    if isinstance(picture, (bytes, bytearray)):
-        return bytes(picture)
-    if hasattr(picture, "savefig"):
-        buffer = io.BytesIO()
-        render(picture, buffer, format="svg", metadata={"Date": None})
-        return buffer.getvalue()
-    return Path(picture).read_bytes()

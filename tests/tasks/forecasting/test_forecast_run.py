@@ -12,7 +12,7 @@ import pytest
 from tfseq.tasks.forecasting.run import ForecastRun
 
 import tfseq
-from tfseq.metrics.forecast_metrics import rmse
+from tfseq.metrics.forecasting import rmse
 from tfseq.models import LinearAutoregression
 from tfseq.options.run_options import parse_run_options
 from tfseq.serving import export, inspect_export

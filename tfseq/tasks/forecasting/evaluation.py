@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from tfseq.metrics.forecast_metrics import rmse
+from tfseq.metrics.forecasting import rmse
 from tfseq.report.format import shown_alike
 
 
@@ -74,20 +74,6 @@ class ForecastEvaluation:
             "  ".join([f"{name:<{widths[0]}}", *map(str.rjust, cells, widths[1:])])
             for name, *cells in table
         )
-
-
-def mase_scale(training: np.ndarray, season: int | None) -> np.ndarray:
-    """The error of the naive forecast of one season ahead: mean |x_t − x_{t−m}|, for each column.
-
-    Args:
-        training: `[N, C]`, the training split.
-        season: m; None compares with the value before.
-
-    >>> mase_scale(np.array([[1.0], [2.0], [4.0]]), None)
-    array([1.5])
-    """
-    m = season or 1
-    return np.abs(training[m:] - training[:-m]).mean(axis=0)
 
 
 def in_batches(

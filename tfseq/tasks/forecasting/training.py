@@ -16,6 +16,7 @@ from tfseq.data.series.series_batches import series_batches
 from tfseq.data.series.series_windows import SeriesSplit
 from tfseq.errors import InputError
 from tfseq.files.atomic_file import write_atomically
+from tfseq.metrics.forecasting import mase_scale
 from tfseq.models.feed_forward_forecaster import FeedForwardForecaster
 from tfseq.models.forecast_baselines import (
     LinearAutoregression,
@@ -28,7 +29,7 @@ from tfseq.runs.objective import Objective, weighted_loss
 from tfseq.runs.open_run import as_saved, open_run
 from tfseq.runs.trainer import fit_quietly
 from tfseq.runs.training_run import TrainingRun
-from tfseq.tasks.forecasting.evaluation import ForecastEvaluation, in_batches, mase_scale
+from tfseq.tasks.forecasting.evaluation import ForecastEvaluation, in_batches
 from tfseq.tasks.forecasting.options import ForecastingOptions
 from tfseq.tasks.forecasting.plot import save_forecast_plot
 from tfseq.tasks.forecasting.task import (

@@ -6,7 +6,7 @@ import forecast_peers as peers
 import numpy as np
 import pytest
 
-from tfseq.metrics.forecast_metrics import mase, rmse
+from tfseq.metrics.forecasting import mase, rmse
 from tfseq.models import LinearAutoregression
 from tfseq.models.forecast_baselines import naive_forecast, seasonal_naive_forecast
 from tfseq.tasks.forecasting.evaluation import ForecastEvaluation
