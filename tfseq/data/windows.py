@@ -88,24 +88,8 @@ def sequential_windows(
     `num_steps` from left to right. So the recurrent state can be carried from batch to batch.
     Tokens that fill no row or window are left out.
 
-    Args:
-        ids: Token ids, one-dimensional, of any integer type; may be a `np.memmap`.
-        batch_size: Rows, B.
-        num_steps: Tokens per window, T.
-        seed: A non-negative integer.
-        epoch: Number of the epoch, from 0. Each has its own offset.
-        start_batch: Number of the batch to begin with.
-        offset: Tokens to leave out at the front, in `[0, num_steps)`. By default it is drawn for
-            each epoch, so that the windows' edges move; when there is hardly enough text, only
-            so far that one batch remains.
-
-    Returns:
-        A `tf.data.Dataset` of `(inputs, targets)`, both int32 `[B, T]`, of known cardinality.
-        Targets are the inputs one step on.
-
-    Raises:
-        InputError: `ids` are too few for one batch.
-        TypeError, ValueError: An argument is of the wrong type or out of range.
+    Args, what is returned and what is raised are those of `random_windows`; `batch_size` is the
+    number of rows, and `seed` and `epoch` determine the offset alone.
 
     Example:
 
