@@ -93,8 +93,8 @@ def sequential_windows(
     `num_steps` from left to right. So the recurrent state can be carried from batch to batch.
     Tokens that fill no row or window are left out.
 
-    Arguments, what is returned and what is raised are those of `random_windows`; B is the number
-    of rows.
+    Args, what is returned and what is raised are those of `random_windows`; `batch_size` is the
+    number of rows, and `seed` and `epoch` determine the offset alone.
 
     Example:
 

@@ -21,14 +21,14 @@ from tfseq.fit.windows import Windows
 class BackupAndResume(keras.callbacks.Callback):
     """Resumes a killed `fit` at the batch it had come to, with the bits of one never stopped.
 
-    Start the same script again, and everything is as if it had not been killed: weights,
-    optimizer, seed generators, states of stateful layers, the epoch's running metrics, history,
-    progress bar. (`keras.callbacks.BackupAndRestore` goes back to the start of the epoch, with
-    weights and optimizer alone.)
+    Start the same script again, and weights, optimizer, seed generators, states of stateful layers,
+    the epoch's running metrics, history and progress bar are as if it had not been killed.
+    (`keras.callbacks.BackupAndRestore` goes back to the start of the epoch, with weights and
+    optimizer alone.)
 
-    A backup is taken before the first batch of each epoch, and between as `save_freq` says. The
-    newest two are kept; where the newest is damaged, the other one is used. A `fit` that has ended
-    trains nothing when it is started again, or the further epochs that it is then given.
+    A backup is taken before the first batch of each epoch, and between as `save_freq` says. Two
+    are kept; where the newest is damaged, the other one is used. A `fit` that has ended trains
+    nothing when it is started again, or the further epochs that it is then given.
 
     To resume within an epoch, the batches done are read and left. So the data must come in the
     same order again, as a function of the epoch's number alone: as from `Windows`, or unshuffled.
@@ -43,8 +43,8 @@ class BackupAndResume(keras.callbacks.Callback):
             constructor, are backed up.
 
     Raises:
-        InputError: as `fit` begins: the backups are of another model or `fit`, or all damaged;
-            later: one cannot be written.
+        InputError: the backups are of another model or `fit`, or all damaged; or one cannot be
+            written.
         ValueError: an argument breaks its rule, or the model is not built.
 
     Example:
@@ -84,27 +84,33 @@ class BackupAndResume(keras.callbacks.Callback):
             raise ValueError("`BackupAndResume` needs a built model: call it on a batch first.")
         if not self.model.optimizer.built:
             self.model.optimizer.build(self.model.trainable_variables)
-        self._number = 0
-        self._history = []
+        self._number, self._history = 0, []
         self._backup = self._load()
         self._resuming = self._backup is not None
         if self._resuming:
             place = self._backup.metadata
-            self._number = self._backup.step
-            self._history = place["history"]
+            self._number, self._history = self._backup.step, place["history"]
             self._set_initial_epoch(self.params["epochs"] if place["stopped"] else place["epoch"])
             self._restore_variables("model", "optimizer", "states")
-            self._train_function = self.model.train_function
             if place["batch"]:
-                self.model.train_function = self._skip_or_train()
+                self.model.make_train_function(force=True)
+                self._train_function = self.model.train_function
+                self.model.train_function = self._skip_or_train
 
     def on_epoch_begin(self, epoch, logs=None):
         self._epoch = epoch
         if self.windows is not None:
             self.windows.epoch = epoch
-        if self._resuming and self._backup.metadata["batch"] is None:
-            self._restore_memories()
-            self._resuming = False
+        if self._resuming:
+            place = self._backup.metadata
+            if epoch != place["epoch"]:
+                raise ValueError(
+                    f"`initial_epoch` must be left out: the backup in {self.directory} is of epoch "
+                    f"{place['epoch']}. Received: {epoch}."
+                )
+            if place["batch"] is None:
+                self._restore_memories()
+                self._resuming = False
 
     def on_train_batch_begin(self, batch, logs=None):
         self._batch = batch
@@ -118,7 +124,8 @@ class BackupAndResume(keras.callbacks.Callback):
             # Here the backup was taken, after all that callbacks do as an epoch begins.
             self._restore_variables("model", "optimizer", "states", "metrics")
             self._restore_memories()
-            self.model.train_function = self._train_function
+            if batch:
+                self.model.train_function = self._train_function
             self._saved, self._resuming = batch, False
 
     def on_epoch_end(self, epoch, logs=None):
@@ -128,8 +135,10 @@ class BackupAndResume(keras.callbacks.Callback):
     def on_train_end(self, logs=None):
         if self._resuming:  # There was nothing left to train.
             self._restore_memories()
-        elif self._batch + self.model.steps_per_execution >= (self.params["steps"] or 0):
-            self._save(self._epoch + 1, None)
+        elif self._history:
+            num_batches = self._batch + self.model.steps_per_execution
+            if num_batches >= (self.params["steps"] or 0):  # Else it was stopped within an epoch.
+                self._save(self._epoch + 1, None)
         if self._backup is not None:
             self._set_initial_epoch(0)
 
@@ -138,26 +147,29 @@ class BackupAndResume(keras.callbacks.Callback):
         if damaged and backup is None:
             raise InputError(f"{self.directory} holds damaged backups only. Delete it.")
         if damaged:
-            warnings.warn(f"Damaged backups are passed over: {damaged}.", stacklevel=2)
+            warnings.warn(f"{damaged[0]} is damaged; an older backup is used.", stacklevel=2)
         if backup is not None:
             for name, here in self._setting().items():
                 there = backup.metadata["setting"][name]
                 if there != here:
                     raise InputError(
-                        f"{self.directory} holds backups of another model or `fit`: {name} is "
+                        f"{self.directory} holds backups of another model or `fit`: {name} "
                         f"{there} there, {here} here. Give another directory, or delete this one."
                     )
         return backup
 
     def _setting(self) -> dict[str, Any]:
         """What must be the same where a backup is restored."""
+        shapes = {
+            f"shapes of the {part}": [list(variable.shape) for variable in variables]
+            for part, variables in self._variables().items()
+            if part != "metrics"
+        }
         return {
-            "the number of batches": self.params["steps"],
+            "number of batches": self.params["steps"],
             "`steps_per_execution`": self.model.steps_per_execution,
             "`callbacks`": [type(callback).__name__ for callback in self.callbacks],
-            "the shapes of the model": [list(v.shape) for v in self.model.variables],
-            "the shapes of the optimizer": [list(v.shape) for v in self.model.optimizer.variables],
-            "the shapes of states": [list(v.shape) for v in state_variables(self.model)],
+            **shapes,
         }
 
     def _set_initial_epoch(self, epoch: int) -> None:
@@ -172,27 +184,19 @@ class BackupAndResume(keras.callbacks.Callback):
             backup.on_epoch_end(epoch - 1)
             backup.on_train_begin()
 
-    def _skip_or_train(self):
-        """A function in place of Keras' `train_function`, which leaves batches if `_skip` is set."""
-        train_function, built = self._train_function, False
+    def _skip_or_train(self, data):
+        """Keras' train function, but batches that are done are read and left."""
+        if not self._skip:
+            return self._train_function(data)
         self._skip = False
-
-        def skip_or_train(data):
-            nonlocal built
-            if not self._skip:
-                return train_function(data)
-            self._skip = False
-            if built:
-                for _ in zip(range(self.model.steps_per_execution), data, strict=False):
-                    pass
-            else:
-                # The first step of training builds the metrics. It is taken, and taken back.
-                train_function(data)
-                self._restore_variables("model", "optimizer", "states", "metrics")
-                built = True
-            return self.model.get_metrics_result()
-
-        return skip_or_train
+        if self._batch == 0:
+            # The first step of training builds the metrics. It is taken, and taken back.
+            self._train_function(data)
+            self._restore_variables("model", "optimizer", "states", "metrics")
+        else:
+            for _ in zip(range(self.model.steps_per_execution), data, strict=False):
+                pass
+        return self.model.get_metrics_result()
 
     def _variables(self) -> dict[str, list]:
         return {

@@ -68,9 +68,10 @@ class Windows:
         )
         self._batches_of(epoch)  # Checks the arguments.
         ids = as_token_ids(ids)
-        last_offset = min(num_steps - 1, len(ids) - batch_size * num_steps - 1)
+        # The largest offset that is drawn leaves the fewest batches.
+        largest = min(num_steps - 1, len(ids) - batch_size * num_steps - 1)
         self._length = num_batches(
-            len(ids), batch_size, num_steps, last_offset if offset is None else offset
+            len(ids), batch_size, num_steps, largest if offset is None else offset
         )
         self._block_size = max(1, BLOCK_VALUES // (batch_size * num_steps))
         spec = tf.TensorSpec([None, batch_size, num_steps], tf.int32)
