@@ -37,7 +37,7 @@ class GenerationOptions:
     max_new_tokens: CountOrZero = 300
     """How many tokens to add."""
     temperature: NonNegativeFloat = 0.8
-    """Low is careful, high is daring; 1 is the model as it is, and 0 always takes the most probable
+    """Low is careful, high is wild; 1 is the model as it is, and 0 always takes the most probable
     token."""
     top_k: CountOrZero = 0
     """Choose among the k most probable tokens; 0 is off."""

@@ -132,6 +132,15 @@ def test_rows_of_many_equal_logits_alone_in_batches_and_by_the_reference(num_sym
     np.testing.assert_array_equal(together, expected)
 
 
+def test_a_setting_may_be_one_number_for_all_rows():
+    rng = np.random.default_rng(0)
+    logits, noise = rng.normal(size=(2, 50, 9)).astype("float32")
+    drawn = sample(logits, noise, SamplerSettings(temperature=2.0, top_k=[3] * 50, top_p=0.9))
+    np.testing.assert_array_equal(drawn, run(logits, noise, [2.0] * 50, [3] * 50, [0.9] * 50))
+    drawn = sample(logits, noise, SamplerSettings())
+    np.testing.assert_array_equal(drawn, np.argmax(logits + noise, axis=1))
+
+
 @given(st.data())
 @settings(max_examples=60)
 def test_a_row_does_not_depend_on_its_neighbours(data):

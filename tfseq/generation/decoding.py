@@ -46,8 +46,8 @@ def generate_ids(
         temperature 1, over all symbols), float32 [B].
     """
 
-    # A function, so that its loop is in the graph's file once, for both groups.
     def continued(truncate):
+        # A function, so that its loop is in the graph's file once, for both groups.
         @tf.function(autograph=False)
         def rows(hidden, states, lengths, settings):
             state = hidden, states, lengths
@@ -90,7 +90,7 @@ def _generate(steps, width, hidden, states, lengths, settings, constraints, trun
             logits = constraints.filtered(logits, tf.transpose(new_ids[:, 0]))
         return logits
 
-    def more(t, lengths):
+    def more(t, hidden, states, lengths, *_):
         return t * steps_a_turn < longest(lengths) if constraints.stop else t < num_turns
 
     def block(first_turn, hidden, states, lengths, turns, log_probability):
@@ -125,9 +125,7 @@ def _generate(steps, width, hidden, states, lengths, settings, constraints, trun
             return t + 1, hidden, tf.nest.flatten(states), lengths, turns, log_probability
 
         return tf.while_loop(
-            lambda t, hidden, states, lengths, *_: (
-                more(t, lengths) & (t < first_turn + turns_a_block)
-            ),
+            lambda t, *others: more(t, *others) & (t < first_turn + turns_a_block),
             turn,
             (first_turn, hidden, states, lengths, turns, log_probability),
             shape_invariants=invariants,
@@ -141,7 +139,7 @@ def _generate(steps, width, hidden, states, lengths, settings, constraints, trun
     rows = (hidden, tf.nest.flatten(states), lengths)
     invariants = (tf.TensorShape([]), *any_rows(rows), tf.TensorShape([]), tf.TensorShape([None]))
     _, _, _, lengths, turns, log_probability = tf.while_loop(
-        lambda t, hidden, states, lengths, *_: more(t, lengths),
+        more,
         block,
         (0, *rows, turns, tf.zeros_like(settings.temperature)),
         shape_invariants=invariants,

@@ -1,6 +1,5 @@
 """A language model over given tokens: a block of time steps after another, in bounded memory."""
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -22,7 +21,7 @@ def read_prompt(model: LanguageModel, ids: tf.Tensor, lengths: tf.Tensor) -> tup
     an empty one gives zeros.
     """
 
-    @functools.partial(tf.function, autograph=False)
+    @tf.function(autograph=False)
     def read(ids, lengths):
         def ends(start, outputs, mask, hidden):
             remaining = lengths - start

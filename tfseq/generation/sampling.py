@@ -16,7 +16,7 @@ class SamplerSettings(NamedTuple):
     """How symbols are drawn: each setting is one number, or one for each row, [B].
 
     Attributes:
-        temperature: not negative. Low is careful, high is daring; 1 is the model as it is, and 0
+        temperature: not negative. Low is careful, high is wild; 1 is the model as it is, and 0
             takes the most probable symbol (greedy).
         top_k: not negative. Only the k most probable symbols are drawn; 0 is off.
         top_p: from 0 to 1. Only the fewest symbols that together have this share are drawn, and at

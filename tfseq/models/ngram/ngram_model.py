@@ -166,8 +166,7 @@ class NGramModel:
             num_tokens: how many.
             context: ids that stand before.
             seed: the same seed draws the same tokens.
-            temperature: below 1 keeps to what is probable, above 1 dares more; 0 always takes the
-                most probable token.
+            temperature: low is careful, high is wild; 0 always takes the most probable token.
             allow_unknown: whether id 0, `<unk>`, may be drawn.
         """
         counts = self._fitted()
