@@ -188,9 +188,9 @@ REFUSED = {
     with_a_loop: "cannot be traced: OperatorNotAllowedInGraphError: .*",
     with_python: rf"needs EagerPyFunc \(\w+\) in the main graph; {NO_PYTHON}",
     with_python_in_a_branch: rf"needs PyFunc \(\S+\) in function \w+; {NO_PYTHON}",
-    nothing: "cannot be traced: TypeError: .*",
+    nothing: r"must return a RaggedTensorSpec\(.*\), and returns a NoneTensorSpec\(\)",
     compiled: rf"needs .*; {NO_XLA} in the server",
-    tf.strings.upper: r"must return a RaggedTensorSpec\(.*\)\. Received: TensorSpec\(.*\)",
+    tf.strings.upper: r"must return a RaggedTensorSpec\(.*\), and returns a TensorSpec\(.*\)",
 }
 
 

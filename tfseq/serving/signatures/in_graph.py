@@ -54,5 +54,7 @@ def _fault(method: Callable | None, given: tf.TypeSpec, wanted: tf.TypeSpec) -> 
         return f"cannot be traced: {type(error).__name__}: {said[0].rstrip('.')}"
     for problem in forbidden_operations(traced.graph.as_graph_def()):
         return f"needs {problem}"
-    kinds = [(type(spec), spec.dtype, spec.shape.rank) for spec in (wanted, result)]
-    return None if kinds[0] == kinds[1] else f"must return a {wanted}. Received: {result}"
+    alike = type(result) is type(wanted) and (
+        (result.dtype, result.shape.rank) == (wanted.dtype, wanted.shape.rank)
+    )
+    return None if alike else f"must return a {wanted}, and returns a {result}"
