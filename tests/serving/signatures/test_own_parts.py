@@ -178,14 +178,19 @@ def compiled(strings):
     return tf.strings.split(tf.strings.substr(strings, 0 * lengths, lengths))
 
 
+def nothing(strings):
+    return None
+
+
 NO_PYTHON, NO_XLA = "the server has no Python", "it must be compiled by XLA, which is switched off"
 REFUSED = {
     with_numpy: "cannot be traced: AttributeError: .* has no attribute 'numpy'",
     with_a_loop: "cannot be traced: OperatorNotAllowedInGraphError: .*",
     with_python: rf"needs EagerPyFunc \(\w+\) in the main graph; {NO_PYTHON}",
     with_python_in_a_branch: rf"needs PyFunc \(\S+\) in function \w+; {NO_PYTHON}",
+    nothing: r"must return a RaggedTensorSpec\(.*\), and returns a NoneTensorSpec\(\)",
     compiled: rf"needs .*; {NO_XLA} in the server",
-    tf.strings.upper: r"must return a RaggedTensorSpec\(.*\)\. Received: TensorSpec\(.*\)",
+    tf.strings.upper: r"must return a RaggedTensorSpec\(.*\), and returns a TensorSpec\(.*\)",
 }
 
 

@@ -19,6 +19,7 @@ class GrpcTransport:
             import grpc
             from tensorflow_serving.apis import (
                 get_model_metadata_pb2,
+                model_pb2,
                 predict_pb2,
                 prediction_service_pb2_grpc,
             )
@@ -41,7 +42,9 @@ class GrpcTransport:
             ],
         )
         self._stub = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
-        self._model = model
+        self._model = model_pb2.ModelSpec(name=model.name, version_label=model.label)
+        if model.version is not None:
+            self._model.version.value = model.version
 
     def predict(
         self, signature: str, inputs: Mapping[str, np.ndarray], timeout: float
@@ -49,8 +52,7 @@ class GrpcTransport:
         """One request; strings come and go as arrays of `bytes`."""
         import tensorflow as tf
 
-        request = self._request_type()
-        self._name_model(request.model_spec)
+        request = self._request_type(model_spec=self._model)
         request.model_spec.signature_name = signature
         for key, value in inputs.items():
             request.inputs[key].CopyFrom(tf.make_tensor_proto(value))
@@ -59,8 +61,9 @@ class GrpcTransport:
 
     def input_shapes(self, signature: str, timeout: float) -> dict[str, list[int]]:
         """The shapes of a signature's inputs, -1 for any size."""
-        request = self._messages.GetModelMetadataRequest(metadata_field=["signature_def"])
-        self._name_model(request.model_spec)
+        request = self._messages.GetModelMetadataRequest(
+            model_spec=self._model, metadata_field=["signature_def"]
+        )
         answer = self._call(self._stub.GetModelMetadata, request, timeout)
         signatures = self._messages.SignatureDefMap()
         answer.metadata["signature_def"].Unpack(signatures)
@@ -72,13 +75,6 @@ class GrpcTransport:
     def close(self) -> None:
         """Close the channel."""
         self._channel.close()
-
-    def _name_model(self, spec) -> None:
-        spec.name = self._model.name
-        if self._model.version is not None:
-            spec.version.value = self._model.version
-        if self._model.label is not None:
-            spec.version_label = self._model.label
 
     def _call(self, method, request, timeout: float):
         try:

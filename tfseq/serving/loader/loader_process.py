@@ -115,11 +115,11 @@ class LoaderProcess:
         return feeds, [known.outputs[name].name for name in sorted(known.outputs)]
 
     def _ask(self, method: str, directory: str | os.PathLike, *arguments: Any) -> Any:
-        pickle.dump((method, (str(directory), *arguments)), self._child.stdin)
-        self._child.stdin.flush()
         try:
+            pickle.dump((method, (str(directory), *arguments)), self._child.stdin)
+            self._child.stdin.flush()
             answer, code = pickle.load(self._child.stdout)
-        except (EOFError, pickle.UnpicklingError):
+        except (BrokenPipeError, EOFError, pickle.UnpicklingError):
             raise RuntimeError(self._last_words()) from None
         if code is not None:
             raise LoaderError(answer, code)

@@ -48,12 +48,14 @@ def _fault(method: Callable | None, given: tf.TypeSpec, wanted: tf.TypeSpec) -> 
     try:
         traced = tf.function(method, input_signature=[given], autograph=False)
         traced = traced.get_concrete_function()
+        result = tf.type_spec_from_value(traced.structured_outputs)
     # Whatever a person's own code raises.
     except Exception as error:
         said = str(error).strip().splitlines() or [""]
         return f"cannot be traced: {type(error).__name__}: {said[0].rstrip('.')}"
     for problem in forbidden_operations(traced.graph.as_graph_def()):
         return f"needs {problem}"
-    result = tf.type_spec_from_value(traced.structured_outputs)
-    kinds = [(type(spec), spec.dtype, spec.shape.rank) for spec in (wanted, result)]
-    return None if kinds[0] == kinds[1] else f"must return a {wanted}. Received: {result}"
+    alike = type(result) is type(wanted) and (
+        (result.dtype, result.shape.rank) == (wanted.dtype, wanted.shape.rank)
+    )
+    return None if alike else f"must return a {wanted}, and returns a {result}"
