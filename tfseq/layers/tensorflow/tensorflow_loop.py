@@ -13,7 +13,7 @@ from tfseq.layers.tensorflow.autocast import without_autocast
 from tfseq.layers.tensorflow.cell_marks import no_marks
 from tfseq.layers.tensorflow.compiled import can_compile
 from tfseq.layers.tensorflow.fast_loop import run_loop, sizes
-from tfseq.layers.tensorflow.step_graph import trace_forward, trace_step
+from tfseq.layers.tensorflow.step_graph import trace_step
 from tfseq.layers.tensorflow.step_sorting import NotTraceableError
 
 _NOBODYS_SIZE = 7919
@@ -135,8 +135,8 @@ def _trace(layer, x, states, mask, training, num_parts):
     if not all(s.shape.rank and s.shape[0] == batch_size for s in tree.flatten(states)):
         num_parts = 1
 
-    def trace(trace_part, num_rows):
-        return trace_part(
+    def trace(num_rows, **options):
+        return trace_step(
             layer.cell,
             [tf.TensorSpec(w.shape, w.dtype) for w in weights],
             tf.TensorSpec([num_rows, *x.shape[2:]], x.dtype),
@@ -144,16 +144,17 @@ def _trace(layer, x, states, mask, training, num_parts):
             None if mask is None else tf.TensorSpec([num_rows, 1], tf.bool),
             training,
             layer.zero_output_for_mask,
+            **options,
         )
 
     if num_parts > 1:
-        whole = trace(trace_forward, batch_size)
+        whole = trace(batch_size, backward=False)
         if whole.acts_on_rows:
             with contextlib.suppress(NotTraceableError):
-                step = trace(trace_step, batch_size // num_parts)
+                step = trace(batch_size // num_parts)
                 if step.acts_on_rows and step.definitions == whole.definitions:
                     return weights, num_parts, step
-    return weights, 1, trace(trace_step, batch_size)
+    return weights, 1, trace(batch_size)
 
 
 def _of_part(state, num_rows, num_parts):
