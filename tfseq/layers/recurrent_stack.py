@@ -45,7 +45,7 @@ class RecurrentStack(keras.layers.Layer):
 
     Call arguments:
         inputs: `[batch, time, features]`.
-        initial_state: states as they are returned; zeros by default.
+        initial_state: states as they are returned; by default those the cells begin with.
         mask: boolean, `[batch, time]`. A step where it is False leaves the states as they were
             and puts out zeros: a right-padded batch gives what packed sequences give in PyTorch.
         training: whether dropout acts.
