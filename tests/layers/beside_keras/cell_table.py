@@ -1,6 +1,6 @@
 """Prints how far `tfseq.RNN` is from `keras.layers.RNN`: cells × loops × worst difference.
 
-    python tests/layers/cell_table.py [--cells TEXT …] [--loops eager graph compiled fit]
+    python tests/layers/beside_keras/cell_table.py [--cells TEXT …] [--loops eager graph compiled …]
                                       [--settings N] [--verbose]
 
 The differences are relative to the largest value of Keras; they count the outputs, the states, all
