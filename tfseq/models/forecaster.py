@@ -40,9 +40,6 @@ class Forecaster(SeriesScaling, RecurrentModel):
         Forecasts, float `[B, T + K − 1, C]`: x̂_2, ..., x̂_{T+1}, each from the values before it,
         then x̂_{T+2}, ..., x̂_{T+K} from its own.
 
-    Raises:
-        ValueError: an argument breaks its rule; the message names it.
-
     Example:
 
     >>> import numpy as np

@@ -34,12 +34,9 @@ def run_on_tensorflow(layer, sequences, initial_state, mask, training):
     - "graph": the same loop, of single operations;
     - "keras: …", the loop of Keras, with the reason.
 
-    A large batch in bfloat16, which is run in parts, is not compiled: XLA multiplies no faster in
-    bfloat16, where TensorFlow's own product does. Half as fast again at 64 rows and 512 units.
-
-    XLA joins the many small operations on gates. It is faster in inference, too, but there it is
-    the caller's to choose, as `Model.predict` does for the whole model: what is traced may be on
-    its way into an export, which must run where there is no XLA.
+    A large batch in bfloat16 is run in parts and not compiled: TensorFlow's own product is faster
+    in bfloat16, XLA's is not. In inference XLA is the caller's to choose, as `Model.predict` does
+    for the whole model: what is traced may be on its way into an export, which must run without.
     """
     if tf.executing_eagerly():
         layer.last_loop = "keras: called eagerly, outside of tf.function"
