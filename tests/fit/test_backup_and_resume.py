@@ -47,7 +47,9 @@ print(json.dumps({{**ends, "bits": [bits.hex() for bits in ends["bits"]]}}))
 
 def early_stopping():
     """Takes the first epoch for the best one."""
-    return [keras.callbacks.EarlyStopping("loss", mode="max", patience=2, restore_best_weights=True)]
+    return [
+        keras.callbacks.EarlyStopping("loss", mode="max", patience=2, restore_best_weights=True)
+    ]
 
 
 def rate_schedules():

@@ -38,6 +38,26 @@ class NestedCell(keras.layers.Layer):
         return h, [h, [(slow + h) / 2, 0.5 * few + 0.1 * h[:, :3]]]
 
 
+class MatrixCell(keras.layers.Layer):
+    """Its state is a matrix for each row."""
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = self.output_size = units
+        self.state_size = [[units, 2]]
+
+    def build(self, input_shape):
+        self.kernel = self.add_weight(shape=(input_shape[-1], self.units), name="kernel")
+
+    def get_initial_state(self, batch_size=None):
+        return [ops.zeros((batch_size, self.units, 2))]
+
+    def call(self, inputs, states):
+        (before,) = states
+        h = ops.tanh(ops.matmul(inputs, self.kernel) + 0.5 * before[..., 0] - before[..., 1])
+        return h, [ops.stack([h, before[..., 0]], axis=-1)]
+
+
 def plain(units):
     """A function, which nothing has registered, and a cell that gives its state as it is."""
     return PlainCell(units)

@@ -100,7 +100,7 @@ def runs_natively(cell) -> bool:
         [getattr(keras.activations, name) for name in names]
         for names in kind_of(cell).native_activations
     )
-    return used in possible and getattr(cell, "reset_after", True)
+    return used in possible and bool(getattr(cell, "reset_after", True))
 
 
 def activations_of(cell) -> list[Callable]:

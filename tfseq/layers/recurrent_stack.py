@@ -27,11 +27,9 @@ class RecurrentStack(keras.layers.Layer):
     Args:
         cell_type: "rnn", "gru", "lstm", `module:Name`, or a class or function `units -> cell`,
             called once for each layer and direction. To save the model, a function that is not at
-            the top of a module has to be registered with
-            `keras.saving.register_keras_serializable`. Cells of one's own choose their own dtype;
-            the named ones take that of the stack.
-        units: positive integer, size of each cell.
-        num_layers: positive integer.
+            the top of a module has to be registered with Keras. Cells of one's own choose their
+            own dtype; the named ones take that of the stack.
+        units, num_layers: positive integers, the size of each cell, and the layers.
         bidirectional: whether each layer reads the sequence from both ends.
         dropout: share in [0, 1) of a layer's outputs set to zero, in training, before the next
             layer reads them.
@@ -45,7 +43,7 @@ class RecurrentStack(keras.layers.Layer):
 
     Call arguments:
         inputs: `[batch, time, features]`.
-        initial_state: states as they are returned; zeros by default.
+        initial_state: states as they are returned; by default those the cells begin with.
         mask: boolean, `[batch, time]`. A step where it is False leaves the states as they were
             and puts out zeros: a right-padded batch gives what packed sequences give in PyTorch.
         training: whether dropout acts.

@@ -40,9 +40,6 @@ class Forecaster(SeriesScaling, RecurrentModel):
         Forecasts, float `[B, T + K − 1, C]`: x̂_2, ..., x̂_{T+1}, each from the values before it,
         then x̂_{T+2}, ..., x̂_{T+K} from its own.
 
-    Raises:
-        ValueError: an argument breaks its rule; the message names it.
-
     Example:
 
     >>> import numpy as np
@@ -120,10 +117,14 @@ class Forecaster(SeriesScaling, RecurrentModel):
             started |= tf.reduce_any(known[:, t], axis=1, keepdims=True) | (t == self.lookback - 1)
             seen = tf.where(known[:, t], z[:, t], upcoming)
             after, new = self._step(seen, tf.nest.pack_sequence_as(initial, states))
-            states = [
-                tf.where(started, n, s) for n, s in zip(tf.nest.flatten(new), states, strict=True)
-            ]
-            return t + 1, tf.where(started, after, upcoming), started, states
+
+            def where_started(after, before):
+                return tf.where(
+                    tf.reshape(started, [-1] + [1] * (after.shape.rank - 1)), after, before
+                )
+
+            states = list(map(where_started, tf.nest.flatten(new), states))
+            return t + 1, where_started(after, upcoming), started, states
 
         _, upcoming, _, states = tf.while_loop(
             lambda t, *_: t < self.lookback,

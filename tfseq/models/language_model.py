@@ -40,9 +40,6 @@ class LanguageModel(RecurrentModel):
         Logits, float `[B, T, V]`; with `return_states` also the states after the last step: for
         each layer `[B, units]`, and for an LSTM the pair `[h, c]`.
 
-    Raises:
-        ValueError: an argument breaks its rule; the message names it.
-
     Example:
 
     >>> import numpy as np

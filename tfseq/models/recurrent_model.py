@@ -15,11 +15,14 @@ class RecurrentModel(keras.Model):
     Args:
         cell: `"rnn"`, `"gru"`, `"lstm"`, `module:Name`, or a class or function `units -> cell`. To
             save the model, a function that is not at the top of a module has to be registered with
-            Keras.
+            Keras. Loading a model whose cell is named `module:Name` imports that module.
         units: positive integer, the size of each layer's hidden state.
         num_layers: positive integer, layers in the stack.
         dropout: probability in [0, 1).
         **kwargs: `name`, `dtype` and `trainable`, as every Keras model takes them.
+
+    Raises:
+        ValueError: an argument breaks its rule; the message names it.
     """
 
     def _add_embedding(self, vocabulary_size: int, embedding_size: int, scale: float) -> None:

@@ -19,10 +19,7 @@ def acts_on_rows(operation, is_rows) -> bool:
     operation can run on all of them at once. What is not known to be so is not: the operation
     then runs step by step, which is always right.
 
-    Args:
-        operation: a `tf.Operation`.
-        is_rows: function that says of an input whether its first axis is the batch; the other
-            inputs are the same for all rows.
+    `is_rows` says of an input whether its first axis is the batch; the others are the same for all.
     """
     inputs = list(operation.inputs)
     rows = [is_rows(tensor) for tensor in inputs]

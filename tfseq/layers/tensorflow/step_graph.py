@@ -67,7 +67,9 @@ class StepGraph:
         return len(self.previous) == len(self.results)
 
 
-def trace_step(cell, weights, inputs, states, mask, training, zero_output_for_mask) -> StepGraph:
+def trace_step(
+    cell, weights, inputs, states, mask, training, zero_output_for_mask, backward=True
+) -> StepGraph:
     """The step of `cell`, with its gradient, for inputs and states of the given shapes.
 
     Args:
@@ -77,49 +79,31 @@ def trace_step(cell, weights, inputs, states, mask, training, zero_output_for_ma
             (or None).
         training: handed to the cell, if it takes it.
         zero_output_for_mask: whether a masked step puts out zeros, or repeats the output.
+        backward: whether the gradient is traced too.
 
     Raises:
         NotTraceableError: for a cell that `tfseq.RNN` leaves to the loop of Keras; says why.
     """
 
-    def build():
-        step = _trace_forward(cell, weights, inputs, states, mask, training, zero_output_for_mask)
-        kinds = sort_forward(step)
-        try:
-            _differentiate(step)
-        except LookupError as error:
-            # Inference can do without; a gradient meets the same error in the loop of Keras.
-            raise NotTraceableError(f"part of it has no gradient ({_first_line(error)})") from error
-        sort_backward(step, kinds)
-        return step
-
-    return _traced(cell, build)
-
-
-def trace_forward(cell, *arguments) -> StepGraph:
-    """The forward parts alone, with the arguments of `trace_step`."""
-
-    def build():
-        step = _trace_forward(cell, *arguments)
-        sort_forward(step)
-        return step
-
-    return _traced(cell, build)
-
-
-def _traced(cell, build):
-    steps = []
     if reason := obstacle(cell):
         raise NotTraceableError(reason)
+    steps = []
 
-    def build_in_scope():
+    def build():
         # Keras opens a scope of the cell's name; a root scope's must not begin with "_".
         with tf.name_scope("step"):
-            steps.append(build())
-            _check_replay(steps[0])
+            step = _forward_step(
+                cell, weights, inputs, states, mask, training, zero_output_for_mask
+            )
+            kinds = sort_forward(step)
+            if backward:
+                _differentiate(step)
+                sort_backward(step, kinds)
+            _check_replay(step)
+        steps.append(step)
 
     with no_marks(cell) as marks:
-        traced = tf.function(build_in_scope, autograph=False).get_concrete_function()
+        traced = tf.function(build, autograph=False).get_concrete_function()
     if marks:
         raise NotTraceableError("a call changes it: it keeps something, or counts")
     if traced.captured_inputs:
@@ -151,7 +135,7 @@ def _placeholder(spec):
     return tf.compat.v1.placeholder(spec.dtype, spec.shape)
 
 
-def _trace_forward(cell, weights, inputs, states, mask, training, zero_output_for_mask):
+def _forward_step(cell, weights, inputs, states, mask, training, zero_output_for_mask):
     x = _placeholder(inputs)
     m = None if mask is None else _placeholder(mask)
     previous = tree.map_structure(_placeholder, states)
@@ -218,12 +202,16 @@ def _differentiate(step):
     of += [operation.outputs[0] for operation in step.products]
     of = unique(filter(is_differentiable, of))
     # What lies ahead of the loop is differentiated there, for all steps at once.
-    gradients = tf.gradients(
-        step.results,
-        of,
-        grad_ys=step.cotangents,
-        stop_gradients=[*step.projected, *step.constants],
-    )
+    try:
+        gradients = tf.gradients(
+            step.results,
+            of,
+            grad_ys=step.cotangents,
+            stop_gradients=[*step.projected, *step.constants],
+        )
+    except LookupError as error:
+        # Inference can do without; a gradient meets the same error in the loop of Keras.
+        raise NotTraceableError(f"part of it has no gradient ({_first_line(error)})") from error
     step.gradients = {
         tensor.ref(): tf.convert_to_tensor(gradient)
         for tensor, gradient in zip(of, gradients, strict=True)

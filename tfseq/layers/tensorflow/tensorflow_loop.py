@@ -13,7 +13,7 @@ from tfseq.layers.tensorflow.autocast import without_autocast
 from tfseq.layers.tensorflow.cell_marks import no_marks
 from tfseq.layers.tensorflow.compiled import can_compile
 from tfseq.layers.tensorflow.fast_loop import run_loop, sizes
-from tfseq.layers.tensorflow.step_graph import trace_forward, trace_step
+from tfseq.layers.tensorflow.step_graph import trace_step
 from tfseq.layers.tensorflow.step_sorting import NotTraceableError
 
 _NOBODYS_SIZE = 7919
@@ -34,12 +34,9 @@ def run_on_tensorflow(layer, sequences, initial_state, mask, training):
     - "graph": the same loop, of single operations;
     - "keras: …", the loop of Keras, with the reason.
 
-    A large batch in bfloat16, which is run in parts, is not compiled: XLA multiplies no faster in
-    bfloat16, where TensorFlow's own product does. Half as fast again at 64 rows and 512 units.
-
-    XLA joins the many small operations on gates. It is faster in inference, too, but there it is
-    the caller's to choose, as `Model.predict` does for the whole model: what is traced may be on
-    its way into an export, which must run where there is no XLA.
+    A large batch in bfloat16 is run in parts and not compiled: TensorFlow's own product is faster
+    in bfloat16, XLA's is not. In inference XLA is the caller's to choose, as `Model.predict` does
+    for the whole model: what is traced may be on its way into an export, which must run without.
     """
     if tf.executing_eagerly():
         layer.last_loop = "keras: called eagerly, outside of tf.function"
@@ -135,8 +132,8 @@ def _trace(layer, x, states, mask, training, num_parts):
     if not all(s.shape.rank and s.shape[0] == batch_size for s in tree.flatten(states)):
         num_parts = 1
 
-    def trace(trace_part, num_rows):
-        return trace_part(
+    def trace(num_rows, **options):
+        return trace_step(
             layer.cell,
             [tf.TensorSpec(w.shape, w.dtype) for w in weights],
             tf.TensorSpec([num_rows, *x.shape[2:]], x.dtype),
@@ -144,16 +141,17 @@ def _trace(layer, x, states, mask, training, num_parts):
             None if mask is None else tf.TensorSpec([num_rows, 1], tf.bool),
             training,
             layer.zero_output_for_mask,
+            **options,
         )
 
     if num_parts > 1:
-        whole = trace(trace_forward, batch_size)
+        whole = trace(batch_size, backward=False)
         if whole.acts_on_rows:
             with contextlib.suppress(NotTraceableError):
-                step = trace(trace_step, batch_size // num_parts)
+                step = trace(batch_size // num_parts)
                 if step.acts_on_rows and step.definitions == whole.definitions:
                     return weights, num_parts, step
-    return weights, 1, trace(trace_step, batch_size)
+    return weights, 1, trace(batch_size)
 
 
 def _of_part(state, num_rows, num_parts):

@@ -93,11 +93,8 @@ class NGramModel:
     ) -> "NGramModel":
         """Count a text, in place of any that was counted before, and return the model.
 
-        Memory is about 40 bytes a token for each length.
-
-        Args:
-            ids: token ids, integers [N], at least one.
-            vocabulary_size: V, greater than every id; by default the greatest id and one.
+        Memory is about 40 bytes a token for each length. V, `vocabulary_size`, is more than every
+        id; by default it is the greatest id and one.
         """
         ids = as_ids(ids, vocabulary_size)
         if len(ids) == 0:

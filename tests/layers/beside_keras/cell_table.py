@@ -1,7 +1,7 @@
 """Prints how far `tfseq.RNN` is from `keras.layers.RNN`: cells × loops × worst difference.
 
-    python tests/layers/cell_table.py [--cells TEXT …] [--loops eager graph compiled fit]
-                                      [--settings N] [--verbose]
+    python tests/layers/beside_keras/cell_table.py [--cells TEXT …] [--settings N] [--verbose]
+                                                   [--loops eager graph compiled fit]
 
 The differences are relative to the largest value of Keras; they count the outputs, the states, all
 gradients, the variables and a call afterwards. "2/9 FAIL": in two of nine settings, the difference
