@@ -91,6 +91,7 @@ def test_typed_and_versioned():
         "import tfseq",
         "import tfseq.tasks; tfseq.tasks.parse_training_options",
         "import tfseq.options.configuration, tfseq.options.command_line, tfseq.errors",
+        "import tfseq; tfseq.text.TOKENIZERS",
     ],
 )
 def test_importing_costs_nothing(code):

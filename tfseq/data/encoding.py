@@ -1,5 +1,6 @@
 """A corpus as one array of token ids, encoded once and kept on disk."""
 
+import contextlib
 import hashlib
 import json
 import math
@@ -62,23 +63,14 @@ def encode_corpus(
             written.
         ValueError: an argument breaks its rule.
 
-    Example:
-
-    >>> import tempfile
-    >>> from pathlib import Path
-    >>> from tfseq.text import CharTokenizer, open_corpus
-    >>> directory = tempfile.TemporaryDirectory()
-    >>> path = Path(directory.name, "text.txt")
-    >>> _ = path.write_text("banana split")
-    >>> corpus = open_corpus(str(path))
-    >>> encoded = encode_corpus(
-    ...     corpus, CharTokenizer(), validation_fraction=0.5, cache_dir=directory.name
-    ... )
-    >>> encoded.vocabulary.tokens
-    ('<unk>', 'a', 'n', 'b')
-    >>> encoded.train.tolist(), encoded.validation.tolist()
-    ([3, 1, 2, 1, 2, 1], [0, 0, 0, 0, 0, 0])
-    >>> directory.cleanup()
+    >>> from tfseq.text import CharTokenizer
+    >>> corpus = Corpus("fruit", lambda: [["banana split"]])
+    >>> with tempfile.TemporaryDirectory() as cache:
+    ...     encoded = encode_corpus(
+    ...         corpus, CharTokenizer(), validation_fraction=0.5, cache_dir=cache
+    ...     )
+    ...     print(encoded.vocabulary.tokens, encoded.train, encoded.validation)
+    ('<unk>', 'a', 'n', 'b') [3 1 2 1 2 1] [0 0 0 0 0 0]
     """
     checked("max_tokens", max_tokens, PositiveInt | None)
     checked("validation_fraction", validation_fraction, Probability)
@@ -127,15 +119,13 @@ def encode_corpus(
 
 def _put(made: Path, entry: Path) -> EncodedCorpus:
     """Move a finished directory to its place, unless another process was faster."""
-    try:
-        made.rename(entry)
-    except OSError:
-        encoded = load_encoded(entry)
-        if encoded is not None:
-            return encoded
-        shutil.rmtree(entry, ignore_errors=True)
+    with contextlib.suppress(OSError):
         made.rename(entry)
     encoded = load_encoded(entry)
+    if encoded is None and made.exists():
+        shutil.rmtree(entry, ignore_errors=True)
+        made.rename(entry)
+        encoded = load_encoded(entry)
     if encoded is None:
         raise OSError(f"{entry} was damaged while it was written.")
     return encoded

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from tfseq.text import Tokenizer
-from tfseq.text.counting import tokenized
+from tfseq.text.counting import as_text, tokenized
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class NumberedTokens:
         for numbers in self.read(stop):
             counts += np.bincount(numbers, minlength=len(counts))
         return {
-            token.decode(): count
+            as_text(token): count
             for token, count in zip(self.distinct, counts.tolist(), strict=True)
             if count
         }

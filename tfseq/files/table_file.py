@@ -90,8 +90,14 @@ def _rows(
     before = line - 1
     try:
         for cells in reader:
-            if delimiter == "\t":
-                _check_no_rows_within(path, line, cells)
+            # A cell of a file with tabs that holds what looks like rows of its own.
+            rows = (cell for cell in cells if "\t" in cell and ("\n" in cell or "\r" in cell))
+            if delimiter == "\t" and (within := next(rows, None)):
+                raise InputError(
+                    f'{path}:{line}: a double quote (") is opened here and closed in a later line, '
+                    "with tabs between. If it belongs to the text, write it twice and put the text "
+                    f"in quotes; else take the tabs out of the text. Received: {within[:40]!r}."
+                )
             yield line, cells
             line = before + reader.line_num + 1
     except csv.Error as error:
@@ -101,14 +107,3 @@ def _rows(
             else f"not CSV: {error}. A double quote within quotes is written twice."
         )
         raise InputError(f"{path}:{line}: {what}") from None
-
-
-def _check_no_rows_within(path: Path, line: int, cells: Sequence[str]) -> None:
-    """Raise if a cell holds what looks like rows of its own."""
-    for cell in cells:
-        if "\t" in cell and ("\n" in cell or "\r" in cell):
-            raise InputError(
-                f'{path}:{line}: a double quote (") is opened here and closed in a later line, '
-                "with tabs between. If it belongs to the text, write it twice and put the text in "
-                f"quotes; else take the tabs out of the text. Received: {cell[:40]!r}."
-            )

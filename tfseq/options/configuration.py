@@ -4,13 +4,12 @@ Nothing here imports TensorFlow: `--help` answers at once.
 """
 
 import dataclasses
-import difflib
 import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated, Any, TypeVar
 
-from tfseq.errors import InputError
+from tfseq.errors import InputError, did_you_mean
 from tfseq.files.json_objects import read_json_object
 from tfseq.options.parts import PartRule
 from tfseq.options.rules import check_options, fields_of, has_type, in_words, rules_of
@@ -129,8 +128,7 @@ def read_options(
     fields = fields_of(options_type)
     for key, value in values.items():
         if key not in fields:
-            near = difflib.get_close_matches(key, fields, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
+            hint = did_you_mean(key, fields)
             raise InputError(f"{what} {path} has an unknown key {key!r}.{hint}")
         if not has_type(value, fields[key]):
             raise InputError(

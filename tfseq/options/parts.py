@@ -24,8 +24,6 @@ class PartTable:
     Attributes:
         rule: what a field is held to: `cell: Annotated[Part, CELLS.rule] = "gru"`.
 
-    Example:
-
     >>> cells = PartTable("cell", {"gru": "tfseq.cells:GRUCell"})
     >>> cells.find("gru").__name__, cells.find("collections:Counter").__name__
     ('GRUCell', 'Counter')

@@ -8,6 +8,7 @@ from os import cpu_count
 import numpy as np
 import tensorflow as tf
 
+from tfseq.errors import InputError
 from tfseq.text.tokenizers.make_tokenizer import as_tokenizer
 from tfseq.text.tokenizers.tokenizer import Tokenizer
 
@@ -27,9 +28,25 @@ def count_tokens(texts: Iterable[str], tokenizer: Tokenizer) -> Counter[str]:
     counts = Counter()
     for distinct, index in tokenized(texts, tokenizer):
         numbers = np.bincount(index, minlength=len(distinct)).tolist()
-        tokens = [token.decode() for token in distinct]
-        counts.update(dict(zip(tokens, numbers, strict=True)))
+        counts.update(dict(zip(map(as_text, distinct), numbers, strict=True)))
     return counts
+
+
+def as_text(token: bytes) -> str:
+    """A token as a vocabulary holds it; one of a person's own may be none.
+
+    Raises:
+        InputError: it is empty, or not UTF-8.
+    """
+    try:
+        text = token.decode()
+    except UnicodeDecodeError:
+        text = ""
+    if not text:
+        raise InputError(
+            f"`tokenizer` must give tokens that are UTF-8 and not empty. Received: {token!r}."
+        )
+    return text
 
 
 def tokenized(

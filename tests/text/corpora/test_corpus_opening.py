@@ -168,11 +168,11 @@ def test_the_fingerprint_follows_the_text(tmp_path):
 
 def test_missing_files_suggest_what_is_near(library):
     with pytest.raises(
-        InputError, match=r"There is no corpus or file .*/bb\.txt\. Did you mean .*/b\.txt"
+        InputError, match=r"There is no corpus or file .*/bb\.txt\. Did you mean '.*/b\.txt'"
     ):
         open_corpus(str(library / "bb.txt"))
     with pytest.raises(
-        InputError, match=r"file tiny-shakespeare\. Did you mean tiny_shakespeare\?"
+        InputError, match=r"file tiny-shakespeare\. Did you mean 'tiny_shakespeare'\?"
     ):
         open_corpus("tiny-shakespeare")
     with pytest.raises(InputError, match=r"There is no corpus or file /none/at/all\.$"):

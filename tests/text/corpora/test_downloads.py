@@ -94,7 +94,7 @@ def test_a_place_that_cannot_be_written(server, tmp_path):
 
 def test_a_named_corpus_is_downloaded_into_the_cache(server, tmp_path, monkeypatch):
     monkeypatch.setenv("TFSEQ_CACHE", str(tmp_path / "cache"))
-    source = named_corpora.Source(f"{server.url}/text.txt", DIGEST, "timemachine.txt")
+    source = (f"{server.url}/text.txt", DIGEST, "timemachine.txt")
     monkeypatch.setitem(named_corpora.DOWNLOADS, "time_machine", source)
     corpus = open_corpus("time_machine")
     assert corpus.name == "time_machine"

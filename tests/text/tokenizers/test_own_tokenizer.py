@@ -139,6 +139,13 @@ def test_what_is_no_tokenizer(tmp_path):
         InputError, match=r"a row of tokens for each string\. Received: 1 rows for 2"
     ):
         as_tokenizer(Local()).tokenize(["a", "b"])
+    for token in (b"", b"\xff"):
+        commas = Commas()
+        commas.tokenize = lambda strings, token=token: [[token]]
+        with pytest.raises(InputError, match=r"tokens that are UTF-8 and not empty\. Received: b'"):
+            count_tokens(["a"], commas)
+        with pytest.raises(InputError, match="tokens that are UTF-8 and not empty"):
+            encode_corpus(Corpus("x", lambda: [["a"]]), commas, cache_dir=tmp_path)
     corpus = Corpus("x", lambda: [["a"]])
     with pytest.raises(
         InputError, match="`tokenizer` must be one of char, word, or module:Name, or"

@@ -6,11 +6,6 @@ import math
 
 import numpy as np
 
-#: Steps in a period of the built-in series, its length, and the standard deviation of its noise.
-SINE_PERIOD = 40
-SINE_STEPS = 2000
-SINE_NOISE = 0.2
-
 
 @dataclasses.dataclass(frozen=True)
 class Series:
@@ -45,10 +40,7 @@ class Series:
 
 
 def noisy_sine(
-    num_steps: int = SINE_STEPS,
-    period: int = SINE_PERIOD,
-    noise: float = SINE_NOISE,
-    seed: int = 0,
+    num_steps: int = 2000, period: int = 40, noise: float = 0.2, seed: int = 0
 ) -> Series:
     """A sine that hurries and dawdles within its period, in noise.
 

@@ -1,6 +1,5 @@
 """Columns of numbers read from a CSV file, or one clear error that names row and column."""
 
-import difflib
 import os
 from collections.abc import Sequence
 from functools import cached_property
@@ -16,7 +15,7 @@ from tfseq.data.series.written_numbers import (
     is_number,
     read_numbers,
 )
-from tfseq.errors import InputError
+from tfseq.errors import InputError, did_you_mean
 from tfseq.files.table_file import read_table
 from tfseq.files.text_reader import stem
 
@@ -218,9 +217,10 @@ def _find(name: str, columns: list[_Column], path: Path) -> _Column:
     if found is not None:
         return found
     names = [column.name for column in columns]
-    near = difflib.get_close_matches(name, names, n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    raise InputError(f"`columns`: {path} has no column {name!r}; it has {_listed(names)}.{hint}")
+    raise InputError(
+        f"`columns`: {path} has no column {name!r}; it has {_listed(names)}."
+        f"{did_you_mean(name, names)}"
+    )
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -84,9 +84,10 @@ def read_numbers(
     mark = max(".,", key=known.get)
     other = "," if mark == "." else "."
     used = [place for place, text in enumerate(texts) if "," in text and is_number(text)]
-    told = any(_tells(texts[place]) for place in used)
+    told = any(not _EITHER.fullmatch(texts[place]) for place in used)
     grouped = [place for place, text in enumerate(texts) if other in text and is_number(text)]
-    proven = any(_proves_groups(texts[place], other) for place in grouped)
+    # Twice in a cell, or beside the other mark, a mark sets thousands apart.
+    proven = any(texts[p].count(other) > 1 or {*",."} <= {*texts[p]} for p in grouped)
     if (used and not told) or (grouped and not proven):
         if len(elsewhere) == 1:
             return readings[next(iter(elsewhere))]
@@ -127,13 +128,3 @@ def _read(text: str, mark: str) -> float | None:
         return None
     digits = text.replace(match[1], "") if match[1] else text
     return _plain(digits.replace(mark, "."))
-
-
-def _tells(text: str) -> bool:
-    """Whether a cell with a comma says what the comma is."""
-    return not _EITHER.fullmatch(text)
-
-
-def _proves_groups(text: str, separator: str) -> bool:
-    """Whether a cell with a mark shows that it sets thousands apart."""
-    return text.count(separator) > 1 or ("," in text and "." in text)

@@ -1,13 +1,12 @@
 """Which files a corpus is made of."""
 
-import difflib
 import functools
 import glob
 import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from tfseq.errors import InputError
+from tfseq.errors import InputError, did_you_mean
 from tfseq.text.corpora.downloads import cache_directory
 
 _ENDINGS = (".txt", ".text", ".md", ".rst", ".jsonl")
@@ -51,7 +50,9 @@ def find_files(spec: str, names: Iterable[str] = ()) -> list[Path]:
         raise InputError(f"What matches {spec} are files of runs, exports or the cache, no text.")
     if glob.has_magic(spec):
         raise InputError(f"No file matches {spec}.")
-    raise InputError(f"There is no corpus or file {spec}.{_suggest(path, spec, names)}")
+    siblings = glob.iglob(glob.escape(str(path.parent)) + "/*")
+    hint = did_you_mean(spec, [*names, *map(os.path.normpath, siblings)])
+    raise InputError(f"There is no corpus or file {spec}.{hint}")
 
 
 def _files_below(directory: Path) -> list[Path]:
@@ -98,12 +99,3 @@ def _without_own(files: Iterable[Path], asked: Path) -> list[Path]:
         return not caches.isdisjoint(file.resolve().parents)
 
     return [file for file in files if not is_own(file)]
-
-
-def _suggest(path: Path, spec: str, names: Iterable[str]) -> str:
-    try:
-        siblings = [str(sibling) for sibling in path.parent.iterdir()]
-    except OSError:
-        siblings = []
-    near = difflib.get_close_matches(spec, [*names, *siblings])
-    return f" Did you mean {' or '.join(near)}?" if near else ""

@@ -41,7 +41,7 @@ def open_corpus(spec: str, encoding_errors: str = "strict", text_field: str = "t
     'python_docs'
     >>> open_corpus("python_doc")
     Traceback (most recent call last):
-    tfseq.errors.InputError: There is no corpus or file python_doc. Did you mean python_docs?
+    tfseq.errors.InputError: There is no corpus or file python_doc. Did you mean 'python_docs'?
     """
     if encoding_errors not in ENCODING_ERRORS:
         raise ValueError(

@@ -2,27 +2,18 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from tfseq.errors import InputError
 from tfseq.text.corpora.downloads import cache_directory, download
 
-
-class Source(NamedTuple):
-    """Where a corpus is downloaded from, its digest, and its name in the cache."""
-
-    url: str
-    sha256: str
-    file_name: str
-
-
+# Where they are downloaded from, their digests, and their names in the cache.
 DOWNLOADS = {
-    "time_machine": Source(
+    "time_machine": (
         "http://d2l-data.s3-accelerate.amazonaws.com/timemachine.txt",
         "8424dbd9532ac81f7e5f0b6add90e6952baea29158309d7d1bf3884f4e12c516",
         "timemachine.txt",
     ),
-    "tiny_shakespeare": Source(
+    "tiny_shakespeare": (
         "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt",
         "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
         "tinyshakespeare.txt",
@@ -52,5 +43,5 @@ def corpus_file(name: str) -> Path:
     Raises:
         InputError: the download fails.
     """
-    source = DOWNLOADS[name]
-    return download(source.url, source.sha256, cache_directory() / "corpora" / source.file_name)
+    url, sha256, file_name = DOWNLOADS[name]
+    return download(url, sha256, cache_directory() / "corpora" / file_name)

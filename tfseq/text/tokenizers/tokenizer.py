@@ -42,8 +42,6 @@ class Tokenizer(ABC):
     Raises:
         ValueError: if `normalization` is unknown.
 
-    Example:
-
     >>> class Sentences:
     ...     joiner = " "
     ...     def tokenize(self, strings):
