@@ -48,7 +48,7 @@ def test_chart_leaves_out_what_has_no_place():
     assert [len(line) for line in points_of(page, "s1")] == [2, 2]
     assert not page.all("li")  # A line without points is not in the legend.
     nothing = charted({"a": points[:4]}, "x", "y", log_y=True)
-    assert "no finite figure" in nothing.all("section")[0][1]
+    assert "no finite value" in nothing.all("section")[0][1]
     # A band, too, whose lower edge would lie at minus infinity.
     bands = {"a": [(4, 0.0, 3.0), (5, 1.0, 3.0), (6, 2.0, 5.0)]}
     page = charted({"a": points}, "x", "y", log_y=True, bands=bands)
