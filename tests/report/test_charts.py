@@ -54,6 +54,10 @@ def test_chart_leaves_out_what_has_no_place():
     page = charted({"a": points}, "x", "y", log_y=True, bands=bands)
     areas = [a["d"] for a, _ in page.all("path") if a["fill"] == "var(--s0)"]
     assert [area.count("L") for area in areas] == [3, 3]
+    # What belongs to a point or a place that is left out is left out with it.
+    more = {"notes": [("a", 3, "zero"), ("a", 5, "two")], "marks": {"none": None, "start": 0}}
+    page = charted({"a": points}, "x", "y", log_x=True, log_y=True, **more)
+    assert [t for _, t in page.all("text") if t.isalpha()] == ["two", "two"]
     with pytest.raises(ValueError, match="at most 6"):
         charted({str(n): [(0, 1)] for n in range(7)}, "x", "y")
 

@@ -113,6 +113,13 @@ def test_parts_in_their_order():
     assert links == [f"#{i}" for i in ids[1:]]
 
 
+def test_configuration_has_the_names_of_the_command_line():
+    page = Page(Report("T").configuration({"num_steps": 35, "sample_prompt": "\n"}).html())
+    assert [t for _, t in page.all("h2")] == ["Configuration"]
+    assert [t for _, t in page.all("dt")] == ["--num-steps", "--sample-prompt"]
+    assert [t for _, t in page.all("dd")] == ["35", r"'\n'"]
+
+
 def test_table_and_matrix():
     rows = [["a", 1, 0.5, None], ["b", 20000, 0.25, 2.0]]
     page = Page(Report("T").table(["name", "count", "share", "more"], rows).html())
