@@ -188,7 +188,7 @@ def test_a_study_that_diverges_says_where(results, place):
     path = write_gradient_flow(place / "diverged", options, figures)
     page = (path / "report.html").read_text()
     assert "Without clipping, training diverged at step 3." in page
-    assert page.count("There is no finite figure to draw.") == 2
+    assert page.count("There is no finite value to draw.") == 2
     assert "‖∂L_T / ∂s_t‖, at the start, layer 2" in page
     assert "layer 1" not in page
     assert "GRU: 7 first" not in page

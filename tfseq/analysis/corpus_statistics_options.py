@@ -1,4 +1,4 @@
-"""What the statistics of a corpus can be told."""
+"""Options of the statistics of a corpus."""
 
 import dataclasses
 from typing import Annotated, Literal
@@ -29,7 +29,7 @@ class CorpusStatisticsOptions:
     max_tokens: PositiveInt | None = None
     """Use only the first tokens of the corpus."""
     max_order: Order = 3
-    """Count up to so many tokens in a row."""
+    """The longest n-grams that are counted."""
     top: Top = 10
     """How many of the most frequent are listed."""
     result_dir: PathText | None = None

@@ -101,12 +101,7 @@ def write_statistics(
 
 def statistics_charts(statistics: CorpusStatistics, kind: str) -> dict[str, Chart]:
     """On two logarithmic axes, with the laws that were fitted: `rank_frequency`, a line each
-    length, and `vocabulary_growth`, how many tokens differ among the first n.
-
-    Args:
-        statistics: the statistics.
-        kind: `char` or `word`, what a token is.
-    """
+    length, and `vocabulary_growth`, how many tokens differ among the first n."""
     unit = _UNITS[kind]
     lines, zipf = {}, {}
     for ngrams in statistics.ngrams:
@@ -138,12 +133,7 @@ def statistics_charts(statistics: CorpusStatistics, kind: str) -> dict[str, Char
 
 
 def describe_statistics(statistics: CorpusStatistics, kind: str) -> str:
-    """The most frequent n-grams side by side, and the laws that were fitted.
-
-    Args:
-        statistics: the statistics.
-        kind: `char` or `word`, what a token is.
-    """
+    """The most frequent n-grams side by side, and the laws that were fitted."""
     unit = _UNITS[kind]
     rows = [["", "in all", "different", "once", "Zipf exponent", "over ranks"]]
     for ngrams in statistics.ngrams:

@@ -1,4 +1,4 @@
-"""What a study of gradients through time can be told."""
+"""Options of the study of gradients through time."""
 
 import dataclasses
 from typing import Annotated, Literal
@@ -31,7 +31,7 @@ def radii(text: str) -> list[float]:
 Radii = Annotated[
     str,
     Rule(
-        "one to six different numbers above 0, at most 100, parted by commas",
+        "one to six different numbers above 0, at most 100, separated by commas",
         lambda v: 1 <= len(radii(v)) <= 6 and len(set(radii(v))) == len(radii(v)),
     ),
 ]
@@ -48,7 +48,7 @@ class GradientFlowOptions:
     corpus: PathText = "python_docs"
     """The text: python_docs, time_machine, tiny_shakespeare, or a file, directory or glob."""
     max_tokens: PositiveInt = 100_000
-    """Use only the first characters of it."""
+    """Use only so many characters of it, the first ones."""
     units: StudySize = 64
     """Size of the hidden state of a layer."""
     num_layers: Size = 1
@@ -56,7 +56,7 @@ class GradientFlowOptions:
     embedding_size: SizeOrZero = 0
     """Columns of the embedding table, or 0 for one-hot characters."""
     num_steps: Steps = 50
-    """Characters in a window: how far back gradients are followed, and training reaches."""
+    """Characters in a window; gradients are followed back to its beginning."""
     num_rows: Rows = 4
     """Windows over which norms are averaged."""
     norm: Literal["spectral", "frobenius"] = "spectral"
@@ -64,27 +64,27 @@ class GradientFlowOptions:
     squares."""
 
     train_steps: CountOrZero = 300
-    """Steps of Adam between start and after."""
+    """Steps of training with Adam, between the two measurements."""
     learning_rate: PositiveFloat = 0.004
-    """Of these."""
+    """Adam's learning rate."""
     batch_size: Size = 32
     """Windows in a batch."""
     clip_norm: PositiveFloat = 0.5
     """Largest global norm of the gradient."""
 
     radii: Radii = "0.5,1,1.5,2,3"
-    """Spectral radii that the simple RNN's W_hh is scaled to, parted by commas."""
+    """Spectral radii that the simple RNN's W_hh is scaled to, separated by commas."""
 
     clip_steps: CountOrZero = 150
     """Steps of plain gradient descent with clipping, and as many without."""
     clip_learning_rate: PositiveFloat = 4.0
-    """Of these."""
+    """Learning rate of gradient descent."""
     clip_radius: PositiveFloat = 1.5
-    """Spectral radius that W_hh has at their start."""
+    """Spectral radius of W_hh at the start of gradient descent."""
 
     seed: Seed = 0
     """Determines initial weights and windows."""
     result_dir: PathText | None = None
-    """Where pictures and figures go; left out, runs/gradient_flow, numbered if that is taken."""
+    """Where pictures and numbers go; left out, runs/gradient_flow, numbered if that is taken."""
     config: PathText | None = None
     """A JSON file of options by name (num_steps, ...); options given here win over it."""

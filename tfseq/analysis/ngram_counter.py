@@ -1,6 +1,6 @@
 """Counts of n-grams in bounded memory: sorted parts in memory, sorted runs on disk."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -43,8 +43,7 @@ class NGramCounter:
         self.num_runs = 0
         self._directory = Path(directory)
         self._max_entries = max_entries
-        self._parts: list[tuple[np.ndarray, np.ndarray]] = []
-        self._held = 0
+        self._parts: list[np.ndarray] = []
         self._before = np.empty(0, np.int64)
 
     def add(self, ids: np.ndarray) -> None:
@@ -57,30 +56,32 @@ class NGramCounter:
         self._before = ids[max(0, len(ids) - self.length + 1) :]
         if len(ids) < self.length:
             return
-        part = _count([ids[i : len(ids) - self.length + 1 + i] for i in range(self.length)])
-        self._parts.append(part)
-        self._held += len(part[0])
-        if self._held > self._max_entries:
-            self._merge_parts()
-            if self._held > self._max_entries // 2:
+        end = len(ids) - self.length + 1
+        self._parts.append(_count([ids[i : end + i] for i in range(self.length)]))
+        if sum(map(len, self._parts)) > self._max_entries:
+            self._parts = [_add_up(self._parts)]
+            if len(self._parts[0]) > self._max_entries // 2:
                 self._spill()
 
     def merged(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield keys and counts of all n-grams, block by block, in the order of their ids."""
-        self._merge_parts()
-        if self.num_runs == 0:
-            yield from self._parts
-            return
-        self._spill()
-        block = max(1024, self._max_entries // self.num_runs)
-        runs = [_Run(self._paths(n), self._dtype, block) for n in range(self.num_runs)]
-        while runs := [run for run in runs if len(run.keys)]:
+        if self._parts:
+            self._parts = [_add_up(self._parts)]
+            if self.num_runs:
+                self._spill()
+        for part in self._parts:
+            yield part["key"], part["count"]
+        block = max(1024, self._max_entries // max(self.num_runs, 1))
+        runs = [_Run(self._path(n), self._dtype, block) for n in range(self.num_runs)]
+        while runs := [run for run in runs if len(run.entries)]:
             # Up to the least of the blocks' ends, nothing can be missing.
-            limit = min(run.keys[-1] for run in runs)
-            yield _add_up([run.take(limit) for run in runs])
+            limit = min(run.entries["key"][-1] for run in runs)
+            part = _add_up([run.take(limit) for run in runs])
+            yield part["key"], part["count"]
 
     def ids(self, keys: np.ndarray) -> np.ndarray:
         """The token ids of n-grams, int64 [number of n-grams, n]."""
+        keys = np.ascontiguousarray(keys)
         words = keys.view(">u8").reshape(len(keys), -1) if keys.dtype.kind == "S" else keys[:, None]
         columns = [
             words[:, place // _PER_WORD].astype(np.int64)
@@ -90,66 +91,52 @@ class NGramCounter:
         ids = np.stack(columns, axis=1) & (1 << _BITS) - 1
         return ids[:, : self.length]
 
-    def _merge_parts(self) -> None:
-        if len(self._parts) > 1:
-            self._parts = [_add_up(self._parts)]
-        self._held = sum(len(keys) for keys, _ in self._parts)
-
     def _spill(self) -> None:
-        for keys, counts in self._parts:
-            self._dtype = keys.dtype
-            keys_path, counts_path = self._paths(self.num_runs)
-            keys.tofile(keys_path)
-            counts.tofile(counts_path)
-            self.num_runs += 1
-        self._parts, self._held = [], 0
+        (part,) = self._parts
+        part.tofile(self._path(self.num_runs))
+        self._dtype, self._parts = part.dtype, []
+        self.num_runs += 1
 
-    def _paths(self, number: int) -> tuple[Path, Path]:
-        name = f"{self.length}-{number}"
-        return self._directory / f"{name}.keys", self._directory / f"{name}.counts"
+    def _path(self, number: int) -> Path:
+        return self._directory / f"{self.length}-{number}"
 
 
 class _Run:
-    """A run that is read from disk in blocks: `keys` and `counts` are what has been read."""
+    """A run that is read from disk in blocks: `entries` are what has been read."""
 
-    def __init__(self, paths: tuple[Path, Path], dtype: np.dtype, block: int):
-        self._paths, self._block, self._place = paths, block, 0
-        self.keys, self.counts = np.empty(0, dtype), np.empty(0, np.int64)
+    def __init__(self, path: Path, dtype: np.dtype, block: int):
+        self._path, self._block, self._place = path, block, 0
+        self.entries = np.empty(0, dtype)
         self._read()
 
-    def take(self, limit: np.generic) -> tuple[np.ndarray, np.ndarray]:
+    def take(self, limit: np.generic) -> np.ndarray:
         """The n-grams up to a key, which then are read no more."""
-        stop = np.searchsorted(self.keys, limit, side="right")
-        taken = self.keys[:stop], self.counts[:stop]
-        self.keys, self.counts = self.keys[stop:], self.counts[stop:]
-        if len(self.keys) == 0:
+        stop = np.searchsorted(self.entries["key"], limit, side="right")
+        taken, self.entries = self.entries[:stop], self.entries[stop:]
+        if len(self.entries) == 0:
             self._read()
         return taken
 
     def _read(self) -> None:
-        read = (
-            np.fromfile(path, array.dtype, self._block, offset=self._place * array.itemsize)
-            for path, array in zip(self._paths, (self.keys, self.counts), strict=True)
-        )
-        self.keys, self.counts = read
-        self._place += len(self.keys)
+        dtype = self.entries.dtype
+        offset = self._place * dtype.itemsize
+        self.entries = np.fromfile(self._path, dtype, self._block, offset=offset)
+        self._place += len(self.entries)
 
 
-def _count(columns: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """The sorted keys of n-grams, one column a place, and how often each occurs."""
+def _count(columns: list[np.ndarray]) -> np.ndarray:
+    """The n-grams, one column a place, each once and in order, and how often it occurs."""
     base = max(int(column.max()) + 1 for column in columns)
     if base ** len(columns) > _DENSE * len(columns[0]):
-        return np.unique(_pack(columns), return_counts=True)
+        return _entries(*np.unique(_pack(columns), return_counts=True))
     # Few tokens, as characters are: a table of all n-grams there could be is faster than to sort.
-    places = columns[0]
-    for column in columns[1:]:
-        places = places * base + column
-    counts = np.bincount(places)
+    shape = [base] * len(columns)
+    counts = np.bincount(np.ravel_multi_index(columns, shape))
     places = np.flatnonzero(counts)
-    return _pack(list(np.unravel_index(places, [base] * len(columns)))), counts[places]
+    return _entries(_pack(np.unravel_index(places, shape)), counts[places])
 
 
-def _pack(columns: list[np.ndarray]) -> np.ndarray:
+def _pack(columns: Sequence[np.ndarray]) -> np.ndarray:
     """Ids side by side as one sortable key: a word, or two as 16 bytes."""
     words = []
     for start in range(0, len(columns), _PER_WORD):
@@ -163,11 +150,14 @@ def _pack(columns: list[np.ndarray]) -> np.ndarray:
     return np.stack(words, axis=1).astype(">u8").view("S16")[:, 0]
 
 
-def _add_up(parts: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+def _entries(keys: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    return np.rec.fromarrays([keys, counts], names="key,count").view(np.ndarray)
+
+
+def _add_up(parts: list[np.ndarray]) -> np.ndarray:
     """Sorted parts as one, counts of equal keys added."""
-    keys = np.concatenate([keys for keys, _ in parts])
-    order = np.argsort(keys, kind="stable")
-    keys = keys[order]
+    entries = np.concatenate(parts)
+    entries = entries[np.argsort(entries["key"], kind="stable")]
+    keys = entries["key"]
     first = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]]))
-    counts = np.concatenate([counts for _, counts in parts])[order]
-    return keys[first], np.add.reduceat(counts, first)
+    return _entries(keys[first], np.add.reduceat(entries["count"], first))

@@ -49,7 +49,7 @@ class CorpusStatistics:
     Attributes:
         num_tokens: how many tokens there are.
         num_distinct: how many differ, `<unk>` for the rest included.
-        num_unknown: how many are not told apart, for want of room.
+        num_unknown: how many are counted as `<unk>`, for want of room.
         ngrams: for each length from 1.
         growth: points (tokens read, distinct tokens among them).
         heaps: the power law of distinct tokens by tokens read, or None.
@@ -85,7 +85,7 @@ def corpus_statistics(
         top: how many of the most frequent n-grams are wanted.
         max_tokens: how many tokens to take; by default all.
         max_entries: n-grams of a length that are held in memory.
-        max_distinct: distinct tokens that are told apart, at most 2,097,151.
+        max_distinct: distinct tokens that have counts of their own, at most 2,097,151.
 
     Raises:
         InputError: the temporary directory cannot be written, or what reading the texts raises.
@@ -141,8 +141,8 @@ class _Numbering:
         self.num_tokens = self.num_unknown = 0
         self.number_of: dict[bytes, int] = {}
         self._max_distinct = max_distinct
-        # Tokens before the first that is not told apart; nothing is known of growth from there on.
-        self._num_told = 0
+        # Tokens before the first unknown one. From there on, nothing is known of growth.
+        self._num_before = 0
         self._growth: list[tuple[int, int]] = []
 
     def number(self, distinct: np.ndarray, index: np.ndarray) -> np.ndarray:
@@ -160,12 +160,12 @@ class _Numbering:
         numbers = np.array([number_of.get(token, 0) for token in distinct.tolist()])[index]
         unknown = np.flatnonzero(numbers == 0)
         if not self.num_unknown:
-            told = numbers[: unknown[0] if len(unknown) else None]
-            self._num_told += len(told)
-            first, end = np.searchsorted(_NOTED, [self.num_tokens, self._num_told], side="right")
+            before = numbers[: unknown[0] if len(unknown) else None]
+            self._num_before += len(before)
+            first, end = np.searchsorted(_NOTED, [self.num_tokens, self._num_before], side="right")
             places = _NOTED[first:end]
             # The greatest number so far is how many tokens there are.
-            so_far = np.maximum.accumulate(np.append(known, told))[places - self.num_tokens]
+            so_far = np.maximum.accumulate(np.append(known, before))[places - self.num_tokens]
             self._growth += zip(places.tolist(), so_far.tolist(), strict=True)
         self.num_unknown += len(unknown)
         self.num_tokens += len(index)
@@ -173,7 +173,7 @@ class _Numbering:
 
     def growth(self) -> list[tuple[int, int]]:
         """Points (tokens read, distinct tokens among them), the last one too."""
-        last = (self._num_told, len(self.number_of))
+        last = (self._num_before, len(self.number_of))
         return sorted({*self._growth, last} - {(0, 0)})
 
 

@@ -37,9 +37,7 @@ class PowerLaw:
 
 def zipf_law(frequencies: Mapping[int, int]) -> PowerLaw | None:
     """The law of frequency by rank, fitted to every rank whose frequency is `MIN_FREQUENCY` or
-    more; None if there are fewer than 10.
-
-    Zipf's exponent is that of the law with the sign changed.
+    more; None if there are fewer than 10. Zipf's exponent is the law's with the sign changed.
 
     Args:
         frequencies: how many n-grams occur so and so often.
@@ -60,10 +58,7 @@ def heaps_law(growth: list[tuple[int, int]]) -> PowerLaw | None:
         growth: points (tokens read, distinct tokens among them).
     """
     points = [point for point in growth if point[0] >= MIN_TOKENS]
-    if not points:
-        return None
-    tokens, distinct = np.array(points, float).T
-    return _fit([(tokens, distinct)], points[0][0], points[-1][0])
+    return _fit([np.array(points, float).T], points[0][0], points[-1][0]) if points else None
 
 
 def _ranks(frequencies: Mapping[int, int]) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -19,7 +19,7 @@ def spans(tags: Sequence[str]) -> set[tuple[str, int, int]]:
 
     A span begins at `B-kind` and `S-kind`, and at any other tag after `O`, after another kind, or
     after `E-kind` and `S-kind`, which end theirs; it goes on while `I-kind` or `E-kind` follows.
-    This is how seqeval reads tags where it is not told a scheme, and conlleval.
+    seqeval, where it is given no scheme, and conlleval read tags in this way.
 
     >>> sorted(spans(["B-PER", "I-PER", "O", "I-LOC", "B-LOC"]))
     [('LOC', 3, 3), ('LOC', 4, 4), ('PER', 0, 1)]

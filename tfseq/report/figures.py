@@ -40,9 +40,7 @@ STYLE = {
     "axes.titlesize": 12,
     "axes.grid": True,
     "axes.grid.axis": "y",
-    "axes.spines.left": False,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
+    **{f"axes.spines.{side}": False for side in ("left", "right", "top")},
     "grid.color": LIGHT["rule"],
     "figure.dpi": 108,
     "figure.titlesize": 13,
@@ -204,12 +202,14 @@ def draw_chart(axes: Any, chart: Chart, num_ticks: tuple[int, int] = (9, 6)) -> 
             axes.plot(xs, lows, linewidth=1.2, dashes=(4, 3), **look)
     axes.margins(x=0.02, y=0.08)
     for name, x, text in chart.notes:
-        y = dict(lines[name])[x]
+        if (y := dict(lines.get(name, ())).get(x)) is None:
+            continue  # The point has no place on the axes.
         # On the side of its line where no other is.
         others = (dict(points).get(x, -math.inf) for n, points in lines.items() if n != name)
         above = all(y > other for other in others)
         _write(axes, text, (x, y), (0, 7 if above else -7), "center", chart.colour(name))
-    for label, x in chart.marks.items():
+    marks = {label: x for label, x in chart.marks.items() if chart.drawable([(x, 1.0)])}
+    for label, x in marks.items():
         axes.axvline(x, color=LIGHT["soft"], dashes=(4, 3), linewidth=1)
         low, high = axes.get_xlim()
         late = x > (math.sqrt(low * high) if chart.log_x else (low + high) / 2)

@@ -35,7 +35,7 @@ def chart_html(chart: Chart) -> str:
         if chart.drawable(points)
     ]
     if not everything:
-        return '<p class="soft">There is no finite figure to draw.</p>'
+        return '<p class="soft">There is no finite value to draw.</p>'
     names = sorted({*everything})
     keys = "".join(f'<li><i class="s{n}"></i>{escaped(name)}</li>' for n, name in names)
     legend = f'<ul class="keys">{keys}</ul>' if len(names) > 1 else ""

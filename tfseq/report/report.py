@@ -59,12 +59,12 @@ class Report:
         return self
 
     def prose(self, text: str) -> "Report":
-        """Add paragraphs; a blank line parts them."""
+        """Add paragraphs, which blank lines separate."""
         paragraphs = [p for p in text.split("\n\n") if p.strip()]
         return self._add("\n".join(f'<p dir="auto">{escaped(p)}</p>' for p in paragraphs))
 
     def highlights(self, values: Mapping[str, Any]) -> "Report":
-        """Add the few figures that are asked for first, in large type."""
+        """Add the few numbers that are asked for first, in large type."""
         return self._add(_described("highlights", values))
 
     def values(self, values: Mapping[str, Any], caption: str = "") -> "Report":

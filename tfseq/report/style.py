@@ -4,7 +4,7 @@ from pathlib import Path
 
 # How strongly a value is shown: level 0 not at all, the last one as the full colour.
 NUM_LEVELS = 10
-# Lines of a chart that can be told apart.
+# Lines of a chart whose colours are easy to distinguish.
 NUM_COLOURS = 6
 
 # By name: in the light, and in the dark.
