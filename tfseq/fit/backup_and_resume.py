@@ -101,16 +101,14 @@ class BackupAndResume(keras.callbacks.Callback):
         self._epoch = epoch
         if self.windows is not None:
             self.windows.epoch = epoch
-        if self._resuming:
-            place = self._backup.metadata
-            if epoch != place["epoch"]:
-                raise ValueError(
-                    f"`initial_epoch` must be left out: the backup in {self.directory} is of epoch "
-                    f"{place['epoch']}. Received: {epoch}."
-                )
-            if place["batch"] is None:
-                self._restore_memories()
-                self._resuming = False
+        if self._resuming and epoch != self._backup.metadata["epoch"]:
+            raise ValueError(
+                f"`initial_epoch` must be left out: the backup in {self.directory} is of epoch "
+                f"{self._backup.metadata['epoch']}. Received: {epoch}."
+            )
+        if self._resuming and self._backup.metadata["batch"] is None:
+            self._restore_memories()
+            self._resuming = False
 
     def on_train_batch_begin(self, batch, logs=None):
         self._batch = batch
