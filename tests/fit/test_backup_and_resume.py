@@ -235,7 +235,9 @@ def test_the_model_of_a_project_that_draws_its_data_by_epoch(tmp_path):
     """`windows` may be any object with an `epoch`."""
     data = SimpleNamespace(epoch=None)
     seen = []
-    note = keras.callbacks.LambdaCallback(on_train_batch_begin=lambda batch, logs: seen.append(data.epoch))
+    note = keras.callbacks.LambdaCallback(
+        on_train_batch_begin=lambda batch, logs: seen.append(data.epoch)
+    )
     model = keras.Sequential([keras.Input([2]), keras.layers.Dense(1)])
     model.compile("sgd", "mse")
     backup = BackupAndResume(tmp_path, data)
