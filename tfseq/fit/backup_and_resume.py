@@ -91,7 +91,7 @@ class BackupAndResume(keras.callbacks.Callback):
             place = self._backup.metadata
             self._number, self._history = self._backup.step, place["history"]
             self._set_initial_epoch(self.params["epochs"] if place["stopped"] else place["epoch"])
-            self._restore_variables("model", "optimizer", "states")
+            self._restore_variables()
             if place["batch"]:
                 self.model.make_train_function(force=True)
                 self._train_function = self.model.train_function
@@ -120,7 +120,7 @@ class BackupAndResume(keras.callbacks.Callback):
             self._skip = True
         else:
             # Here the backup was taken, after all that callbacks do as an epoch begins.
-            self._restore_variables("model", "optimizer", "states", "metrics")
+            self._restore_variables()
             self._restore_memories()
             if batch:
                 self.model.train_function = self._train_function
@@ -146,14 +146,13 @@ class BackupAndResume(keras.callbacks.Callback):
             raise InputError(f"{self.directory} holds damaged backups only. Delete it.")
         if damaged:
             warnings.warn(f"{damaged[0]} is damaged; an older backup is used.", stacklevel=2)
-        if backup is not None:
-            for name, here in self._setting().items():
-                there = backup.metadata["setting"][name]
-                if there != here:
-                    raise InputError(
-                        f"{self.directory} holds backups of another model or `fit`: {name} "
-                        f"{there} there, {here} here. Give another directory, or delete this one."
-                    )
+        for name, here in self._setting().items() if backup else ():
+            there = backup.metadata["setting"][name]
+            if there != here:
+                raise InputError(
+                    f"{self.directory} holds backups of another model or `fit`: {name} {there} "
+                    f"there, {here} here. Give another directory, or delete this one."
+                )
         return backup
 
     def _setting(self) -> dict[str, Any]:
@@ -190,7 +189,7 @@ class BackupAndResume(keras.callbacks.Callback):
         if self._batch == 0:
             # The first step of training builds the metrics. It is taken, and taken back.
             self._train_function(data)
-            self._restore_variables("model", "optimizer", "states", "metrics")
+            self._restore_variables()
         else:
             for _ in zip(range(self.model.steps_per_execution), data, strict=False):
                 pass
@@ -207,7 +206,7 @@ class BackupAndResume(keras.callbacks.Callback):
     def _save(self, epoch: int, batch: int | None) -> None:
         """Back up what stands before a batch; before the epoch begins, if that is None."""
         parts = self._variables()
-        if not batch:  # The metrics are set to zero, and perhaps not built.
+        if not batch:  # Metrics are zero then, and perhaps not built.
             del parts["metrics"]
         memories = [_memory(callback) for callback in self.callbacks]
         for i, memory in enumerate(memories):
@@ -236,11 +235,12 @@ class BackupAndResume(keras.callbacks.Callback):
         number = sum(name.startswith(f"{part}/") for name in self._backup.arrays)
         return [self._backup.arrays[f"{part}/{i}"] for i in range(number)]
 
-    def _restore_variables(self, *parts: str) -> None:
-        for part in parts:
+    def _restore_variables(self) -> None:
+        for part, variables in self._variables().items():
             values = self._values(part)
-            for variable, value in zip(self._variables()[part], values, strict=bool(values)):
-                variable.assign(value)
+            if len(values) == len(variables):  # Metrics may not be backed up, or not be built.
+                for variable, value in zip(variables, values, strict=True):
+                    variable.assign(value)
 
     def _restore_memories(self) -> None:
         """Put back what the given callbacks and the history remember."""
