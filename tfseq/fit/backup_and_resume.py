@@ -23,15 +23,14 @@ class BackupAndResume(keras.callbacks.Callback):
 
     Start the same script again, and weights, optimizer, seed generators, states of stateful layers,
     the epoch's running metrics, history and progress bar are as if it had not been killed.
-    (`keras.callbacks.BackupAndRestore` goes back to the start of the epoch, with weights and
-    optimizer alone.)
+    `keras.callbacks.BackupAndRestore` begins its epoch again, with weights and optimizer alone.
 
     A backup is taken before the first batch of each epoch, and between as `save_freq` says. Two
     are kept; where the newest is damaged, the other one is used. A `fit` that has ended trains
-    nothing when it is started again, or the further epochs that it is then given.
+    nothing when it is started again, or only the further epochs that it is given.
 
-    To resume within an epoch, the batches done are read and left. So the data must come in the
-    same order again, as a function of the epoch's number alone: as from `Windows`, or unshuffled.
+    Batches that are done are read again, and left. So the data must come in the same order, as a
+    function of the epoch's number alone: as from `Windows`, or unshuffled.
 
     Args:
         directory: the backups of this training, and of no other. Delete it to train anew.
@@ -45,7 +44,7 @@ class BackupAndResume(keras.callbacks.Callback):
     Raises:
         InputError: the backups are of another model or `fit`, or all damaged; or one cannot be
             written.
-        ValueError: an argument breaks its rule, or the model is not built.
+        ValueError: an argument breaks its rule, or the model is not built yet.
 
     Example:
 
@@ -172,8 +171,8 @@ class BackupAndResume(keras.callbacks.Callback):
     def _set_initial_epoch(self, epoch: int) -> None:
         """Make the `fit` that begins, or the next one, start at `epoch`.
 
-        Keras lets its own callback do this and no other. So that one takes a backup of the model as
-        it is, says that the epoch before has ended, and restores it.
+        Only Keras' own callback can. So it backs up the model as it is, is told that the epoch
+        before has ended, and restores the model.
         """
         with tempfile.TemporaryDirectory(dir=self.directory) as directory:
             backup = keras.callbacks.BackupAndRestore(directory)
