@@ -17,7 +17,7 @@ NUM_BATCHES = 6
 SEED = 3
 
 
-class Killed(Exception):
+class Kill(BaseException):
     """As good as a signal: nothing of Keras runs after it."""
 
 
@@ -34,22 +34,21 @@ class KillAfter(keras.callbacks.Callback):
         if self.calls_left == 0:
             if self.by_signal:
                 os.kill(os.getpid(), signal.SIGKILL)
-            raise Killed
+            raise Kill
 
 
-def recurrent(layer: str):
-    """Layers of tfseq and of Keras, the last one with random numbers in each step."""
-    if layer == "tfseq":
-        return tfseq.RNN(tfseq.GRUCell(6), return_sequences=True, stateful=True)
-    return keras.layers.LSTM(
-        6, return_sequences=True, stateful=True, dropout=0.2, recurrent_dropout=0.2
-    )
-
-
-def functional_model(layer: str = "tfseq") -> keras.Model:
-    ids = keras.Input(batch_shape=(2, 5), dtype="int32")
-    hidden = keras.layers.Dropout(0.2)(keras.layers.Embedding(VOCABULARY_SIZE, 8)(ids))
-    return keras.Model(ids, keras.layers.Dense(VOCABULARY_SIZE)(recurrent(layer)(hidden)))
+def functional_model(layer="tfseq", num_steps=5, policy="float32") -> keras.Model:
+    """With a layer of tfseq, or one of Keras that draws random numbers in each step."""
+    cell = tfseq.GRUCell(6, dtype=policy)
+    carried = {"return_sequences": True, "stateful": True, "dtype": policy}
+    recurrent = {
+        "tfseq": lambda: tfseq.RNN(cell, **carried),
+        "keras": lambda: keras.layers.LSTM(6, dropout=0.2, recurrent_dropout=0.2, **carried),
+    }
+    ids = keras.Input(batch_shape=(2, num_steps), dtype="int32")
+    hidden = keras.layers.Embedding(VOCABULARY_SIZE, 8, dtype=policy)(ids)
+    hidden = recurrent[layer]()(keras.layers.Dropout(0.2, dtype=policy)(hidden))
+    return keras.Model(ids, keras.layers.Dense(VOCABULARY_SIZE, dtype=policy)(hidden))
 
 
 def cross_entropy():
@@ -71,12 +70,15 @@ def fit(
     callbacks=None,
     backup_first=False,
     validation=False,
+    num_steps=5,
+    initial_epoch=0,
+    policy="float32",
     **compiled,
 ) -> dict:
     """What the script of a foreign project does; returns all that its `fit` ends with."""
-    model = functional_model(layer)
+    model = functional_model(layer, num_steps, policy)
     model.compile(optimizer(), cross_entropy(), metrics=["accuracy"], **compiled)
-    windows = Windows(IDS, 2, 5, order="sequential", seed=1)
+    windows = Windows(IDS, 2, num_steps, order="sequential", seed=1)
     others = callbacks() if callbacks else []
     backup = BackupAndResume(directory, windows, save_freq, callbacks=others)
     all_callbacks = [ResetStates(), *others]
@@ -89,12 +91,13 @@ def fit(
         validation_data=held_out.dataset if validation else None,
         shuffle=False,
         epochs=epochs,
+        initial_epoch=initial_epoch,
         callbacks=all_callbacks,
         verbose=0,
     )
-    variables = model.variables + model.optimizer.variables + model.metrics_variables
+    variables = model.variables + model.optimizer.variables
     return {
-        "bits": [np.asarray(keras.ops.convert_to_numpy(v)).tobytes() for v in variables],
+        "bits": [keras.ops.convert_to_numpy(v).tobytes() for v in variables],
         "epochs": history.epoch,
         "history": history.history,
         "memories": [
@@ -106,7 +109,7 @@ def fit(
 def killed_and_resumed(directory, num_calls: int, **options) -> dict:
     """How a `fit` ends that is killed and started again."""
     keras.utils.set_random_seed(SEED)
-    with pytest.raises(Killed):
+    with pytest.raises(Kill):
         fit(directory, kill=KillAfter(num_calls), **options)
     # A new process draws other weights and masks, all of no account.
     keras.utils.set_random_seed(SEED + 1)

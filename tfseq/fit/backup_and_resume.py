@@ -23,15 +23,14 @@ class BackupAndResume(keras.callbacks.Callback):
 
     Start the same script again, and weights, optimizer, seed generators, states of stateful layers,
     the epoch's running metrics, history and progress bar are as if it had not been killed.
-    (`keras.callbacks.BackupAndRestore` goes back to the start of the epoch, with weights and
-    optimizer alone.)
+    `keras.callbacks.BackupAndRestore` begins its epoch again, with weights and optimizer alone.
 
     A backup is taken before the first batch of each epoch, and between as `save_freq` says. Two
     are kept; where the newest is damaged, the other one is used. A `fit` that has ended trains
-    nothing when it is started again, or the further epochs that it is then given.
+    nothing when it is started again, or only the further epochs that it is given.
 
-    To resume within an epoch, the batches done are read and left. So the data must come in the
-    same order again, as a function of the epoch's number alone: as from `Windows`, or unshuffled.
+    Batches that are done are read again, and left. So the data must come in the same order, as a
+    function of the epoch's number alone: as from `Windows`, or unshuffled.
 
     Args:
         directory: the backups of this training, and of no other. Delete it to train anew.
@@ -45,7 +44,7 @@ class BackupAndResume(keras.callbacks.Callback):
     Raises:
         InputError: the backups are of another model or `fit`, or all damaged; or one cannot be
             written.
-        ValueError: an argument breaks its rule, or the model is not built.
+        ValueError: an argument breaks its rule, or the model is not built yet.
 
     Example:
 
@@ -91,7 +90,7 @@ class BackupAndResume(keras.callbacks.Callback):
             place = self._backup.metadata
             self._number, self._history = self._backup.step, place["history"]
             self._set_initial_epoch(self.params["epochs"] if place["stopped"] else place["epoch"])
-            self._restore_variables("model", "optimizer", "states")
+            self._restore_variables()
             if place["batch"]:
                 self.model.make_train_function(force=True)
                 self._train_function = self.model.train_function
@@ -101,16 +100,14 @@ class BackupAndResume(keras.callbacks.Callback):
         self._epoch = epoch
         if self.windows is not None:
             self.windows.epoch = epoch
-        if self._resuming:
-            place = self._backup.metadata
-            if epoch != place["epoch"]:
-                raise ValueError(
-                    f"`initial_epoch` must be left out: the backup in {self.directory} is of epoch "
-                    f"{place['epoch']}. Received: {epoch}."
-                )
-            if place["batch"] is None:
-                self._restore_memories()
-                self._resuming = False
+        if self._resuming and epoch != self._backup.metadata["epoch"]:
+            raise ValueError(
+                f"`initial_epoch` must be left out: the backup in {self.directory} is of epoch "
+                f"{self._backup.metadata['epoch']}. Received: {epoch}."
+            )
+        if self._resuming and self._backup.metadata["batch"] is None:
+            self._restore_memories()
+            self._resuming = False
 
     def on_train_batch_begin(self, batch, logs=None):
         self._batch = batch
@@ -122,7 +119,7 @@ class BackupAndResume(keras.callbacks.Callback):
             self._skip = True
         else:
             # Here the backup was taken, after all that callbacks do as an epoch begins.
-            self._restore_variables("model", "optimizer", "states", "metrics")
+            self._restore_variables()
             self._restore_memories()
             if batch:
                 self.model.train_function = self._train_function
@@ -148,14 +145,13 @@ class BackupAndResume(keras.callbacks.Callback):
             raise InputError(f"{self.directory} holds damaged backups only. Delete it.")
         if damaged:
             warnings.warn(f"{damaged[0]} is damaged; an older backup is used.", stacklevel=2)
-        if backup is not None:
-            for name, here in self._setting().items():
-                there = backup.metadata["setting"][name]
-                if there != here:
-                    raise InputError(
-                        f"{self.directory} holds backups of another model or `fit`: {name} "
-                        f"{there} there, {here} here. Give another directory, or delete this one."
-                    )
+        for name, here in self._setting().items() if backup else ():
+            there = backup.metadata["setting"][name]
+            if there != here:
+                raise InputError(
+                    f"{self.directory} holds backups of another model or `fit`: {name} {there} "
+                    f"there, {here} here. Give another directory, or delete this one."
+                )
         return backup
 
     def _setting(self) -> dict[str, Any]:
@@ -175,8 +171,8 @@ class BackupAndResume(keras.callbacks.Callback):
     def _set_initial_epoch(self, epoch: int) -> None:
         """Make the `fit` that begins, or the next one, start at `epoch`.
 
-        Keras lets its own callback do this and no other. So that one takes a backup of the model as
-        it is, says that the epoch before has ended, and restores it.
+        Only Keras' own callback can. So it backs up the model as it is, is told that the epoch
+        before has ended, and restores the model.
         """
         with tempfile.TemporaryDirectory(dir=self.directory) as directory:
             backup = keras.callbacks.BackupAndRestore(directory)
@@ -192,7 +188,7 @@ class BackupAndResume(keras.callbacks.Callback):
         if self._batch == 0:
             # The first step of training builds the metrics. It is taken, and taken back.
             self._train_function(data)
-            self._restore_variables("model", "optimizer", "states", "metrics")
+            self._restore_variables()
         else:
             for _ in zip(range(self.model.steps_per_execution), data, strict=False):
                 pass
@@ -209,7 +205,7 @@ class BackupAndResume(keras.callbacks.Callback):
     def _save(self, epoch: int, batch: int | None) -> None:
         """Back up what stands before a batch; before the epoch begins, if that is None."""
         parts = self._variables()
-        if not batch:  # The metrics are set to zero, and perhaps not built.
+        if not batch:  # Metrics are zero then, and perhaps not built.
             del parts["metrics"]
         memories = [_memory(callback) for callback in self.callbacks]
         for i, memory in enumerate(memories):
@@ -238,11 +234,12 @@ class BackupAndResume(keras.callbacks.Callback):
         number = sum(name.startswith(f"{part}/") for name in self._backup.arrays)
         return [self._backup.arrays[f"{part}/{i}"] for i in range(number)]
 
-    def _restore_variables(self, *parts: str) -> None:
-        for part in parts:
+    def _restore_variables(self) -> None:
+        for part, variables in self._variables().items():
             values = self._values(part)
-            for variable, value in zip(self._variables()[part], values, strict=bool(values)):
-                variable.assign(value)
+            if len(values) == len(variables):  # Metrics may not be backed up, or not be built.
+                for variable, value in zip(variables, values, strict=True):
+                    variable.assign(value)
 
     def _restore_memories(self) -> None:
         """Put back what the given callbacks and the history remember."""

@@ -58,7 +58,7 @@ class ResetStates(keras.callbacks.Callback):
 
 def state_variables(layer: keras.Layer) -> list[keras.Variable]:
     """The states of all layers in `layer` that are `stateful`; `layer.variables` lacks them."""
-    found, seen, parts = [], set(), [layer]
+    found, seen, parts = {}, set(), [layer]
     while parts:
         part = parts.pop()
         if isinstance(part, list | tuple):
@@ -69,5 +69,6 @@ def state_variables(layer: keras.Layer) -> list[keras.Variable]:
             seen.add(id(part))
             parts.extend(vars(part).values())
             if getattr(part, "stateful", False):
-                found.extend(tree.flatten(part.states or []))
-    return found
+                # By identity: a Bidirectional layer has those of its two directions once more.
+                found |= {id(state): state for state in tree.flatten(part.states or [])}
+    return list(found.values())
