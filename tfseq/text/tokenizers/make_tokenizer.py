@@ -43,13 +43,3 @@ def as_tokenizer(tokenizer: Any) -> Tokenizer:
     """A tokenizer of a person's own as a `Tokenizer`; one of tfseq's as it is."""
     ours = (OwnTokenizer, *map(TOKENIZERS.find, TOKENIZERS.built_in))
     return tokenizer if type(tokenizer) in ours else OwnTokenizer(tokenizer)
-
-
-def check_exportable(tokenizer: Tokenizer) -> None:
-    """Raise InputError where a tokenizer runs in no graph, which is all that a server has."""
-    if reason := tokenizer.why_not_in_graph:
-        raise InputError(
-            f"`tokenizer` {tokenizer.kind} cannot be exported: it runs in Python, which a server "
-            f"does not have. Make it of TensorFlow's operations. Where a graph of it fails: "
-            f"{reason}."
-        )
