@@ -11,7 +11,7 @@ from own_tokenizers import Commas, Syllables
 from tfseq.data import encode_corpus
 from tfseq.errors import InputError
 from tfseq.text import CharTokenizer, Corpus, count_tokens, make_tokenizer
-from tfseq.text.tokenizers.make_tokenizer import as_tokenizer, check_exportable
+from tfseq.text.tokenizers.make_tokenizer import as_tokenizer
 
 NAME = "own_tokenizers:{}".format
 OWN = {
@@ -43,7 +43,7 @@ def test_one_of_your_own_is_used_like_ours(name):
 
 @pytest.mark.parametrize("name", OWN)
 def test_in_a_graph_it_gives_the_same(name):
-    """Where TensorFlow cannot trace it, it runs in Python."""
+    """Where TensorFlow cannot trace it, it runs in Python, and no other one does."""
     tokens, text, _ = OWN[name]
     tokenizer = make_tokenizer({"kind": NAME(name)})
 
@@ -56,6 +56,8 @@ def test_in_a_graph_it_gives_the_same(name):
     assert rows.to_list() == [[token.encode() for token in tokens]] * 2
     assert first.numpy().tolist() == rows.to_list()[0]
     assert texts.numpy().tolist() == [text.encode()] * 2
+    called = {node.op for node in there_and_back.get_concrete_function().graph.as_graph_def().node}
+    assert ("EagerPyFunc" in called) == (name == "Syllables")
 
 
 def test_it_encodes_a_corpus_and_is_found_again(tmp_path):
@@ -88,21 +90,6 @@ def test_code_that_changes_under_its_name_encodes_anew(tmp_path, monkeypatch):
         found.append(encoded.vocabulary.tokens[1:])
     sys.modules.pop("changing")
     assert found == [("a", "b,c"), ("a b", "c")]
-
-
-def test_what_can_be_exported():
-    for name in ("char", *map(NAME, ("Commas", "Halves", "commas"))):
-        check_exportable(make_tokenizer({"kind": name}))
-    with pytest.raises(InputError, match=r"`tokenizer` own_tokenizers:Syllables cannot be export"):
-        check_exportable(as_tokenizer(Syllables()))
-
-    class Calling(Commas):
-        def tokenize(self, strings):
-            split = tf.py_function(lambda text: text, [strings], tf.string)
-            return super().tokenize(tf.ensure_shape(split, [None]))
-
-    assert as_tokenizer(Calling()).why_not_in_graph == "it calls Python"
-    assert as_tokenizer(Calling()).tokenize("a,b").numpy().tolist() == [b"a", b"b"]
 
 
 def test_options_go_to_a_tokenizer_that_takes_them():

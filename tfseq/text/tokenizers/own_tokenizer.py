@@ -50,21 +50,17 @@ class OwnTokenizer(Tokenizer):
             return hashlib.file_digest(file, "sha256").hexdigest()
 
     @cached_property
-    def why_not_in_graph(self) -> str | None:
+    def _is_in_graph(self) -> bool:
         def there_and_back(strings):
             return self.own.detokenize(self.own.tokenize(strings))
 
+        texts = tf.TensorSpec([None], tf.string)
         try:
             with tf.init_scope():
-                traced = tf.function(there_and_back, autograph=False).get_concrete_function(
-                    tf.TensorSpec([None], tf.string)
-                )
-        except Exception as error:
-            return f"{type(error).__name__}: {str(error).strip().splitlines()[0]}"
-        definition = traced.graph.as_graph_def()
-        nodes = [*definition.node, *(n for f in definition.library.function for n in f.node_def)]
-        python = {node.op for node in nodes} & {"PyFunc", "PyFuncStateless", "EagerPyFunc"}
-        return "it calls Python" if python else None
+                tf.function(there_and_back, autograph=False).get_concrete_function(texts)
+        except Exception:  # Whatever plain Python makes of a symbolic tensor.
+            return False
+        return True
 
     def tokenize(self, strings: tf.Tensor) -> tf.Tensor | tf.RaggedTensor:
         strings = tf.convert_to_tensor(strings)
@@ -76,7 +72,7 @@ class OwnTokenizer(Tokenizer):
         return rows
 
     def _tokenize_rows(self, strings: tf.Tensor) -> tf.RaggedTensor:
-        if tf.executing_eagerly() or self.why_not_in_graph is None:
+        if tf.executing_eagerly() or self._is_in_graph:
             return _ragged(self.own.tokenize(strings), strings)
 
         def eagerly(strings):
@@ -94,7 +90,7 @@ class OwnTokenizer(Tokenizer):
                 return self.detokenize(tokens[tf.newaxis])[0]
             # Tokens are not empty: what is fills rows up.
             tokens = tf.RaggedTensor.from_tensor(tokens, padding="")
-        if tf.executing_eagerly() or self.why_not_in_graph is None:
+        if tf.executing_eagerly() or self._is_in_graph:
             return tf.convert_to_tensor(self.own.detokenize(tokens), tf.string)
 
         def eagerly(values, lengths):

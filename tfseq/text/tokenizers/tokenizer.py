@@ -79,11 +79,6 @@ class Tokenizer(ABC):
         """What frames the text of a corpus, so that its outer lines are stripped too."""
         return "\n" if self.normalization == "letters" else ""
 
-    @property
-    def why_not_in_graph(self) -> str | None:
-        """Why it runs in no TensorFlow graph, so that it cannot be exported; None if it does."""
-        return None
-
     @abstractmethod
     def tokenize(self, strings: tf.Tensor) -> tf.Tensor | tf.RaggedTensor:
         """The tokens of each string.
