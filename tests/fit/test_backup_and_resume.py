@@ -74,26 +74,25 @@ def rate_schedules():
     ]
 
 
+SETTINGS = {
+    "random numbers in each step, and validation": {"layer": "keras", "validation": True},
+    "backups of whole epochs": {"save_freq": "epoch"},
+    "two steps at once": {"steps_per_execution": 2},
+    "four steps at once, and two at the end": {"steps_per_execution": 4, "save_freq": 4},
+    "compiled": {"jit_compile": True},
+    "bfloat16": {"policy": "mixed_bfloat16"},
+    "loss scale": {"optimizer": lambda: keras.optimizers.LossScaleOptimizer(adamw())},
+    "moving average": {"optimizer": lambda: adamw(use_ema=True)},
+    "early stopping": {"callbacks": early_stopping, "epochs": 5},
+    "learning rate": {"callbacks": rate_schedules, "optimizer": keras.optimizers.Adam},
+}
+
+
 @pytest.mark.everyday(2)
 @pytest.mark.parametrize("backup_first", [False, True])
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"layer": "keras", "validation": True},
-        {"save_freq": "epoch"},
-        {"steps_per_execution": 2},
-        {"steps_per_execution": 4, "save_freq": 4},
-        {"jit_compile": True},
-        {"policy": "mixed_bfloat16"},
-        {"optimizer": lambda: keras.optimizers.LossScaleOptimizer(adamw())},
-        {"optimizer": lambda: adamw(use_ema=True)},
-        {"callbacks": early_stopping, "epochs": 5},
-        {"callbacks": rate_schedules, "optimizer": keras.optimizers.Adam},
-    ],
-    ids=str,
-)
-def test_killed_with_other_settings(options, backup_first, tmp_path):
-    options = {**options, "backup_first": backup_first}
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_killed_with_other_settings(setting, backup_first, tmp_path):
+    options = {**SETTINGS[setting], "backup_first": backup_first}
     num_calls = 10 // options.get("steps_per_execution", 1)
     resumed = killed_and_resumed(tmp_path / "killed", num_calls, **options)
     assert resumed == never_killed(tmp_path / "whole", **options)
@@ -183,7 +182,7 @@ def test_where_all_backups_are_damaged_fit_does_not_begin_anew(backups, tmp_path
         ({"steps_per_execution": 3}, "`steps_per_execution` 1 there, 3 here"),
         ({"callbacks": early_stopping}, r"`callbacks` \[\] there, \['EarlyStopping'\] here"),
     ],
-    ids=str,
+    ids=["model", "optimizer", "data", "steps_per_execution", "callbacks"],
 )
 def test_backups_of_another_fit_are_refused(options, message, backups):
     with pytest.raises(InputError, match=f"holds backups of another model or `fit`: .*{message}"):

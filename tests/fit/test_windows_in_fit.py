@@ -155,7 +155,7 @@ def test_models_see_the_sizes_and_a_memory_mapped_file_gives_the_same(tmp_path):
         ({"epoch": -1}, ValueError, "`epoch` must be an integer of at least 0"),
         ({"offset": 5}, ValueError, "`offset` must be in"),
     ],
-    ids=str,
+    ids=["order", "few", "floats", "batch_size", "num_steps", "epoch", "offset"],
 )
 def test_wrong_arguments(options, error, message):
     with pytest.raises(error, match=message):
