@@ -87,5 +87,9 @@ def main(options: StatisticsOptions) -> None:
     print(describe_statistics(statistics, options.tokenizer))
 
 
-if __name__ == "__main__":
+def command() -> None:
     run(StatisticsOptions, main)
+
+
+if __name__ == "__main__":
+    command()

@@ -146,5 +146,9 @@ def seeds(options: GenerationOptions) -> list[int]:
     return [options.seed + i for i in range(options.num_samples)]
 
 
-if __name__ == "__main__":
+def command() -> None:
     run(GenerationOptions, main)
+
+
+if __name__ == "__main__":
+    command()

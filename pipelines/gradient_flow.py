@@ -16,5 +16,9 @@ def main(options: GradientFlowOptions) -> None:
     print(f"\nresults   {path}")
 
 
-if __name__ == "__main__":
+def command() -> None:
     run(GradientFlowOptions, main)
+
+
+if __name__ == "__main__":
+    command()
