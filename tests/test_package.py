@@ -88,7 +88,7 @@ def test_typed_and_versioned():
     "code",
     [
         "import tfseq",
-        "import tfseq.tasks; tfseq.tasks.parse_training_options",
+        "import tfseq; tfseq.LanguageModelOptions(corpus='mine.txt'), tfseq.train, tfseq.load",
         "import tfseq.options.configuration, tfseq.options.command_line, tfseq.errors",
     ],
 )
