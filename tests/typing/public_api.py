@@ -15,7 +15,7 @@ from tfseq.cells import RecurrentCell
 from tfseq.generation import Generation, Score, TextGenerator
 from tfseq.serving import Client, Inspection, ServingSettings, inspect_export
 from tfseq.tasks import ForecastingTask, LanguageModelTask, TaggingTask, TextClassificationTask
-from tfseq.text import Corpus, Tokenizer, count_tokens, make_tokenizer, open_corpus
+from tfseq.text import Corpus, Tokenizer, open_corpus
 
 
 class LeakyCell(tfseq.SimpleRNNCell):
@@ -42,7 +42,6 @@ def cells_and_layers() -> None:
     assert_type(tfseq.RNN(cell, return_sequences=True), tfseq.RNN)
     stack = tfseq.RecurrentStack("lstm", 8, num_layers=2, bidirectional=True, dropout=0.1)
     assert_type(stack, tfseq.RecurrentStack)
-    assert_type(stack.num_layers, int)
     assert_type(tfseq.interop.torch_state_dict(stack), dict[str, np.ndarray])
     tfseq.interop.load_torch_weights(stack, tfseq.interop.torch_state_dict(stack))
     tfseq.interop.load_keras_weights(tfseq.RNN(cell), tfseq.RNN(cell))
@@ -51,7 +50,6 @@ def cells_and_layers() -> None:
 def texts_and_windows() -> None:
     tokenizer: Tokenizer = tfseq.CharTokenizer(normalization="letters")
     assert_type(tfseq.WordTokenizer(case_fold=True), tfseq.WordTokenizer)
-    assert_type(make_tokenizer({"kind": "char"}), Tokenizer)
     corpus = open_corpus("mine.txt")
     assert_type(corpus, Corpus)
     assert_type(corpus.name, str)
@@ -59,7 +57,6 @@ def texts_and_windows() -> None:
     assert_type(vocabulary, tfseq.Vocabulary)
     assert_type(tfseq.Vocabulary.load(Path("vocabulary.txt")), tfseq.Vocabulary)
     assert_type(len(vocabulary), int)
-    assert_type(count_tokens(corpus.text(), tokenizer), tfseq.text.TokenCounts)
     for inputs, targets in tfseq.random_windows(np.arange(35), 2, 5, seed=1, epoch=2):
         print(inputs, targets)
     assert len(tfseq.sequential_windows(range(35), batch_size=2, num_steps=5, offset=0)) == 3
@@ -72,7 +69,7 @@ def models() -> None:
     generator.generate("a", max_new_tokens=3, temperature=0.5, seed=1)
     assert_type(tfseq.TextClassifier(28, 2), tfseq.TextClassifier)
     assert_type(tfseq.Tagger(28, 3), tfseq.Tagger)
-    assert_type(tfseq.Forecaster(1, lags=4, units=8), tfseq.Forecaster)
+    assert_type(tfseq.Forecaster(1, 4, units=8), tfseq.Forecaster)
     assert_type(tfseq.NGramModel(order=3).probabilities([1, 2]), np.ndarray)
     batch = (np.zeros((2, 5), "int32"), np.ones((2, 5), "int32"))
     assert_type(gradient_norms_through_time(model, batch).loss, np.ndarray)
