@@ -49,6 +49,7 @@ def cells_and_layers() -> None:
 
 def texts_and_windows() -> None:
     tokenizer: Tokenizer = tfseq.CharTokenizer(normalization="letters")
+    assert_type(tokenizer.get_config(), dict[str, Any])
     assert_type(tfseq.WordTokenizer(case_fold=True), tfseq.WordTokenizer)
     corpus = open_corpus("mine.txt")
     assert_type(corpus, Corpus)
