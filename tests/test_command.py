@@ -157,6 +157,7 @@ print(json.dumps({"text": answer["text"][0].decode(), "files": files}))
 @pytest.mark.slow
 def test_an_installed_wheel_needs_no_repository(wheel, tmp_path):
     """In a new environment, an empty directory and with an empty home: trained, exported, asked.
+    The cell is one of the person's own, in the current directory.
 
     The environment is given the TensorFlow of this one by its path, not a download of its own.
     """
@@ -183,11 +184,15 @@ def test_an_installed_wheel_needs_no_repository(wheel, tmp_path):
     (site,) = environment.glob("lib/python*/site-packages")
     (site / "tensorflow_of_the_tests.pth").write_text(f"{Path(tf.__file__).parents[1]}\n")
 
+    (place / "my_cells.py").write_text(
+        "import tfseq\n\n\nclass OwnCell(tfseq.GRUCell):\n    pass\n"
+    )
     (place / "mine.txt").write_text("the time machine and the time of the year\n" * 60)
     run(
         "tfseq",
         *("train-language-model", "--corpus=mine.txt", "--run-dir=runs/mine", "--epochs=2"),
-        *("--units=16", "--batch-size=4", "--num-steps=8", "--sample-epochs=0", "--no-export"),
+        *("--cell=my_cells:OwnCell", "--units=16", "--batch-size=4", "--num-steps=8"),
+        *("--sample-epochs=0", "--no-export"),
     )
     metrics = json.loads((place / "runs/mine/metrics.json").read_text())
     assert 1 < metrics["validation_perplexity"] < metrics["vocabulary_size"]
