@@ -13,5 +13,9 @@ def main(options: CorpusStatisticsOptions) -> None:
     run_corpus_statistics(options)
 
 
-if __name__ == "__main__":
+def command() -> None:
     run(CorpusStatisticsOptions, main)
+
+
+if __name__ == "__main__":
+    command()

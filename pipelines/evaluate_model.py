@@ -37,5 +37,9 @@ def main(options: EvaluationOptions) -> None:
     print(task.describe(task.evaluate(options.data, **given)))
 
 
-if __name__ == "__main__":
+def command() -> None:
     run(EvaluationOptions, main)
+
+
+if __name__ == "__main__":
+    command()

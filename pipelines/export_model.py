@@ -1,4 +1,4 @@
-"""Write the model of a run, of any task, as a SavedModel for TensorFlow Serving.
+"""Export the model of a run, of any task, for TensorFlow Serving.
 
 python pipelines/export_model.py --run-dir runs/python_docs_gru
 """
@@ -76,5 +76,9 @@ def main(options: ExportOptions) -> None:
     print(f"exported    {path}")
 
 
-if __name__ == "__main__":
+def command() -> None:
     run(ExportOptions, main)
+
+
+if __name__ == "__main__":
+    command()

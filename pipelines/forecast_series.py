@@ -6,5 +6,10 @@ python pipelines/forecast_series.py --help
 import tfseq
 from tfseq.options.command_line import run
 
-if __name__ == "__main__":
+
+def command() -> None:
     run(tfseq.ForecastingOptions, tfseq.train)
+
+
+if __name__ == "__main__":
+    command()

@@ -115,5 +115,9 @@ def ask_server(options: GenerationOptions, settings: dict) -> list[tuple[str, fl
     return list(zip(texts, scores, strict=True))[: options.beam_size or None]
 
 
-if __name__ == "__main__":
+def command() -> None:
     run(GenerationOptions, main)
+
+
+if __name__ == "__main__":
+    command()

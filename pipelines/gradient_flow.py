@@ -13,5 +13,9 @@ def main(options: GradientFlowOptions) -> None:
     print(f"\nresults   {run_gradient_flow(options)}")
 
 
-if __name__ == "__main__":
+def command() -> None:
     run(GradientFlowOptions, main)
+
+
+if __name__ == "__main__":
+    command()

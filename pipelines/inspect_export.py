@@ -51,5 +51,9 @@ def shape_text(shape: list | None) -> str:
     return "[" + ", ".join("?" if size is None else str(size) for size in shape) + "]"
 
 
-if __name__ == "__main__":
+def command() -> None:
     run(InspectionOptions, main)
+
+
+if __name__ == "__main__":
+    command()

@@ -6,5 +6,10 @@ python pipelines/train_tagger.py --data train.conll
 import tfseq
 from tfseq.options.command_line import run
 
-if __name__ == "__main__":
+
+def command() -> None:
     run(tfseq.TaggingOptions, tfseq.train)
+
+
+if __name__ == "__main__":
+    command()

@@ -6,5 +6,10 @@ python pipelines/train_text_classifier.py --data mail.csv
 import tfseq
 from tfseq.options.command_line import run
 
-if __name__ == "__main__":
+
+def command() -> None:
     run(tfseq.TextClassificationOptions, tfseq.train)
+
+
+if __name__ == "__main__":
+    command()

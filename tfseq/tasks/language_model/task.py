@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from tfseq.serving import ServingSettings, export_language_model
 from tfseq.tasks.language_model.evaluation import Evaluator
 from tfseq.tasks.language_model.options import LanguageModelOptions
 from tfseq.tasks.task import Task, tokenizer_of
-from tfseq.text import Vocabulary, open_corpus
+from tfseq.text import Tokenizer, Vocabulary, open_corpus
 
 Split = Literal["validation", "train"]
 
@@ -40,6 +40,10 @@ class LanguageModelTask(Task):
 
     options_type = LanguageModelOptions
     settings_type = ServingSettings
+    options: LanguageModelOptions
+    model: LanguageModel
+    tokenizer: Tokenizer
+    vocabulary: Vocabulary
 
     @classmethod
     def build(cls, run: RunDirectory, options: LanguageModelOptions) -> "LanguageModelTask":
@@ -59,11 +63,27 @@ class LanguageModelTask(Task):
             self._generator = TextGenerator(self.model, self.tokenizer, self.vocabulary)
         return self._generator
 
+    @overload
+    def generate(
+        self, prompts: str = "", max_new_tokens: int = 100, **settings: Any
+    ) -> Generation: ...
+
+    @overload
+    def generate(
+        self, prompts: Sequence[str], max_new_tokens: int = 100, **settings: Any
+    ) -> list[Generation]: ...
+
     def generate(
         self, prompts: str | Sequence[str] = "", max_new_tokens: int = 100, **settings: Any
     ) -> Generation | list[Generation]:
         """Continue one prompt or several; see `TextGenerator.generate`."""
         return self.generator.generate(prompts, max_new_tokens, **settings)
+
+    @overload
+    def score(self, texts: str) -> Score: ...
+
+    @overload
+    def score(self, texts: Sequence[str]) -> list[Score]: ...
 
     def score(self, texts: str | Sequence[str]) -> Score | list[Score]:
         """The log-probability and perplexity of one text or several; see `TextGenerator.score`."""

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, overload
 
 import tensorflow as tf
 
@@ -31,12 +31,22 @@ class TaggingTask(LabelledTask):
 
     options_type = TaggingOptions
     settings_type = TaggerSettings
+    options: TaggingOptions
+    model: Tagger
+    vocabulary: Vocabulary
+    labels: Sequence[str]
 
     @classmethod
     def build(cls, run: RunDirectory, options: Any) -> "TaggingTask":
         vocabulary, tags = Vocabulary.load(run.vocabulary), run.read_list("tags.json")
         model = build_model(options, len(vocabulary), len(tags))
         return cls(run, options, model, vocabulary=vocabulary, labels=tags)
+
+    @overload
+    def predict(self, sentences: str) -> TaggedSentence: ...
+
+    @overload
+    def predict(self, sentences: Sequence[str | Sequence[str]]) -> list[TaggedSentence]: ...
 
     def predict(
         self, sentences: str | Sequence[str | Sequence[str]]

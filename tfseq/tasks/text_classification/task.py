@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import tensorflow as tf
 
@@ -16,7 +16,7 @@ from tfseq.serving.signatures.text_classification import TextClassifierSignature
 from tfseq.tasks.labelled.task import LabelledTask
 from tfseq.tasks.task import tokenizer_of
 from tfseq.tasks.text_classification.options import TextClassificationOptions
-from tfseq.text import Vocabulary
+from tfseq.text import Tokenizer, Vocabulary
 
 
 class TextClassificationTask(LabelledTask):
@@ -24,12 +24,23 @@ class TextClassificationTask(LabelledTask):
 
     options_type = TextClassificationOptions
     settings_type = TextClassifierSettings
+    options: TextClassificationOptions
+    model: TextClassifier
+    tokenizer: Tokenizer
+    vocabulary: Vocabulary
+    labels: Sequence[str]
 
     @classmethod
     def build(cls, run: RunDirectory, options: Any) -> "TextClassificationTask":
         vocabulary, labels = Vocabulary.load(run.vocabulary), run.read_list("labels.json")
         model = build_model(options, len(vocabulary), len(labels))
         return cls(run, options, model, tokenizer_of(options), vocabulary, labels)
+
+    @overload
+    def predict(self, texts: str) -> list[tuple[str, float]]: ...
+
+    @overload
+    def predict(self, texts: Sequence[str]) -> list[list[tuple[str, float]]]: ...
 
     def predict(
         self, texts: str | Sequence[str]
