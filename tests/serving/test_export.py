@@ -13,9 +13,9 @@ import tensorflow as tf
 import tfseq
 from tfseq.serving import ServingSettings, export_language_model, versions
 from tfseq.serving import export as export_module
-from tfseq.serving.inspection.operations import read_operations
 from tfseq.serving.loader.loader_process import LoaderError
 from tfseq.serving.model_card import MODEL_CARD
+from tfseq.serving.operations import read_operations
 
 
 @pytest.fixture(scope="module")

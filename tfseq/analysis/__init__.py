@@ -1,13 +1,15 @@
 """Statistics of a text, and how far gradients reach through time."""
 
+from typing import TYPE_CHECKING
+
 from tfseq._lazy import attach
 
-__getattr__, __dir__, __all__ = attach(
-    __name__,
-    {
-        "CorpusStatistics": "tfseq.analysis.ngram_statistics",
-        "corpus_statistics": "tfseq.analysis.ngram_statistics",
-        "GradientNorms": "tfseq.analysis.gradient_norms",
-        "gradient_norms_through_time": "tfseq.analysis.gradient_norms",
-    },
-)
+if TYPE_CHECKING:
+    from tfseq.analysis.gradient_norms import GradientNorms as GradientNorms
+    from tfseq.analysis.gradient_norms import (
+        gradient_norms_through_time as gradient_norms_through_time,
+    )
+    from tfseq.analysis.ngram_statistics import CorpusStatistics as CorpusStatistics
+    from tfseq.analysis.ngram_statistics import corpus_statistics as corpus_statistics
+else:
+    __getattr__, __dir__, __all__ = attach(__name__)

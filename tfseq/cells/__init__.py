@@ -13,14 +13,5 @@ if TYPE_CHECKING:
     from tfseq.cells.recurrent_cell import RecurrentCell as RecurrentCell
     from tfseq.cells.simple_rnn_cell import SimpleRNNCell as SimpleRNNCell
     from tfseq.cells.table import CELLS as CELLS
-
-__getattr__, __dir__, __all__ = attach(
-    __name__,
-    {
-        "CELLS": "tfseq.cells.table",
-        "GRUCell": "tfseq.cells.gru_cell",
-        "LSTMCell": "tfseq.cells.lstm_cell",
-        "RecurrentCell": "tfseq.cells.recurrent_cell",
-        "SimpleRNNCell": "tfseq.cells.simple_rnn_cell",
-    },
-)
+else:
+    __getattr__, __dir__, __all__ = attach(__name__)

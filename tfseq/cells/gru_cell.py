@@ -1,5 +1,7 @@
 """The gated recurrent unit."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -50,17 +52,17 @@ class GRUCell(GatedCell):
         columns = self.num_gates * self.units
         return (2, columns) if self.reset_after else (columns,)
 
-    def input_weights(self):
+    def input_weights(self) -> tuple:
         bias = self.bias[0] if self.use_bias and self.reset_after else self.bias
         return self.kernel, bias
 
-    def recurrent_weights(self):
+    def recurrent_weights(self) -> tuple:
         w = self.recurrent_kernel
         if self.reset_after:
             return w, self.bias[1] if self.use_bias else None
         return w[:, : 2 * self.units], w[:, 2 * self.units :]
 
-    def recur(self, x, states, *weights):
+    def recur(self, x, states, *weights) -> list:
         (h,) = states
         σ, φ = self.recurrent_activation, self.activation
         x_z, x_r, x_h = ops.split(x, 3, axis=-1)
@@ -84,5 +86,5 @@ class GRUCell(GatedCell):
         h = z * h + (1 - z) * candidate
         return [h]
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "reset_after": self.reset_after}

@@ -1,5 +1,7 @@
 """The long short-term memory cell."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -44,7 +46,7 @@ class LSTMCell(GatedCell):
         super().__init__(units, *arguments, **kwargs)
         self.unit_forget_bias = bool(unit_forget_bias)
 
-    def initial_bias(self, shape, dtype=None):
+    def initial_bias(self, shape, dtype=None) -> Any:
         if not self.unit_forget_bias:
             return super().initial_bias(shape, dtype)
         b_i = self.bias_initializer((self.units,), dtype=dtype)
@@ -52,7 +54,7 @@ class LSTMCell(GatedCell):
         b_co = self.bias_initializer((2 * self.units,), dtype=dtype)
         return ops.concatenate([b_i, b_f, b_co])
 
-    def recur(self, x, states, recurrent_kernel):
+    def recur(self, x, states, recurrent_kernel) -> list:
         h, c = states
         σ, φ = self.recurrent_activation, self.activation
         a = x + ops.matmul(h, recurrent_kernel)
@@ -61,5 +63,5 @@ class LSTMCell(GatedCell):
         h = σ(o) * φ(c)
         return [h, c]
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "unit_forget_bias": self.unit_forget_bias}

@@ -1,5 +1,7 @@
 """What the three cells share: arguments, weights, states and the checks of one step."""
 
+from typing import Any
+
 import keras
 from keras import activations, constraints, initializers, ops, regularizers
 
@@ -106,11 +108,11 @@ class RecurrentCell(keras.layers.Layer):
         """Shape of `bias`."""
         return (self.num_gates * self.units,)
 
-    def initial_bias(self, shape, dtype=None):
+    def initial_bias(self, shape, dtype=None) -> Any:
         """The values `bias` begins with."""
         return self.bias_initializer(shape, dtype=dtype)
 
-    def build(self, input_shape):
+    def build(self, input_shape) -> None:
         if len(input_shape) != 2 or input_shape[1] is None:
             raise ValueError(
                 f"`inputs` of {type(self).__name__} must have the shape [batch, features], the "
@@ -138,13 +140,13 @@ class RecurrentCell(keras.layers.Layer):
         sizes = [self.state_size] if isinstance(self.state_size, int) else self.state_size
         return [ops.zeros((batch_size, size), dtype=self.compute_dtype) for size in sizes]
 
-    def call(self, inputs, states, training=None):
+    def call(self, inputs, states, training=None) -> Any:
         before = self._checked_states(inputs, states)
         x = self.project(inputs, *self.input_weights())
         new = self.recur(x, before, *self.recurrent_weights())
         return new[0], new if isinstance(states, list | tuple) else new[0]
 
-    def project(self, inputs, kernel, bias):
+    def project(self, inputs, kernel, bias) -> Any:
         """X_t W_x + b, `[batch, num_gates * units]`, of `input_weights`."""
         # The product of a one-hot row with W_x is a row of W_x.
         one_hot = len(inputs.shape) == 1
@@ -191,7 +193,7 @@ class RecurrentCell(keras.layers.Layer):
                 )
         return states
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = {
             **super().get_config(),
             "units": self.units,
@@ -225,6 +227,6 @@ class GatedCell(RecurrentCell):
             "recurrent_activation", recurrent_activation
         )
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         function = activations.serialize(self.recurrent_activation)
         return {**super().get_config(), "recurrent_activation": function}

@@ -31,7 +31,7 @@ class SimpleRNNCell(RecurrentCell):
     (2, 4)
     """
 
-    def recur(self, x, states, recurrent_kernel):
+    def recur(self, x, states, recurrent_kernel) -> list:
         (h,) = states
         h = self.activation(x + ops.matmul(h, recurrent_kernel))
         return [h]

@@ -78,7 +78,7 @@ class BackupAndResume(keras.callbacks.Callback):
         self.save_freq = save_freq
         self.callbacks = list(callbacks)
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs=None) -> None:
         if not self.model.built:
             raise ValueError("`BackupAndResume` needs a built model: call it on a batch first.")
         if not self.model.optimizer.built:
@@ -96,7 +96,7 @@ class BackupAndResume(keras.callbacks.Callback):
                 self._train_function = self.model.train_function
                 self.model.train_function = self._skip_or_train
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch, logs=None) -> None:
         self._epoch = epoch
         if self.windows is not None:
             self.windows.epoch = epoch
@@ -109,7 +109,7 @@ class BackupAndResume(keras.callbacks.Callback):
             self._restore_memories()
             self._resuming = False
 
-    def on_train_batch_begin(self, batch, logs=None):
+    def on_train_batch_begin(self, batch, logs=None) -> None:
         self._batch = batch
         if not self._resuming:
             if batch == 0 or (self.save_freq != "epoch" and batch >= self._saved + self.save_freq):
@@ -125,11 +125,11 @@ class BackupAndResume(keras.callbacks.Callback):
                 self.model.train_function = self._train_function
             self._saved, self._resuming = batch, False
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch, logs=None) -> None:
         # Not a copy of the logs: callbacks after this one may add to them.
         self._history.append((epoch, logs))
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs=None) -> None:
         if self._resuming:  # There was nothing left to train.
             self._restore_memories()
         elif self._history:

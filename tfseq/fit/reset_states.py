@@ -33,22 +33,22 @@ class ResetStates(keras.callbacks.Callback):
     >>> _ = model.fit(windows.dataset, shuffle=False, callbacks=[ResetStates()], verbose=0)
     """
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs=None) -> None:
         if self.model.built and not state_variables(self.model):
             raise ValueError(
                 "`ResetStates` needs a model with stateful layers: give its recurrent layers "
                 "`stateful=True`, or train a `tfseq.fit.StatefulModel`."
             )
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch, logs=None) -> None:
         for variable in state_variables(self.model):
             variable.assign(ops.zeros_like(variable.value))
 
-    def on_test_begin(self, logs=None):
+    def on_test_begin(self, logs=None) -> None:
         self._before = [ops.convert_to_numpy(v) for v in state_variables(self.model)]
         self.on_epoch_begin(0)
 
-    def on_test_end(self, logs=None):
+    def on_test_end(self, logs=None) -> None:
         # Not strict: a model that was first built in between had no states before.
         for variable, value in zip(state_variables(self.model), self._before, strict=False):
             variable.assign(value)

@@ -1,5 +1,7 @@
 """A language model whose state is carried from batch to batch."""
 
+from typing import Any
+
 import keras
 from keras import tree
 
@@ -40,7 +42,7 @@ class StatefulModel(keras.Model):
         ]
         self.built = model.built
 
-    def call(self, inputs, training=None):
+    def call(self, inputs, training=None) -> Any:
         zeros = self.model.initial_states(self.batch_size)
         states = tree.pack_sequence_as(zeros, [state.value for state in self.states])
         outputs, states = self.model(inputs, states=states, return_states=True, training=training)

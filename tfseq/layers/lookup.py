@@ -1,9 +1,11 @@
 """Inputs that are rows of a table, as those of an embedding are."""
 
+from typing import Any
+
 import keras
 
 
-def mark_lookup(sequences, ids, table=None):
+def mark_lookup(sequences, ids, table=None) -> Any:
     """Says that `sequences` are `table[ids]`, so that `tfseq.RNN` may look up what it projects.
 
     One product over the table then replaces one over all steps, and for one-hot inputs there is

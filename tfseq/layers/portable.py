@@ -1,13 +1,14 @@
 """Asking for loops that run without XLA and without cuDNN, as an export needs them."""
 
 import contextlib
+from collections.abc import Iterator
 from contextvars import ContextVar
 
 _portable = ContextVar("portable_loops", default=False)
 
 
 @contextlib.contextmanager
-def portable_loops():
+def portable_loops() -> Iterator[None]:
     """While it is open, `tfseq.RNN` traces loops of plain operations, which run everywhere.
 
     Without it, a loop traced with `training=True` may be compiled by XLA, and on a GPU it may be a

@@ -1,6 +1,7 @@
 """Layers of a recurrent network on top of each other, in one or both directions."""
 
 from collections.abc import Callable
+from typing import Any
 
 import keras
 from keras import ops
@@ -122,7 +123,7 @@ class RecurrentStack(keras.layers.Layer):
             dtype=self.dtype_policy,
         )
 
-    def build(self, inputs_shape, initial_state_shape=None):
+    def build(self, inputs_shape, initial_state_shape=None) -> None:
         _check_rank(inputs_shape)
         batch, time, size = inputs_shape
         for layer in self._by_layer(self.rnns):
@@ -132,7 +133,7 @@ class RecurrentStack(keras.layers.Layer):
                     rnn.built = True
             size = sum(rnn.output_size for rnn in layer)
 
-    def call(self, inputs, initial_state=None, mask=None, training=None, inputs_mask=None):
+    def call(self, inputs, initial_state=None, mask=None, training=None, inputs_mask=None) -> Any:
         mask = inputs_mask if mask is None else mask
         _check_rank(inputs.shape)
         if initial_state is None:
@@ -157,7 +158,7 @@ class RecurrentStack(keras.layers.Layer):
             outputs = ops.concatenate(directions, axis=-1) if self.bidirectional else directions[0]
         return (outputs, states) if self.return_state else outputs
 
-    def step(self, inputs, states):
+    def step(self, inputs, states) -> tuple:
         """One step without a loop: `inputs` `[batch, features]` and states as `call` gives them.
 
         Returns:
@@ -200,7 +201,7 @@ class RecurrentStack(keras.layers.Layer):
         for rnn in self.rnns:
             rnn.reset_state()
 
-    def compute_output_shape(self, inputs_shape, initial_state_shape=None):
+    def compute_output_shape(self, inputs_shape, initial_state_shape=None) -> tuple:
         _check_rank(inputs_shape)
         batch, time, _ = inputs_shape
         states = []
@@ -210,7 +211,7 @@ class RecurrentStack(keras.layers.Layer):
         size = self.output_size
         return ((batch, time, size), states) if self.return_state else (batch, time, size)
 
-    def compute_mask(self, inputs, previous_mask=None):
+    def compute_mask(self, inputs, previous_mask=None) -> Any:
         if isinstance(previous_mask, list | tuple):
             previous_mask = previous_mask[0]
         if previous_mask is not None and self.go_backwards:
@@ -232,7 +233,7 @@ class RecurrentStack(keras.layers.Layer):
         n = 2 if self.bidirectional else 1
         return [entries[i : i + n] for i in range(0, len(entries), n)]
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "cell_type": cell_name("cell_type", self.cell_type),

@@ -1,5 +1,7 @@
 """A cell run over a sequence."""
 
+from typing import Any
+
 import keras
 from keras import ops, tree
 
@@ -70,11 +72,13 @@ class RNN(keras.layers.RNN):
 
     last_loop: str | None = None
 
-    def build(self, sequences_shape, initial_state_shape=None):
+    def build(self, sequences_shape, initial_state_shape=None) -> None:
         _check_rank(sequences_shape)
         super().build(sequences_shape, initial_state_shape)
 
-    def call(self, sequences, initial_state=None, mask=None, training=None, sequences_mask=None):
+    def call(
+        self, sequences, initial_state=None, mask=None, training=None, sequences_mask=None
+    ) -> Any:
         mask = sequences_mask if mask is None else mask
         _check_rank(sequences.shape)
         if mask is not None:
@@ -122,7 +126,7 @@ class RNN(keras.layers.RNN):
             return output
         return output, *tree.map_structure(keep, states, list(initial_state))
 
-    def step(self, inputs, states: list):
+    def step(self, inputs, states: list) -> tuple:
         """One step without a loop: `inputs` `[batch, features]`; the output and the new states."""
         output, states = self.cell(inputs, states)
         return output, list(states) if tree.is_nested(states) else [states]
@@ -138,7 +142,7 @@ class RNN(keras.layers.RNN):
         for state in tree.flatten(self.states or []):
             state.assign(ops.zeros_like(state.value))
 
-    def inner_loop(self, sequences, initial_state, mask, training=False):
+    def inner_loop(self, sequences, initial_state, mask, training=False) -> tuple:
         if keras.backend.backend() != "tensorflow" or self.unroll:
             return self._loop_of_keras(sequences, initial_state, mask, training)
         # Imported here: the layer needs Keras alone where another backend runs it.

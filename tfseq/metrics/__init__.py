@@ -1,20 +1,20 @@
 """Metrics: how good predictions are."""
 
+from typing import TYPE_CHECKING
+
 from tfseq._lazy import attach
 
-__getattr__, __dir__, __all__ = attach(
-    __name__,
-    {
-        "Perplexity": "tfseq.metrics.perplexity",
-        "bits": "tfseq.metrics.perplexity",
-        "accuracy": "tfseq.metrics.classification",
-        "confusion_matrix": "tfseq.metrics.classification",
-        "f1_scores": "tfseq.metrics.classification",
-        "macro_f1": "tfseq.metrics.classification",
-        "names_spans": "tfseq.metrics.span_f1",
-        "span_scores": "tfseq.metrics.span_f1",
-        "spans": "tfseq.metrics.span_f1",
-        "mase": "tfseq.metrics.forecasting",
-        "rmse": "tfseq.metrics.forecasting",
-    },
-)
+if TYPE_CHECKING:
+    from tfseq.metrics.classification import accuracy as accuracy
+    from tfseq.metrics.classification import confusion_matrix as confusion_matrix
+    from tfseq.metrics.classification import f1_scores as f1_scores
+    from tfseq.metrics.classification import macro_f1 as macro_f1
+    from tfseq.metrics.forecasting import mase as mase
+    from tfseq.metrics.forecasting import rmse as rmse
+    from tfseq.metrics.perplexity import Perplexity as Perplexity
+    from tfseq.metrics.perplexity import bits as bits
+    from tfseq.metrics.span_f1 import names_spans as names_spans
+    from tfseq.metrics.span_f1 import span_scores as span_scores
+    from tfseq.metrics.span_f1 import spans as spans
+else:
+    __getattr__, __dir__, __all__ = attach(__name__)

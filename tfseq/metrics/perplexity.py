@@ -1,6 +1,7 @@
 """Perplexity and bits per token, weighted by token over batches."""
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
@@ -58,7 +59,7 @@ class Perplexity(keras.metrics.Metric):
         self.total = self.add_variable((), "zeros", dtype="float64", name="total")
         self.count = self.add_variable((), "zeros", dtype="float64", name="count")
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
+    def update_state(self, y_true, y_pred, sample_weight=None) -> None:
         y_true = ops.convert_to_tensor(y_true)
         y_pred = ops.cast(ops.convert_to_tensor(y_pred), "float32")
         losses = ops.cast(
@@ -78,13 +79,13 @@ class Perplexity(keras.metrics.Metric):
         self.total.assign_add(ops.sum(losses * weights))
         self.count.assign_add(ops.sum(weights))
 
-    def result(self):
+    def result(self) -> Any:
         """The perplexity so far; 1 before the first token, as nothing was uncertain."""
         return ops.exp(self.mean_cross_entropy())
 
-    def mean_cross_entropy(self):
+    def mean_cross_entropy(self) -> Any:
         """Nats per token so far; 0 before the first token."""
         return ops.divide_no_nan(self.total, self.count)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "from_logits": self.from_logits}

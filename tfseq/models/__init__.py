@@ -16,17 +16,5 @@ if TYPE_CHECKING:
     from tfseq.models.ngram.ngram_model import NGramModel as NGramModel
     from tfseq.models.tagger import Tagger as Tagger
     from tfseq.models.text_classifier import TextClassifier as TextClassifier
-
-__getattr__, __dir__, __all__ = attach(
-    __name__,
-    {
-        "BagOfWords": "tfseq.models.bag_of_words",
-        "FeedForwardForecaster": "tfseq.models.feed_forward_forecaster",
-        "Forecaster": "tfseq.models.forecaster",
-        "LinearAutoregression": "tfseq.models.forecast_baselines",
-        "LanguageModel": "tfseq.models.language_model",
-        "NGramModel": "tfseq.models.ngram.ngram_model",
-        "Tagger": "tfseq.models.tagger",
-        "TextClassifier": "tfseq.models.text_classifier",
-    },
-)
+else:
+    __getattr__, __dir__, __all__ = attach(__name__)

@@ -1,5 +1,7 @@
 """A label by the tokens of a text, whatever their order: what a classifier is measured against."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -43,14 +45,14 @@ class BagOfWords(keras.Model):
         self.bias = self.add_weight(shape=(self.num_labels,), initializer="zeros", name="bias")
         self.built = True
 
-    def build(self, ids_shape):
+    def build(self, ids_shape) -> None:
         """Does nothing: the constructor has created all weights."""
 
-    def call(self, ids, training=None):
+    def call(self, ids, training=None) -> Any:
         rows = self.rows(ops.maximum(ids, 0))
         mask = ops.cast(ops.expand_dims(ids >= 0, -1), rows.dtype)
         return ops.sum(rows * mask, axis=1) + self.bias
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         sizes = {"vocabulary_size": self.vocabulary_size, "num_labels": self.num_labels}
         return {**super().get_config(), **sizes}

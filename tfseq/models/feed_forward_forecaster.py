@@ -1,5 +1,7 @@
 """A forecaster without a hidden state: a feed-forward network on the last values."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -48,7 +50,7 @@ class FeedForwardForecaster(SeriesScaling, keras.Model):
         self._add_scaling(self.num_columns)
         self.built = True
 
-    def call(self, values, training=None):
+    def call(self, values, training=None) -> Any:
         window = (values - self.mean) / self.scale
         forecasts = []
         for _ in range(self.steps_ahead):
@@ -56,7 +58,7 @@ class FeedForwardForecaster(SeriesScaling, keras.Model):
             forecasts.append(following)
         return self.restore(ops.stack(forecasts, axis=1))
 
-    def forecast(self, values, horizon):
+    def forecast(self, values, horizon) -> Any:
         """Go on from values `[B, τ, C]` by any number of steps: `[B, horizon, C]`."""
         window, first = self._step((values - self.mean) / self.scale)
 
@@ -72,7 +74,7 @@ class FeedForwardForecaster(SeriesScaling, keras.Model):
         following = self.skip_layer(window[:, -1]) + self.network(lags)
         return ops.concatenate([window[:, 1:], following[:, None]], axis=1), following
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "num_columns": self.num_columns,

@@ -1,5 +1,7 @@
 """The recurrent forecaster: a series so far in, its next values out."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 from keras import ops
@@ -72,12 +74,12 @@ class Forecaster(SeriesScaling, RecurrentModel):
         self._add_scaling(columns)
         self.built = True
 
-    def standardize(self, values):
+    def standardize(self, values) -> tf.Tensor:
         """x -> z, float `[..., C]`, kept within ±100."""
         z = (ops.cast(values, self.compute_dtype) - self.mean) / self.scale
         return ops.clip(z, -MAX_DEVIATION, MAX_DEVIATION)
 
-    def call(self, values, training=None):
+    def call(self, values, training=None) -> Any:
         z = self.standardize(values)
         outputs, states = self.stack(z, training=training)
         forecasts = self._next(z, outputs, training)
@@ -88,7 +90,7 @@ class Forecaster(SeriesScaling, RecurrentModel):
             parts.append(last[:, None])
         return self.restore(ops.concatenate(parts, axis=1))
 
-    def forecast(self, values, horizon, num_values=None):
+    def forecast(self, values, horizon, num_values=None) -> tf.Tensor:
         """Go on from the end of each row, in one graph.
 
         A value that is missing, NaN or infinite, is replaced by the model's own forecast of it.
@@ -148,7 +150,7 @@ class Forecaster(SeriesScaling, RecurrentModel):
         outputs, states = self.stack.step(z, states)
         return ops.clip(self._next(z, outputs), -MAX_DEVIATION, MAX_DEVIATION), states
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "num_columns": self.num_columns,

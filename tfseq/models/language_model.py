@@ -1,5 +1,7 @@
 """The recurrent language model: token ids in, logits of the next token out."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -120,12 +122,12 @@ class LanguageModel(RecurrentModel):
         """Size D of the vectors that the output layer reads; `units` for tfseq's own cells."""
         return self.stack.output_size
 
-    def call(self, ids, states=None, return_states=False, mask=None, training=None):
+    def call(self, ids, states=None, return_states=False, mask=None, training=None) -> Any:
         hidden, states = self.hidden(ids, states, mask=mask, training=training)
         logits = self.logits(hidden)
         return (logits, states) if return_states else logits
 
-    def hidden(self, ids, states=None, mask=None, training=None):
+    def hidden(self, ids, states=None, mask=None, training=None) -> tuple:
         """Run the stack: ids int `[B, T]` -> (H float `[B, T, D]`, states)."""
         check_shape(ids, "`ids` must have the shape", "B", "T")
         inputs = self.input_dropout(self._embed(ids), training=training)
@@ -138,7 +140,7 @@ class LanguageModel(RecurrentModel):
         kernel = ops.transpose(self.embedding.embeddings) if tied else self.output_kernel
         return ops.cast(kernel, self.compute_dtype), ops.cast(self.output_bias, self.compute_dtype)
 
-    def logits(self, hidden, weights=None):
+    def logits(self, hidden, weights=None) -> Any:
         """The output layer: H float `[..., D]` -> O float `[..., V]`.
 
         In a loop, read `weights`, the `output_weights`, before it.
@@ -146,22 +148,22 @@ class LanguageModel(RecurrentModel):
         kernel, bias = weights or self.output_weights()
         return ops.matmul(ops.cast(hidden, self.compute_dtype), kernel) + bias
 
-    def step(self, ids, states):
+    def step(self, ids, states) -> tuple:
         """One step without a loop: ids int `[B]`, states -> (logits `[B, V]`, states)."""
         hidden, states = self.step_hidden(ids, states)
         return self.logits(hidden), states
 
-    def step_hidden(self, ids, states):
+    def step_hidden(self, ids, states) -> tuple:
         """One step of the stack alone: ids int `[B]`, states -> (H float `[B, D]`, states)."""
         return self.stack.step(self.step_inputs(ids), states)
 
-    def step_inputs(self, ids):
+    def step_inputs(self, ids) -> Any:
         """What a step of the stack reads for ids `[B]`."""
         # A row of the kernel for an id is what the product with its one-hot vector comes to.
         looked_up = not getattr(self.stack.rnns[0].cell, "has_own_call", True)
         return ids if self.embedding is None and looked_up else self._embed(ids)
 
-    def initial_states(self, batch_size):
+    def initial_states(self, batch_size) -> list:
         """The zero states for `batch_size` sequences, as `call` takes and returns them."""
         return self.stack.get_initial_state(batch_size)
 
@@ -171,7 +173,7 @@ class LanguageModel(RecurrentModel):
             return mark_lookup(self.embedding(ids), ids, ops.cast(table, self.compute_dtype))
         return mark_lookup(ops.one_hot(ids, self.vocabulary_size, dtype=self.compute_dtype), ids)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "vocabulary_size": self.vocabulary_size,

@@ -1,5 +1,7 @@
 """What the models that are built around a `RecurrentStack` share."""
 
+from typing import Any
+
 import keras
 
 from tfseq.cells.table import cell_name, checked_cell
@@ -55,10 +57,10 @@ class RecurrentModel(keras.Model):
             setattr(self, name, layer)
         self.stack.build((None, None, features))
 
-    def build(self, input_shape):
+    def build(self, input_shape) -> None:
         """Does nothing: the constructor has created all weights."""
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "cell": cell_name("cell", self.cell),

@@ -25,7 +25,7 @@ class SeriesScaling:
         self.mean.assign(np.mean(values, axis=0))
         self.scale.assign(np.std(values, axis=0))
 
-    def restore(self, z):
+    def restore(self, z) -> tf.Tensor:
         """z -> x, float `[..., C]`."""
         return self.mean + self.scale * z
 

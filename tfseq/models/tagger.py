@@ -1,5 +1,7 @@
 """One label for each token: token ids in, logits of the tags out."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -36,9 +38,9 @@ class Tagger(TokenEncoder):
         self.tag = keras.layers.Dense(self.num_tags, dtype=self.dtype_policy, name="tags")
         self.tag.build((None, None, self.stack.output_size))
 
-    def call(self, ids, training=None):
+    def call(self, ids, training=None) -> Any:
         outputs, _ = self.encode(ids, training=training)
         return ops.cast(self.tag(outputs), "float32")
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "num_tags": self.num_tags}

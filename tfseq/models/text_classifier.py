@@ -1,5 +1,7 @@
 """One label for a text: token ids in, logits of the labels out."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -37,7 +39,7 @@ class TextClassifier(TokenEncoder):
         self.classify = keras.layers.Dense(self.num_labels, dtype=self.dtype_policy, name="labels")
         self.classify.build((None, 2 * self.stack.output_size))
 
-    def call(self, ids, training=None):
+    def call(self, ids, training=None) -> Any:
         outputs, mask = self.encode(ids, training=training)
         mask = ops.expand_dims(mask, -1)
         lengths = ops.sum(ops.cast(mask, outputs.dtype), axis=1)
@@ -48,5 +50,5 @@ class TextClassifier(TokenEncoder):
         highest = ops.where(lengths > 0, highest, ops.zeros_like(highest))
         return ops.cast(self.classify(ops.concatenate([highest, mean], axis=-1)), "float32")
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "num_labels": self.num_labels}

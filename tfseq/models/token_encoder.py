@@ -1,5 +1,7 @@
 """Token ids read from both ends: what a classifier and a tagger have in common."""
 
+from typing import Any
+
 from keras import ops
 
 from tfseq.cells.arguments import check_shape
@@ -42,7 +44,7 @@ class TokenEncoder(RecurrentModel):
         self._add_stack(size, cell, units, num_layers, dropout, **reads_both_ways)
         self.built = True
 
-    def encode(self, ids, training=None):
+    def encode(self, ids, training=None) -> Any:
         """ids -> H float `[B, T, D]`, zeros where there is padding, and the mask bool `[B, T]`."""
         check_shape(ids, "`ids` must have the shape", "B", "T")
         mask = ids >= 0
@@ -51,7 +53,7 @@ class TokenEncoder(RecurrentModel):
         outputs = self.stack(inputs, mask=mask, training=training)
         return self.output_dropout(outputs, training=training), mask
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "vocabulary_size": self.vocabulary_size,

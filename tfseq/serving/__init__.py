@@ -3,23 +3,27 @@
 Names are loaded on first use: a client that speaks REST loads no TensorFlow.
 """
 
+from typing import TYPE_CHECKING
+
 from tfseq._lazy import attach
 
-__getattr__, __dir__, __all__ = attach(
-    __name__,
-    {
-        "Client": "tfseq.serving.client.client",
-        "ForecasterSettings": "tfseq.serving.signatures.settings",
-        "Inspection": "tfseq.serving.inspection.inspection",
-        "ServingError": "tfseq.serving.client.transport",
-        "ServingSettings": "tfseq.serving.signatures.settings",
-        "TaggerSettings": "tfseq.serving.signatures.settings",
-        "TextClassifierSettings": "tfseq.serving.signatures.settings",
-        "export_forecaster": "tfseq.serving.signatures.forecasting",
-        "export_language_model": "tfseq.serving.signatures.language_model",
-        "export_tagger": "tfseq.serving.signatures.tagging",
-        "export_text_classifier": "tfseq.serving.signatures.text_classification",
-        "inspect_export": "tfseq.serving.inspection.inspection",
-        "next_version": "tfseq.serving.versions",
-    },
-)
+if TYPE_CHECKING:
+    from tfseq.serving.client.client import Client as Client
+    from tfseq.serving.client.transport import ServingError as ServingError
+    from tfseq.serving.inspection.inspection import Inspection as Inspection
+    from tfseq.serving.inspection.inspection import inspect_export as inspect_export
+    from tfseq.serving.signatures.forecasting import export_forecaster as export_forecaster
+    from tfseq.serving.signatures.language_model import (
+        export_language_model as export_language_model,
+    )
+    from tfseq.serving.signatures.settings import ForecasterSettings as ForecasterSettings
+    from tfseq.serving.signatures.settings import ServingSettings as ServingSettings
+    from tfseq.serving.signatures.settings import TaggerSettings as TaggerSettings
+    from tfseq.serving.signatures.settings import TextClassifierSettings as TextClassifierSettings
+    from tfseq.serving.signatures.tagging import export_tagger as export_tagger
+    from tfseq.serving.signatures.text_classification import (
+        export_text_classifier as export_text_classifier,
+    )
+    from tfseq.serving.versions import next_version as next_version
+else:
+    __getattr__, __dir__, __all__ = attach(__name__)

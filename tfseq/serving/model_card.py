@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 
 import tfseq
-from tfseq.serving.inspection.operations import read_operations
+from tfseq.serving.operations import read_operations
 
 #: Where the card lies in a version directory.
 MODEL_CARD = Path("assets.extra", "model_card.json")

@@ -20,20 +20,5 @@ if TYPE_CHECKING:
     from tfseq.tasks.text_classification.task import (
         TextClassificationTask as TextClassificationTask,
     )
-
-__getattr__, __dir__, __all__ = attach(
-    __name__,
-    {
-        "ForecastingOptions": "tfseq.tasks.forecasting.options",
-        "LanguageModelOptions": "tfseq.tasks.language_model.options",
-        "TaggingOptions": "tfseq.tasks.tagging.options",
-        "Task": "tfseq.tasks.task",
-        "TextClassificationOptions": "tfseq.tasks.text_classification.options",
-        "LanguageModelTask": "tfseq.tasks.language_model.task",
-        "TextClassificationTask": "tfseq.tasks.text_classification.task",
-        "TaggingTask": "tfseq.tasks.tagging.task",
-        "ForecastingTask": "tfseq.tasks.forecasting.task",
-        "load": "tfseq.tasks.table",
-        "train": "tfseq.tasks.table",
-    },
-)
+else:
+    __getattr__, __dir__, __all__ = attach(__name__)

@@ -22,23 +22,5 @@ if TYPE_CHECKING:
     from tfseq.text.vocabulary import UNKNOWN as UNKNOWN
     from tfseq.text.vocabulary import Vocabulary as Vocabulary
     from tfseq.text.vocabulary_tables import VocabularyTables as VocabularyTables
-
-__getattr__, __dir__, __all__ = attach(
-    __name__,
-    {
-        "CORPUS_NAMES": "tfseq.text.corpora.named_corpora",
-        "CharTokenizer": "tfseq.text.tokenizers.char_tokenizer",
-        "Corpus": "tfseq.text.corpora.corpus",
-        "TOKENIZERS": "tfseq.text.tokenizers.table",
-        "Tokenizer": "tfseq.text.tokenizers.tokenizer",
-        "UNKNOWN": "tfseq.text.vocabulary",
-        "Vocabulary": "tfseq.text.vocabulary",
-        "VocabularyTables": "tfseq.text.vocabulary_tables",
-        "WordTokenizer": "tfseq.text.tokenizers.word_tokenizer",
-        "cache_directory": "tfseq.text.corpora.downloads",
-        "count_tokens": "tfseq.text.counting",
-        "make_tokenizer": "tfseq.text.tokenizers.make_tokenizer",
-        "normalize": "tfseq.text.normalization",
-        "open_corpus": "tfseq.text.corpora.corpus_opening",
-    },
-)
+else:
+    __getattr__, __dir__, __all__ = attach(__name__)

@@ -3,7 +3,7 @@
 import tensorflow as tf
 import tensorflow_text as tf_text
 
-from tfseq.text.tokenizers.characters import CHANGED_EMOJI, NO_CHANGED_EMOJI, emoji_pattern
+from tfseq.text.characters import CHANGED_EMOJI, NO_CHANGED_EMOJI, emoji_pattern
 
 NORMALIZATIONS = ("none", "nfkc", "letters")
 

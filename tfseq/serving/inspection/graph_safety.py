@@ -13,7 +13,7 @@ from tfseq.serving.inspection.allowed_operations import (
     RESTORE_OPERATIONS,
     SAVE_OPERATIONS,
 )
-from tfseq.serving.inspection.operations import must_compile
+from tfseq.serving.operations import must_compile
 
 
 class _Place(NamedTuple):

@@ -12,8 +12,8 @@ from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 from tfseq.errors import InputError
 from tfseq.serving.inspection.graph_safety import graph_problems
-from tfseq.serving.inspection.operations import graph_operations
 from tfseq.serving.model_card import MODEL_CARD, file_digests
+from tfseq.serving.operations import graph_operations
 from tfseq.serving.saved_model_file import described_signatures, read_saved_model
 from tfseq.serving.warm_up import WARM_UP_FILE, read_records
 

@@ -6,7 +6,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfseq.errors import InputError
-from tfseq.serving.inspection.operations import forbidden_operations
+from tfseq.serving.operations import forbidden_operations
 
 
 def check_in_graph(tokenizer: Any, *methods: str) -> None:

@@ -1,11 +1,11 @@
 """A recurrent language model, from a text to a finished run."""
 
+from typing import TYPE_CHECKING
+
 from tfseq._lazy import attach
 
-__getattr__, __dir__, __all__ = attach(
-    __name__,
-    {
-        "Evaluation": "tfseq.tasks.language_model.evaluation",
-        "Evaluator": "tfseq.tasks.language_model.evaluation",
-    },
-)
+if TYPE_CHECKING:
+    from tfseq.tasks.language_model.evaluation import Evaluation as Evaluation
+    from tfseq.tasks.language_model.evaluation import Evaluator as Evaluator
+else:
+    __getattr__, __dir__, __all__ = attach(__name__)

@@ -14,7 +14,7 @@ from tfseq.runs.run_directory import RunDirectory
 from tfseq.serving import ServingSettings, export_language_model
 from tfseq.tasks.language_model.evaluation import Evaluator
 from tfseq.tasks.language_model.options import LanguageModelOptions
-from tfseq.tasks.task import Task, tokenizer_of
+from tfseq.tasks.task import Task, cell_words, tokenizer_of
 from tfseq.text import Tokenizer, Vocabulary, open_corpus
 
 Split = Literal["validation", "train"]
@@ -198,3 +198,13 @@ def build_model(options: LanguageModelOptions, vocabulary_size: int) -> Language
         embedding_size=options.embedding_size or None,
         tie_embeddings=options.tie_embeddings,
     )
+
+
+def describe_model(options: LanguageModelOptions) -> str:
+    """The cell and its size.
+
+    >>> describe_model(LanguageModelOptions(cell="lstm", num_layers=2))
+    'LSTM, 256 units, 2 layers'
+    """
+    layers = f", {options.num_layers} layers" if options.num_layers > 1 else ""
+    return f"{cell_words(options.cell)}, {options.units} units{layers}"

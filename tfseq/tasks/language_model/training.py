@@ -19,8 +19,8 @@ from tfseq.runs.training_run import TrainingRun
 from tfseq.tasks.language_model.baseline import measure_baseline, order_for
 from tfseq.tasks.language_model.evaluation import Evaluator
 from tfseq.tasks.language_model.options import LanguageModelOptions
-from tfseq.tasks.language_model.task import LanguageModelTask, build_model
-from tfseq.tasks.task import cell_words, short_name, tokenizer_of
+from tfseq.tasks.language_model.task import LanguageModelTask, build_model, describe_model
+from tfseq.tasks.task import short_name, tokenizer_of
 from tfseq.tasks.vocabulary_check import check_tells_apart
 from tfseq.text import open_corpus
 
@@ -222,16 +222,6 @@ class LanguageModelTraining:
             caption = "at the end, with the best weights"
             samples.append({"text": self.final_sample, "caption": caption})
         return language_model_report(self.task, self.corpus, progress.history, samples, metrics)
-
-
-def describe_model(options: LanguageModelOptions) -> str:
-    """The cell and its size.
-
-    >>> describe_model(LanguageModelOptions(cell="lstm", num_layers=2))
-    'LSTM, 256 units, 2 layers'
-    """
-    layers = f", {options.num_layers} layers" if options.num_layers > 1 else ""
-    return f"{cell_words(options.cell)}, {options.units} units{layers}"
 
 
 def describe_epoch(row: Mapping[str, Any], progress: Progress) -> str:

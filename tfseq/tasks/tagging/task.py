@@ -14,6 +14,7 @@ from tfseq.runs.run_directory import RunDirectory
 from tfseq.serving import TaggerSettings, export_tagger
 from tfseq.serving.signatures.tagging import TaggerSignatures
 from tfseq.tasks.labelled.task import LabelledTask
+from tfseq.tasks.tagging.examples import SentenceExamples
 from tfseq.tasks.tagging.options import TaggingOptions
 from tfseq.text import Vocabulary
 
@@ -81,8 +82,6 @@ class TaggingTask(LabelledTask):
         return found[0] if isinstance(sentences, str) else found
 
     def read_examples(self, path: str | os.PathLike | None):
-        from tfseq.tasks.tagging.training import SentenceExamples
-
         options = self.options
         if path is None:
             return SentenceExamples(read_sentences(options), options)

@@ -15,6 +15,7 @@ from tfseq.serving import TextClassifierSettings, export_text_classifier
 from tfseq.serving.signatures.text_classification import TextClassifierSignatures
 from tfseq.tasks.labelled.task import LabelledTask
 from tfseq.tasks.task import tokenizer_of
+from tfseq.tasks.text_classification.examples import TextExamples
 from tfseq.tasks.text_classification.options import TextClassificationOptions
 from tfseq.text import Tokenizer, Vocabulary
 
@@ -62,8 +63,6 @@ class TextClassificationTask(LabelledTask):
         return found[0] if isinstance(texts, str) else found
 
     def read_examples(self, path: str | os.PathLike | None):
-        from tfseq.tasks.text_classification.training import TextExamples
-
         options = self.options
         if path is None:
             return TextExamples(read_texts(options), options)

@@ -4,7 +4,7 @@ import re
 
 import tensorflow as tf
 
-from tfseq.text.tokenizers.characters import (
+from tfseq.text.characters import (
     APOSTROPHE,
     CLOSING,
     EAST_ASIAN,
