@@ -40,18 +40,18 @@ def test_lines(corpus):
 def test_characters(corpus):
     tokenizer = CharTokenizer("letters")
     counted = count_tokens(corpus.chunks(tokenizer, 10_000), tokenizer)
-    assert counted.num_tokens == 170_580
-    assert len(Vocabulary.build(counted.counts)) == 28
+    assert counted.total() == 170_580
+    assert len(Vocabulary.build(counted)) == 28
 
 
 def test_words(corpus):
     tokenizer = WordTokenizer("letters")
     counted = count_tokens(corpus.chunks(tokenizer, 10_000), tokenizer)
-    assert counted.num_tokens == 32_775
-    vocabulary = Vocabulary.build(counted.counts)
+    assert counted.total() == 32_775
+    vocabulary = Vocabulary.build(counted)
     assert len(vocabulary) == 4580
     assert vocabulary.tokens[1:6] == ("the", "i", "and", "of", "a")
-    assert counted.counts["the"] == 2261
+    assert counted["the"] == 2261
 
 
 def test_pairs_of_words(corpus):
