@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import keras
 
-from tfseq.cells.table import KINDS
+from tfseq.cells.table import cell_title
 from tfseq.errors import InputError
 from tfseq.options.saving import without_places
 from tfseq.options.task_names import TASK_NAMES
@@ -150,7 +150,7 @@ def cell_words(cell: str) -> str:
     >>> cell_words("rnn"), cell_words("my_cells:LeakyCell")
     ('simple RNN', 'LeakyCell')
     """
-    return next((kind.title for kind in KINDS if kind.name == cell), short_name(cell))
+    return cell_title(short_name(cell))
 
 
 def tokenizer_of(options: Any) -> Tokenizer:
