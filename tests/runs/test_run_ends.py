@@ -6,6 +6,7 @@ import shlex
 
 import numpy as np
 import pytest
+from stopping import meeting, stopping
 
 from tfseq.errors import InputError
 from tfseq.options.rules import PathText
@@ -13,7 +14,7 @@ from tfseq.options.training_options import TrainingOptions
 from tfseq.runs.run_directory import RunDirectory
 from tfseq.runs.trainer import DivergenceError
 
-from .small_run import assert_same, make, meeting, stopping
+from .small_run import assert_same, make
 
 DIVERGES = {"optimizer": "sgd", "learning_rate": 1e30, "clip_norm": None}
 
