@@ -37,7 +37,8 @@ def test_names_of_the_contract():
     """Those that are promised to users of the library."""
     promised = (
         "SimpleRNNCell GRUCell LSTMCell RNN RecurrentStack CharTokenizer WordTokenizer Vocabulary "
-        "random_windows sequential_windows LanguageModel interop"
+        "random_windows sequential_windows LanguageModel interop train load LanguageModelOptions "
+        "TextClassificationOptions TaggingOptions ForecastingOptions"
     )
     assert set(promised.split()) <= set(tfseq.__all__)
     assert callable(tfseq.interop.load_torch_weights)
@@ -47,7 +48,8 @@ def test_names_of_the_contract():
 
 @pytest.mark.parametrize(
     "package",
-    "analysis cells data generation interop layers metrics models report serving tasks text".split(),
+    ["tasks", *"analysis cells data generation interop layers metrics models report".split()]
+    + ["serving", "text"],
 )
 def test_what_packages_hand_on(package):
     module = importlib.import_module(f"tfseq.{package}")
@@ -88,7 +90,7 @@ def test_typed_and_versioned():
     "code",
     [
         "import tfseq",
-        "import tfseq.tasks; tfseq.tasks.parse_training_options",
+        "import tfseq.tasks; tfseq.LanguageModelOptions, tfseq.train, tfseq.load",
         "import tfseq.options.configuration, tfseq.options.command_line, tfseq.errors",
     ],
 )

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from tfseq.freed_memory import keep_freed_memory
     from tfseq.layers import RNN, RecurrentStack
     from tfseq.models import Forecaster, LanguageModel, NGramModel, Tagger, TextClassifier
-    from tfseq.runs.freed_memory import keep_freed_memory
     from tfseq.tasks import (
         ForecastingOptions,
         LanguageModelOptions,
