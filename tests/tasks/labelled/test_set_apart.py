@@ -114,6 +114,7 @@ def test_a_tagger_s_baselines_and_unknown_tokens_are_those_of_the_training_split
         for pair in zip(words[i], tags[i], strict=True)
     ]
     usual = {word: counts.most_common(1)[0][0] for word, counts in of_word.items()}
+    (tmp_path / "run").mkdir()
     metrics = training.evaluate({})
     baselines = metrics["baselines"]
     assert baselines["most frequent tag"]["accuracy"] == pytest.approx(

@@ -95,10 +95,10 @@ def test_wrong_values_all_at_once():
     with pytest.raises(InputError) as caught:
         parse(["--units=-3", "--dropout=1.7", "--clip-norm=0", "--seed=-1"])
     assert str(caught.value).splitlines() == [
-        "`units` must be a positive integer, at most 65536. Received: -3.",
-        "`dropout` must be at least 0 and less than 1. Received: 1.7.",
         "`clip_norm` must be a positive finite number. Received: 0.0.",
         "`seed` must be an integer from 0 to 2**31 - 1. Received: -1.",
+        "`units` must be a positive integer, at most 65536. Received: -3.",
+        "`dropout` must be at least 0 and less than 1. Received: 1.7.",
     ]
 
 
