@@ -41,6 +41,22 @@ def loader():
         yield loader
 
 
+@pytest.fixture(scope="session")
+def exports(trained, loader, tmp_path_factory):
+    """`exports(kind)` is the version directory of an export, loaded by the C API."""
+
+    @functools.cache
+    def export(kind):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(export_module, "LoaderProcess", lambda: contextlib.nullcontext(loader))
+            task = tfseq.load(trained(kind).directory)
+            path = task.export(tmp_path_factory.mktemp("exported") / "egg")
+        loader.load(path)
+        return path
+
+    return export
+
+
 @pytest.fixture
 def one_loader(loader, monkeypatch):
     """Exports are warmed up in the tests' own loader process: a new one for each takes seconds."""

@@ -115,7 +115,7 @@ class Task(ABC):
         )
 
     def usual_settings(self, given: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Any]:
-        """The settings of an export that follow from the options of the run, and from those given."""
+        """The settings of an export that follow from the run's options and from those given."""
         return {}
 
     def check_arguments(self, function: Callable, given: Mapping[str, Any]) -> None:

@@ -61,7 +61,8 @@ class TextClassificationTask(LabelledTask):
         return TextExamples(data, options, self)
 
     def usual_settings(self, given: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Any]:
-        return {"max_length": self.options.max_length}
+        most = min(TextClassifierSettings.num_labels, len(self.labels))
+        return {"max_length": self.options.max_length, "num_labels": most}
 
     def write_export(self, directory: str | os.PathLike, **more: Any) -> Path:
         return export_text_classifier(
