@@ -143,12 +143,13 @@ SETTINGS = dict(
 
 def test_export_model(trained, kind, one_loader, tmp_path):
     run_dir = f"--run-dir={trained(kind).directory}"
-    (tmp_path / "exported" / "egg" / "4").mkdir(parents=True)
-    more = ["--name=egg", "--keep-versions=1", f"--{SETTINGS[kind]}"]
+    exported = tmp_path / "exported"
+    (exported / "egg" / "4").mkdir(parents=True)
+    more = [f"--export-dir={exported}", "--name=egg", "--keep-versions=1", f"--{SETTINGS[kind]}"]
     done = script("export_model", run_dir, *more, cwd=tmp_path)
-    assert done.stdout == f"exported    {os.path.join('exported', 'egg', '5')}\n"
-    assert os.listdir(tmp_path / "exported" / "egg") == ["5"]
+    assert done.stdout == f"exported    {exported / 'egg' / '5'}\n"
+    assert os.listdir(exported / "egg") == ["5"]
     other = SETTINGS["tagging" if kind in ("language_model", "forecasting") else "language_model"]
     done = script("export_model", run_dir, f"--{other}", cwd=tmp_path, expected=2)
     assert f"error: `--{other.split('=')[0]}` cannot be used here: " in done.stderr
-    assert os.listdir(tmp_path / "exported") == ["egg"]
+    assert os.listdir(exported) == ["egg"]
