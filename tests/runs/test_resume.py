@@ -228,7 +228,7 @@ def test_resume_refuses_another_configuration(corpus, one_epoch, tmp_path):
     before = {p: p.read_bytes() for p in one_epoch.rglob("*") if p.is_file()}
     given = arguments(corpus, one_epoch, "--resume", "--units=9", "--dropout=0.2")
     error = script("train_language_model", *given, cwd=tmp_path, expected=2).stderr
-    assert "--units was 8 and is now 9" in error
-    assert "--dropout was 0.3 and is now 0.2" in error
+    assert "`--units` was 8 and is now 9" in error
+    assert "`--dropout` was 0.3 and is now 0.2" in error
     assert "Traceback" not in error
     assert {p: p.read_bytes() for p in one_epoch.rglob("*") if p.is_file()} == before
