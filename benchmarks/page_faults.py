@@ -49,14 +49,16 @@ def measure(case: str, directory: Path) -> dict[str, float]:
         measure(path, "char", str(directory))
         num_tokens = path.stat().st_size
     else:
-        from tfseq.tasks.language_model.run import Run
+        from tfseq.options.run_options import parse_run_options
+        from tfseq.tasks.language_model.options import LanguageModelOptions
+        from tfseq.tasks.language_model.training import prepare
 
-        from tfseq.tasks.language_model.options import parse_training_options
-
-        sys.argv = ["", "--no-export", "--run-dir", str(directory / "run"), *CASES[case]]
-        run = Run(parse_training_options(), log=lambda line: None)
+        given = ["--no-export", "--sample-epochs=0", "--run-dir", str(directory / "run")]
+        options = parse_run_options(LanguageModelOptions, [*given, *CASES[case]])
+        training = prepare(options, log=lambda line: None)
+        run = training.run
         before, start = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
-        run.fit(lambda *_: "")
+        run.fit(training.evaluate)
         num_tokens = run.new_steps * run.options.batch_size * run.options.num_steps
     seconds, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF)
     return {

@@ -12,6 +12,17 @@ from unittest import mock
 PIPELINES = Path(__file__).parents[1] / "pipelines"
 
 
+SMALL = "--batch-size=4 --num-steps=16 --units=24 --learning-rate=0.02 --sample-epochs=0".split()
+
+
+def snapshot(directory: Path) -> dict[str, bytes | None]:
+    """The contents of all files in a directory, and None for directories."""
+    return {
+        str(p.relative_to(directory)): p.read_bytes() if p.is_file() else None
+        for p in sorted(directory.rglob("*"))
+    }
+
+
 class Done(NamedTuple):
     """How a script ended."""
 

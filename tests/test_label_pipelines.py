@@ -4,32 +4,20 @@ import csv
 import json
 import random
 import re
-import sys
-from pathlib import Path
 
 import pytest
-from tfseq.tasks.text_classification.run import TextClassifierRun
+from pipeline_scripts import script
 
-from tfseq.options.command_line import run
 from tfseq.options.run_options import parse_run_options
 from tfseq.serving import inspect_export
-from tfseq.tasks.tagging.options import TaggerOptions
-from tfseq.tasks.text_classification.options import TextClassifierOptions
-
-PIPELINES = Path(__file__).parents[1] / "pipelines"
-sys.path.insert(0, str(PIPELINES))
-import train_tagger  # noqa: E402
-import train_text_classifier  # noqa: E402
+from tfseq.tasks.text_classification.options import TextClassificationOptions
+from tfseq.tasks.text_classification.training import prepare
 
 SMALL = "--units=12 --embedding-size=8 --dropout=0 --learning-rate=0.02 --batch-size=16".split()
 
 
-def train(module, options_type, *arguments):
-    run(lambda: parse_run_options(options_type, list(arguments)), module.main)
-
-
 @pytest.fixture
-def orders(tmp_path, monkeypatch):
+def orders(tmp_path):
     """Texts whose label is the order of two of their words: their counts say nothing."""
     chance = random.Random(1)
     with open(tmp_path / "orders.csv", "w", newline="") as file:
@@ -41,13 +29,12 @@ def orders(tmp_path, monkeypatch):
             chance.shuffle(pair)
             words.insert(chance.randrange(len(words) + 1), f"{pair[0]} bites {pair[1]}")
             writer.writerow([f"{pair[0]} bites", " ".join(words)])
-    monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
-def test_a_classifier_learns_the_order_of_words(orders, capsys):
+def test_a_classifier_learns_the_order_of_words(orders):
     options = ["--data=orders.csv", "--epochs=5", "--report", *SMALL]
-    train(train_text_classifier, TextClassifierOptions, *options)
+    output = script("train_text_classifier", *options, cwd=orders).stdout
     run_dir = orders / "runs" / "orders_gru"
     metrics = json.loads((run_dir / "metrics.json").read_text())
     assert metrics["test_accuracy"] > 0.97
@@ -70,19 +57,18 @@ def test_a_classifier_learns_the_order_of_words(orders, capsys):
     assert "bag of words" in page
     assert "man bites" in page
     assert inspect_export(orders / "exported" / "orders_gru" / "1").problems == ()
-    output = capsys.readouterr().out
     row = next(line for line in output.splitlines() if line.startswith("bidirectional GRU"))
     assert row.split()[2:] == [f"{metrics[f'test_{k}']:.3f}" for k in ("accuracy", "macro_f1")]
     # A run that is finished is not trained or exported again.
-    train(train_text_classifier, TextClassifierOptions, "--resume", f"--run-dir={run_dir}")
-    output = capsys.readouterr().out
+    again = ["--resume", f"--run-dir={run_dir}"]
+    output = script("train_text_classifier", *again, cwd=orders).stdout
     assert "the run is finished" in output
     assert f"exported before, to {orders / 'exported' / 'orders_gru' / '1'}" in output
     assert [p.name for p in (orders / "exported" / "orders_gru").iterdir()] == ["1"]
     assert json.loads((run_dir / "metrics.json").read_text())["baselines"] == metrics["baselines"]
 
 
-def test_a_tagger_learns_from_what_stands_beside(tmp_path, monkeypatch):
+def test_a_tagger_learns_from_what_stands_beside(tmp_path):
     """`paris` is a person after `miss` and a place after `in`; unknown names too."""
     chance = random.Random(2)
     names = ["paris", "jackson", "victoria", "sydney"]
@@ -96,7 +82,6 @@ def test_a_tagger_learns_from_what_stands_beside(tmp_path, monkeypatch):
             lines += [f"{chance.choice(names)} I-{kind}"]
         lines += ["is O", "here O", ""]
     (tmp_path / "names.conll").write_text("\n".join(lines))
-    monkeypatch.chdir(tmp_path)
     options = [
         "--data=names.conll",
         "--epochs=5",
@@ -105,7 +90,7 @@ def test_a_tagger_learns_from_what_stands_beside(tmp_path, monkeypatch):
         "--no-export",
         *SMALL,
     ]
-    train(train_tagger, TaggerOptions, *options)
+    script("train_tagger", *options, cwd=tmp_path)
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert metrics["test_span_f1"] > 0.97
     assert metrics["test_accuracy"] > 0.97
@@ -119,7 +104,7 @@ def test_a_tagger_learns_from_what_stands_beside(tmp_path, monkeypatch):
     assert len(told) > 100
     for bits, power, note in told:
         bits = 0 if power else float(bits)
-        # Of five tags, the one that is guessed has a fifth of the probability at least.
+        # Of five tags, the one that is predicted has a fifth of the probability at least.
         assert bits > 1 if "taken for" in note else bits < 2.33
     assert not (tmp_path / "exported").exists()
 
@@ -137,8 +122,8 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("script", "arguments", "words"), BAD)
-def test_bad_input_leaves_nothing(script, arguments, words, tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize(("name", "arguments", "words"), BAD)
+def test_bad_input_leaves_nothing(name, arguments, words, tmp_path):
     (tmp_path / "one.csv").write_text("text,label\n" + "x,a\n" * 30)
     (tmp_path / "few.csv").write_text("text,label\nx,a\ny,b\n")
     (tmp_path / "two.csv").write_text("text,label\n" + "x,a\ny,b\n" * 30)
@@ -146,23 +131,14 @@ def test_bad_input_leaves_nothing(script, arguments, words, tmp_path, monkeypatc
     (tmp_path / "unlike.conll").write_text("".join(f"w{n} A\nv{n} B\n\n" for n in range(30)))
     (tmp_path / "long.conll").write_text("a A\nb B\n" * 30 + "\n")
     files = sorted(path.name for path in tmp_path.iterdir())
-    monkeypatch.chdir(tmp_path)
-    module, options_type = {
-        "train_tagger": (train_tagger, TaggerOptions),
-        "train_text_classifier": (train_text_classifier, TextClassifierOptions),
-    }[script]
-    with pytest.raises(SystemExit) as stopped:
-        train(module, options_type, *arguments)
-    assert stopped.value.code == 2
-    assert words in capsys.readouterr().err
+    assert words in script(name, *arguments, cwd=tmp_path, expected=2).stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == files
 
 
 def test_what_was_done_to_labels_is_said(tmp_path, monkeypatch):
     (tmp_path / "boats.csv").write_text("text,label\n" + "x,boat \ny,boat\nz,ship\n" * 10)
     monkeypatch.chdir(tmp_path)
-    options = parse_run_options(TextClassifierOptions, ["--data=boats.csv", *SMALL])
-    run = TextClassifierRun(options)
-    assert run.labels == ("boat", "ship")
+    training = prepare(parse_run_options(TextClassificationOptions, ["--data=boats.csv", *SMALL]))
+    assert training.task.labels == ("boat", "ship")
     note = "note   white space at the ends of 10 labels was dropped."
-    assert run.summary().splitlines()[3:] == [note]
+    assert training.summary().splitlines()[3:] == [note]

@@ -7,24 +7,25 @@ import os
 import runpy
 from pathlib import Path
 from typing import Annotated, get_type_hints
+from unittest import mock
 
 import pytest
 import tensorflow as tf
 from pipeline_scripts import PIPELINES, script
-from tfseq.tasks.run_kinds import RUN_KINDS, run_kind
 
 from tfseq.analysis.gradient_flow_options import GradientFlowOptions
 from tfseq.errors import InputError
 from tfseq.options.configuration import parse_options
 from tfseq.options.rules import PathText, Prompt, check_options
 from tfseq.options.run_options import parse_run_options, read_run_options
-from tfseq.options.saving import absolute_paths, normalized, without_places
-from tfseq.tasks.forecasting.options import ForecastOptions
-from tfseq.tasks.language_model.options import TrainingOptions
-from tfseq.tasks.tagging.options import TaggerOptions
-from tfseq.tasks.text_classification.options import TextClassifierOptions
+from tfseq.options.saving import absolute_paths, normalized, to_json, without_places
+from tfseq.options.task_names import TASK_NAMES, task_of
+from tfseq.tasks.forecasting.options import ForecastingOptions
+from tfseq.tasks.language_model.options import LanguageModelOptions
+from tfseq.tasks.tagging.options import TaggingOptions
+from tfseq.tasks.text_classification.options import TextClassificationOptions
 
-TASKS = (TrainingOptions, TextClassifierOptions, TaggerOptions, ForecastOptions)
+TASKS = (LanguageModelOptions, TextClassificationOptions, TaggingOptions, ForecastingOptions)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,8 +57,8 @@ def options_types() -> list[type]:
     """What every script can be told."""
     found = []
     for path in sorted(PIPELINES.glob("[a-z]*.py")):
-        names = runpy.run_path(str(path))
-        found += [v for k, v in names.items() if dataclasses.is_dataclass(v) and "Options" in k]
+        with mock.patch("tfseq.options.command_line.run", lambda kind, *_: found.append(kind)):
+            runpy.run_path(str(path), run_name="__main__")
     return found
 
 
@@ -91,10 +92,10 @@ def test_a_tilde_is_the_home_directory(words, home):
 @pytest.mark.parametrize("flag", ["--run-dir=~/run", "--config=~/c.json"])
 def test_a_tilde_before_a_run_that_goes_on(flag, home):
     (home / "run").mkdir()
-    saved = TrainingOptions(units=7).with_defaults_filled()
+    saved = LanguageModelOptions(units=7).with_defaults_filled()
     (home / "run" / "config.json").write_text(json.dumps(dataclasses.asdict(saved)))
     (home / "c.json").write_text(json.dumps({"run_dir": "~/run"}))
-    options = parse_run_options(TrainingOptions, ["--resume", flag])
+    options = parse_run_options(LanguageModelOptions, ["--resume", flag])
     assert (options.units, options.run_dir) == (7, f"{home}/run")
 
 
@@ -183,20 +184,22 @@ def test_a_run_of_another_task_is_named_as_one(saved, wanted, tmp_path):
         return
     with pytest.raises(InputError) as caught:
         parse_run_options(TASKS[wanted], words)
+    names = [TASK_NAMES[TASKS[n].task] for n in (saved, wanted)]
     assert str(caught.value) == (
-        f"`--run-dir` {tmp_path} is the run of {RUN_KINDS[saved].model}, not of "
-        f"{RUN_KINDS[wanted].model}; {RUN_KINDS[saved].script} goes on with it."
+        f"`run_dir` {tmp_path} is the run of {names[0].model}, not of {names[1].model}; "
+        f"{names[0].script} goes on with it."
     )
 
 
-def test_kinds_of_runs():
-    """Each is told by an option that no other has, and its script is there."""
-    for kind, options_type in zip(RUN_KINDS, TASKS, strict=True):
-        names = [field.name for field in dataclasses.fields(options_type)]
-        assert [other for other in RUN_KINDS if other.option in names] == [kind]
-        assert run_kind(names) == kind
-        assert (PIPELINES / kind.script).is_file()
-    assert run_kind(["units"]) is None
+def test_names_of_tasks():
+    """Each has a script, and an option that no other has: once a run did not name its task."""
+    assert [options_type.task for options_type in TASKS] == list(TASK_NAMES)
+    for task, options_type in zip(TASK_NAMES, TASKS, strict=True):
+        name, fields = TASK_NAMES[task], {f.name for f in dataclasses.fields(options_type)}
+        assert [t for t, other in TASK_NAMES.items() if other.option in fields] == [task]
+        assert task_of(to_json(options_type())) == task_of({"task": task}) == task
+        assert (PIPELINES / name.script).is_file()
+    assert task_of({"units": 3}) is None
 
 
 def test_what_is_no_run(tmp_path):
@@ -230,12 +233,11 @@ def test_a_run_in_the_directory_that_the_shell_is_in(tmp_path):
 
 
 def test_a_run_of_another_task(tmp_path):
-    """What reads runs of a language model says whose run it was given instead."""
-    config = json.dumps(dataclasses.asdict(TaggerOptions(run_dir="runs/tags")))
+    """What writes text says whose run it was given instead."""
+    config = json.dumps(dataclasses.asdict(TaggingOptions(run_dir="runs/tags")))
     (tmp_path / "config.json").write_text(config)
-    for name in ("generate_text", "evaluate_language_model", "export_language_model"):
-        done = script(name, f"--run-dir={tmp_path}", cwd=tmp_path, expected=2)
-        assert done.stderr == (
-            f"error: `--run-dir` {tmp_path} is the run of a tagger, not of a language model; "
-            "train_tagger.py goes on with it.\n"
-        )
+    done = script("generate_text", f"--run-dir={tmp_path}", cwd=tmp_path, expected=2)
+    assert done.stderr == (
+        f"error: `--run-dir` {tmp_path} is the run of a tagger, not of a language model. "
+        "evaluate_model.py measures it, and export_model.py exports it.\n"
+    )

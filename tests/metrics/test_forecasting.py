@@ -9,7 +9,7 @@ import pytest
 from tfseq.metrics.forecasting import mase, rmse
 from tfseq.models import LinearAutoregression
 from tfseq.models.forecast_baselines import naive_forecast, seasonal_naive_forecast
-from tfseq.tasks.forecasting.evaluation import ForecastEvaluation
+from tfseq.tasks.forecasting.evaluation import ForecastEvaluation, mase_scale
 
 
 @pytest.mark.parametrize("season", [1, 12])
@@ -22,7 +22,7 @@ def test_rmse_is_that_of_sktime_and_utilsforecast():
     assert rmse(peers.TARGETS, peers.FORECASTS) == pytest.approx(peers.RMSE, rel=1e-12)
 
 
-def test_mase_of_the_naive_forecast_in_the_training_part_is_one():
+def test_mase_of_the_naive_forecast_in_the_training_split_is_one():
     x = peers.TRAINING
     assert mase(x[12:], x[:-12], x, 12) == pytest.approx(1)
     assert np.isnan(mase(x[12:], x[:-12], np.ones(20)))
@@ -68,7 +68,7 @@ def test_columns_of_the_table_stay_apart(size):
     targets, forecasts = size * rng.normal(size=(2, 5, 4, 1))
     training = size * rng.normal(size=(30, 1))
     evaluation = ForecastEvaluation(
-        np.arange(5), targets, {"a": forecasts, "ab": -targets}, training, ("x",), 1
+        np.arange(5), targets, {"a": forecasts, "ab": -targets}, mase_scale(training, 1), ("x",), 1
     )
     head, *rows = evaluation.table(0).splitlines()
     assert re.split(" {2,}", head) == ["", "RMSE, step 1", "step 4", "steps 1 to 4", "MASE"]
@@ -76,23 +76,22 @@ def test_columns_of_the_table_stay_apart(size):
         name, *cells = re.split(" {2,}", row)
         told = [float(c.replace(" × 10", "e").replace(",", "").translate(PLAIN)) for c in cells]
         assert name == method
-        assert told == pytest.approx([*evaluation.figures(method, 0).values()], rel=1e-3)
+        assert told == pytest.approx([*evaluation.metrics(method, 0).values()], rel=1e-3)
     assert len({len(line) for line in (head, *rows)}) == 1
 
 
 PLAIN = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹−", "-0123456789-")
 
 
-def test_figures_of_an_evaluation():
+def test_metrics_of_an_evaluation():
     rng = np.random.default_rng(0)
     targets, forecasts = rng.normal(size=(2, 5, 4, 2))
     training = rng.normal(size=(30, 2))
-    evaluation = ForecastEvaluation(
-        np.arange(5), targets, {"a": forecasts, "exact": targets}, training, ("x", "y"), 3
-    )
-    figures = evaluation.all_figures()["y"]
+    methods, scale = {"a": forecasts, "exact": targets}, mase_scale(training, 3)
+    evaluation = ForecastEvaluation(np.arange(5), targets, methods, scale, ("x", "y"), 3)
+    metrics = evaluation.all_metrics()["y"]
     off = (targets - forecasts)[..., 1]
-    assert figures["a"] == pytest.approx(
+    assert metrics["a"] == pytest.approx(
         {
             "rmse_one_step": np.sqrt(np.mean(off[:, 0] ** 2)),
             "rmse_horizon": np.sqrt(np.mean(off[:, 3] ** 2)),
@@ -100,13 +99,13 @@ def test_figures_of_an_evaluation():
             "mase": np.mean(np.abs(off)) / np.mean(np.abs(training[3:, 1] - training[:-3, 1])),
         }
     )
-    assert set(figures["exact"].values()) == {0.0}
+    assert set(metrics["exact"].values()) == {0.0}
     np.testing.assert_allclose(evaluation.rmse_by_step("a", 1), np.sqrt(np.mean(off**2, axis=0)))
     head, row, exact = evaluation.table(1).splitlines()
     assert head.split() == "RMSE, step 1 step 4 steps 1 to 4 MASE".split()
     assert row.split()[0] == "a"
     assert [float(cell) for cell in row.split()[1:]] == pytest.approx(
-        list(figures["a"].values()), rel=1e-3
+        list(metrics["a"].values()), rel=1e-3
     )
     assert [float(cell) for cell in exact.split()[1:]] == [0] * 4
     assert len({len(line) for line in (head, row, exact)}) == 1

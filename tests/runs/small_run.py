@@ -1,36 +1,40 @@
-"""A run that takes no time: least squares on 24 rows, and what may happen to it."""
+"""A run that takes no time: least squares on 24 rows."""
 
 import keras
 import numpy as np
 import tensorflow as tf
-from tfseq.tasks.supervised.supervised_options import SupervisedOptions
-from tfseq.tasks.supervised.supervised_run import SupervisedRun
-from tfseq.tasks.supervised.supervised_trainer import SupervisedTask
+
+from tfseq.options.training_options import TrainingOptions
+from tfseq.report.curve import Panel, save_curves
+from tfseq.runs.objective import Objective, weighted_loss
+from tfseq.runs.open_run import open_run
+from tfseq.runs.training_run import TrainingRun
 
 X = np.random.default_rng(0).normal(size=[24, 3]).astype("float32")
 Y = (X @ np.array([[1.0], [-2.0], [0.5]], "float32")).astype("float32")
+WEIGHTS = np.array([1, 1, 0, 1] * 6, "float32")
+LOSSES = [Panel("loss", "train_loss", "validation_loss")]
 
 
-def make(place, log=None, options_type=SupervisedOptions, **changes) -> SupervisedRun:
+def least_squares(validate=None, dropout=0.0, **more) -> Objective:
+    """Least squares in batches of 8 rows, in another order each epoch."""
+    model = keras.Sequential(
+        [keras.Input((3,)), keras.layers.Dropout(dropout), keras.layers.Dense(1)]
+    )
+
+    def batches(epoch, start_batch):
+        order = np.random.default_rng(epoch).permutation(24)
+        rows = tf.data.Dataset.from_tensor_slices((X[order], Y[order], WEIGHTS[order]))
+        return rows.batch(8).skip(start_batch)
+
+    loss = weighted_loss(model, keras.losses.mean_squared_error)
+    return Objective(model, batches, loss, validate=validate, **more)
+
+
+def make(
+    place, log=None, options_type=TrainingOptions, validates=True, dropout=0.0, **changes
+) -> TrainingRun:
     """A run of least squares: three steps an epoch."""
-
-    def prepare(options):
-        model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
-        rows = tf.data.Dataset.from_tensor_slices((X, Y, np.ones(24, "float32"))).batch(8)
-
-        def validate():
-            return {"validation_loss": float(np.mean((model(X).numpy() - Y) ** 2))}
-
-        labels = {"labels.json": b"[]"}
-        return SupervisedTask(
-            model,
-            lambda epoch: rows,
-            keras.losses.mean_squared_error,
-            validate,
-            "a digest",
-            files=labels,
-        )
-
     options = options_type(
         **{
             "run_dir": str(place),
@@ -42,36 +46,22 @@ def make(place, log=None, options_type=SupervisedOptions, **changes) -> Supervis
             **changes,
         }
     )
+    directory = open_run(options, "line")
+
+    def validate():
+        return {"validation_loss": float(np.mean((objective.model(X).numpy() - Y) ** 2))}
+
+    objective = least_squares(validate if validates else None, dropout)
     lines = [] if log is None else log
-    return SupervisedRun(options, "line", prepare, log=lines.append)
-
-
-def meeting(job, step: int, event) -> SupervisedRun:
-    """Let something happen to a run when it has done so many steps."""
-    train_epoch = job.trainer.train_epoch
-
-    def train_and_meet():
-        steps = train_epoch()
-        while True:
-            if job.trainer.progress.step == step:
-                event()
-            try:
-                figures = next(steps)
-            except StopIteration:
-                return
-            yield figures
-
-    job.trainer.train_epoch = train_and_meet
-    return job
-
-
-def stopping(job, step: int, error: BaseException) -> SupervisedRun:
-    """Let a run meet an error when it has done so many steps."""
-
-    def stop():
-        raise error
-
-    return meeting(job, step, stop)
+    return TrainingRun(
+        options,
+        directory,
+        objective,
+        fingerprint="a digest",
+        files={"labels.json": b"[]"},
+        draw=lambda history: save_curves(history, directory.curves, LOSSES),
+        log=lines.append,
+    )
 
 
 def assert_same(job, whole):

@@ -1,15 +1,16 @@
 """A trainer small enough to be followed by hand, and what its steps are held against."""
 
+import dataclasses
 import math
 
 import keras
 import numpy as np
 import tensorflow as tf
-from tfseq.tasks.language_model.trainer import Trainer
 
 from tfseq.models import LanguageModel
-from tfseq.tasks.language_model.evaluation import Evaluation
-from tfseq.tasks.language_model.options import TrainingOptions
+from tfseq.runs.trainer import Trainer
+from tfseq.tasks.language_model.options import LanguageModelOptions
+from tfseq.tasks.language_model.training import language_model_objective, schedule_steps
 
 V = 9
 IDS = np.random.default_rng(1).choice(V, 150, p=np.arange(1, V + 1) / 45).astype("uint8")
@@ -20,8 +21,7 @@ def make_trainer(
 ):
     """A small trainer: 125 tokens in batches of 3 x 5 are 8 steps an epoch."""
     small = {"batch_size": 3, "num_steps": 5, "units": 4, "dropout": 0.0, "embedding_size": 0}
-    options = TrainingOptions(**{**small, **options})
-    options = options.with_defaults_filled()
+    options = LanguageModelOptions(**{**small, **options}).with_defaults_filled()
     keras.utils.set_random_seed(weights_seed)
     model = LanguageModel(
         V,
@@ -33,7 +33,8 @@ def make_trainer(
         tie_embeddings=options.tie_embeddings,
         **(model_options or {}),
     )
-    return Trainer(model, options, train, validation)
+    objective = language_model_objective(model, options, train, validation)
+    return Trainer(objective, options, schedule_steps(options, len(train)))
 
 
 def cross_entropy(logits, targets):
@@ -74,12 +75,11 @@ def script_validation(trainer, losses):
     seen = []
     losses = iter(losses)
 
-    def evaluate(ids, context):
-        assert context == IDS[124]
+    def validate():
         seen.append(trainer.model.get_weights())
-        return Evaluation(next(losses), len(ids))
+        return {"validation_loss": next(losses)}
 
-    trainer._evaluate = evaluate
+    trainer.objective = dataclasses.replace(trainer.objective, validate=validate)
     return seen
 
 

@@ -6,11 +6,12 @@ import os
 import shutil
 
 import pytest
+from stopping import stopping
 
 from tfseq.errors import InputError
 from tfseq.files.atomic_file import WriteError
 
-from .small_run import assert_same, make, stopping
+from .small_run import assert_same, make
 
 
 @pytest.fixture

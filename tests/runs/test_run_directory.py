@@ -9,18 +9,16 @@ import sys
 
 import numpy as np
 import pytest
-from tfseq.tasks.language_model.trained_run import build_model, load_run
 
+import tfseq
 from tfseq.errors import InputError
 from tfseq.files.result_directory import check_writable
-from tfseq.runs.run_directory import (
-    HISTORY_COLUMNS,
-    RunDirectory,
-)
-from tfseq.tasks.language_model.options import TrainingOptions
+from tfseq.runs.run_directory import RunDirectory
+from tfseq.tasks.language_model.options import LanguageModelOptions
+from tfseq.tasks.language_model.task import build_model
 from tfseq.text import Vocabulary
 
-OPTIONS = TrainingOptions(units=4, cell="lstm", embedding_size=3).with_defaults_filled()
+OPTIONS = LanguageModelOptions(units=4, cell="lstm", embedding_size=3).with_defaults_filled()
 VOCABULARY = Vocabulary(["a", "b", "\n", "猫", "\\"])
 
 
@@ -49,14 +47,16 @@ def test_created_whole(directory):
         "vocabulary.txt",
     ]
     assert os.listdir(directory.path.parent) == ["egg"]
-    assert TrainingOptions(**json.loads(directory.config.read_text())) == OPTIONS
+    config = json.loads(directory.config.read_text())
+    assert config.pop("task") == "language_model"
+    assert LanguageModelOptions(**config) == OPTIONS
     assert Vocabulary.load(directory.vocabulary) == VOCABULARY
 
 
 def test_a_run_that_exists_is_left_alone(directory):
     before = directory.config.read_bytes()
     for attempt in (directory.check_free, lambda: directory.create(OPTIONS, VOCABULARY, "digest")):
-        with pytest.raises(InputError, match=r"`--run-dir` .*egg exists\. Add `--resume`"):
+        with pytest.raises(InputError, match=r"`run_dir` .*egg exists\. Add `resume`"):
             attempt()
     assert directory.config.read_bytes() == before
 
@@ -100,13 +100,17 @@ def test_history(directory):
     directory.write_history(history)
     with open(directory.path / "history.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert tuple(rows[0]) == HISTORY_COLUMNS
+    assert list(rows[0]) == ["epoch", "step", "train_loss", "train_perplexity", "validation_loss"]
     assert [row["epoch"] for row in rows] == ["1", "2"]
     assert float(rows[0]["train_loss"]) == 0.1 + 0.2
     assert float(rows[0]["train_perplexity"]) == math.inf
     assert rows[0]["validation_loss"] == ""
+    assert rows[1]["train_perplexity"] == ""
     directory.write_history(history[:1])
-    assert len((directory.path / "history.csv").read_text().splitlines()) == 2
+    lines = (directory.path / "history.csv").read_text().splitlines()
+    assert lines == ["epoch,step,train_loss,train_perplexity", f"1,8,{0.1 + 0.2},inf"]
+    directory.write_history([])
+    assert (directory.path / "history.csv").read_text() == "epoch\n"
 
 
 def test_samples(directory):
@@ -118,7 +122,7 @@ def test_samples(directory):
 def test_metrics_are_json_that_any_reader_takes(trained):
     """Infinity is no JSON: such a figure is null."""
     directory, _ = trained
-    assert load_run(directory.path).metrics() == {}
+    assert tfseq.load(directory.path).metrics == {}
     directory.write_metrics({"corpus_tokens": 5, "train_perplexity": math.inf, "seed": 0})
 
     def refuse(word):
@@ -126,7 +130,7 @@ def test_metrics_are_json_that_any_reader_takes(trained):
 
     read = json.loads(directory.metrics.read_text(), parse_constant=refuse)
     assert read == {"corpus_tokens": 5, "train_perplexity": None, "seed": 0}
-    assert load_run(directory.path).metrics() == read
+    assert tfseq.load(directory.path).metrics == read
 
 
 def test_one_process_at_a_time(directory):
@@ -157,7 +161,7 @@ def test_one_process_at_a_time(directory):
 
 def test_read_back(trained):
     directory, model = trained
-    run = load_run(str(directory.path))
+    run = tfseq.load(str(directory.path))
     assert run.options == OPTIONS
     assert run.vocabulary == VOCABULARY
     assert run.tokenizer.get_config() == {
@@ -168,8 +172,7 @@ def test_read_back(trained):
     ids = np.array([[0, 3, 5, 1]], "int32")
     np.testing.assert_array_equal(run.model(ids), model(ids))
     assert not [name for name in os.listdir(directory.path) if "partial" in name]
-    assert run.metadata()["run"] == "egg"
-    assert TrainingOptions(**run.metadata()["options"]) == OPTIONS
+    assert (run.directory, run.run) == (directory.path, directory)
 
 
 def test_weights_are_replaced_whole(trained, monkeypatch):
@@ -190,38 +193,38 @@ def test_weights_are_replaced_whole(trained, monkeypatch):
 def test_a_run_that_cannot_be_read(trained, tmp_path):
     directory, _ = trained
     with pytest.raises(InputError, match="nowhere is not a directory"):
-        load_run(tmp_path / "nowhere")
+        tfseq.load(tmp_path / "nowhere")
     with pytest.raises(InputError, match=r"is not a run: it has no config\.json"):
-        load_run(tmp_path)
+        tfseq.load(tmp_path)
     good = directory.weights.read_bytes()
     for damaged in (b"", b"no weights", good[: len(good) // 2]):
         directory.weights.write_bytes(damaged)
         with pytest.raises(InputError, match=r"egg: its vocabulary or weights are damaged"):
-            load_run(directory.path)
+            tfseq.load(directory.path)
     directory.weights.unlink()
     with pytest.raises(InputError, match=r"has no weights yet"):
-        load_run(directory.path)
+        tfseq.load(directory.path)
 
 
 def test_weights_of_another_vocabulary(trained):
     directory, _ = trained
     Vocabulary(["a", "b"]).save(directory.vocabulary)
     with pytest.raises(InputError, match="damaged, or do not fit"):
-        load_run(directory.path)
+        tfseq.load(directory.path)
 
 
 def test_without_a_vocabulary(trained):
     directory, _ = trained
     directory.vocabulary.unlink()
-    with pytest.raises(InputError, match=r"egg: its vocabulary or weights are damaged"):
-        load_run(directory.path)
+    with pytest.raises(InputError, match=r"egg/vocabulary\.txt cannot be read: No such"):
+        tfseq.load(directory.path)
 
 
 def test_text_as_ids_of_the_run(trained, tmp_path, monkeypatch):
     directory, _ = trained
     monkeypatch.setenv("TFSEQ_CACHE", str(tmp_path / "cache"))
     (tmp_path / "text.txt").write_text("ab猫?a\\")
-    encoded = load_run(directory.path).encode(str(tmp_path / "text.txt"))
+    encoded = tfseq.load(directory.path).encode(str(tmp_path / "text.txt"))
     assert list(encoded.ids) == [1, 2, 4, 0, 1, 5]
     assert len(encoded.validation) == 0
 
@@ -233,12 +236,12 @@ def test_an_empty_directory_is_taken(tmp_path):
 
 
 def test_the_text_may_not_change(directory):
-    directory.check_corpus("digest")
+    directory.check_fingerprint("digest", "the text")
     with pytest.raises(InputError, match="the text is not the one that the run"):
-        directory.check_corpus("another digest")
+        directory.check_fingerprint("another digest", "the text")
     directory.corpus.write_text("[]")
     with pytest.raises(InputError, match=r"corpus\.json cannot be read"):
-        directory.check_corpus("digest")
+        directory.check_fingerprint("digest", "the text")
 
 
 @pytest.mark.parametrize("name", ["x" * 300, "x" * 250])

@@ -6,21 +6,21 @@ import shlex
 
 import numpy as np
 import pytest
-from tfseq.tasks.supervised.supervised_options import SupervisedOptions
-from tfseq.tasks.supervised.supervised_trainer import SupervisedTask
+from stopping import meeting, stopping
 
 from tfseq.errors import InputError
 from tfseq.options.rules import PathText
+from tfseq.options.training_options import TrainingOptions
 from tfseq.runs.run_directory import RunDirectory
 from tfseq.runs.trainer import DivergenceError
 
-from .small_run import assert_same, make, meeting, stopping
+from .small_run import assert_same, make
 
 DIVERGES = {"optimizer": "sgd", "learning_rate": 1e30, "clip_norm": None}
 
 
 @dataclasses.dataclass(frozen=True)
-class WithLexicon(SupervisedOptions):
+class WithLexicon(TrainingOptions):
     """Options of a task of one's own."""
 
     lexicon: PathText = "lexicon.txt"
@@ -107,7 +107,7 @@ def test_a_run_stopped_before_its_first_checkpoint_says_how_to_use_its_name(
     with pytest.raises(InputError) as caught:
         make(place)
     assert str(caught.value) == (
-        f"`--run-dir` {place} exists. Add `--resume` to go on with that run, or name another "
+        f"`run_dir` {place} exists. Add `resume` to go on with that run, or name another "
         f"directory. It has no weights yet: `rm -r {quoted}` frees its name."
     )
     with RunDirectory(place).locked(), pytest.raises(InputError, match="in use by another process"):
@@ -138,10 +138,7 @@ def test_a_resumed_run_that_diverges_before_its_first_checkpoint(tmp_path):
 def test_weights_that_are_not_finite_are_never_written(tmp_path):
     """The last update of an epoch spoils them, and there is no validation to notice."""
     place = tmp_path / "egg"
-    job = make(place)
-    job.trainer.task = job.task = SupervisedTask(
-        job.task.model, job.task.batches, job.task.loss, None, "a digest"
-    )
+    job = make(place, validates=False)
     kernel = job.model.trainable_variables[0]
     meeting(job, 3, lambda: kernel.assign(np.full([3, 1], np.inf)))
     with pytest.raises(DivergenceError, match=r"weights that are not finite.*is free again"):
@@ -154,5 +151,5 @@ def test_a_path_of_a_task_of_ones_own_may_be_given_again_as_it_was(tmp_path, mon
     monkeypatch.chdir(tmp_path)
     make("egg", options_type=WithLexicon, lexicon="words.txt", export=False).fit()
     make("egg", options_type=WithLexicon, lexicon="words.txt", export=False, resume=True)
-    with pytest.raises(InputError, match=r"--lexicon was '.*/words\.txt' and is now '.*/w\.txt'"):
+    with pytest.raises(InputError, match=r"`lexicon` was '.*/words\.txt' and is now '.*/w\.txt'"):
         make("egg", options_type=WithLexicon, lexicon="w.txt", export=False, resume=True)

@@ -40,7 +40,7 @@ def test_a_step_of_sgd(input_options, clip_norm):
     figures = next(trainer.train_epoch())
 
     assert figures["loss"] == pytest.approx(loss, rel=1e-5)
-    assert figures["perplexity"] == pytest.approx(math.exp(loss), rel=1e-5)
+    assert figures["train_perplexity"] == pytest.approx(math.exp(loss), rel=1e-5)
     assert figures["gradient_norm"] == pytest.approx(norm, rel=1e-4)
     assert_weights(model, [w - 0.7 * g for w, g in zip(before, gradients, strict=True)])
 

@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 import tensorflow as tf
-from tfseq.tasks.language_model.trainer import DivergenceError
 
 from tfseq.files.checkpoint import load_latest_checkpoint, save_checkpoint
+from tfseq.runs.trainer import DivergenceError
 
 from .small_trainer import V, assert_weights, make_trainer, script_validation, spread
 
@@ -41,7 +41,7 @@ def test_divergence_names_the_step_and_spoils_no_checkpoint():
     next(epoch)
     good = trainer.checkpoint()
     trainer.model.output_kernel.assign(np.full([4, V], 3e38))
-    message = r"at step 2 \(epoch 1\): loss .*, gradient norm (nan|inf)\. Lower `--learning-rate`"
+    message = r"at step 2 \(epoch 1\): loss .*, gradient norm (nan|inf)\. Lower `learning_rate`"
     with pytest.raises(DivergenceError, match=message):
         list(epoch)
     assert (trainer.progress.step, trainer.progress.batch) == (1, 1)

@@ -122,8 +122,8 @@ def read_options(
     error calls the file.
     """
     values = read_json_object(path, what)
-    own = getattr(options_type, "task", "")
-    if own and (task := values.pop("task", own)) != own:
+    own = getattr(options_type, "task", None)
+    if own is not None and (task := values.pop("task", own)) != own:
         raise InputError(f"{what} {path} is of the task {task!r}, not of {own!r}.")
     fields = fields_of(options_type)
     for key, value in values.items():

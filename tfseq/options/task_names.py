@@ -34,5 +34,5 @@ def task_of(config: Mapping) -> str | None:
     ('tagging', 'forecasting')
     """
     if "task" in config:
-        return config["task"]
+        return str(config["task"])
     return next((task for task, name in TASK_NAMES.items() if name.option in config), None)

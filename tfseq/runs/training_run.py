@@ -74,6 +74,7 @@ class TrainingRun:
             directory.check_fingerprint(fingerprint, data)
         self.resumes = options.resume
         self.options = as_saved(options, directory.path)
+        self.export_dir = options.export_dir
         self.directory = directory
         self.fingerprint = fingerprint
         self.vocabulary, self.files = vocabulary, files
@@ -145,7 +146,7 @@ class TrainingRun:
         step = self.trainer.progress.step
         if not self.options.export:
             return
-        place = self.directory.export_path(self.options.export_dir)
+        place = self.directory.export_path(self.export_dir)
         made = self.directory.exported_version(step)
         if made and made.is_dir() and made.parent.resolve() == place.resolve():
             self.log(f"exported before, to {made}")

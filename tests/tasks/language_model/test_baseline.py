@@ -5,17 +5,16 @@ import random
 
 import numpy as np
 import pytest
-from tfseq.tasks.language_model.messages import describe_result
-from tfseq.tasks.language_model.run import Run
 
 from tfseq import NGramModel
 from tfseq.tasks.language_model.baseline import measure_baseline
-from tfseq.tasks.language_model.options import TrainingOptions
+from tfseq.tasks.language_model.options import LanguageModelOptions
+from tfseq.tasks.language_model.training import describe_result, prepare
 
 IDS = np.random.default_rng(4).integers(0, 6, 500).astype("uint8")
 
 
-def test_it_predicts_every_token_of_the_validation_part_from_those_before_it():
+def test_it_predicts_every_token_of_the_validation_split_from_those_before_it():
     baseline = measure_baseline(IDS[:400], IDS[400:], vocabulary_size=7, order=3)
     model = NGramModel(3).fit(IDS[:400], 7)
     chances = [model.probabilities(IDS[:place])[IDS[place]] for place in range(400, 500)]
@@ -49,22 +48,26 @@ def options(tmp_path):
     }
 
 
+def fit(options, **changes):
+    """A finished training and its metrics."""
+    training = prepare(LanguageModelOptions(**{**options, **changes}), log=lambda line: None)
+    return training, training.run.fit(training.evaluate)
+
+
 def test_a_run_tells_it_and_a_resumed_run_tells_the_same(options, tmp_path):
-    job = Run(TrainingOptions(**options))
-    metrics = job.fit()
-    train, validation = np.array(job.corpus.train), np.array(job.corpus.validation)
-    model = NGramModel(6).fit(train, len(job.vocabulary))
+    training, metrics = fit(options)
+    train, validation = np.array(training.corpus.train), np.array(training.corpus.validation)
+    model = NGramModel(6).fit(train, len(training.task.vocabulary))
     assert metrics["baseline_perplexity"] == model.perplexity(validation, train[-5:])
     line = (
         f"baseline perplexity   {metrics['baseline_perplexity']:.3f} per character "
         f"({metrics['baseline_bits_per_token']:.3f} bits), 6-gram counts with Kneser-Ney smoothing"
     )
-    assert line in job.result(metrics).splitlines()
+    assert line in training.result(metrics).splitlines()
     assert json.loads((tmp_path / "run" / "metrics.json").read_text()) == metrics
-    again = Run(TrainingOptions(**options, resume=True), log=lambda line: None).fit()
+    _, again = fit(options, resume=True)
     assert again == metrics
-    off = Run(TrainingOptions(**options, resume=True, baseline=False), log=lambda line: None)
-    metrics = off.fit()
+    off, metrics = fit(options, resume=True, baseline=False)
     assert metrics["baseline_perplexity"] is None
     assert "baseline" not in off.result(metrics)
 
@@ -83,16 +86,15 @@ def test_what_was_not_read_is_said():
         "train_tokens": 2_001,
         "validation_tokens": 100,
     }
-    options = TrainingOptions(tokenizer="word")
     start = (
         "baseline perplexity   8.000 per word (3.000 bits), 5-gram counts with Kneser-Ney smoothing"
     )
     assert (
-        describe_result(options, metrics).splitlines()[0]
-        == f"{start}, of the last 2,000 words of the training part alone"
+        describe_result(metrics, "word").splitlines()[0]
+        == f"{start}, of the last 2,000 words of the training split alone"
     )
     metrics["validation_tokens"] = 101
-    assert describe_result(options, metrics).splitlines()[0] == (
-        f"{start}, of the last 2,000 words of the training part and the first 100 words of the "
-        "validation part alone"
+    assert describe_result(metrics, "word").splitlines()[0] == (
+        f"{start}, of the last 2,000 words of the training split and the first 100 words of the "
+        "validation split alone"
     )

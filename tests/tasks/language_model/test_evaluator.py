@@ -7,15 +7,16 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from tfseq.tasks.language_model.trained_run import TrainedRun
 
 from tfseq.data import blocks
 from tfseq.errors import InputError
 from tfseq.generation.text_graph import TextGraph
 from tfseq.models import LanguageModel
+from tfseq.serving import ServingSettings
 from tfseq.tasks.language_model import evaluation as module
 from tfseq.tasks.language_model.evaluation import Evaluation, Evaluator
-from tfseq.tasks.language_model.options import TrainingOptions
+from tfseq.tasks.language_model.options import LanguageModelOptions
+from tfseq.tasks.language_model.task import LanguageModelTask
 from tfseq.text import CharTokenizer, Vocabulary
 
 V = 8
@@ -124,16 +125,29 @@ def test_a_short_text_is_evaluated_as_score_reads_it(tmp_path):
     tokenizer = CharTokenizer(normalization="letters")
     vocabulary = Vocabulary([" ", *"etaoinshrdl"])
     model = LanguageModel(len(vocabulary), units=6)
-    run = TrainedRun(None, TrainingOptions(), tokenizer, vocabulary, model)
+    options = LanguageModelOptions(normalization="letters")
+    task = LanguageModelTask(None, options, model, tokenizer, vocabulary)
     graph = TextGraph(model, tokenizer, vocabulary.tables())
     path = tmp_path / "text.txt"
-    for text in ("The end. It is here.", " the end ", "a"):
+    for text in ("The end. It is here.", " the end ", "it"):
         path.write_text(text)
-        ids = run.short_text(str(path), 100)
         score = graph.score(tf.constant([text]))
-        assert len(ids) - 1 == int(score.num_tokens[0])
-        if len(ids) > 1:
-            result = Evaluator(model, 1)(ids)
-            assert result.perplexity == pytest.approx(float(score.perplexity[0]), rel=1e-5)
-    path.write_text("é" * 60)
-    assert run.short_text(str(path), 100) is None
+        result = task.evaluate(path)
+        assert result["num_tokens"] == int(score.num_tokens[0])
+        assert result["perplexity"] == pytest.approx(float(score.perplexity[0]), rel=1e-5)
+
+
+def test_a_longer_text_is_evaluated_as_a_corpus_is_read(tmp_path, monkeypatch):
+    """What `score` would cut off counts too, and a corpus ends each document with a space."""
+    monkeypatch.setenv("TFSEQ_CACHE", str(tmp_path / "cache"))
+    tokenizer = CharTokenizer(normalization="letters")
+    vocabulary = Vocabulary([" ", *"etaoinshrdl"])
+    model = LanguageModel(len(vocabulary), units=6)
+    options = LanguageModelOptions(normalization="letters")
+    task = LanguageModelTask(None, options, model, tokenizer, vocabulary)
+    path = tmp_path / "text.txt"
+    path.write_text("é" * ServingSettings.max_score_bytes + "The end.")
+    ids = task.encode(path).ids
+    assert task.evaluate(path)["num_tokens"] == len(ids) - 1
+    expected = Evaluator(model)(ids)
+    assert task.evaluate(path)["perplexity"] == pytest.approx(expected.perplexity, rel=1e-6)

@@ -7,12 +7,12 @@ import re
 import numpy as np
 import pytest
 import tensorflow as tf
-from tfseq.tasks.language_model.report_surprise import token_surprise
-from tfseq.tasks.language_model.run import Run
 
 from tfseq.models import LanguageModel
 from tfseq.report.format import shown
-from tfseq.tasks.language_model.options import TrainingOptions
+from tfseq.tasks.language_model.options import LanguageModelOptions
+from tfseq.tasks.language_model.surprisal import token_surprisal
+from tfseq.tasks.language_model.training import prepare
 
 SMALL = {
     "batch_size": 4,
@@ -29,9 +29,11 @@ def run_of(place, **changes):
     text = "".join(np.random.default_rng(0).choice(list("ab <\n"), 1500))
     (place / "text.txt").write_text(text)
     options = {"corpus": str(place / "text.txt"), "run_dir": str(place / "run"), **SMALL}
-    run = Run(TrainingOptions(**{**options, **changes}), log=lambda line: None)
-    metrics = run.fit(lambda: "a <sample>")
-    return run, metrics, run.write_report(metrics, "the <end>").read_text()
+    training = prepare(LanguageModelOptions(**{**options, **changes}), log=lambda line: None)
+    training.task.sample = lambda size: "a <sample>" if size == 200 else "the <end>"
+    metrics = training.run.fit(training.evaluate)
+    assert training.result(metrics).endswith("\n\nthe <end>")
+    return training, metrics, training.report(metrics).write(place / "report.html").read_text()
 
 
 @pytest.fixture(scope="module")
@@ -40,10 +42,9 @@ def finished(tmp_path_factory):
 
 
 def test_every_part_is_there(finished):
-    run, metrics, page = finished
-    assert run.directory.report.name == "report.html"
+    _, metrics, page = finished
     assert re.findall("<h2>(.*?)</h2>", page) == [
-        *("Result", "Curves", "Surprise", "Samples", "Gradients", "Timing", "Configuration")
+        *("Result", "Curves", "Surprisal", "Samples", "Gradients", "Timing", "Configuration")
     ]
     assert f"<dd>{metrics['validation_perplexity']:.4g}</dd>" in page
     assert f'<td class="n">{metrics["validation_bits_per_token"]:.3f}</td>' in page
@@ -57,18 +58,19 @@ def test_every_part_is_there(finished):
         assert f"perplexity of {metrics['baseline_order']}-gram counts" in page
 
 
-def test_surprise_is_that_of_single_steps(finished):
-    run, _, page = finished
-    ids, states = run.corpus.ids, run.model.initial_states(1)
-    start = run.corpus.num_train
+def test_surprisal_is_that_of_single_steps(finished):
+    training, _, page = finished
+    model, vocabulary = training.task.model, training.task.vocabulary
+    ids, states = training.corpus.ids, model.initial_states(1)
+    start = training.corpus.num_train
     bits = []
     for n, token in enumerate(ids[start - 512 : -1], start=start - 511):
-        logits, states = run.model.step(np.array([token], "int32"), states)
+        logits, states = model.step(np.array([token], "int32"), states)
         if n >= start:
             log_p = tf.nn.log_softmax(logits)[0].numpy()
             bits.append(-log_p[ids[n]] / math.log(2))
     titles = re.findall('title="(.): ([0-9.]+) bits; expected', page.replace("&lt;", "<"))
-    texts = [run.vocabulary.tokens[i] for i in ids[start:]]
+    texts = [vocabulary.tokens[i] for i in ids[start:]]
     told = iter(titles)
     for text, expected in zip(texts, bits, strict=True):
         # A space is told by name.
@@ -82,7 +84,8 @@ def test_surprise_is_that_of_single_steps(finished):
 
 
 def test_gradient_norms_of_history_are_drawn(finished):
-    run, _, page = finished
+    training, _, page = finished
+    run = training.run
     with open(run.directory.path / "history.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == run.options.epochs
@@ -95,19 +98,19 @@ def test_gradient_norms_of_history_are_drawn(finished):
 def test_a_run_without_validation(tmp_path):
     _, metrics, page = run_of(tmp_path, validation_fraction=0.0, cell="rnn", epochs=1)
     assert metrics["validation_perplexity"] is None
-    assert "There is no validation part" in page
+    assert "There is no validation split" in page
     assert "best epoch" not in page
-    # One line needs no legend; the end of the training part is the passage.
+    # One line needs no legend; the end of the training split is the passage.
     assert "</i>layer 1</li>" not in page
     assert len(re.findall(" bits; expected", page)) == 1200
 
 
-def test_surprise_of_a_uniform_model():
+def test_surprisal_of_a_uniform_model():
     model = LanguageModel(8, units=3)
     model.set_weights([np.zeros(w.shape) for w in model.get_weights()])
-    surprise = token_surprise(model, np.array([3, 1, 7]), np.array([0, 2]), num_expected=20)
-    np.testing.assert_allclose(surprise.bits, 3)
-    assert surprise.expected.shape == (3, 8)
-    np.testing.assert_allclose(surprise.probabilities, 1 / 8)
+    surprisal = token_surprisal(model, np.array([3, 1, 7]), np.array([0, 2]), num_expected=20)
+    np.testing.assert_allclose(surprisal.bits, 3)
+    assert surprisal.expected.shape == (3, 8)
+    np.testing.assert_allclose(surprisal.probabilities, 1 / 8)
     with pytest.raises(ValueError, match="at least one token"):
-        token_surprise(model, np.array([1]), np.array([], "int32"))
+        token_surprisal(model, np.array([1]), np.array([], "int32"))

@@ -7,7 +7,7 @@ import pytest
 from tfseq.data import encode_corpus
 from tfseq.errors import InputError
 from tfseq.runs.run_directory import RunDirectory
-from tfseq.tasks.language_model.options import TrainingOptions
+from tfseq.tasks.language_model.options import LanguageModelOptions
 from tfseq.text import CharTokenizer, open_corpus
 
 
@@ -77,7 +77,7 @@ def test_what_tfseq_wrote_is_never_read(tmp_path, monkeypatch):
     # The first run leaves an entry in the cache of encoded corpora.
     vocabulary = encode_corpus(open_corpus("."), CharTokenizer()).vocabulary
     run = RunDirectory(tmp_path / "runs" / "book_gru")
-    run.create(TrainingOptions(), vocabulary, "digest")
+    run.create(LanguageModelOptions(), vocabulary, "digest")
     run.write_samples([{"epoch": 1, "text": "koob"}])
     (tmp_path / "cache" / "corpora").mkdir()
     (tmp_path / "cache" / "corpora" / "downloaded.txt").write_text("downloaded")

@@ -5,12 +5,12 @@ from collections import Counter, defaultdict
 
 import numpy as np
 import pytest
-from tfseq.tasks.tagging.run import TaggerRun
-from tfseq.tasks.text_classification.run import TextClassifierRun
 
 from tfseq.options.run_options import parse_run_options
-from tfseq.tasks.tagging.options import TaggerOptions
-from tfseq.tasks.text_classification.options import TextClassifierOptions
+from tfseq.tasks.tagging import training as tagging
+from tfseq.tasks.tagging.options import TaggingOptions
+from tfseq.tasks.text_classification import training as text_classification
+from tfseq.tasks.text_classification.options import TextClassificationOptions
 
 SMALL = ["--units=2", "--embedding-size=2", "--min-frequency=2", "--no-export", "--seed=1"]
 SMALL += ["--validation-fraction=0.3", "--test-fraction=0.3"]
@@ -34,81 +34,88 @@ def make(kind, tmp_path):
         ]
         path = tmp_path / "tagged.conll"
         path.write_text("\n".join(lines))
-        run_type, options_type, more = TaggerRun, TaggerOptions, []
+        prepare, options_type, more = tagging.prepare, TaggingOptions, []
     else:
         path = tmp_path / "labelled.csv"
         with path.open("w", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(["text", "label"])
             writer.writerows((" ".join(w), t[0]) for w, t in zip(words, tags, strict=True))
-        run_type, options_type = TextClassifierRun, TextClassifierOptions
+        prepare = text_classification.prepare
+        options_type = TextClassificationOptions
         more = ["--tokenizer=word"]
     arguments = [f"--data={path}", f"--run-dir={tmp_path / 'run'}", *SMALL, *more]
-    return run_type(parse_run_options(options_type, arguments), log=lambda line: None)
+    return prepare(parse_run_options(options_type, arguments), log=lambda line: None)
 
 
 @pytest.fixture(params=["tagger", "classifier"])
-def run(request, tmp_path):
+def training(request, tmp_path):
     return make(request.param, tmp_path)
 
 
-def test_the_vocabulary_is_that_of_the_training_part(run):
+def test_the_vocabulary_is_that_of_the_training_split(training):
     words, _ = texts()
-    parts = {name: part.tolist() for name, part in run.parts.items()}
-    assert sorted(i for part in parts.values() for i in part) == list(range(NUM_TEXTS))
-    assert [len(parts[name]) for name in ("train", "validation", "test")] == [36, 27, 27]
+    splits = {name: split.tolist() for name, split in training.examples.splits.items()}
+    assert sorted(i for split in splits.values() for i in split) == list(range(NUM_TEXTS))
+    assert [len(splits[name]) for name in ("train", "validation", "test")] == [36, 27, 27]
 
     def frequent(numbers):
         counts = Counter(word for i in numbers for word in words[i])
         kept = [word for word, count in counts.items() if count >= 2]
         return ["<unk>", *sorted(kept, key=lambda word: (-counts[word], word))]
 
-    assert list(run.vocabulary.tokens) == frequent(parts["train"])
+    assert list(training.task.vocabulary.tokens) == frequent(splits["train"])
     for more in ("validation", "test"):
         # Either of the others would have made another one.
-        assert frequent(parts["train"]) != frequent(parts["train"] + parts[more])
+        assert frequent(splits["train"]) != frequent(splits["train"] + splits[more])
 
 
-def test_batches_are_of_the_training_part(run):
+def test_batches_are_of_the_training_split(training):
     """Each of its texts once, as ids, with its own labels."""
     words, tags = texts()
-    known = {word: number for number, word in enumerate(run.vocabulary.tokens)}
-    labels = list(run.labels if isinstance(run, TextClassifierRun) else run.tags)
+    known = {word: number for number, word in enumerate(training.task.vocabulary.tokens)}
+    labels, of_texts = list(training.task.labels), training.examples.unit == "text"
 
     def example(i):
         ids = tuple(known.get(word, 0) for word in words[i])
-        if isinstance(run, TextClassifierRun):
+        if of_texts:
             return ids, labels.index(tags[i][0])
         return ids, tuple(map(labels.index, tags[i]))
 
     found = []
-    for ids, targets, weights in run.task.batches(0).as_numpy_iterator():
+    for ids, targets, weights in training.run.trainer.objective.batches(0, 0).as_numpy_iterator():
         for row, target, weight in zip(ids, targets, weights, strict=True):
             length = np.count_nonzero(row >= 0)
-            if isinstance(run, TextClassifierRun):
+            if of_texts:
                 assert weight == 1
                 target = int(target)
             else:
                 assert weight.tolist() == [1] * length + [0] * (len(row) - length)
                 target = tuple(target[:length].tolist())
             found.append((tuple(row[:length].tolist()), target))
-    expected = {name: sorted(map(example, part)) for name, part in run.parts.items()}
+    splits = training.examples.splits
+    expected = {name: sorted(map(example, split)) for name, split in splits.items()}
     assert sorted(found) == expected["train"]
     assert expected["train"] != expected["validation"]
 
 
-def test_a_tagger_s_baselines_and_unknown_tokens_are_those_of_the_training_part(tmp_path):
-    run = make("tagger", tmp_path)
+def test_a_tagger_s_baselines_and_unknown_tokens_are_those_of_the_training_split(tmp_path):
+    training = make("tagger", tmp_path)
     words, tags = texts()
     of_word, all_tags = defaultdict(Counter), Counter()
-    for i in run.parts["train"]:
+    for i in training.examples.splits["train"]:
         all_tags.update(tags[i])
         for word, tag in zip(words[i], tags[i], strict=True):
             of_word[word][tag] += 1
     most = all_tags.most_common(1)[0][0]
-    test = [pair for i in run.parts["test"] for pair in zip(words[i], tags[i], strict=True)]
+    test = [
+        pair
+        for i in training.examples.splits["test"]
+        for pair in zip(words[i], tags[i], strict=True)
+    ]
     usual = {word: counts.most_common(1)[0][0] for word, counts in of_word.items()}
-    metrics = run.task.evaluate()
+    (tmp_path / "run").mkdir()
+    metrics = training.evaluate({})
     baselines = metrics["baselines"]
     assert baselines["most frequent tag"]["accuracy"] == pytest.approx(
         np.mean([tag == most for _, tag in test])
