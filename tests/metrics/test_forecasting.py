@@ -6,10 +6,10 @@ import forecast_peers as peers
 import numpy as np
 import pytest
 
-from tfseq.metrics.forecasting import mase, rmse
+from tfseq.metrics.forecasting import mase, mase_scale, rmse
 from tfseq.models import LinearAutoregression
 from tfseq.models.forecast_baselines import naive_forecast, seasonal_naive_forecast
-from tfseq.tasks.forecasting.evaluation import ForecastEvaluation, mase_scale
+from tfseq.tasks.forecasting.evaluation import ForecastEvaluation
 
 
 @pytest.mark.parametrize("season", [1, 12])

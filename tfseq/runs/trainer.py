@@ -163,7 +163,7 @@ class Trainer:
             "best": self.best_weights or [],
         }
         arrays = {
-            f"{part}/{i}": _storable(value)
+            f"{part}/{i}": np.asarray(value)
             for part, values in parts.items()
             for i, value in enumerate(values)
         }
@@ -268,9 +268,3 @@ def _rows_summed(gradient: tf.Tensor | tf.IndexedSlices) -> tf.Tensor | tf.Index
     indices, place = tf.unique(gradient.indices)
     rows = tf.math.unsorted_segment_sum(gradient.values, place, tf.size(indices))
     return tf.IndexedSlices(rows, indices, gradient.dense_shape)
-
-
-def _storable(value) -> np.ndarray:
-    """As an array of one of NumPy's own types: files know no bfloat16, which float32 holds."""
-    array = np.asarray(value)
-    return array.astype("float32") if array.dtype.name == "bfloat16" else array
