@@ -10,6 +10,7 @@ from tfseq.errors import InputError
 from tfseq.report import Report
 from tfseq.tasks.labelled.objective import LabelledIds
 from tfseq.tasks.labelled.options import LabelledOptions
+from tfseq.text import Vocabulary
 
 SPLITS = ("train", "validation", "test")
 
@@ -21,6 +22,7 @@ class Examples(Protocol):
         name: what they are called.
         unit: what an example is, `text` or `sentence`.
         labels: what is told apart, in order.
+        vocabulary: the tokens that are known.
         notes: what was odd about the file.
         splits: `train`, `validation` and `test`, the numbers of their examples.
         ids: `train`, `validation` and `test`, as ids and targets.
@@ -31,6 +33,7 @@ class Examples(Protocol):
     name: str
     unit: str
     labels: tuple[str, ...]
+    vocabulary: Vocabulary
     notes: Sequence[str]
     splits: dict[str, np.ndarray]
     ids: dict[str, LabelledIds]

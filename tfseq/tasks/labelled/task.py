@@ -1,26 +1,54 @@
 """What a trained classifier and a trained tagger have in common."""
 
+import dataclasses
 import os
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar, Self
 
+import keras
 import tensorflow as tf
 
 from tfseq.metrics.classification import confusion_matrix, f1_scores
+from tfseq.runs.run_directory import RunDirectory
 from tfseq.tasks.labelled.examples import Examples
 from tfseq.tasks.labelled.predictor import Predictor, mean_cross_entropy
-from tfseq.tasks.task import Task
+from tfseq.tasks.task import Task, tokenizer_of
+from tfseq.text import Vocabulary
 
 
 class LabelledTask(Task):
     """A model that gives labels; see `Task`."""
 
+    #: (data, options, task) -> `Examples`; with a trained task all of them are the test split.
+    examples_type: ClassVar[Callable[..., Examples]]
+    #: Where a run keeps its labels.
+    labels_file: ClassVar[str]
+
+    @staticmethod
     @abstractmethod
-    def read_examples(self, path: str | os.PathLike | None) -> Examples:
-        """Labelled examples with this task's vocabulary and labels: `ids["test"]` of the run's own
-        where `path` is None, else of all that the file holds."""
+    def read_data(options: Any) -> Any:
+        """The labelled data that the options name."""
+
+    @staticmethod
+    @abstractmethod
+    def make_model(options: Any, vocabulary_size: int, num_labels: int) -> keras.Model:
+        """The model that the options describe, with fresh weights."""
+
+    @classmethod
+    def build(cls, run: RunDirectory, options: Any) -> Self:
+        vocabulary, labels = Vocabulary.load(run.vocabulary), run.read_list(cls.labels_file)
+        return cls.of_parts(run, options, vocabulary, labels)
+
+    @classmethod
+    def of_parts(
+        cls, run: RunDirectory, options: Any, vocabulary: Vocabulary, labels: Sequence[str]
+    ) -> Self:
+        """A task with fresh weights."""
+        model = cls.make_model(options, len(vocabulary), len(labels))
+        tokenizer = tokenizer_of(options) if hasattr(options, "tokenizer") else None
+        return cls(run, options, model, tokenizer, vocabulary, labels)
 
     @abstractmethod
     def make_signatures(self, settings: Any) -> tf.Module:
@@ -40,9 +68,13 @@ class LabelledTask(Task):
             InputError: the file cannot be read or has an unknown label, or the run's own has
                 changed since.
         """
-        examples = self.read_examples(path)
+        options = self.options
         if path is None:
+            examples = self.examples_type(self.read_data(options), options)
             self.run.check_fingerprint(examples.fingerprint, "the data")
+        else:
+            data = self.read_data(dataclasses.replace(options, data=os.fspath(path)))
+            examples = self.examples_type(data, options, self)
         split = examples.ids["test"]
         logits = Predictor(self.model)(split.ids)
         targets, predictions = split.flat_targets, logits.argmax(axis=1)
@@ -61,6 +93,9 @@ class LabelledTask(Task):
         width = max(map(len, rows))
         lines = [f"{names.get(name, name):<{width}}  {value:.4f}" for name, value in rows.items()]
         return "\n".join([f"{evaluation['num_targets']:,} labels predicted", *lines])
+
+    def usual_settings(self) -> dict[str, Any]:
+        return {"max_length": self.options.max_length}
 
     @cached_property
     def _signatures(self) -> tf.Module:

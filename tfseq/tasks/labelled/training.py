@@ -12,13 +12,15 @@ from tfseq.metrics.classification import confusion_matrix, f1_scores
 from tfseq.report import Report
 from tfseq.report.confusion_picture import save_confusion_matrix
 from tfseq.report.curve import Panel, save_curves
+from tfseq.runs.open_run import as_saved, open_run
 from tfseq.runs.training_run import TrainingRun
 from tfseq.tasks.labelled.examples import Examples
 from tfseq.tasks.labelled.objective import labelled_objective
 from tfseq.tasks.labelled.options import LabelledOptions
 from tfseq.tasks.labelled.predictor import Predictor, mean_cross_entropy
 from tfseq.tasks.labelled.report import labelled_report
-from tfseq.tasks.task import Task, cell_words
+from tfseq.tasks.labelled.task import LabelledTask
+from tfseq.tasks.task import cell_words, short_name
 
 
 @dataclass
@@ -32,7 +34,7 @@ class LabelledTraining:
     """
 
     run: TrainingRun
-    task: Task
+    task: LabelledTask
     examples: Examples
 
     def summary(self) -> str:
@@ -122,15 +124,16 @@ def panels(examples: Examples) -> tuple[Panel, Panel]:
     )
 
 
-def make_training(
-    options: LabelledOptions,
-    task: Task,
-    examples: Examples,
-    labels_file: str,
-    log: Callable[[str], None],
+def prepare_labelled(
+    task_type: type[LabelledTask], options: LabelledOptions, log: Callable[[str], None]
 ) -> LabelledTraining:
-    """The training of a task's model on the examples, validated by loss and scores."""
-    predict, directory = Predictor(task.model), task.run
+    """Read the data, look at the run directory, and build a model: validated by loss and scores."""
+    data = task_type.read_data(options)
+    directory = open_run(options, f"{data.name}_{short_name(options.cell)}")
+    examples = task_type.examples_type(data, options)
+    saved = as_saved(options, directory.path)
+    task = task_type.of_parts(directory, saved, examples.vocabulary, examples.labels)
+    predict = Predictor(task.model)
 
     def validate() -> dict[str, float]:
         split = examples.ids["validation"]
@@ -147,7 +150,7 @@ def make_training(
         labelled_objective(task.model, examples.ids["train"], options, validate),
         fingerprint=examples.fingerprint,
         vocabulary=task.vocabulary,
-        files={labels_file: (json.dumps(task.labels, indent=1) + "\n").encode()},
+        files={task.labels_file: (json.dumps(task.labels, indent=1) + "\n").encode()},
         draw=lambda history: save_curves(
             history, directory.curves, panels(examples), title=directory.name
         ),

@@ -10,7 +10,6 @@ import tensorflow as tf
 from tfseq.data.labelled.code_names import code_names
 from tfseq.data.labelled.labelled_sentences import LabelledSentences, read_conll
 from tfseq.models import Tagger
-from tfseq.runs.run_directory import RunDirectory
 from tfseq.serving import TaggerSettings, export_tagger
 from tfseq.serving.signatures.tagging import TaggerSignatures
 from tfseq.tasks.labelled.task import LabelledTask
@@ -32,16 +31,12 @@ class TaggingTask(LabelledTask):
 
     options_type = TaggingOptions
     settings_type = TaggerSettings
+    examples_type = SentenceExamples
+    labels_file = "tags.json"
     options: TaggingOptions
     model: Tagger
     vocabulary: Vocabulary
     labels: Sequence[str]
-
-    @classmethod
-    def build(cls, run: RunDirectory, options: Any) -> "TaggingTask":
-        vocabulary, tags = Vocabulary.load(run.vocabulary), run.read_list("tags.json")
-        model = build_model(options, len(vocabulary), len(tags))
-        return cls(run, options, model, vocabulary=vocabulary, labels=tags)
 
     @overload
     def predict(self, sentences: str) -> TaggedSentence: ...
@@ -81,30 +76,18 @@ class TaggingTask(LabelledTask):
         ]
         return found[0] if isinstance(sentences, str) else found
 
-    def read_examples(self, path: str | os.PathLike | None):
-        options = self.options
-        if path is None:
-            return SentenceExamples(read_sentences(options), options)
-        data = read_conll(path, options.token_column, options.tag_column)
-        return SentenceExamples(data, options, self)
+    @staticmethod
+    def read_data(options: TaggingOptions) -> LabelledSentences:
+        if options.data is None:
+            return code_names()
+        return read_conll(options.data, options.token_column, options.tag_column)
 
-    def usual_settings(self) -> dict[str, Any]:
-        return {"max_length": self.options.max_length}
+    @staticmethod
+    def make_model(options: TaggingOptions, vocabulary_size: int, num_labels: int) -> Tagger:
+        return Tagger(vocabulary_size, num_labels, **options.encoder())
 
     def write_export(self, directory: str | os.PathLike, **more: Any) -> Path:
         return export_tagger(self.model, self.vocabulary, self.labels, directory, **more)
 
     def make_signatures(self, settings: TaggerSettings) -> TaggerSignatures:
         return TaggerSignatures(self.model, self.vocabulary.tables(), self.labels, settings)
-
-
-def read_sentences(options: TaggingOptions) -> LabelledSentences:
-    """The sentences that the options name."""
-    if options.data is None:
-        return code_names()
-    return read_conll(options.data, options.token_column, options.tag_column)
-
-
-def build_model(options: TaggingOptions, vocabulary_size: int, num_tags: int) -> Tagger:
-    """The model that the options describe, with fresh weights."""
-    return Tagger(vocabulary_size, num_tags, **options.encoder())

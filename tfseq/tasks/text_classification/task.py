@@ -10,11 +10,9 @@ import tensorflow as tf
 from tfseq.data.labelled.labelled_texts import LabelledTexts, read_labelled_texts
 from tfseq.data.labelled.letter_names import letter_names
 from tfseq.models import TextClassifier
-from tfseq.runs.run_directory import RunDirectory
 from tfseq.serving import TextClassifierSettings, export_text_classifier
 from tfseq.serving.signatures.text_classification import TextClassifierSignatures
 from tfseq.tasks.labelled.task import LabelledTask
-from tfseq.tasks.task import tokenizer_of
 from tfseq.tasks.text_classification.examples import TextExamples
 from tfseq.tasks.text_classification.options import TextClassificationOptions
 from tfseq.text import Tokenizer, Vocabulary
@@ -25,17 +23,13 @@ class TextClassificationTask(LabelledTask):
 
     options_type = TextClassificationOptions
     settings_type = TextClassifierSettings
+    examples_type = TextExamples
+    labels_file = "labels.json"
     options: TextClassificationOptions
     model: TextClassifier
     tokenizer: Tokenizer
     vocabulary: Vocabulary
     labels: Sequence[str]
-
-    @classmethod
-    def build(cls, run: RunDirectory, options: Any) -> "TextClassificationTask":
-        vocabulary, labels = Vocabulary.load(run.vocabulary), run.read_list("labels.json")
-        model = build_model(options, len(vocabulary), len(labels))
-        return cls(run, options, model, tokenizer_of(options), vocabulary, labels)
 
     @overload
     def predict(self, texts: str) -> list[tuple[str, float]]: ...
@@ -62,16 +56,21 @@ class TextClassificationTask(LabelledTask):
         ]
         return found[0] if isinstance(texts, str) else found
 
-    def read_examples(self, path: str | os.PathLike | None):
-        options = self.options
-        if path is None:
-            return TextExamples(read_texts(options), options)
-        data = read_labelled_texts(path, options.text_field, options.label_field)
-        return TextExamples(data, options, self)
+    @staticmethod
+    def read_data(options: TextClassificationOptions) -> LabelledTexts:
+        if options.data is None:
+            return letter_names()
+        return read_labelled_texts(options.data, options.text_field, options.label_field)
+
+    @staticmethod
+    def make_model(
+        options: TextClassificationOptions, vocabulary_size: int, num_labels: int
+    ) -> TextClassifier:
+        return TextClassifier(vocabulary_size, num_labels, **options.encoder())
 
     def usual_settings(self) -> dict[str, Any]:
         most = min(TextClassifierSettings.num_labels, len(self.labels))
-        return {"max_length": self.options.max_length, "num_labels": most}
+        return {**super().usual_settings(), "num_labels": most}
 
     def write_export(self, directory: str | os.PathLike, **more: Any) -> Path:
         return export_text_classifier(
@@ -81,17 +80,3 @@ class TextClassificationTask(LabelledTask):
     def make_signatures(self, settings: TextClassifierSettings) -> TextClassifierSignatures:
         tables = self.vocabulary.tables()
         return TextClassifierSignatures(self.model, self.tokenizer, tables, self.labels, settings)
-
-
-def read_texts(options: TextClassificationOptions) -> LabelledTexts:
-    """The texts that the options name."""
-    if options.data is None:
-        return letter_names()
-    return read_labelled_texts(options.data, options.text_field, options.label_field)
-
-
-def build_model(
-    options: TextClassificationOptions, vocabulary_size: int, num_labels: int
-) -> TextClassifier:
-    """The model that the options describe, with fresh weights."""
-    return TextClassifier(vocabulary_size, num_labels, **options.encoder())
