@@ -149,7 +149,10 @@ def test_mixed_bfloat16(cell, tmp_path):
         ({"units": -3}, "`units` must be a positive integer. Received: "),
         ({"num_layers": 0}, "`num_layers` must be a positive integer. Received: "),
         ({"embedding_size": 0}, "`embedding_size` must be a positive integer. Received: "),
-        ({"dropout": 1.7}, r"`dropout` must be a number in \[0, 1\). Received: dropout=1.7"),
+        (
+            {"dropout": 1.7},
+            r"`dropout` must be at least 0 and less than 1\. Received: dropout=1\.7",
+        ),
         ({"cell": "gruu"}, "`cell` must be one of rnn, gru, lstm, or module:Name. .*'gruu'"),
         ({"tie_embeddings": True}, "`embedding_size` equal to `units`. Received: .*None, units=4"),
         (
