@@ -48,8 +48,9 @@ def test_names_of_the_contract():
 
 @pytest.mark.parametrize(
     "package",
-    ["tasks", *"analysis cells data generation interop layers metrics models report".split()]
-    + ["serving", "text"],
+    (
+        "analysis cells data generation interop layers metrics models report serving tasks text"
+    ).split(),
 )
 def test_what_packages_hand_on(package):
     module = importlib.import_module(f"tfseq.{package}")
