@@ -91,6 +91,12 @@ def try_fault(tree: Path, fault: dict, seconds: float) -> tuple[str, str]:
         file.write_text(right, encoding="utf-8")
 
 
+def left_out(directory: str, names: list[str]) -> set[str]:
+    """What the copy does not need: among others runs in the checkout, which are no code."""
+    needless = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "venv")(directory, names)
+    return needless | ({"runs"} & {*names} if Path(directory) == ROOT else set())
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("files", nargs="*", help="parts of paths below tfseq/; left out, all")
@@ -104,8 +110,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="tfseq-mutation-") as place:
         tree = Path(place, "tree")
         os.environ["TFSEQ_CACHE"] = str(Path(place, "cache"))
-        skipped = shutil.ignore_patterns(".*", "__pycache__", "runs", "*.egg-info", "venv")
-        shutil.copytree(ROOT, tree, ignore=skipped)
+        shutil.copytree(ROOT, tree, ignore=left_out)
         failed = set()
         for name, faults in groups.items():
             ends = []
