@@ -40,7 +40,8 @@ class TrainingOptions:
     epochs: FreeOnResume[PositiveInt] = 10
     """Passes over the training examples, at most."""
     optimizer: OptimizerName = "adamw"
-    """The optimizer: one of Keras', or a class of your own as module:Name."""
+    """The optimizer: sgd, adam, adamw, or module:Name, a function learning_rate -> optimizer of
+    your own."""
     learning_rate: PositiveFloat = 0.002
     """At the start."""
     learning_rate_decay: Fraction = 0.9

@@ -83,11 +83,19 @@ class RunDirectory:
         return Path(export_dir, self.name)
 
     def read_metrics(self) -> dict[str, Any]:
-        """What `metrics.json` holds; empty before the run has finished."""
+        """What `metrics.json` holds; empty before the run has finished.
+
+        Raises:
+            InputError: it is damaged.
+        """
         try:
             return json.loads(self.metrics.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return {}
+        except (OSError, ValueError) as error:
+            raise InputError(
+                f"`run_dir` {self.path} is damaged: its metrics.json cannot be read."
+            ) from error
 
     def read_list(self, name: str) -> tuple[str, ...]:
         """What a file of labels, tags or columns holds.
