@@ -39,15 +39,15 @@ def test_killed_after_any_batch(num_calls, whole, tmp_path):
     assert killed_and_resumed(tmp_path, num_calls) == whole
 
 
-def test_killed_by_sigkill_in_a_process_of_its_own(whole, tmp_path):
+def test_killed_by_sigkill_in_a_process_of_its_own(tmp_path):
     program = f"""
 import json, sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 import keras
 from fits import KillAfter, fit
-seed, num_calls = map(int, sys.argv[1:])
+directory, seed, num_calls = sys.argv[1], *map(int, sys.argv[2:])
 keras.utils.set_random_seed(seed)
-ends = fit({str(tmp_path)!r}, kill=KillAfter(num_calls, by_signal=True))
+ends = fit(directory, kill=KillAfter(num_calls, by_signal=True))
 print(json.dumps({{**ends, "bits": [bits.hex() for bits in ends["bits"]]}}))
 """
 
@@ -55,9 +55,10 @@ print(json.dumps({{**ends, "bits": [bits.hex() for bits in ends["bits"]]}}))
         command = [sys.executable, "-c", program, *map(str, arguments)]
         return subprocess.run(command, capture_output=True, text=True, timeout=300)
 
-    assert run(SEED, NUM_BATCHES + 4).returncode == -signal.SIGKILL
-    resumed = json.loads(run(SEED + 1, 1000).stdout)
-    assert resumed == {**whole, "bits": [bits.hex() for bits in whole["bits"]]}
+    killed, whole = tmp_path / "killed", tmp_path / "whole"
+    assert run(killed, SEED, NUM_BATCHES + 4).returncode == -signal.SIGKILL
+    resumed = json.loads(run(killed, SEED + 1, 1000).stdout)
+    assert resumed == json.loads(run(whole, SEED, 1000).stdout)
 
 
 def early_stopping():

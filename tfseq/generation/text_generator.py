@@ -22,6 +22,7 @@ from tfseq.generation.text_graph import (
 )
 from tfseq.models import LanguageModel
 from tfseq.text import Tokenizer, Vocabulary
+from tfseq.text.tokenizers.make_tokenizer import as_tokenizer
 
 Text = str | bytes
 
@@ -99,7 +100,7 @@ class TextGenerator:
 
     def __init__(self, model: LanguageModel, tokenizer: Tokenizer, vocabulary: Vocabulary):
         check_vocabulary(model, vocabulary)
-        self._graph = TextGraph(model, tokenizer, vocabulary.tables())
+        self._graph = TextGraph(model, as_tokenizer(tokenizer), vocabulary.tables())
         self._ids = {token: i for i, token in enumerate(vocabulary.tokens)}
         self._traced = functools.lru_cache(_MOST_GRAPHS)(self._trace)
 

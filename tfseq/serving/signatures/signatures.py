@@ -32,7 +32,8 @@ class Signatures(tf.Module):
         # TensorFlow Serving's loader finds only what is tracked here, and plain variables only.
         self.weights = [weight.value for weight in model.weights]
         self.tables = tables
-        parts = [tokenizer, *getattr(tokenizer, "__dict__", {}).values()]
+        own = getattr(tokenizer, "own", tokenizer)
+        parts = [own, *getattr(own, "__dict__", {}).values()]
         self.tokenizer = [part for part in parts if isinstance(part, _SAVED)]
 
     def signatures(self) -> dict[str, Callable]:
