@@ -142,8 +142,8 @@ def _add_surprisal(report, task, corpus, unit) -> None:
     report.section("Surprisal").prose(
         f"The first {len(ids):,} {unit}s of the {part}, each shaded by its surprisal: −log₂ of the "
         f"probability that the model gave it after all {unit}s before it. The full colour is "
-        f"{blind:.3f} bits, the surprisal of a uniform prediction over {len(tokens):,} symbols. The "
-        f"mean is {surprisal.bits.mean():.3f} bits. The tooltip of a {unit} gives its bits and "
+        f"{blind:.3f} bits, the surprisal of a uniform prediction over {len(tokens):,} symbols. "
+        f"The mean is {surprisal.bits.mean():.3f} bits. The tooltip of a {unit} gives its bits and "
         "what the model expected there."
     )
     if part == "training split":
