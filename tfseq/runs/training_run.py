@@ -231,7 +231,7 @@ class TrainingRun:
                 self.log(f"resumed at step {progress.step}, epoch {progress.epoch + 1}")
         elif damaged:
             raise InputError(
-                f"`run_dir` {self.directory.path}: no checkpoint is sound. Start a new run."
+                f"`run_dir` {self.directory.path}: all checkpoints are damaged. Start a new run."
             )
         else:
             self.log("the run has no checkpoint yet; it starts from the beginning")

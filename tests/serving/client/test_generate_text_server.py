@@ -53,4 +53,4 @@ def test_wrong_options(script):
     done = script("--server=localhost:1", "--allow-unknown", expected=2)
     assert "an export never generates <unk>" in done.stderr
     done = script("--run-dir=a", "--beam-size=2", "--temperature=0.5", "--seed=3", expected=2)
-    assert "`--temperature`, `--seed` cannot go with `--beam-size`" in done.stderr
+    assert "`--temperature`, `--seed` cannot be used with `--beam-size`" in done.stderr
