@@ -1,4 +1,4 @@
-"""Count the words or characters of a text and those that follow one another.
+"""Count the words or characters of a text and their n-grams.
 
 python pipelines/corpus_statistics.py --corpus time_machine --normalization letters
 """

@@ -1,4 +1,4 @@
-"""Measure the model of a run, of any task.
+"""Evaluate the model of a run of any task.
 
 python pipelines/evaluate_model.py --run-dir runs/python_docs_gru
 """
@@ -15,18 +15,18 @@ from tfseq.options.rules import PathText, PositiveInt
 
 @dataclasses.dataclass(frozen=True)
 class EvaluationOptions:
-    """Measure a trained model: a language model's perplexity, a classifier's or a tagger's accuracy
-    and F1, a forecaster's errors."""
+    """Evaluate a trained model: the perplexity of a language model, accuracy and F1 of a classifier
+    or tagger, errors of a forecaster."""
 
     run_dir: PathText
-    """The training run, of any task."""
+    """The run directory of any task."""
     data: Annotated[PathText | None, tyro.conf.arg(aliases=["--corpus"])] = None
-    """Other data of the same kind, all of it; left out, what the run has set apart of its own."""
+    """Other data of the same kind, all of which is used; if omitted, the run's held-out data."""
     split: Literal["validation", "train"] | None = None
-    """Which split of a language model's own text; left out, validation."""
+    """Language model: which split of the run's own text; if omitted, validation."""
     batch_size: PositiveInt | None = None
-    """Stretches of a long text that a language model reads side by side, each from the zero state;
-    1 reads it in one pass; left out, 32."""
+    """Language model: read a long text as this many pieces in parallel, each from a zero state; 1
+    reads it in one pass; if omitted, 32."""
 
 
 def main(options: EvaluationOptions) -> None:

@@ -1,4 +1,4 @@
-"""Export the model of a run, of any task, for TensorFlow Serving.
+"""Export the model of a run of any task for TensorFlow Serving.
 
 python pipelines/export_model.py --run-dir runs/python_docs_gru
 """
@@ -18,41 +18,40 @@ from tfseq.options.rules import (
 
 @dataclasses.dataclass(frozen=True)
 class ExportOptions:
-    """Export a model: strings in and strings out, or numbers, with nothing else needed to serve it.
-    What is left out of the settings takes its usual value."""
+    """Export a trained model as a SavedModel that holds everything needed to serve it."""
 
     run_dir: PathText
-    """The training run, of any task."""
+    """The run directory of any task."""
     export_dir: PathText = "exported"
     """The SavedModel goes to EXPORT_DIR/NAME/VERSION."""
     name: DirectoryName | None = None
-    """NAME; left out, the run directory's."""
+    """NAME; if omitted, the name of the run directory."""
     version: PositiveInt | None = None
-    """VERSION; left out, the next that is free. One that is there is never touched."""
+    """VERSION; if omitted, the next free number. An existing version is never changed."""
     keep_versions: PositiveInt | None = None
-    """Remove the lowest versions until as many are left; left out, none is removed."""
+    """Remove the lowest versions until this many are left; if omitted, remove none."""
     max_new_tokens: PositiveInt | None = None
-    """Of a language model: the most tokens a request may ask for."""
+    """Language model: the most tokens a request may ask for."""
     max_prompt_bytes: PositiveInt | None = None
-    """Of a language model: of a longer prompt the end is read."""
+    """Language model: read only this many bytes at the end of a longer prompt."""
     max_score_bytes: PositiveInt | None = None
-    """Of a language model: of a longer text the beginning is scored."""
+    """Language model: score only this many bytes at the start of a longer text."""
     beam_size: PositiveInt | None = None
-    """Of a language model: continuations that beam_search keeps and returns."""
+    """Language model: how many continuations beam_search keeps and returns."""
     num_next_tokens: PositiveInt | None = None
-    """Of a language model: tokens that next_token returns."""
+    """Language model: how many tokens next_token returns."""
     default_max_new_tokens: CountOrZero | None = None
-    """Of a language model: tokens that serving_default adds; left out, 100."""
+    """Language model: how many tokens serving_default adds; if omitted, 100."""
     default_temperature: NonNegativeFloat | None = None
-    """Of a language model: temperature of serving_default; low is careful, high is daring."""
+    """Language model: temperature of serving_default; low is careful, high is wild."""
     max_length: PositiveInt | None = None
-    """Of a classifier or a tagger: tokens that are read; left out, as many as in training."""
+    """Classifier or tagger: how many tokens are read; if omitted, as many as in training."""
     max_text_bytes: PositiveInt | None = None
-    """Of a classifier or a tagger: bytes of a text that are read."""
+    """Classifier or tagger: how many bytes of a text are read."""
     num_labels: PositiveInt | None = None
-    """Of a classifier: labels that are returned, the best ones."""
+    """Classifier: how many labels are returned, the most probable first."""
     max_horizon: PositiveInt | None = None
-    """Of a forecaster: the most steps a request may ask for; left out, the horizon of training."""
+    """Forecaster: the most steps a request may ask for; if omitted, the horizon of training."""
 
     def settings(self) -> dict[str, float]:
         """The settings of the export that were given."""

@@ -1,4 +1,4 @@
-"""Forecast a series of numbers: errors beside simpler forecasts, and a SavedModel.
+"""Train a forecaster of a series: errors beside simpler forecasts, and a SavedModel.
 
 python pipelines/forecast_series.py --help
 """

@@ -1,4 +1,4 @@
-"""Write text with a trained language model.
+"""Generate text with a trained language model.
 
 python pipelines/generate_text.py --run-dir runs/python_docs_gru --prompt "The "
 python pipelines/generate_text.py --server localhost:8500 --prompt "The "
@@ -25,33 +25,33 @@ class GenerationOptions:
     """Continue a prompt with a language model."""
 
     run_dir: PathText | None = None
-    """The run whose model writes; or --server."""
+    """The run directory of the model; or use --server."""
     server: str | None = None
-    """HOST:PORT of a TensorFlow Serving whose model writes; or --run-dir."""
+    """HOST:PORT of a TensorFlow Serving with the model; or use --run-dir."""
     model_name: str = "python_docs_gru"
-    """The model's name on the server."""
+    """The name of the model on the server."""
     protocol: Literal["grpc", "rest"] = "grpc"
-    """How to speak to the server; the usual port is 8500 for grpc, 8501 for rest."""
+    """Protocol of the server; the usual port is 8500 for grpc and 8501 for rest."""
     prompt: Prompt = ""
-    """What the text begins with; tokens that the model does not know are read as <unk>."""
+    """Start of the text; tokens that the model does not know are read as <unk>."""
     max_new_tokens: CountOrZero = 300
-    """How many tokens to add."""
+    """How many tokens to generate."""
     temperature: NonNegativeFloat = 0.8
-    """Low is careful, high is wild; 1 is the model as it is, and 0 always takes the most probable
-    token."""
+    """Sampling temperature. Low is careful, high is wild; 1 samples from the model's own
+    distribution, and 0 always takes the most probable token."""
     top_k: CountOrZero = 0
-    """Choose among the k most probable tokens; 0 is off."""
+    """Sample from the k most probable tokens; 0 is off."""
     top_p: Annotated[float, Rule("above 0 and at most 1", lambda v: 0 < v <= 1)] = 1.0
-    """Choose among the fewest tokens that together have this probability; 1 is off."""
+    """Sample from the fewest tokens that together have this probability; 1 is off."""
     beam_size: CountOrZero = 0
-    """Show the BEAM_SIZE most probable texts instead of drawing any; 0 is off. A server finds as
-    many as were fixed at export."""
+    """Search for the BEAM_SIZE most probable texts instead of sampling; 0 is off. A server returns
+    at most the number set at export."""
     num_samples: PositiveInt = 1
-    """How many texts to draw, with the seeds SEED, SEED + 1, ..."""
+    """How many texts to sample, with the seeds SEED, SEED + 1, ..."""
     seed: Seed = 0
-    """The same seed draws the same text."""
+    """Seed of the samples; the same seed gives the same text."""
     allow_unknown: bool = False
-    """Let the model write <unk>; a server never does."""
+    """Allow <unk> in the text; a server never returns it."""
 
 
 SAMPLING = ("temperature", "top_k", "top_p", "seed")
@@ -72,14 +72,14 @@ def main(options: GenerationOptions) -> None:
 def check(options: GenerationOptions) -> None:
     """Raises InputError for options that exclude each other."""
     if (options.run_dir is None) == (options.server is None):
-        raise InputError("Give one of `run_dir` and `server`.")
+        raise InputError("Give either `run_dir` or `server`.")
     if options.server and options.allow_unknown:
-        raise InputError("`allow_unknown` needs `run_dir`: an export never writes <unk>.")
+        raise InputError("`allow_unknown` needs `run_dir`: an export never generates <unk>.")
     drawing = (*SAMPLING, "num_samples")
     given = [n for n in drawing if getattr(options, n) != getattr(GenerationOptions, n)]
     if options.beam_size and given:
         names = ", ".join(f"`{name}`" for name in given)
-        raise InputError(f"{names} cannot go with `beam_size`: a beam search draws nothing.")
+        raise InputError(f"{names} cannot be used with `beam_size`: a beam search does not sample.")
 
 
 def ask_model(options: GenerationOptions, settings: dict) -> list[tuple[str, float]]:

@@ -1,4 +1,4 @@
-"""Show how far gradients reach back in time, in pictures and numbers.
+"""Measure and plot how far gradients reach back in time.
 
 python pipelines/gradient_flow.py --help
 """

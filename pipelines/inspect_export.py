@@ -1,4 +1,4 @@
-"""Look through a SavedModel before it is served: what it does, and whether it may be trusted.
+"""Inspect a SavedModel before it is served: what it contains, and whether it is safe.
 
 python pipelines/inspect_export.py exported/python_docs_gru/1
 """
@@ -15,7 +15,7 @@ from tfseq.options.rules import PathText
 
 @dataclasses.dataclass(frozen=True)
 class InspectionOptions:
-    """List signatures, operations, digests and size of a SavedModel; nothing in it is run."""
+    """List the signatures, operations, digests and size of a SavedModel without running it."""
 
     path: Annotated[PathText, tyro.conf.Positional]
     """The version directory, exported/NAME/VERSION."""

@@ -273,7 +273,7 @@ def test_bad_input_leaves_nothing(tmp_path, monkeypatch):
             SCRIPT["main"](options(*words))
     assert all(p.suffix == ".txt" for p in tmp_path.iterdir())
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "text.txt"))
-    with pytest.raises(InputError, match="The variable TMPDIR names another"):
+    with pytest.raises(InputError, match="Set the environment variable TMPDIR to another"):
         corpus_statistics(["a"], WordTokenizer())
 
 

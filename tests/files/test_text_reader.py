@@ -192,7 +192,7 @@ def test_bad_bytes_in_another_encoding(write):
     with pytest.raises(InputError, match=r"not valid UTF-16: .* at byte 8 \(0x00\), line 2\."):
         read(path)
     path = write("text.txt", "\ufeffab\n\0".encode("utf-16-be"))
-    with pytest.raises(InputError, match=r"is no text: it has a NUL at byte 8, line 2\."):
+    with pytest.raises(InputError, match=r"is not text: it has a NUL at byte 8, line 2\."):
         read(path)
 
 

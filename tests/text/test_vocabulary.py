@@ -228,7 +228,7 @@ def test_wrong_arguments():
         (b"<unk>\r\na\r\n", ":1: a vocabulary must begin with <unk>"),
         (b"<unk>\n\\x\n", ":2: not an escaped token"),
         (b"<unk>\na\\\n", ":2: not an escaped token"),
-        (b"<unk>\na\nb\na\n", ":4: the token of line 2 again"),
+        (b"<unk>\na\nb\na\n", ":4: the same token as line 2"),
         (b"<unk>\n\xff\n", "invalid UTF-8 at byte 6"),
     ],
 )

@@ -11,31 +11,31 @@ Top = Annotated[int, Rule("an integer from 1 to 10000", lambda v: 1 <= v <= 10_0
 
 @dataclasses.dataclass(frozen=True)
 class CorpusStatisticsOptions:
-    """Count words or characters, pairs, triples; fit Zipf's and Heaps' laws; draw them."""
+    """Count the n-grams of a text, fit Zipf's and Heaps' laws, and plot them."""
 
     corpus: PathText = "python_docs"
     """The text: python_docs, time_machine, tiny_shakespeare, or a file, directory or glob
     (.gz and .jsonl too)."""
     text_field: str = "text"
-    """Field of a .jsonl record that holds the text."""
+    """The field of a .jsonl record that holds the text."""
     encoding_errors: Literal["strict", "replace"] = "strict"
-    """A byte that is not UTF-8 is an error, or becomes U+FFFD."""
+    """strict: a byte that is not UTF-8 is an error; replace: it becomes U+FFFD."""
     tokenizer: Literal["char", "word"] = "word"
     """What a token is."""
     normalization: Literal["none", "nfkc", "letters"] = "none"
-    """Done to the text first; letters keeps a-z and single spaces."""
+    """Normalization before the tokenizer; letters keeps only a-z and single spaces."""
     case_fold: bool = False
-    """Make upper and lower case the same."""
+    """Fold case: treat upper and lower case as the same."""
     max_tokens: PositiveInt | None = None
-    """Use only the first tokens of the corpus."""
+    """Use only this many tokens from the start of the corpus; if omitted, all."""
     max_order: Order = 3
-    """The longest n-grams that are counted."""
+    """Length of the longest n-grams to count."""
     top: Top = 10
-    """How many of the most frequent are listed."""
+    """How many of the most frequent n-grams to list."""
     result_dir: PathText | None = None
-    """Where statistics.json and the pictures go; left out, runs/CORPUS_statistics, numbered if
-    that is taken."""
+    """Directory for statistics.json and the plots; if omitted, runs/CORPUS_statistics, numbered if
+    it exists."""
     seed: Seed = 0
-    """Has no effect: nothing here is drawn at random. Every script takes it."""
+    """Has no effect, because nothing here is random; every script has this option."""
     config: PathText | None = None
-    """A JSON file of options by name (max_order, ...); options given here win over it."""
+    """A JSON file with options by name (max_order, ...); the command line wins over the file."""

@@ -42,49 +42,49 @@ Rows = Annotated[int, Rule("an integer from 1 to 256", lambda v: 1 <= v <= 256)]
 
 @dataclasses.dataclass(frozen=True)
 class GradientFlowOptions:
-    """Show how far gradients reach back in time: the three cells side by side at the start and
-    after training, vanishing and exploding by the spectral radius of W_hh, and clipping."""
+    """Measure how far gradients reach back in time: in the three cells before and after training,
+    by the spectral radius of W_hh, and with and without clipping."""
 
     corpus: PathText = "python_docs"
     """The text: python_docs, time_machine, tiny_shakespeare, or a file, directory or glob."""
     max_tokens: PositiveInt = 100_000
-    """Use only so many characters of it, the first ones."""
+    """Use only this many characters from the start of the text."""
     units: StudySize = 64
     """Size of the hidden state of a layer."""
     num_layers: Size = 1
     """Layers in the stack."""
     embedding_size: SizeOrZero = 0
-    """Columns of the embedding table, or 0 for one-hot characters."""
+    """Size of the embedding, or 0 for one-hot characters."""
     num_steps: Steps = 50
-    """Characters in a window; gradients are followed back to its beginning."""
+    """Characters in a window; gradients are followed back to its start."""
     num_rows: Rows = 4
-    """Windows over which norms are averaged."""
+    """How many windows to average the norms over."""
     norm: Literal["spectral", "frobenius"] = "spectral"
-    """Norm of a product of Jacobians: its largest singular value, or the root of the sum of
-    squares."""
+    """Norm of a product of Jacobians: spectral is its largest singular value, frobenius the square
+    root of the sum of squares."""
 
     train_steps: CountOrZero = 300
-    """Steps of training with Adam, between the two measurements."""
+    """Training steps with Adam between the two measurements."""
     learning_rate: PositiveFloat = 0.004
-    """Adam's learning rate."""
+    """Learning rate of Adam."""
     batch_size: Size = 32
     """Windows in a batch."""
     clip_norm: PositiveFloat = 0.5
-    """Largest global norm of the gradient."""
+    """Clip gradients to this global norm."""
 
     radii: Radii = "0.5,1,1.5,2,3"
-    """Spectral radii that the simple RNN's W_hh is scaled to, separated by commas."""
+    """Spectral radii to scale the simple RNN's W_hh to, separated by commas."""
 
     clip_steps: CountOrZero = 150
-    """Steps of plain gradient descent with clipping, and as many without."""
+    """Steps of plain gradient descent, once with clipping and once without."""
     clip_learning_rate: PositiveFloat = 4.0
     """Learning rate of gradient descent."""
     clip_radius: PositiveFloat = 1.5
     """Spectral radius of W_hh at the start of gradient descent."""
 
     seed: Seed = 0
-    """Determines initial weights and windows."""
+    """Seed of initial weights and windows."""
     result_dir: PathText | None = None
-    """Where pictures and numbers go; left out, runs/gradient_flow, numbered if that is taken."""
+    """Directory for plots and numbers; if omitted, runs/gradient_flow, numbered if it exists."""
     config: PathText | None = None
-    """A JSON file of options by name (num_steps, ...); options given here win over it."""
+    """A JSON file with options by name (num_steps, ...); the command line wins over the file."""

@@ -120,7 +120,7 @@ def corpus_statistics(
     except OSError as error:
         raise InputError(
             f"The temporary directory {tempfile.gettempdir()} cannot be used: "
-            f"{error.strerror or error}. The variable TMPDIR names another."
+            f"{error.strerror or error}. Set the environment variable TMPDIR to another directory."
         ) from error
     num_unknown = numbering.num_unknown
     growth = numbering.growth()

@@ -26,7 +26,7 @@ from tfseq.text.tokenizers.make_tokenizer import as_tokenizer
 _CHUNK_CHARS = 1 << 18
 # To be raised when other ids come of the same text, or they are written in another way.
 _FORMAT = 1
-_ELSEWHERE = "Another place can be named in the environment variable TFSEQ_CACHE"
+_ELSEWHERE = "Set the environment variable TFSEQ_CACHE to another directory"
 
 
 def encode_corpus(

@@ -49,9 +49,9 @@ class ColumnLines:
 def read_column_lines(path: Path, universal: bool = False) -> ColumnLines:
     r"""Read the lines that are tokens.
 
-    Columns are parted by tabs if most lines have one; then a token may hold spaces. Otherwise they
-    are parted by spaces (and tabs), but not by no-break spaces. White space at the end of a line
-    is dropped, and lines that begin with `-DOCSTART-` are passed over.
+    Columns are separated by tabs if most lines have one; then a token may hold spaces. Otherwise
+    they are separated by spaces (and tabs), but not by no-break spaces. White space at the end of
+    a line is dropped, and lines that begin with `-DOCSTART-` are passed over.
 
     A line that begins with `#` and stands before a sentence is a comment, unless `#` is a token,
     which has as many columns as the others. A line with all columns that reads as a comment
@@ -125,17 +125,17 @@ class _Columns:
         if _COMMENT.match(line.text):
             if not first:
                 raise line.error(
-                    self._path, "a comment within a sentence. An empty line must come before it."
+                    self._path, "a comment within a sentence. Put an empty line before it."
                 )
             return True
         if len(line.columns) != self._count:
             return first
         if not self._is_token(line, first):
-            parted = "" if self._tabs else "Part the columns by tabs if it is a token. "
+            parted = "" if self._tabs else "If it is a token, separate the columns by tabs. "
             raise line.error(
                 self._path,
                 f"could be a comment, or a token whose tag {line.columns[-1]!r} no other token "
-                f"has. {parted}Take the line out if it is a comment.",
+                f"has. {parted}If it is a comment, remove the line.",
             )
         return False
 
@@ -168,7 +168,7 @@ class _Columns:
             parted = "tabs" if self._tabs else "white space"
             raise line.error(
                 self._path,
-                f"a line must have {self._count} columns parted by {parted}, as most have here.",
+                f"a line must have {self._count} columns separated by {parted}, as most have here.",
             )
 
 

@@ -48,7 +48,7 @@ class TextPlace:
         self.passed(good, final=True)
         offset = f"{start + len(good.encode(self._encoding))}{self._within}"
         if nul:
-            return f"{self._path} is no text: it has a NUL at byte {offset}, line {self._line}."
+            return f"{self._path} is not text: it has a NUL at byte {offset}, line {self._line}."
         name = self._encoding.upper().removesuffix("-LE").removesuffix("-BE")
         return (
             f"{self._path} is not valid {name}: {bad.reason} at byte {offset} "
@@ -68,7 +68,7 @@ def check_is_text(path: Path, head: bytes, marked: bool) -> None:
     """
     for signature, what in _OTHER_FORMATS:
         if head.startswith(signature):
-            raise InputError(f"{path} is no text: it is {what}.")
+            raise InputError(f"{path} is not text: it is {what}.")
     if not marked and (guess := _unmarked_utf16(head)):
         raise InputError(
             f"{path} is not UTF-8: it seems to be {guess} without a byte order mark. Convert it: "

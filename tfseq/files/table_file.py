@@ -32,8 +32,8 @@ class Table(NamedTuple):
 def read_table(path: Path) -> Table:
     r"""Read a CSV file: names in the first line, and rows.
 
-    Columns are parted by what parts them in the first line: tabs, semicolons or commas, or what
-    a first line `sep=;` says. Cells with one of these, a quote or a line break stand in double
+    The delimiter is that of the first line: tabs, semicolons or commas, or what a
+    first line `sep=;` says. Cells with one of these, a quote or a line break stand in double
     quotes. Where tabs part the columns, no cell has both a tab and a line break: programs write
     quotes there that belong to the text, and everything up to the next one would be one cell.
 

@@ -109,7 +109,7 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
             yield file
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise InputError(
-            f"{path} is not a whole gzip file: {error}. Fetch it, or compress it, again."
+            f"{path} is not a complete gzip file: {error}. Download or compress it again."
         ) from None
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}.") from None

@@ -109,8 +109,8 @@ def check_current_directory() -> None:
         os.getcwd()
     except OSError as error:
         raise InputError(
-            f"The current directory cannot be used: {error.strerror}. It may have been removed; "
-            "change to another."
+            f"The current directory cannot be used: {error.strerror}. It may have been removed. "
+            "Change to another directory."
         ) from error
 
 

@@ -124,7 +124,7 @@ def read_options(
     values = read_json_object(path, what)
     own = getattr(options_type, "task", None)
     if own is not None and (task := values.pop("task", own)) != own:
-        raise InputError(f"{what} {path} is of the task {task!r}, not of {own!r}.")
+        raise InputError(f"{what} {path} is for the task {task!r}, not for {own!r}.")
     fields = fields_of(options_type)
     for key, value in values.items():
         if key not in fields:

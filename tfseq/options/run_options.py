@@ -44,7 +44,7 @@ def parse_run_options(
         return parse_options(options_type, arguments, file=values)
     run_dir = find_option(arguments, "run_dir") or values.get("run_dir")
     if not run_dir:
-        raise InputError("`resume` needs `run_dir`: the run to go on with.")
+        raise InputError("`resume` needs `run_dir`, the run to resume.")
     saved = read_run_options(options_type, os.path.expanduser(run_dir))
     return parse_options(options_type, arguments, defaults=saved, file=values)
 
@@ -103,6 +103,6 @@ def check_same_options(saved: TrainingOptions, options: TrainingOptions) -> None
     ]
     if differing:
         raise InputError(
-            f"`resume` cannot change the run: {'; '.join(differing)}. "
+            f"`resume` cannot change these options: {'; '.join(differing)}. "
             "Leave the option out, or start a new run in another `run_dir`."
         )

@@ -1,4 +1,4 @@
-"""What every training run can be told, whatever it trains."""
+"""Options that every training run has, whatever it trains."""
 
 import dataclasses
 from collections.abc import Collection
@@ -43,34 +43,34 @@ class TrainingOptions:
     """The optimizer: sgd, adam, adamw, or module:Name, a function learning_rate -> optimizer of
     your own."""
     learning_rate: PositiveFloat = 0.002
-    """At the start."""
+    """Learning rate at the start."""
     learning_rate_decay: Fraction = 0.9
-    """The learning rate is multiplied by this once an epoch, a little at each step."""
+    """Factor of the learning rate per epoch, applied gradually at each step."""
     weight_decay: NonNegativeFloat = 0.01
-    """Of adamw."""
+    """Weight decay of adamw."""
     clip_norm: PositiveFloat | None = 1.0
-    """Largest global norm of the gradient."""
+    """Clip gradients to this global norm."""
     patience: FreeOnResume[CountOrZero] = 3
-    """Stop after this many epochs without a better validation loss; 0 never stops."""
+    """Stop after this many epochs without a better validation loss; 0 turns early stopping off."""
     seed: Seed = 0
-    """Determines initial weights, dropout, and the order and split of the examples."""
+    """Seed of initial weights, dropout, and the order and split of the examples."""
 
     run_dir: FreeOnResume[PathText | None] = None
-    """Where the run is kept; left out, a new directory below runs/."""
+    """The run directory; if omitted, a new directory in runs/."""
     resume: FreeOnResume[bool] = False
-    """Go on with the run in --run-dir from its last checkpoint."""
+    """Resume the run in --run-dir from its last checkpoint."""
     checkpoint_seconds: FreeOnResume[NonNegativeFloat] = 15.0
     """Training time between checkpoints; 0 writes one after every step."""
     export_dir: FreeOnResume[PathText] = "exported"
-    """The SavedModel goes to EXPORT_DIR/NAME/VERSION, NAME being the run directory's."""
+    """The SavedModel goes to EXPORT_DIR/NAME/VERSION; NAME is the name of the run directory."""
     export: FreeOnResume[bool] = True
     """Export the model at the end."""
     report: FreeOnResume[bool] = False
-    """Write report.html into the run directory at the end: one file to read or to send."""
+    """Write report.html, a single self-contained file, into the run directory at the end."""
     verbose: FreeOnResume[Literal["auto", "bar", "epoch", "quiet"]] = "auto"
-    """Progress: a bar on a terminal, else a line an epoch."""
+    """Progress output; auto shows a bar on a terminal, and otherwise a line per epoch."""
     config: FreeOnResume[PathText | None] = None
-    """A JSON file of options by name (batch_size, ...); options given here win over it."""
+    """A JSON file with options by name (batch_size, ...); the command line wins over the file."""
 
     def names_of_data(self) -> Collection[str]:
         """Names that may stand in place of a path."""

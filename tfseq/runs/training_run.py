@@ -48,6 +48,7 @@ class TrainingRun:
     Attributes:
         trainer: the `Trainer`.
         options: the options as `config.json` keeps them: good from any directory.
+        export_path: the directory `EXPORT_DIR/NAME`, as the options that were given name it.
         new_steps: steps that `fit` has trained; 0 where a resumed run was finished before.
 
     Raises:
@@ -74,7 +75,7 @@ class TrainingRun:
             directory.check_fingerprint(fingerprint, data)
         self.resumes = options.resume
         self.options = as_saved(options, directory.path)
-        self.export_dir = options.export_dir
+        self.export_path = directory.export_path(options.export_dir)
         self.directory = directory
         self.fingerprint = fingerprint
         self.vocabulary, self.files = vocabulary, files
@@ -146,13 +147,12 @@ class TrainingRun:
         step = self.trainer.progress.step
         if not self.options.export:
             return
-        place = self.directory.export_path(self.export_dir)
         made = self.directory.exported_version(step)
-        if made and made.is_dir() and made.parent.resolve() == place.resolve():
+        if made and made.is_dir() and made.parent.resolve() == self.export_path.resolve():
             self.log(f"exported before, to {made}")
             return
         try:
-            path = write(place)
+            path = write(self.export_path)
         except InputError as error:
             raise InputError(
                 f"{error} The run itself is whole: `{self._resuming()}` exports it."
@@ -231,7 +231,7 @@ class TrainingRun:
                 self.log(f"resumed at step {progress.step}, epoch {progress.epoch + 1}")
         elif damaged:
             raise InputError(
-                f"`run_dir` {self.directory.path}: no checkpoint is sound. Start a new run."
+                f"`run_dir` {self.directory.path}: all checkpoints are damaged. Start a new run."
             )
         else:
             self.log("the run has no checkpoint yet; it starts from the beginning")

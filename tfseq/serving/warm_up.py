@@ -78,7 +78,7 @@ def read_records(path: str | os.PathLike) -> list[tuple[str, dict[str, np.ndarra
             inputs = {name: tf.make_ndarray(value) for name, value in request.inputs.items()}
             requests.append((request.model_spec.signature_name, inputs))
     except (tf.errors.DataLossError, DecodeError, TypeError) as error:
-        raise InputError(f"{path} is damaged: it is no file of warm-up requests.") from error
+        raise InputError(f"{path} is damaged: it is not a file of warm-up requests.") from error
     if len(requests) > MAX_RECORDS:
         raise InputError(
             f"{path} has {len(requests)} requests; a server takes at most {MAX_RECORDS}."

@@ -138,7 +138,7 @@ def load(run_dir: Place, expected: str | None = None) -> "Task":
     if not run.weights.is_file():
         raise InputError(
             f"`run_dir` {run_dir} has no weights yet (model.weights.h5 is written after the first "
-            f"epoch). Train it first, or go on with `{TASK_NAMES[name].script} --resume`."
+            f"epoch). Train it first, or resume it with `{TASK_NAMES[name].script} --resume`."
         )
     try:
         task = task_type.build(run, options)
@@ -147,7 +147,7 @@ def load(run_dir: Place, expected: str | None = None) -> "Task":
         if isinstance(error, InputError):
             raise
         raise InputError(
-            f"`run_dir` {run_dir}: its vocabulary or weights are damaged, or do not fit its "
+            f"`run_dir` {run_dir}: its vocabulary or weights are damaged, or do not match its "
             "config.json."
         ) from error
     return task

@@ -11,6 +11,6 @@ def check_tells_apart(vocabulary: Vocabulary) -> None:
     """
     if len(vocabulary) == 1:
         raise InputError(
-            "The vocabulary holds <unk> alone: there is nothing to tell apart. Lower "
+            "The vocabulary holds only <unk>, so there is nothing to predict. Lower "
             "`--min-frequency`, or raise `--max-vocabulary`."
         )

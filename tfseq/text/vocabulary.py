@@ -153,7 +153,7 @@ class Vocabulary:
                 raise InputError(f"{path}:{number}: not an escaped token. Received: {line!r}.")
             if numbers.setdefault(line, number) != number:
                 raise InputError(
-                    f"{path}:{number}: the token of line {numbers[line]} again. Received: {line!r}."
+                    f"{path}:{number}: the same token as line {numbers[line]}. Received: {line!r}."
                 )
         return cls(map(unescape, lines))
 

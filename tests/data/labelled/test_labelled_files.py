@@ -43,7 +43,7 @@ BAD_TEXTS = {
     "c.csv": (b"text,label\na,\n", "c.csv:2: its 'label' is empty"),
     "c2.csv": (b"text,label\na\n", "c2.csv:2: its 'label' is empty"),
     "c3.csv": (b"text,label\na, b,c\n", "c3.csv:2: more values than the 2 columns"),
-    "d.csv": (b"text,label\n", "d.csv holds no record"),
+    "d.csv": (b"text,label\n", "d.csv has no record"),
     "e.csv": (
         b"text,label\n\xff,a\n",
         "e.csv is not valid UTF-8: invalid start byte at byte 11 (0xff), line 2.",
@@ -76,7 +76,7 @@ BAD_TEXTS = {
         "p2.jsonl:1: its 'text': a NUL at character 1",
     ),
     "p3.jsonl": (b'{"text": "a", "label": "\\u0000"}', "p3.jsonl:1: its 'label': a NUL at charact"),
-    "q.csv": (b"text,label\na,b\n\0,c\n", "q.csv is no text: it has a NUL at byte 15, line 3."),
+    "q.csv": (b"text,label\na,b\n\0,c\n", "q.csv is not text: it has a NUL at byte 15, line 3."),
     "r.csv": ("text,label\na,b\n".encode("utf-16-le"), "seems to be UTF-16LE without a byte order"),
     "s.csv.gz": (
         gzip.compress(b"text,label\na,b\n", mtime=0)[:-3],

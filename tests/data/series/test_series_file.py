@@ -187,7 +187,7 @@ BAD = {
     "na first": ("a\n#N/A\n2\n", None, "line 2, column 'a': the value is missing (#N/A)."),
     "word": ("a\n1\ntwo\n", None, "line 3, column 'a': must be a number from -1e30 to 1e30"),
     "units": ("t,a\ns,kW\n0,1\n1,5\n2,3\n", ["a"], "line 2, column 'a': must be a number"),
-    "units unasked": ("t,a\ns,kW\n0,1\n1,5\n2,3\n", None, "A row of units must go"),
+    "units unasked": ("t,a\ns,kW\n0,1\n1,5\n2,3\n", None, "Remove a row of units"),
     "infinite": ("a\n1\n-inf\n", None, "line 3, column 'a': must be a number"),
     "huge": ("a\n1\n1e31\n", None, "Received: '1e31'."),
     "underscore": ("a\n1\n1_0\n", None, "Received: '1_0'."),
@@ -206,8 +206,8 @@ BAD = {
     "thousands or decimals, when asked for": (
         "day;a\n01.05;980\n02.05;1.050\n03.05;1.200\n",
         ["a"],
-        "no other value tells. Leave out the points between thousands; if they are decimal points, "
-        "give one value a fourth decimal, such as 1.0500.",
+        "no other value decides it. Leave out the points between thousands; if they are decimal "
+        "points, give one value a fourth decimal, such as 1.0500.",
     ),
     "other columns disagree": (
         "a;b;c\n1.050;1,5;1.5\n2;2;2\n7;1;2\n",
@@ -216,7 +216,11 @@ BAD = {
     ),
     "empty line": ("a\n1\n\n3\n", None, "line 3, column 'a': the value is missing."),
     "ragged": ("a,b\n1,2\n3\n", None, "line 3: 1 values for 2 columns."),
-    "decimal commas": ("a\n1,5\n", None, "line 2: 2 values for 1 columns parted by commas; a num"),
+    "decimal commas": (
+        "a\n1,5\n",
+        None,
+        "2 values for 1 columns separated by commas; a num",
+    ),
     "no header": ("1,2\n3,4\n", None, "the first line must name the columns. Received: 1, 2."),
     "no header, dates": ("2024-01-01,2\n2024-01-02,4\n", None, "first line must name the columns"),
     "only words": ("a,b\nx,y\n", None, "has no column to forecast; left out: a, b (no numbers)."),
@@ -232,12 +236,12 @@ BAD = {
         None,
         "line 3: a double quote is opened here",
     ),
-    "quotes over rows parted by tabs": (
+    "quotes over rows separated by tabs": (
         'a\tn\n1\t"x\n2\ty"\n3\tz\n',
         ["a"],
         'a.csv:2: a double quote (") is opened here and closed in a later line',
     ),
-    "nul": ("a,b\n1,2\n3,4\0\n", None, "a.csv is no text: it has a NUL at byte 11, line 3."),
+    "nul": ("a,b\n1,2\n3,4\0\n", None, "a.csv is not text: it has a NUL at byte 11, line 3."),
 }
 
 

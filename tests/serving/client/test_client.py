@@ -155,7 +155,7 @@ def test_arguments():
         Client(address, "language", protocol="rest").close()
     with pytest.raises(ValueError, match="`protocol` must be 'grpc' or 'rest'"):
         Client("localhost:1", "language", protocol="http")
-    with pytest.raises(ValueError, match="exclude each other"):
+    with pytest.raises(ValueError, match="not both"):
         Client("localhost:1", "language", protocol="rest", version=1, version_label="stable")
     with pytest.raises(ValueError, match="`timeout` must be positive"):
         Client("localhost:1", "language", protocol="rest", timeout=0)

@@ -46,11 +46,11 @@ def test_texts_of_a_server_are_those_of_the_model(exported, protocol, script):
 
 
 def test_wrong_options(script):
-    assert "Give one of `--run-dir` and `--server`" in script(expected=2).stderr
+    assert "Give either `--run-dir` or `--server`" in script(expected=2).stderr
     both = script("--run-dir=a", "--server=localhost:1", expected=2)
-    assert "Give one of" in both.stderr
+    assert "Give either" in both.stderr
     assert "HOST:PORT" in script("--server=localhost", expected=2).stderr
     done = script("--server=localhost:1", "--allow-unknown", expected=2)
-    assert "an export never writes <unk>" in done.stderr
+    assert "an export never generates <unk>" in done.stderr
     done = script("--run-dir=a", "--beam-size=2", "--temperature=0.5", "--seed=3", expected=2)
-    assert "`--temperature`, `--seed` cannot go with `--beam-size`" in done.stderr
+    assert "`--temperature`, `--seed` cannot be used with `--beam-size`" in done.stderr

@@ -169,7 +169,7 @@ def test_what_is_no_saved_model(exported, tmp_path):
     with pytest.raises(tfseq.InputError, match="Its versions are 1: give one of them"):
         inspect_export(exported("gru", 2, "char").path.parent)
     (tmp_path / "saved_model.pb").write_bytes(b"\xff" * 100)
-    with pytest.raises(tfseq.InputError, match="is damaged: it is no SavedModel"):
+    with pytest.raises(tfseq.InputError, match="is damaged: it is not a SavedModel"):
         inspect_export(tmp_path)
 
 

@@ -42,7 +42,7 @@ def leaky(units):
 
 
 class Syllables:
-    """Syllables are parted by hyphens; a table holds other spellings."""
+    """Syllables are separated by hyphens; a table holds other spellings."""
 
     def __init__(self):
         spellings = tf.lookup.KeyValueTensorInitializer(["&"], ["and"])

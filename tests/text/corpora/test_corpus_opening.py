@@ -95,7 +95,7 @@ def test_what_tfseq_wrote_is_never_read(tmp_path, monkeypatch):
     for spec in (run.path, version, version / "assets"):
         with pytest.raises(InputError, match=r"no text in the directory .* are left out\.$"):
             open_corpus(str(spec))
-    with pytest.raises(InputError, match=r"What matches runs/\*/\*\.txt are files of runs"):
+    with pytest.raises(InputError, match=r"All files that match runs/\*/\*\.txt belong to runs"):
         open_corpus("runs/*/*.txt")
 
 

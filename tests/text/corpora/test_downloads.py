@@ -66,7 +66,7 @@ def test_a_damaged_copy_is_fetched_again(server, tmp_path):
     [
         (
             "other.txt",
-            rf"other\.txt is not the file it was: its SHA-256 must be {DIGEST}\. Received",
+            rf"other\.txt has changed: its SHA-256 must be {DIGEST}\. Received",
         ),
         ("cut.txt", r"cut\.txt "),
         ("missing.txt", r"missing\.txt cannot be downloaded to .*text\.txt: Not Found\."),

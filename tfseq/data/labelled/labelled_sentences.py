@@ -54,7 +54,7 @@ def read_conll(
     path = Path(path)
     lines = read_column_lines(path, universal=plain_name(path).endswith(".conllu"))
     if not lines.tokens:
-        raise InputError(f"{path} holds no sentence.")
+        raise InputError(f"{path} has no sentence.")
     needed = max(token_column, tag_column or 2)
     for line in lines.tokens:
         if len(line.columns) < needed:
@@ -78,7 +78,7 @@ def read_conll(
     if not lines.has_breaks and len(lines.tokens) > 1:
         raise InputError(
             f"{path} has no empty line: its {len(lines.tokens):,} tokens would be one sentence. "
-            "Sentences are parted by empty lines."
+            "Sentences are separated by empty lines."
         )
     return LabelledSentences(
         stem(path),

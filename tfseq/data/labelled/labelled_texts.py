@@ -59,7 +59,7 @@ def read_labelled_texts(
     reader = readers.get(Path(name).suffix)
     if reader is None:
         raise InputError(
-            f"`data` must be a .csv, .tsv or .jsonl file, perhaps with .gz. Received: {path}."
+            f"`data` must be a .csv, .tsv or .jsonl file, or end in .gz too. Received: {path}."
         )
     texts, labels, num_stripped = [], [], 0
     for place, record in reader(path):
@@ -71,7 +71,7 @@ def read_labelled_texts(
         texts.append(text)
         labels.append(label.strip())
     if not texts:
-        raise InputError(f"{path} holds no record.")
+        raise InputError(f"{path} has no record.")
     notes = ()
     if num_stripped:
         notes = (f"white space at the ends of {num_stripped:,} labels was dropped.",)
@@ -94,9 +94,9 @@ def split_examples(
     sizes = [round(count * validation_fraction), round(count * test_fraction)]
     if min(*sizes, count - sum(sizes)) < 1:
         raise InputError(
-            f"{count} examples are too few for parts of {validation_fraction} to validate with "
-            f"and {test_fraction} to test with. Lower `validation_fraction` or `test_fraction`, or "
-            "give more examples."
+            f"{count} examples are too few for a validation split of {validation_fraction} "
+            f"and a test split of {test_fraction}. Lower `validation_fraction` or "
+            "`test_fraction`, or give more examples."
         )
     order = np.random.default_rng(seed).permutation(count)
     validation, test, train = np.split(order, np.cumsum(sizes))

@@ -30,7 +30,7 @@ _MISSING = frozenset(
 def read_series(path: str | os.PathLike, columns: Sequence[str] | None = None) -> Series:
     """Read columns of a CSV file: names in the first line, a row for each step of time.
 
-    Columns are parted by commas, semicolons or tabs (see `tfseq.files.table_file`), and numbers
+    Columns are separated by commas, semicolons or tabs (see `tfseq.files.table_file`), and numbers
     written as in one country or another (see `tfseq.data.series.written_numbers`). Rows are taken
     in the file's order, the oldest first, at equal steps of time. A column without a name is called
     `column 1` after its place.
@@ -112,7 +112,7 @@ class _Column:
                 )
             raise InputError(
                 f"{self._place(path, error.place)}: {text!r} can be read in two ways, with the "
-                f"{mark} as the decimal mark or between thousands, and no other value tells. "
+                f"{mark} as the decimal mark or between thousands, and no other value decides it. "
                 f"{advice}"
             ) from None
         for place, (text, value) in enumerate(zip(self.texts, values, strict=True)):
@@ -120,12 +120,12 @@ class _Column:
                 shown = f" ({text})" if text else ""
                 raise InputError(
                     f"{self._place(path, place)}: the value is missing{shown}. Fill it in, or "
-                    "leave out the rows before it."
+                    "remove the rows up to it."
                 )
             if value is None or abs(value) > LARGEST:
                 raise InputError(
                     f"{self._place(path, place)}: must be a number from -1e30 to 1e30. Received: "
-                    f"{text!r}. A row of units must go; to leave the column out, name the others "
+                    f"{text!r}. Remove a row of units; to leave the column out, name the others "
                     "in `columns`."
                 )
         return np.array(values)
@@ -148,7 +148,7 @@ def _read_columns(path: Path) -> list[_Column]:
             f"{path}: the first line must name the columns. Received: {_listed(names)}."
         )
     if not rows:
-        raise InputError(f"{path} has no row after the names of its columns.")
+        raise InputError(f"{path} has no row below the names of its columns.")
     for line, cells in rows:
         # An empty line of a file with one column is a missing value of it.
         cells += [""] if not cells and len(names) == 1 else []
@@ -159,7 +159,8 @@ def _read_columns(path: Path) -> list[_Column]:
             hint = ""
             if delimiter == "," and len(cells) > len(names):
                 hint = (
-                    " parted by commas; a number with a comma needs quotes, or semicolons around it"
+                    " separated by commas; a number with a comma needs quotes, or semicolons "
+                    "around it"
                 )
             raise InputError(
                 f"{path}, line {line}: {len(cells)} values for {len(names)} columns{hint}."
@@ -206,7 +207,7 @@ def _columns_of_numbers(columns: list[_Column], path: Path) -> tuple[list[_Colum
     ]
     if not chosen:
         raise InputError(
-            f"{path} has no column to forecast; {' '.join(notes)} Columns are parted by commas, "
+            f"{path} has no column to forecast; {' '.join(notes)} Columns are separated by commas, "
             "semicolons or tabs."
         )
     return chosen, notes

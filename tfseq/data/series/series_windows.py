@@ -104,7 +104,7 @@ def split_series(
             continue
         if len(split.origins(part)) == 0:
             raise InputError(
-                f"`{part}_fraction` leaves {num_part:,} of {num_steps:,} steps; `horizon` "
-                f"{horizon} needs at least as many. Raise it, or lower `horizon`."
+                f"`{part}_fraction` gives {num_part:,} of {num_steps:,} steps, but `horizon` "
+                f"needs at least {horizon}. Raise it, or lower `horizon`."
             )
     return split

@@ -156,7 +156,7 @@ def load_counts(path: str | os.PathLike) -> tuple[NGramCounts, dict[str, Any]]:
     with np.load(io.BytesIO(content), allow_pickle=False) as file:
         description = json.loads(str(file["description"]))
         if description["format"] != _FORMAT:
-            raise InputError(f"{path} is not of this version: {description['format']}.")
+            raise InputError(f"{path} was saved in another format: {description['format']}.")
         lengths = range(description["config"]["order"])
         counts = NGramCounts(
             description["vocabulary_size"],

@@ -237,7 +237,7 @@ class NGramModel:
 def _draw(probabilities: np.ndarray, temperature: float, chance: np.random.Generator) -> int:
     """One id, by its probability to the power of 1 / temperature."""
     if probabilities.max() <= 0:
-        raise ValueError("No token but `<unk>` can follow. Set `allow_unknown`, or smooth.")
+        raise ValueError("Only `<unk>` can follow. Set `allow_unknown`, or use smoothing.")
     if temperature == 0:
         return int(np.argmax(probabilities))
     # The greatest is 1, so that no power of a small one makes all of them vanish.

@@ -67,7 +67,7 @@ class Client:
         if protocol not in _TRANSPORTS:
             raise ValueError(f"`protocol` must be 'grpc' or 'rest'. Received: {protocol!r}.")
         if version is not None and version_label is not None:
-            raise ValueError("`version` and `version_label` exclude each other. Received: both.")
+            raise ValueError("Give `version` or `version_label`, not both. Received: both.")
         if timeout <= 0 or retry_wait < 0 or max_retries < 0:
             raise ValueError(
                 "`timeout` must be positive, `max_retries` and `retry_wait` not negative. "

@@ -114,11 +114,11 @@ def inspect_export(path: str | os.PathLike) -> Inspection:
 def _read(path: Path) -> SavedModel:
     file = path / "saved_model.pb"
     if file.exists() and not file.is_file():
-        raise InputError(f"{file} is no regular file.")
+        raise InputError(f"{file} is not a regular file.")
     try:
         return read_saved_model(path)
     except DecodeError as error:
-        raise InputError(f"{file} is damaged: it is no SavedModel.") from error
+        raise InputError(f"{file} is damaged: it is not a SavedModel.") from error
     except OSError as error:
         versions = sorted(p.parent.name for p in path.glob("*/saved_model.pb"))
         hint = f" Its versions are {', '.join(versions)}: give one of them." if versions else ""

@@ -35,7 +35,7 @@ def export_tagger(
 ) -> Path:
     """Write `<directory>/<version>/`, a SavedModel that takes tokens and returns tags.
 
-    `serving_default` takes `text` string [B], tokens parted by white space; `tag_tokens` takes
+    `serving_default` takes `text` string [B], tokens separated by white space; `tag_tokens` takes
     `tokens` string [B, T], padded on the right, and `num_tokens` int32 [B]. Both return
 
     - `tokens` string [B, T'], what was read, padded with empty strings;
@@ -101,7 +101,7 @@ class TaggerSignatures(Signatures):
         ).get_concrete_function()
 
     def serving_default(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Tag texts whose tokens are parted by white space."""
+        """Tag texts whose tokens are separated by white space."""
         limit = self._settings.max_text_bytes
         text, cut = keep_first_bytes(text, limit)
         text = tf.strings.unicode_transcode(text, "UTF-8", "UTF-8", errors="replace")

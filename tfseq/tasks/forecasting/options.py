@@ -1,4 +1,4 @@
-"""What a run of a forecaster can be told."""
+"""Options of a forecaster's training run."""
 
 import csv
 import dataclasses
@@ -28,46 +28,48 @@ _MOST_FEEDBACK = 12
 
 @dataclasses.dataclass(frozen=True)
 class ForecastingOptions(TrainingOptions):
-    """Forecast columns of a CSV file; compare with simpler forecasts, and export the model."""
+    """Train a model that forecasts columns of a CSV file, compare it with simpler forecasts, and
+    export it."""
 
     task: ClassVar[str] = "forecasting"
 
     data: FreeOnResume[PathText | None] = None
-    """A CSV file (.gz too; commas, semicolons or tabs), names in its first line, a row for each
-    step of time, the oldest first; left out, a built-in noisy sine."""
+    """A CSV file (.gz too; commas, semicolons or tabs). The first line holds the names of the
+    columns; then follows one row per time step, oldest first. If omitted, a built-in noisy sine."""
     columns: str | None = None
-    """Names of the columns to forecast, parted by commas; left out, all that hold numbers, but
-    row numbers and times."""
+    """Names of the columns to forecast, separated by commas; if omitted, all that hold numbers,
+    except row numbers and times."""
     lookback: Size = 20
-    """Lookback: the values that a forecast reads."""
+    """How many past steps a forecast reads."""
     horizon: Size = 40
-    """Steps ahead, in the metrics and at most in a request to the export."""
+    """How many steps ahead to forecast, in the metrics and at most in a request to the export."""
     season: Season | None = None
-    """Season length in steps, for the seasonal naive forecast and the scale of MASE; left out,
-    there is none (the built-in series has its own)."""
+    """Season length in steps, for the seasonal naive forecast and the scale of MASE; if omitted,
+    no season (the built-in series has its own)."""
     validation_fraction: Probability = 0.15
-    """Share of the steps, before those of the test, that choose the best epoch."""
+    """Fraction of the steps, just before the test split, for validation, which chooses the best
+    epoch."""
     test_fraction: Share = 0.15
-    """Share of the steps, the last ones, that the metrics are of."""
+    """Fraction of the steps, the last ones, on which the metrics are computed."""
 
     cell: CellName = "gru"
-    """The recurrent cell: rnn, gru, lstm, or module:Name, a function units -> cell of your own."""
+    """The recurrent cell: rnn, gru, lstm, or module:Name, your own function units -> cell."""
     units: Size = 32
-    """Size of the hidden state of a layer, and half that of the feed-forward network's layers."""
+    """Size of the hidden state of a layer; the feed-forward baseline's are twice as wide."""
     num_layers: Size = 1
     """Layers in the stack."""
     dropout: Probability = 0.0
-    """Between and out of the layers."""
+    """Dropout rate between and after the layers."""
     feedback_steps: Size | None = None
-    """Steps ahead in training, the model reading its own forecasts: 1 is teacher forcing alone;
-    left out, those of the horizon, at most 12."""
+    """How many steps ahead the model reads its own forecasts in training; 1 is pure teacher
+    forcing; if omitted, the horizon, but at most 12."""
 
     epochs: FreeOnResume[PositiveInt] = 40
     """Passes over the training windows, at most."""
     learning_rate: PositiveFloat = 0.008
-    """At the start."""
+    """Learning rate at the start."""
     patience: FreeOnResume[CountOrZero] = 8
-    """Stop after this many epochs without a better validation loss; 0 never stops."""
+    """Stop after this many epochs without a better validation loss; 0 turns early stopping off."""
 
     def num_feedback_steps(self) -> int:
         """`feedback_steps`, filled in.
@@ -98,6 +100,7 @@ class ForecastingOptions(TrainingOptions):
         names = [n.strip() for n in next(csv.reader([self.columns], skipinitialspace=True), [])]
         if not names or not all(names) or len(set(names)) < len(names):
             raise InputError(
-                f"`columns` must be different names parted by commas. Received: {self.columns!r}."
+                "`columns` must be different names separated by commas. Received: "
+                f"{self.columns!r}."
             )
         return names

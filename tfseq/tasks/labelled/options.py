@@ -1,4 +1,4 @@
-"""What a run on labelled texts or sentences can be told."""
+"""Options of a run on labelled texts or sentences."""
 
 import dataclasses
 from typing import Any
@@ -13,28 +13,28 @@ class LabelledOptions(TrainingOptions):
     """Options of the data, the vocabulary and the `TokenEncoder`."""
 
     data: FreeOnResume[PathText | None] = None
-    """The labelled examples; left out, a built-in task."""
+    """A file of labelled examples; if omitted, a built-in task."""
     validation_fraction: Share = 0.1
-    """Share of the examples that choose the best epoch."""
+    """Fraction of the examples for validation, which chooses the best epoch."""
     test_fraction: Share = 0.1
-    """Share of the examples that the metrics are of."""
+    """Fraction of the examples for the test, on which the metrics are computed."""
     min_frequency: PositiveInt = 1
-    """Tokens that are rarer in the training examples become <unk>."""
+    """Tokens with a lower count in the training split become <unk>."""
     max_vocabulary: PositiveInt | None = None
-    """Keep only this many tokens, <unk> included."""
+    """Size of the vocabulary at most, including <unk>; if omitted, no limit."""
     max_length: Size = 256
-    """Tokens of an example that are read, from its beginning; also by the export."""
+    """The most tokens that are read from the start of an example, also in the export."""
 
     cell: CellName = "gru"
-    """The recurrent cell: rnn, gru, lstm, or module:Name, a function units -> cell of your own."""
+    """The recurrent cell: rnn, gru, lstm, or module:Name, your own function units -> cell."""
     units: Size = 64
     """Size of the hidden state of a layer in each direction."""
     num_layers: Size = 1
     """Layers in the stack."""
     dropout: Probability = 0.3
-    """Into, between and out of the layers."""
+    """Dropout rate before, between and after the layers."""
     embedding_size: Size = 64
-    """Columns of the embedding table."""
+    """Size of the embedding."""
     epochs: FreeOnResume[PositiveInt] = 20
     """Passes over the training examples, at most."""
 

@@ -28,7 +28,7 @@ def labelled_report(training: "LabelledTraining", metrics: Mapping[str, Any]) ->
     report.table(
         ["model", *scores.values()],
         [[model, *(round(of[key], 3) for key in scores)] for model, of in rows],
-        caption=f"On {len(examples.splits['test']):,} {examples.unit}s that were set apart",
+        caption=f"On {len(examples.splits['test']):,} {examples.unit}s of the test split",
     )
     report.section("Curves")
     (key, score), *_ = scores.items()

@@ -110,7 +110,7 @@ class LabelledTraining:
 
     def _draw_confusion(self) -> None:
         directory, examples = self.run.directory, self.examples
-        title = f"{directory.name}: {len(examples.splits['test']):,} {examples.unit}s set apart"
+        title = f"{directory.name}: {len(examples.splits['test']):,} test {examples.unit}s"
         with self.run.going_on():
             save_confusion_matrix(self.test_confusion, examples.labels, directory.confusion, title)
 

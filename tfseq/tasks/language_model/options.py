@@ -1,4 +1,4 @@
-"""What a training run of a language model can be told."""
+"""Options of a language model's training run."""
 
 import dataclasses
 from collections.abc import Collection
@@ -26,7 +26,8 @@ from tfseq.text.tokenizers.table import TokenizerName
 
 @dataclasses.dataclass(frozen=True)
 class LanguageModelOptions(TrainingOptions):
-    """Train a recurrent language model on a text; write its perplexity, samples and an export."""
+    """Train a recurrent language model on a text, print its perplexity, generate samples, and
+    export the model."""
 
     task: ClassVar[str] = "language_model"
 
@@ -34,60 +35,61 @@ class LanguageModelOptions(TrainingOptions):
     """The text: python_docs, time_machine, tiny_shakespeare, or a file, directory or glob
     (.gz and .jsonl too)."""
     text_field: FreeOnResume[str] = "text"
-    """Field of a .jsonl record that holds the text."""
+    """The field of a .jsonl record that holds the text."""
     encoding_errors: FreeOnResume[Literal["strict", "replace"]] = "strict"
-    """A byte that is not UTF-8 is an error, or becomes U+FFFD."""
+    """strict: a byte that is not UTF-8 is an error; replace: it becomes U+FFFD."""
     tokenizer: TokenizerName = "char"
-    """What a token is: char, word, or module:Name, a tokenizer of your own."""
+    """What a token is: char, word, or module:Name, your own tokenizer."""
     normalization: Literal["none", "nfkc", "letters"] = "none"
-    """Done to the text first; letters keeps a-z and single spaces."""
+    """Normalization before the tokenizer; letters keeps only a-z and single spaces."""
     case_fold: bool = False
-    """Make upper and lower case the same."""
+    """Fold case: treat upper and lower case as the same."""
     min_frequency: PositiveInt = 1
-    """Rarer tokens become <unk>."""
+    """Tokens with a lower count in the training split become <unk>."""
     max_vocabulary: PositiveInt | None = None
-    """Keep only this many tokens, <unk> included."""
+    """Size of the vocabulary at most, including <unk>; if omitted, no limit."""
     max_tokens: PositiveInt | None = None
-    """Use only the first tokens of the corpus."""
+    """Use only this many tokens from the start of the corpus; if omitted, all."""
     validation_fraction: Probability = 0.1
-    """The last part of the corpus, held out."""
+    """Fraction of the corpus, at its end, that is the validation split."""
 
     cell: CellName = "gru"
-    """The recurrent cell: rnn, gru, lstm, or module:Name, a function units -> cell of your own."""
+    """The recurrent cell: rnn, gru, lstm, or module:Name, your own function units -> cell."""
     units: Size = 256
     """Size of the hidden state of a layer."""
     num_layers: Size = 1
     """Layers in the stack."""
     dropout: Probability | None = None
-    """Into, between and out of the layers; left out, 0.15, or 0 with sgd."""
+    """Dropout rate before, between and after the layers; if omitted, 0.15, or 0 with sgd."""
     embedding_size: SizeOrZero | None = None
-    """Columns of the embedding table, or 0 for one-hot tokens; left out, 64, or 0 with sgd."""
+    """Size of the embedding, or 0 for one-hot tokens; if omitted, 64, or 0 with sgd."""
     tie_embeddings: bool = False
-    """Use the embedding table as the output layer too; its size is then that of the units."""
+    """Use the embedding as the output layer too; its size is then that of the units."""
 
     sampling: Literal["random", "sequential"] = "sequential"
-    """Windows in random order with a zero state, or in the text's order with the state carried."""
+    """random: windows in random order, each from a zero state; sequential: windows in text order,
+    with the state carried along."""
     num_steps: Size = 35
     """Tokens in a window: how far gradients reach back."""
     epochs: FreeOnResume[PositiveInt] = 16
     """Passes over the training split."""
     optimizer: OptimizerName = "adam"
-    """The optimizer: sgd, adam, adamw, or module:Name, a function learning_rate -> optimizer of
-    your own."""
+    """The optimizer: sgd, adam, adamw, or module:Name, your own function
+    learning_rate -> optimizer."""
     learning_rate: PositiveFloat | None = None
-    """At the start; left out, 0.004, or 1 with sgd."""
+    """Learning rate at the start; if omitted, 0.004, or 1 with sgd."""
     learning_rate_decay: Fraction | None = None
-    """The learning rate is multiplied by this once an epoch, a little at each step; left out,
-    0.83, or 1 with sgd."""
+    """Factor of the learning rate per epoch, applied gradually at each step; if omitted, 0.83, or 1
+    with sgd."""
 
     sample_epochs: FreeOnResume[CountOrZero] = 3
-    """Epochs between samples of text; 0 never samples."""
+    """Epochs between samples of text; 0 turns samples off."""
     sample_prompt: FreeOnResume[Prompt | None] = None
-    """What the samples begin with; left out, a line break, so that a new line begins."""
+    """What the samples begin with; if omitted, a line break."""
     sample_temperature: FreeOnResume[Temperature] = 0.6
-    """Of the samples: low is careful, high is daring."""
+    """Temperature of the samples; low is careful, high is wild."""
     baseline: FreeOnResume[bool] = True
-    """Count n-grams too, and print their perplexity beside the model's; a few seconds."""
+    """Also print the perplexity of an n-gram model; it takes a few seconds."""
 
     def with_defaults_filled(self) -> "LanguageModelOptions":
         """Options that were left out, and whose default depends on others, filled in.

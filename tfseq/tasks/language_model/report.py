@@ -80,7 +80,7 @@ def _add_result(report: Report, metrics: Mapping[str, Any], unit: str) -> None:
     }
     report.section("Result").highlights({n: v for n, v in figures.items() if v is not None})
     part = "validation split" if metrics["validation_tokens"] else "training split"
-    rows = [("blind guess", metrics["vocabulary_size"])]
+    rows = [("uniform prediction", metrics["vocabulary_size"])]
     if baseline is not None:
         name = f"{counts}, Kneser-Ney smoothing" + _counted(metrics, unit)
         rows.append((name, baseline))
@@ -140,11 +140,11 @@ def _add_surprisal(report, task, corpus, unit) -> None:
     blind = math.log2(len(tokens))
     part = "validation split" if start == corpus.num_train else "training split"
     report.section("Surprisal").prose(
-        f"The first {len(ids):,} {unit}s of the {part}, each on a background as strong as its "
-        f"surprisal, −log₂ of the probability that the model gave it after all {unit}s before it. "
-        f"The full colour is {blind:.3f} bits, what a blind guess among {len(tokens):,} symbols "
-        f"needs. The mean is {surprisal.bits.mean():.3f} bits. A {unit}'s tooltip has its bits, "
-        "and what the model expected there."
+        f"The first {len(ids):,} {unit}s of the {part}, each shaded by its surprisal: −log₂ of the "
+        f"probability that the model gave it after all {unit}s before it. The full colour is "
+        f"{blind:.3f} bits, the surprisal of a uniform prediction over {len(tokens):,} symbols. "
+        f"The mean is {surprisal.bits.mean():.3f} bits. The tooltip of a {unit} gives its bits and "
+        "what the model expected there."
     )
     if part == "training split":
         report.prose("There is no validation split: the model has learned from this text.")

@@ -116,7 +116,7 @@ class SentenceExamples:
         if len(data.tokens) == 1:
             raise InputError(
                 f"{data.name} is one sentence, of {len(data.tokens[0]):,} tokens. Sentences are "
-                "parted by empty lines."
+                "separated by empty lines."
             )
 
     def _encode(self, split: np.ndarray) -> LabelledIds:

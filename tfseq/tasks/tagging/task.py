@@ -50,7 +50,7 @@ class TaggingTask(LabelledTask):
         """Tag one sentence or several, as the export does.
 
         Args:
-            sentences: a text, whose tokens are parted by white space, or a list of texts or of
+            sentences: a text, whose tokens are separated by white space, or a list of texts or of
                 lists of tokens.
         """
         given = [sentences] if isinstance(sentences, str) else list(sentences)

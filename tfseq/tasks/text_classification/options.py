@@ -1,4 +1,4 @@
-"""What a run of a text classifier can be told."""
+"""Options of a text classifier's training run."""
 
 import dataclasses
 from typing import ClassVar, Literal
@@ -9,23 +9,23 @@ from tfseq.text.tokenizers.table import TokenizerName
 
 @dataclasses.dataclass(frozen=True)
 class TextClassificationOptions(LabelledOptions):
-    """Train a bidirectional recurrent classifier on labelled texts; compare it with simpler
-    models, and export it. --data is a .csv, .tsv or .jsonl file (.gz too); left out, the task is to
-    tell a letter's writing system from its name."""
+    """Train a bidirectional recurrent classifier on labelled texts, compare it with simpler
+    models, and export it. --data is a .csv, .tsv or .jsonl file (.gz too). By default, the task is
+    to recognise a letter's writing system from its name."""
 
     task: ClassVar[str] = "text_classification"
 
     text_field: str = "text"
     """Column or key of the text."""
     label_field: str = "label"
-    """Column or key of the label; white space at its ends is dropped."""
+    """Column or key of the label; white space around a label is dropped."""
     tokenizer: TokenizerName | None = None
-    """What a token is: char, word, or module:Name, a tokenizer of your own; left out, char for the
+    """What a token is: char, word, or module:Name, your own tokenizer; if omitted, char for the
     built-in task and word for a file."""
     normalization: Literal["none", "nfkc", "letters"] = "none"
-    """Done to the texts first."""
+    """Normalization before the tokenizer; letters keeps only a-z and single spaces."""
     case_fold: bool = False
-    """Make upper and lower case the same."""
+    """Fold case: treat upper and lower case as the same."""
 
     def with_defaults_filled(self) -> "TextClassificationOptions":
         """Options that were left out, and whose default depends on others, filled in.

@@ -37,7 +37,7 @@ def find_files(spec: str, names: Iterable[str] = ()) -> list[Path]:
         if path.is_file():
             return [path]
         if path.exists():
-            raise InputError(f"{spec} must be a regular file, for it is read more than once.")
+            raise InputError(f"{spec} must be a regular file, because it is read more than once.")
         found = [Path(found) for found in glob.glob(str(path), recursive=True)]
     except OSError as error:
         raise InputError(f"{spec} cannot be read: {error.strerror}.") from None
@@ -47,7 +47,7 @@ def find_files(spec: str, names: Iterable[str] = ()) -> list[Path]:
     if files:
         return files
     if found:
-        raise InputError(f"What matches {spec} are files of runs, exports or the cache, no text.")
+        raise InputError(f"All files that match {spec} belong to runs, exports or the cache.")
     if glob.has_magic(spec):
         raise InputError(f"No file matches {spec}.")
     siblings = glob.iglob(glob.escape(str(path.parent)) + "/*")
@@ -74,7 +74,7 @@ def _files_below(directory: Path) -> list[Path]:
         left_out = " Files of runs, exports and the cache are left out." if found else ""
         raise InputError(
             f"There is no text in the directory {directory}: "
-            f"no file in it ends in {', '.join(_ENDINGS)}, or one of these and .gz.{left_out}"
+            f"no file in it ends in {', '.join(_ENDINGS)}, or in one of these with .gz.{left_out}"
         )
     return files
 

@@ -29,8 +29,8 @@ def cache_directory() -> Path:
         return Path.home() / ".cache" / "tfseq"
     except RuntimeError:
         raise InputError(
-            "There is no home directory to keep encoded corpora in. Name a directory for them in "
-            "the environment variable TFSEQ_CACHE."
+            "There is no home directory for encoded corpora. Set the environment variable "
+            "TFSEQ_CACHE to a directory."
         ) from None
 
 
@@ -54,8 +54,7 @@ def download(url: str, sha256: str, path: str | os.PathLike) -> Path:
     except (OSError, HTTPException) as error:
         reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
         raise InputError(
-            f"{url} cannot be downloaded to {path}: {reason}. "
-            f"A copy from elsewhere may be put there by hand."
+            f"{url} cannot be downloaded to {path}: {reason}. You can put a copy there by hand."
         ) from error
     return path
 
@@ -70,7 +69,7 @@ def _fetch(url: str, sha256: str, path: Path) -> None:
         received = _digest(aside)
         if received != sha256:
             raise InputError(
-                f"{url} is not the file it was: its SHA-256 must be {sha256}. Received: {received}."
+                f"{url} has changed: its SHA-256 must be {sha256}. Received: {received}."
             )
 
 
