@@ -10,9 +10,6 @@ from matplotlib.figure import Figure
 from tfseq.report.figures import STYLE, save_figure
 from tfseq.report.format import clipped
 
-#: The picture's name in a run's directory.
-CONFUSION_PICTURE = "confusion.png"
-
 
 @matplotlib.rc_context({**STYLE, "axes.grid": False, "font.size": 11})
 def save_confusion_matrix(
