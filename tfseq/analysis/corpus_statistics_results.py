@@ -30,9 +30,8 @@ def run_corpus_statistics(
 ) -> Path:
     """Count a corpus, tell the result and write it; returns the directory.
 
-    Raises:
-        InputError: the corpus or the result directory cannot be used, or there is nothing to
-            count. Nothing has been written.
+    Raises InputError, before anything is written, if the corpus or the result directory cannot be
+    used, or there is nothing to count.
     """
     options = normalized(options)
     corpus = open_corpus(options.corpus, options.encoding_errors, options.text_field)
@@ -70,17 +69,10 @@ def write_statistics(
     description: Mapping[str, Any],
     kind: str,
 ) -> None:
-    """Make a directory, whole or not at all, of `statistics.json`, `rank_frequency.png` and
-    `vocabulary_growth.png`.
+    """Make a directory, whole or not at all, of `statistics.json` and pictures.
 
-    Args:
-        path: the directory; it must not be there, or be empty.
-        statistics: the statistics.
-        description: what `statistics.json` says first, of the text and where it comes from.
-        kind: `char` or `word`, what a token is.
-
-    Raises:
-        InputError: the directory cannot be made.
+    `description` is what the file says first, of the text and where it comes from; `kind` is what
+    a token is, `char` or `word`. Raises InputError if the directory cannot be made or is not empty.
     """
     numbers = dataclasses.asdict(statistics)
     for ngrams in numbers["ngrams"]:

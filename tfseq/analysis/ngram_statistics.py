@@ -146,12 +146,8 @@ class _Numbering:
         self._growth: list[tuple[int, int]] = []
 
     def number(self, distinct: np.ndarray, index: np.ndarray) -> np.ndarray:
-        """The numbers of a piece's tokens.
-
-        Args:
-            distinct: its distinct tokens in the order of their first appearance.
-            index: for each token its place among them.
-        """
+        """The numbers of a piece's tokens, `index` being the place of each among the `distinct`,
+        which are in the order of their first appearance."""
         known, number_of = len(self.number_of), self.number_of
         # Those that come later were cut off with the tokens that they stand for.
         for token in distinct[: index.max() + 1].tolist():
@@ -181,7 +177,6 @@ def _numbered(
     texts: Iterable[str], tokenizer: Tokenizer, numbering: _Numbering, max_tokens: int | None
 ) -> Iterator[np.ndarray]:
     """Numbers of the tokens, piece by piece."""
-
     for distinct, index in tokenized(texts, tokenizer):
         if max_tokens is not None:
             index = index[: max_tokens - numbering.num_tokens]
