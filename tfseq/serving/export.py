@@ -43,12 +43,10 @@ def export_module(
     Args:
         build: makes the module whose method `signatures()` gives name -> `tf.function`; it is
             handed a directory for the files that are to be its assets.
-        directory, version, metadata, keep_versions: as for `export_language_model`.
         card: what the model card says besides `metadata` and `signatures`.
-        examples: a row of the inputs by name, for warm-up; see `warm_up_requests`.
-        max_batch_size: rows of the largest warm-up request.
+        examples, max_batch_size: rows of the inputs for warm-up; see `warm_up_requests`.
 
-    Returns, raises: as `export_language_model`.
+    Other arguments, returns, raises: as for `export_language_model`.
     """
     metadata = json.loads(json.dumps(dict(metadata or {}), allow_nan=False))
     if version is not None:

@@ -134,12 +134,9 @@ def _string(data: bytes) -> str | dict:
 def _outputs(
     answer: Any, signature: Mapping[str, Any] | None, as_written: bool
 ) -> dict[str, np.ndarray]:
-    """Output -> value, of the types that a signature gives; raises where it is not of them.
+    """Output -> value, of the types that a signature's metadata give; raises where it is not.
 
-    Args:
-        answer: the JSON of the outputs.
-        signature: what the metadata say of it; None where they say nothing.
-        as_written: whether numbers must look like their type too: `1` is no float.
+    With `as_written`, numbers must look like their type too: `1` is no float.
     """
     known = (signature or {}).get("outputs", {})
     # An answer of one output comes without its name.

@@ -30,13 +30,8 @@ def graph_problems(meta_graph: MetaGraphDef) -> list[str]:
 
     Allowed are the operations of `allowed_operations`. Checkpoints may be written
     where nothing but the saver's `save` leads, and read where `restore` leads too; a lookup table
-    may be read from a file if its path comes from an asset. Nothing may demand XLA.
-
-    Args:
-        meta_graph: the one of a SavedModel.
-
-    Returns:
-        A sentence for each kind of problem at each place; empty if there is none.
+    may be read from a file if its path comes from an asset. Nothing may demand XLA. There is a
+    sentence for each kind of problem at each place.
     """
     functions = {f.signature.name: f for f in meta_graph.graph_def.library.function}
     problems = [
