@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Mapping, Sized
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import tensorflow as tf
 
@@ -22,6 +22,14 @@ from tfseq.serving.versions import (
 )
 from tfseq.serving.warm_up import WARM_UP_FILE, replay, warm_up_requests, write_records
 from tfseq.text import Vocabulary, VocabularyTables
+
+
+class Publishing(TypedDict, total=False):
+    """What every exporter takes by name beside its settings; `export_language_model` tells."""
+
+    version: int | None
+    metadata: Mapping | None
+    keep_versions: int | None
 
 
 def export_module(

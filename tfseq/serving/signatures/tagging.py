@@ -1,15 +1,15 @@
 """A tagger as a SavedModel: strings or tokens in, tags out."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Unpack
 
 import tensorflow as tf
 
 from tfseq.generation.ranking import best_probabilities
 from tfseq.models import Tagger
-from tfseq.serving.export import asset_tables, check_size, describe_parts, export_module
+from tfseq.serving.export import Publishing, asset_tables, check_size, describe_parts, export_module
 from tfseq.serving.signatures.bounds import keep_first_bytes, sentences
 from tfseq.serving.signatures.settings import TaggerSettings
 from tfseq.serving.signatures.signatures import Signatures
@@ -28,10 +28,8 @@ def export_tagger(
     tags: Sequence[str],
     directory: str | os.PathLike,
     *,
-    version: int | None = None,
     settings: TaggerSettings | None = None,
-    metadata: Mapping | None = None,
-    keep_versions: int | None = None,
+    **publishing: Unpack[Publishing],
 ) -> Path:
     """Write `<directory>/<version>/`, a SavedModel that takes tokens and returns tags.
 
@@ -73,9 +71,7 @@ def export_tagger(
         card={**describe_parts(model, settings, vocabulary=vocabulary), "tags": list(tags)},
         examples={"text": words, "tokens": words, "num_tokens": 1},
         max_batch_size=settings.max_batch_size,
-        version=version,
-        metadata=metadata,
-        keep_versions=keep_versions,
+        **publishing,
     )
 
 
