@@ -17,11 +17,8 @@ def save_confusion_matrix(
 ) -> None:
     """Draw a confusion matrix as PNG, each row shaded by its shares, with the counts.
 
-    Args:
-        confusion: counts `[K, K]`, rows being labels and columns predictions.
-        labels: their names.
-        path: the picture's file; written aside and renamed.
-        title: what is written above it.
+    `confusion` is counts `[K, K]`, rows being labels and columns predictions. The file is written
+    aside and renamed.
     """
     size = len(labels)
     side = min(3.6 + 0.48 * size, 16)

@@ -65,12 +65,8 @@ def save_curves(
     panels: Sequence[Panel],
     title: str = "",
 ) -> None:
-    """Draw the metrics of `panels` by epoch, side by side, as PNG.
+    """Draw the metrics of `panels` by epoch, side by side, as PNG, written aside and renamed.
 
-    Args:
-        history: a row an epoch: `epoch`, and the metrics under the panels' keys.
-        path: the picture's file; written aside and renamed.
-        panels: what is drawn.
-        title: what is written above it.
+    A row of `history` holds its `epoch`, and the metrics under the panels' keys.
     """
     save_figure(chart_figure([panel.chart(history) for panel in panels], title), path)
