@@ -33,6 +33,7 @@ _CODES = {
 }
 # Those that NumPy names otherwise; it has no bfloat16, all of whose values float32 holds.
 _DTYPES = {
+    "DT_STRING": "object",
     "DT_HALF": "float16",
     "DT_BFLOAT16": "float32",
     "DT_FLOAT": "float32",
@@ -150,7 +151,8 @@ def _outputs(
 
 
 def _from_json(name: str, value: Any, info: Mapping[str, Any], as_written: bool) -> np.ndarray:
-    shape, dtype = _shape(info), _dtype(info)
+    shape, kind = _shape(info), info["dtype"]
+    dtype = np.dtype(_DTYPES.get(kind, kind.removeprefix("DT_").lower()))
     items = np.asarray(value, object)
     if dtype.kind == "O":
         array = np.frompyfunc(_bytes, 1, 1)(items) if items.size else items
@@ -164,13 +166,6 @@ def _from_json(name: str, value: Any, info: Mapping[str, Any], as_written: bool)
         # No row says how long rows are.
         array = array.reshape([*array.shape, *(max(d, 0) for d in shape[array.ndim :])])
     return array
-
-
-def _dtype(info: Mapping[str, Any]) -> np.dtype:
-    name = info["dtype"]
-    if name == "DT_STRING":
-        return np.dtype(object)
-    return np.dtype(_DTYPES.get(name, name.removeprefix("DT_").lower()))
 
 
 def _is_it(written: Any, held: float, as_written: bool) -> bool:
