@@ -64,10 +64,7 @@ def run_corpus_statistics(
 
 
 def write_statistics(
-    path: str | os.PathLike,
-    statistics: CorpusStatistics,
-    description: Mapping[str, Any],
-    kind: str,
+    path: str | os.PathLike, statistics: CorpusStatistics, description: Mapping[str, Any], kind: str
 ) -> None:
     """Make a directory, whole or not at all, of `statistics.json` and pictures.
 

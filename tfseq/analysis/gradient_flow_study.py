@@ -141,10 +141,7 @@ class GradientFlowStudy:
     def _norms(self, model: LanguageModel) -> dict[str, list[list[float]]]:
         """By layer, then by steps back, the last step first."""
         norms = gradient_norms_through_time(model, self.batch, norm=self.options.norm)
-        return {
-            "loss": norms.loss[:, ::-1].tolist(),
-            "states": norms.states[:, ::-1].tolist(),
-        }
+        return {"loss": norms.loss[:, ::-1].tolist(), "states": norms.states[:, ::-1].tolist()}
 
 
 def train(

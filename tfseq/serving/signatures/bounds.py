@@ -17,11 +17,7 @@ def sentences(warnings: Sequence[tf.Tensor]) -> tf.Tensor:
 
 
 def clamp(
-    values: tf.Tensor,
-    name: str,
-    low: float,
-    high: float | tf.Tensor,
-    not_a_number: float = 0.0,
+    values: tf.Tensor, name: str, low: float, high: float | tf.Tensor, not_a_number: float = 0.0
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Bring an input's numbers, int32 or float32 [B], into [low, high].
 

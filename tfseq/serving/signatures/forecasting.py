@@ -99,10 +99,7 @@ class ForecasterSignatures(Signatures):
         values = tf.TensorSpec([None, None, self._model.num_columns], tf.float32, "values")
         num_values = tf.TensorSpec([None], tf.int32, "num_values")
         horizon = tf.TensorSpec([None], tf.int32, "horizon")
-        return {
-            "serving_default": (values, horizon),
-            "forecast": (values, num_values, horizon),
-        }
+        return {"serving_default": (values, horizon), "forecast": (values, num_values, horizon)}
 
     def serving_default(self, values: tf.Tensor, horizon: tf.Tensor) -> dict[str, tf.Tensor]:
         """Go on from the end of rows of one length."""

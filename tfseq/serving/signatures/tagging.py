@@ -81,11 +81,7 @@ class TaggerSignatures(Signatures):
     inputs: ClassVar = {"serving_default": (_TEXT,), "tag_tokens": _TOKENS}
 
     def __init__(
-        self,
-        model: Tagger,
-        tables: VocabularyTables,
-        tags: Sequence[str],
-        settings: TaggerSettings,
+        self, model: Tagger, tables: VocabularyTables, tags: Sequence[str], settings: TaggerSettings
     ):
         super().__init__(model, tables)
         self._model = model
