@@ -42,9 +42,8 @@ def export_forecaster(
         model: a `tfseq.models.Forecaster`.
         columns: names of the C columns, for the model card.
         settings: caps; None takes the usual ones.
-        directory, version, metadata, keep_versions: as for `export_language_model`.
 
-    Returns, raises: as `export_language_model`.
+    Other arguments, what is returned and raised: as for `export_language_model`.
 
     Example:
         >>> import tempfile

@@ -48,9 +48,8 @@ def export_tagger(
     Args:
         model, vocabulary, tags: a tagger, the vocabulary of its tokens, its tags in their order.
         settings: caps; None takes the usual ones.
-        directory, version, metadata, keep_versions: as for `export_language_model`.
 
-    Returns, raises: as `export_language_model`.
+    Other arguments, what is returned and raised: as for `export_language_model`.
 
     Example:
         >>> import tempfile, tfseq

@@ -47,9 +47,8 @@ def export_text_classifier(
             order.
         tokenizer: as for `export_language_model`; `tokenize` is all that is needed.
         settings: caps; None takes the usual ones.
-        directory, version, metadata, keep_versions: as for `export_language_model`.
 
-    Returns, raises: as `export_language_model`.
+    Other arguments, what is returned and raised: as for `export_language_model`.
 
     Example:
         >>> import tempfile, tfseq
