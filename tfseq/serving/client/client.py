@@ -13,7 +13,7 @@ from tfseq.files.text_bytes import text_bytes
 from tfseq.serving.client.grpc_transport import GrpcTransport
 from tfseq.serving.client.rest_transport import RestTransport
 from tfseq.serving.client.streaming import stream_text
-from tfseq.serving.client.transport import ModelName, ServingError
+from tfseq.serving.client.transport import ServingError
 
 _TRANSPORTS = {"grpc": GrpcTransport, "rest": RestTransport}
 _ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]]+):([0-9]{1,5})")
@@ -76,9 +76,7 @@ class Client:
                 "`timeout` must be positive, `max_retries` and `retry_wait` not negative. "
                 f"Received: {timeout}, {max_retries}, {retry_wait}."
             )
-        self._transport = _TRANSPORTS[protocol](
-            address, ModelName(model_name, version, version_label)
-        )
+        self._transport = _TRANSPORTS[protocol](address, model_name, version, version_label)
         self._timeout = timeout
         self._max_retries = max_retries
         self._retry_wait = retry_wait

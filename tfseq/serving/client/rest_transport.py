@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from tfseq.serving.client.transport import ModelName, ServingError
+from tfseq.serving.client.transport import ServingError
 
 # As the server translates its own codes.
 _CODES = {
@@ -46,12 +46,12 @@ _OTHER_TYPES = (ValueError, TypeError, KeyError, AttributeError, OverflowError)
 class RestTransport:
     """Posts to `/v1/models/NAME:predict` in the columnar format."""
 
-    def __init__(self, address: str, model: ModelName):
-        path = f"/v1/models/{urllib.parse.quote(model.name, safe='')}"
-        if model.version is not None:
-            path += f"/versions/{model.version}"
-        if model.label is not None:
-            path += f"/labels/{urllib.parse.quote(model.label, safe='')}"
+    def __init__(self, address: str, name: str, version: int | None, label: str | None):
+        path = f"/v1/models/{urllib.parse.quote(name, safe='')}"
+        if version is not None:
+            path += f"/versions/{version}"
+        if label is not None:
+            path += f"/labels/{urllib.parse.quote(label, safe='')}"
         self._url = f"http://{address}{path}"
         self._signatures: dict[str, Any] = {}
 

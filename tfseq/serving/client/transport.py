@@ -1,16 +1,6 @@
-"""What a client's ways to a server have in common: whom they ask, and errors."""
-
-from typing import NamedTuple
+"""What goes wrong on either of a client's ways to a server."""
 
 from tfseq.errors import InputError
-
-
-class ModelName(NamedTuple):
-    """Which model of a server is meant; with neither version nor label, the server chooses."""
-
-    name: str
-    version: int | None = None
-    label: str | None = None
 
 
 class ServingError(InputError):
