@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Collection, Iterable, Sequence
-from itertools import zip_longest
+from itertools import count, zip_longest
 
 
 def aligned(rows: Iterable[Sequence[str]], left: Collection[int] = (0,), least: int = 0) -> str:
@@ -23,13 +23,12 @@ def aligned(rows: Iterable[Sequence[str]], left: Collection[int] = (0,), least: 
         max(0 if n in left else least, *map(_width, column))
         for n, column in enumerate(zip(*rows, strict=True))
     ]
-    lines = []
-    for row in rows:
-        blanks = [" " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)]
-        pairs = enumerate(zip(row, blanks, strict=True))
-        cells = [cell + blank if n in left else blank + cell for n, (cell, blank) in pairs]
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join(lines)
+
+    def padded(n: int, cell: str) -> str:
+        blank = " " * (widths[n] - _width(cell))
+        return cell + blank if n in left else blank + cell
+
+    return "\n".join("  ".join(map(padded, count(), row)).rstrip() for row in rows)
 
 
 def _width(text: str) -> int:
