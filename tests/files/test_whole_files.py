@@ -11,13 +11,13 @@ from tfseq.files.atomic_file import write_atomically
 from tfseq.files.checkpoint import Checkpoint, load_latest_checkpoint, save_checkpoint
 from tfseq.models import LanguageModel, NGramModel
 from tfseq.report import Report
-from tfseq.report.curve import save_perplexity_curve
+from tfseq.report.curve import PERPLEXITY, save_curves
 from tfseq.runs.run_directory import RunDirectory
 from tfseq.text import Vocabulary
 
 
 def perplexity_curve(path, number):
-    save_perplexity_curve([{"epoch": 1, "train_perplexity": 2.0 + number}], path)
+    save_curves([{"epoch": 1, "train_perplexity": 2.0 + number}], path, [PERPLEXITY])
 
 
 def ngram_model(path, number):

@@ -7,7 +7,7 @@ import struct
 import pytest
 from matplotlib.figure import Figure
 
-from tfseq.report.curve import save_perplexity_curve
+from tfseq.report.curve import PERPLEXITY, save_curves
 
 
 def rows(train, validation=()):
@@ -26,14 +26,14 @@ def lines(axes):
 
 @pytest.mark.parametrize(("validation", "sides"), [(4.9, (1, -1)), (5.1, (-1, 1))])
 def test_figures_stand_where_the_other_line_is_not(tmp_path, drawn, validation, sides):
-    save_perplexity_curve(rows([9.0, 5.0], [8.0, validation]), tmp_path / "curve.png")
+    save_curves(rows([9.0, 5.0], [8.0, validation]), tmp_path / "curve.png", [PERPLEXITY])
     (axes,) = drawn
     assert tuple(math.copysign(1, text.xyann[1]) for text in axes.texts) == sides
 
 
 def test_both_curves(tmp_path, drawn):
-    save_perplexity_curve(
-        rows([9.0, 5.0, 4.0], [8.0, 4.5, 4.75]), tmp_path / "curve.png", title="a run"
+    save_curves(
+        rows([9.0, 5.0, 4.0], [8.0, 4.5, 4.75]), tmp_path / "curve.png", [PERPLEXITY], title="a run"
     )
     (axes,) = drawn
     assert lines(axes) == {
@@ -57,22 +57,22 @@ def test_both_curves(tmp_path, drawn):
 
 
 def test_without_validation(tmp_path, drawn):
-    save_perplexity_curve(rows([2.0]), tmp_path / "curve.png")
+    save_curves(rows([2.0]), tmp_path / "curve.png", [PERPLEXITY])
     assert lines(drawn[0]) == {"training": [(1, 2)]}
 
 
 def test_infinite_figures_are_left_out(tmp_path, drawn):
-    save_perplexity_curve(
-        rows([math.inf, 5.0, math.inf], [math.inf, 7.0, 6.0]), tmp_path / "curve.png"
+    save_curves(
+        rows([math.inf, 5.0, math.inf], [math.inf, 7.0, 6.0]), tmp_path / "curve.png", [PERPLEXITY]
     )
     assert lines(drawn[0]) == {"training": [(2, 5)], "validation": [(2, 7), (3, 6)]}
-    save_perplexity_curve(rows([math.inf]), tmp_path / "nothing.png")
+    save_curves(rows([math.inf]), tmp_path / "nothing.png", [PERPLEXITY])
     assert lines(drawn[1]) == {}
     assert (tmp_path / "nothing.png").stat().st_size > 1000
 
 
 def test_a_long_run_over_many_decades(tmp_path, drawn):
-    save_perplexity_curve(rows([1e9 / n**5 for n in range(1, 501)]), tmp_path / "curve.png")
+    save_curves(rows([1e9 / n**5 for n in range(1, 501)]), tmp_path / "curve.png", [PERPLEXITY])
     assert drawn[0].lines[0].get_marker() in ("", "None")
     assert len(lines(drawn[0])["training"]) == 500
 
@@ -87,6 +87,6 @@ def test_a_failure_leaves_the_old_picture(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Figure, "savefig", fail)
     with pytest.raises(OSError, match="no space"):
-        save_perplexity_curve(rows([2.0]), path)
+        save_curves(rows([2.0]), path, [PERPLEXITY])
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["curve.png"]

@@ -3,10 +3,7 @@
 import dataclasses
 from typing import Annotated, Literal
 
-from tfseq.options.rules import PathText, PositiveInt, Rule, Seed
-
-Order = Annotated[int, Rule("an integer from 1 to 5", lambda v: 1 <= v <= 5)]
-Top = Annotated[int, Rule("an integer from 1 to 10000", lambda v: 1 <= v <= 10_000)]
+from tfseq.options.rules import PathText, PositiveInt, Seed, from_to
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,9 +25,9 @@ class CorpusStatisticsOptions:
     """Fold case: treat upper and lower case as the same."""
     max_tokens: PositiveInt | None = None
     """Use only this many tokens from the start of the corpus; if omitted, all."""
-    max_order: Order = 3
+    max_order: Annotated[int, from_to(1, 5)] = 3
     """Length of the longest n-grams to count."""
-    top: Top = 10
+    top: Annotated[int, from_to(1, 10_000)] = 10
     """How many of the most frequent n-grams to list."""
     result_dir: PathText | None = None
     """Directory for statistics.json and the plots; if omitted, runs/CORPUS_statistics, numbered if

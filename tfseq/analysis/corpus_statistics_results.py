@@ -3,9 +3,7 @@
 import dataclasses
 import json
 import os
-import re
-import unicodedata
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ from tfseq.analysis.power_laws import MIN_FREQUENCY
 from tfseq.errors import InputError
 from tfseq.files.result_directory import check_free, free_path, new_directory
 from tfseq.options.saving import absolute_paths, normalized, to_json
+from tfseq.report.aligned import aligned
 from tfseq.report.figures import Chart, chart_figure, save_figure
 from tfseq.text import CORPUS_NAMES, make_tokenizer, open_corpus
 from tfseq.text.vocabulary import escape
@@ -31,9 +30,8 @@ def run_corpus_statistics(
 ) -> Path:
     """Count a corpus, tell the result and write it; returns the directory.
 
-    Raises:
-        InputError: the corpus or the result directory cannot be used, or there is nothing to
-            count. Nothing has been written.
+    Raises InputError, before anything is written, if the corpus or the result directory cannot be
+    used, or there is nothing to count.
     """
     options = normalized(options)
     corpus = open_corpus(options.corpus, options.encoding_errors, options.text_field)
@@ -66,22 +64,12 @@ def run_corpus_statistics(
 
 
 def write_statistics(
-    path: str | os.PathLike,
-    statistics: CorpusStatistics,
-    description: Mapping[str, Any],
-    kind: str,
+    path: str | os.PathLike, statistics: CorpusStatistics, description: Mapping[str, Any], kind: str
 ) -> None:
-    """Make a directory, whole or not at all, of `statistics.json`, `rank_frequency.png` and
-    `vocabulary_growth.png`.
+    """Make a directory, whole or not at all, of `statistics.json` and pictures.
 
-    Args:
-        path: the directory; it must not be there, or be empty.
-        statistics: the statistics.
-        description: what `statistics.json` says first, of the text and where it comes from.
-        kind: `char` or `word`, what a token is.
-
-    Raises:
-        InputError: the directory cannot be made.
+    `description` is what the file says first, of the text and where it comes from; `kind` is what
+    a token is, `char` or `word`. Raises InputError if the directory cannot be made or is not empty.
     """
     numbers = dataclasses.asdict(statistics)
     for ngrams in numbers["ngrams"]:
@@ -152,7 +140,7 @@ def describe_statistics(statistics: CorpusStatistics, kind: str) -> str:
             f"\nHeaps: {law.constant:.3g} n^{law.exponent:.3f} different {unit}s among the first n,"
             f" fitted from n = {law.first:,} to {law.last:,}."
         )
-    parts = [_most_frequent(statistics.ngrams, kind), _aligned(rows, left=[0]), laws]
+    parts = [_most_frequent(statistics.ngrams, kind), aligned(rows), laws]
     if statistics.num_unknown:
         parts.append(
             f"note: {statistics.num_unknown:,} {unit}s are counted as <unk>: memory holds "
@@ -183,32 +171,4 @@ def _most_frequent(ngrams: list[NGramStatistics], kind: str) -> str:
         [str(rank or "rank"), *(text for pair in row for text in pair)]
         for rank, row in enumerate(zip_longest(*columns, fillvalue=("", "")))
     ]
-    return _aligned(rows, left=range(1, 2 * len(ngrams), 2))
-
-
-def _aligned(rows: list[list[str]], left: Collection[int]) -> str:
-    """Columns under one another; those in `left` begin at their left."""
-    widths = [max(map(_width, column)) for column in zip(*rows, strict=True)]
-    lines = []
-    for row in rows:
-        blanks = [" " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)]
-        pairs = enumerate(zip(row, blanks, strict=True))
-        cells = [cell + blank if n in left else blank + cell for n, (cell, blank) in pairs]
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join(lines)
-
-
-def _width(text: str) -> int:
-    """Places that a text takes on a terminal; an emoji of several characters takes two.
-
-    >>> [_width(text) for text in ("e\u0301", "想", "👩\u200d👧", "👍🏽", "1\ufe0f\u20e3")]
-    [1, 2, 2, 2, 2]
-    """
-    text = re.sub("\u200d.|(?<=.)[\U0001f3fb-\U0001f3ff]", "", text)
-    places = 0
-    for character, after in zip_longest(text, text[1:]):
-        if unicodedata.category(character) not in ("Mn", "Me", "Cf"):
-            # The variation selector makes an emoji of what is a narrow sign without it.
-            wide = unicodedata.east_asian_width(character) in "WF" or after == "\ufe0f"
-            places += 2 if wide else 1
-    return places
+    return aligned(rows, left=range(1, 2 * len(ngrams), 2))

@@ -12,6 +12,7 @@ from tfseq.options.rules import (
     Seed,
     Size,
     SizeOrZero,
+    from_to,
 )
 
 
@@ -35,9 +36,6 @@ Radii = Annotated[
         lambda v: 1 <= len(radii(v)) <= 6 and len(set(radii(v))) == len(radii(v)),
     ),
 ]
-Steps = Annotated[int, Rule("an integer from 2 to 1000", lambda v: 2 <= v <= 1000)]
-StudySize = Annotated[int, Rule("an integer from 1 to 1024", lambda v: 1 <= v <= 1024)]
-Rows = Annotated[int, Rule("an integer from 1 to 256", lambda v: 1 <= v <= 256)]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,15 +47,15 @@ class GradientFlowOptions:
     """The text: python_docs, time_machine, tiny_shakespeare, or a file, directory or glob."""
     max_tokens: PositiveInt = 100_000
     """Use only this many characters from the start of the text."""
-    units: StudySize = 64
+    units: Annotated[int, from_to(1, 1024)] = 64
     """Size of the hidden state of a layer."""
     num_layers: Size = 1
     """Layers in the stack."""
     embedding_size: SizeOrZero = 0
     """Size of the embedding, or 0 for one-hot characters."""
-    num_steps: Steps = 50
+    num_steps: Annotated[int, from_to(2, 1000)] = 50
     """Characters in a window; gradients are followed back to its start."""
-    num_rows: Rows = 4
+    num_rows: Annotated[int, from_to(1, 256)] = 4
     """How many windows to average the norms over."""
     norm: Literal["spectral", "frobenius"] = "spectral"
     """Norm of a product of Jacobians: spectral is its largest singular value, frobenius the square

@@ -23,8 +23,7 @@ _BACK = "steps back, T − t"
 def run_gradient_flow(options: GradientFlowOptions, log: Callable[[str], None] = print) -> Path:
     """Do the study and write its results; returns their directory.
 
-    Raises:
-        InputError: the corpus or the result directory cannot be used.
+    Raises InputError if the corpus or the result directory cannot be used.
     """
     study = prepare_gradient_flow(options, log)
     return write_gradient_flow(study.path, study.options, study.measure())
@@ -33,18 +32,9 @@ def run_gradient_flow(options: GradientFlowOptions, log: Callable[[str], None] =
 def write_gradient_flow(
     path: str | os.PathLike, options: GradientFlowOptions, results: dict[str, Any]
 ) -> Path:
-    """Make the result directory, whole or not at all.
+    """Make the directory of the configuration, numbers, pictures and report, whole or not at all.
 
-    It holds `config.json`, `figures.json`, `cells.png`, `radii.png`, `clipping.png` and
-    `report.html`.
-
-    Args:
-        path: the directory; nothing may be there.
-        options: the options.
-        results: what `GradientFlowStudy.measure` gave.
-
-    Raises:
-        InputError: the directory cannot be made.
+    `results` are those of `GradientFlowStudy.measure`. Raises InputError if it cannot be made.
     """
     layers = reversed(range(options.num_layers))
     pictures = {

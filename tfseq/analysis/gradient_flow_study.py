@@ -26,14 +26,9 @@ GONE = 0.01
 def prepare_gradient_flow(
     options: GradientFlowOptions, log: Callable[[str], None] = print
 ) -> "GradientFlowStudy":
-    """The study, after all that can be wrong has been looked at. Nothing is written.
+    """The study of checked options, after all else that can be wrong has been looked at.
 
-    Args:
-        options: the options, checked (`tfseq.options.configuration.check_options`).
-        log: where messages go, one line each.
-
-    Raises:
-        InputError: the corpus or the result directory cannot be used.
+    Nothing is written. Raises InputError if the corpus or the result directory cannot be used.
     """
     options = normalized(options)
     path = Path(options.result_dir or free_path("gradient_flow"))
@@ -53,19 +48,15 @@ class GradientFlowStudy:
 
     Norms are those of `gradient_norms_through_time`; an LSTM's state is the pair [h, c].
 
-    Attributes:
-        options: the options.
-        path: where the results are to go.
-        ids: the text.
-        vocabulary_size: how many characters there are.
-        batch: the windows whose gradients are measured.
-        log: where messages go, one line each.
     """
 
     options: GradientFlowOptions
+    #: Where the results are to go.
     path: Path
+    #: The text.
     ids: np.ndarray
     vocabulary_size: int
+    #: The windows whose gradients are measured.
     batch: Sequence[tf.Tensor]
     log: Callable[[str], None]
 
@@ -150,10 +141,7 @@ class GradientFlowStudy:
     def _norms(self, model: LanguageModel) -> dict[str, list[list[float]]]:
         """By layer, then by steps back, the last step first."""
         norms = gradient_norms_through_time(model, self.batch, norm=self.options.norm)
-        return {
-            "loss": norms.loss[:, ::-1].tolist(),
-            "states": norms.states[:, ::-1].tolist(),
-        }
+        return {"loss": norms.loss[:, ::-1].tolist(), "states": norms.states[:, ::-1].tolist()}
 
 
 def train(
@@ -166,13 +154,8 @@ def train(
 ) -> tuple[list[float], list[float], bool]:
     """Truncated back-propagation through time, the state carried from window to window.
 
-    Args:
-        model: the model.
-        optimizer: the optimizer, new.
-        ids: the text.
-        options: `batch_size`, `num_steps` of a window, and the `seed` of their order.
-        num_steps: steps of training.
-        clip_norm: the largest norm that is let through; None lets all through.
+    Batches are those of the options' `batch_size`, `num_steps` and `seed`; `num_steps` here are
+    steps of training, and a `clip_norm` of None lets every gradient through.
 
     Returns:
         The loss and the gradient's norm before clipping of each step, and whether training

@@ -121,7 +121,8 @@ def _loss_norms(trace, states, from_top, pull_backs, taken) -> np.ndarray:
         for layer in reversed(range(len(reads))):
             h, *others = carried[layer]
             gradient = [h + from_above, *others]
-            at_step.append((_lengths(gradient[taken]) * scale).mean())
+            lengths = np.linalg.norm(_joined(gradient[taken]), axis=1)
+            at_step.append((lengths * scale).mean())
             from_above, carried[layer] = pull_backs[layer](*reads[layer], gradient)
         norms.append(at_step[::-1])
         # Only the last step has a loss.
@@ -182,10 +183,6 @@ def _rescaled(layers: list, scale: np.ndarray) -> tuple[list, np.ndarray]:
         for state in layers
     ]
     return layers, scale * largest
-
-
-def _lengths(tensors: Sequence) -> np.ndarray:
-    return np.linalg.norm(_joined(tensors), axis=1)
 
 
 def _joined(tensors: Sequence) -> np.ndarray:

@@ -47,11 +47,7 @@ class NGramCounter:
         self._before = np.empty(0, np.int64)
 
     def add(self, ids: np.ndarray) -> None:
-        """Count the n-grams that end in the next piece of the stream.
-
-        Args:
-            ids: token ids, int64, less than `MAX_DISTINCT_TOKENS`.
-        """
+        """Count the n-grams that end in a next piece: int64, less than `MAX_DISTINCT_TOKENS`."""
         ids = np.concatenate([self._before, ids])
         self._before = ids[max(0, len(ids) - self.length + 1) :]
         if len(ids) < self.length:

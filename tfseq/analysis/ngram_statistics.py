@@ -4,7 +4,7 @@ import dataclasses
 import math
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -112,9 +112,15 @@ def corpus_statistics(
     try:
         with tempfile.TemporaryDirectory(prefix="tfseq-") as directory:
             counters = [NGramCounter(n, directory, max_entries) for n in range(1, max_order + 1)]
-            for ids in _numbered(texts, tokenizer, numbering, max_tokens):
-                for counter in counters:
-                    counter.add(ids)
+            for distinct, index in tokenized(texts, tokenizer):
+                if max_tokens is not None:
+                    index = index[: max_tokens - numbering.num_tokens]
+                if len(index):
+                    ids = numbering.number(distinct, index)
+                    for counter in counters:
+                        counter.add(ids)
+                if numbering.num_tokens == max_tokens:
+                    break
             tokens = [UNKNOWN.encode(), *numbering.number_of]
             ngrams = [_summed(counter, tokens, top) for counter in counters]
     except OSError as error:
@@ -122,15 +128,10 @@ def corpus_statistics(
             f"The temporary directory {tempfile.gettempdir()} cannot be used: "
             f"{error.strerror or error}. Set the environment variable TMPDIR to another directory."
         ) from error
-    num_unknown = numbering.num_unknown
+    num_distinct = len(numbering.number_of) + bool(numbering.num_unknown)
     growth = numbering.growth()
     return CorpusStatistics(
-        num_tokens=numbering.num_tokens,
-        num_distinct=len(numbering.number_of) + bool(num_unknown),
-        num_unknown=num_unknown,
-        ngrams=ngrams,
-        growth=growth,
-        heaps=heaps_law(growth),
+        numbering.num_tokens, num_distinct, numbering.num_unknown, ngrams, growth, heaps_law(growth)
     )
 
 
@@ -146,12 +147,8 @@ class _Numbering:
         self._growth: list[tuple[int, int]] = []
 
     def number(self, distinct: np.ndarray, index: np.ndarray) -> np.ndarray:
-        """The numbers of a piece's tokens.
-
-        Args:
-            distinct: its distinct tokens in the order of their first appearance.
-            index: for each token its place among them.
-        """
+        """The numbers of a piece's tokens, `index` being the place of each among the `distinct`,
+        which are in the order of their first appearance."""
         known, number_of = len(self.number_of), self.number_of
         # Those that come later were cut off with the tokens that they stand for.
         for token in distinct[: index.max() + 1].tolist():
@@ -175,20 +172,6 @@ class _Numbering:
         """Points (tokens read, distinct tokens among them), the last one too."""
         last = (self._num_before, len(self.number_of))
         return sorted({*self._growth, last} - {(0, 0)})
-
-
-def _numbered(
-    texts: Iterable[str], tokenizer: Tokenizer, numbering: _Numbering, max_tokens: int | None
-) -> Iterator[np.ndarray]:
-    """Numbers of the tokens, piece by piece."""
-
-    for distinct, index in tokenized(texts, tokenizer):
-        if max_tokens is not None:
-            index = index[: max_tokens - numbering.num_tokens]
-        if len(index):
-            yield numbering.number(distinct, index)
-        if numbering.num_tokens == max_tokens:
-            break
 
 
 def _summed(counter: NGramCounter, tokens: list[bytes], top: int) -> NGramStatistics:

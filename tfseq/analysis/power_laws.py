@@ -51,11 +51,8 @@ def zipf_law(frequencies: Mapping[int, int]) -> PowerLaw | None:
 
 
 def heaps_law(growth: list[tuple[int, int]]) -> PowerLaw | None:
-    """The law of distinct tokens by tokens read, fitted to the points from `MIN_TOKENS` on; None
-    if there are fewer than 10.
-
-    Args:
-        growth: points (tokens read, distinct tokens among them).
+    """The law of distinct tokens by tokens read, fitted to the points (tokens read, distinct
+    tokens among them) from `MIN_TOKENS` on; None if there are fewer than 10.
     """
     points = [point for point in growth if point[0] >= MIN_TOKENS]
     return _fit([np.array(points, float).T], points[0][0], points[-1][0]) if points else None

@@ -28,7 +28,6 @@ def beam_search(
     continuations of two beams, that of the better beam is first.
 
     Args:
-        model: the language model.
         hidden, states: where the prompts end, as `read_prompt` gives them.
         max_new_tokens: int32 [B], not negative.
         beam_size: K, positive.

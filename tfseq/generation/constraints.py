@@ -15,9 +15,7 @@ class Constraints(NamedTuple):
 
     Attributes:
         stop: ids after which a row ends, before its number of tokens is reached.
-        filter: changes the logits before temperature, top-k and top-p, given the t ids that each
-            row has added so far. It is made of TensorFlow operations. Minus infinity forbids a
-            symbol; one must be left. A row's logits may depend on nothing but that row.
+        filter: as for `TextGenerator.generate`; one symbol must be left.
         allow_unknown: whether id 0, `<unk>`, may be produced.
     """
 

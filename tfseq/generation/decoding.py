@@ -33,11 +33,9 @@ def generate_ids(
     that a matrix product may round differently in another batch size.
 
     Args:
-        model: the language model.
         hidden, states: where the prompts end, as `read_prompt` gives them.
         max_new_tokens: int32 [B], not negative.
         settings: tensors [B].
-        constraints: what may be written and where a row ends.
         truncate: whether there may be rows with top-k or top-p; None looks.
 
     Returns:

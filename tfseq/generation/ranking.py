@@ -14,20 +14,13 @@ def best_symbols(
     and an exponential may round differently from place to place. Equal logits have equal
     probabilities, and the lower id comes first.
 
-    Args:
-        logits: float [..., V].
-        count: from 1 to V.
-        all_logits: float [..., V], of the symbols whose probabilities add up to 1, where `logits`
-            forbids some by minus infinity.
+    Where `logits`, float [..., V], forbid some by minus infinity, `all_logits` are those of the
+    symbols whose probabilities add up to 1. Returns natural log probabilities, float64
+    [..., count], falling, and ids, int32.
 
-    Returns:
-        Their natural log probabilities, float64 [..., count], falling, and ids, int32.
-
-    Example:
-        >>> import tensorflow as tf
-        >>> log_probabilities, ids = best_symbols(tf.math.log([0.25, 0.5, 0.25]), 2)
-        >>> tf.exp(log_probabilities).numpy().round(6), ids.numpy()
-        (array([0.5 , 0.25]), array([1, 0], dtype=int32))
+    >>> log_probabilities, ids = best_symbols(tf.math.log([0.25, 0.5, 0.25]), 2)
+    >>> tf.exp(log_probabilities).numpy().round(6), ids.numpy()
+    (array([0.5 , 0.25]), array([1, 0], dtype=int32))
     """
     best, ids = tf.math.top_k(logits, count)
     all_logits = tf.cast(logits if all_logits is None else all_logits, tf.float64)

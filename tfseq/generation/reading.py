@@ -38,15 +38,10 @@ def read_prompt(model: LanguageModel, ids: tf.Tensor, lengths: tf.Tensor) -> tup
 def token_log_probabilities(model: LanguageModel, ids: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
     """log P(x_t | x_1, …, x_{t−1}) for every token but the first, natural logarithm.
 
-    The logits of a whole text, [B, T, V], are never in memory.
+    The model starts from the zero state on ids int32 [B, T], padded on the right, of which each row
+    has its own length, int32 [B]. The logits of a whole text, [B, T, V], are never in memory.
 
-    Args:
-        model: the language model; it starts from the zero state.
-        ids: int32 [B, T], padded on the right.
-        lengths: int32 [B], the real tokens of each row.
-
-    Returns:
-        float32 [B, max(T − 1, 0)]: entry t is token t + 1's; 0 past a row's last token.
+    Returns float32 [B, max(T − 1, 0)]: entry t is token t + 1's; 0 past a row's last token.
     """
     block_steps = max(1, min(_BLOCK_STEPS, _BLOCK_LOGITS // model.vocabulary_size))
 

@@ -13,11 +13,9 @@ _FEWEST_ROWS = 8
 def row_groups(*rows: Any) -> list[list]:
     """The rows of tensors [B, …], cut at the same place: two groups, of which one may be empty.
 
-    Example:
-        >>> import tensorflow as tf
-        >>> first, second = row_groups(tf.range(9), [tf.zeros([9, 2])])
-        >>> first[0].numpy(), second[0].numpy(), second[1][0].shape
-        (array([0, 1, 2, 3, 4], dtype=int32), array([5, 6, 7, 8], dtype=int32), TensorShape([4, 2]))
+    >>> first, second = row_groups(tf.range(9), [tf.zeros([9, 2])])
+    >>> first[0].numpy(), second[0].numpy(), second[1][0].shape
+    (array([0, 1, 2, 3, 4], dtype=int32), array([5, 6, 7, 8], dtype=int32), TensorShape([4, 2]))
     """
     num_rows = tf.shape(tf.nest.flatten(rows)[0])[0]
     first = tf.where(num_rows < _FEWEST_ROWS, num_rows, (num_rows + 1) // 2)

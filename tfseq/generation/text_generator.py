@@ -139,11 +139,7 @@ class TextGenerator:
             prompts: text of any length, also empty. Tokens outside the vocabulary are read as
                 `<unk>`; invalid UTF-8 as U+FFFD.
             max_new_tokens: the most tokens to add, not negative.
-            temperature: low is careful, high is wild; 1 is the model as it is, and 0 takes the
-                most probable token at each step. It divides the logits.
-            top_k: sample from the k most probable tokens only; 0 is off.
-            top_p: sample from the fewest tokens that together have this probability; 1 is off.
-            seed: any 64-bit integer.
+            temperature, top_k, top_p, seed: as `tfseq.generation.SamplerSettings` says.
             stop: a token, or several: a text ends with the first that is drawn.
             filter: a function `(logits [B, V], new_ids [B, t]) -> logits [B, V]` of TensorFlow
                 operations, applied before temperature, top-k and top-p; `new_ids` are those added

@@ -20,12 +20,8 @@ def token_step(model: LanguageModel) -> tuple[Callable, Callable]:
     table, the input kernel or embedding · kernel, bias included; every weight is read and cast
     once. Cells with a `call` of their own take their step as it is.
 
-    Args:
-        model: the language model.
-
-    Returns:
-        `advance(ids [B], states) -> (hidden [B, D], states)` and
-        `logits(hidden) -> float32 [B, V]`.
+    Returns `advance(ids [B], states) -> (hidden [B, D], states)` and
+    `logits(hidden) -> float32 [B, V]`.
     """
     weights = model.output_weights()
 

@@ -18,11 +18,9 @@ def in_whole_registers(function: Callable[[tf.Tensor], tf.Tensor], x: tf.Tensor)
     go the same way. Sums, products, quotients and comparisons are exact or rounded in the one way
     that IEEE 754 allows, and need none of this.
 
-    Example:
-        >>> import tensorflow as tf
-        >>> x = tf.fill([1000], 0.7)
-        >>> len(set(in_whole_registers(tf.exp, x[:3]).numpy()) | set(tf.exp(x[:16]).numpy()))
-        1
+    >>> x = tf.fill([1000], 0.7)
+    >>> len(set(in_whole_registers(tf.exp, x[:3]).numpy()) | set(tf.exp(x[:16]).numpy()))
+    1
     """
     size = tf.size(x)
     filled = tf.pad(tf.reshape(x, [-1]), [[0, -size % _NUMBERS]], constant_values=1)

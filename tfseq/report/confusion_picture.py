@@ -10,9 +10,6 @@ from matplotlib.figure import Figure
 from tfseq.report.figures import STYLE, save_figure
 from tfseq.report.format import clipped
 
-#: The picture's name in a run's directory.
-CONFUSION_PICTURE = "confusion.png"
-
 
 @matplotlib.rc_context({**STYLE, "axes.grid": False, "font.size": 11})
 def save_confusion_matrix(
@@ -20,11 +17,8 @@ def save_confusion_matrix(
 ) -> None:
     """Draw a confusion matrix as PNG, each row shaded by its shares, with the counts.
 
-    Args:
-        confusion: counts `[K, K]`, rows being labels and columns predictions.
-        labels: their names.
-        path: the picture's file; written aside and renamed.
-        title: what is written above it.
+    `confusion` is counts `[K, K]`, rows being labels and columns predictions. The file is written
+    aside and renamed.
     """
     size = len(labels)
     side = min(3.6 + 0.48 * size, 16)

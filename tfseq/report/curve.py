@@ -53,23 +53,10 @@ class Panel:
         return Chart(lines, "epoch", self.label, log_y=self.logarithmic, notes=notes)
 
 
-_PERPLEXITY = Panel(
+#: Perplexity of a language model, on a logarithmic axis.
+PERPLEXITY = Panel(
     "perplexity per token", "train_perplexity", "validation_perplexity", True, form="{:.2f}"
 )
-
-
-def save_perplexity_curve(
-    history: Sequence[Mapping[str, Any]], path: str | os.PathLike, title: str = ""
-) -> None:
-    """Draw training and validation perplexity by epoch, on a logarithmic axis, as PNG.
-
-    Args:
-        history: rows with `epoch`, `train_perplexity` and, where there was validation,
-            `validation_perplexity`. Infinite values are left out.
-        path: the picture's file; written aside and renamed.
-        title: what is written above it.
-    """
-    save_curves(history, path, [_PERPLEXITY], title)
 
 
 def save_curves(
@@ -78,5 +65,8 @@ def save_curves(
     panels: Sequence[Panel],
     title: str = "",
 ) -> None:
-    """As `save_perplexity_curve`, for the metrics of `panels`, side by side."""
+    """Draw the metrics of `panels` by epoch, side by side, as PNG, written aside and renamed.
+
+    A row of `history` holds its `epoch`, and the metrics under the panels' keys.
+    """
     save_figure(chart_figure([panel.chart(history) for panel in panels], title), path)

@@ -120,10 +120,7 @@ class Chart:
 def chart_figure(charts: Sequence[Chart], title: str = "", columns: int | None = None) -> Figure:
     """Charts as one Matplotlib figure, each with its labels and its legend.
 
-    Args:
-        charts: what is drawn, row by row.
-        title: what is written above.
-        columns: charts in a row; None puts all into one.
+    They are placed row by row, `columns` in each; None puts all into one.
     """
     columns = columns or len(charts)
     rows = math.ceil(len(charts) / columns)
@@ -163,15 +160,9 @@ def _render(figure, target, **settings) -> None:
 
 
 def draw_chart(axes: Any, chart: Chart, num_ticks: tuple[int, int] = (9, 6)) -> list[str]:
-    """Draw a chart without the labels of its axes, while `STYLE` holds.
+    """Draw a chart without the labels of its axes, with about `num_ticks` numbers along them.
 
-    Args:
-        axes: Matplotlib's axes.
-        chart: what is drawn.
-        num_ticks: about so many numbers along each axis.
-
-    Returns:
-        What each dot stands for, in the order in which they are drawn.
+    While it does, `STYLE` must hold. Returns what each dot stands for, in the order of drawing.
     """
     axes.set(xscale="log" if chart.log_x else "linear", yscale="log" if chart.log_y else "linear")
     bands, references, lines = (

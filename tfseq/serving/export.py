@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Mapping, Sized
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import tensorflow as tf
 
@@ -22,6 +22,14 @@ from tfseq.serving.versions import (
 )
 from tfseq.serving.warm_up import WARM_UP_FILE, replay, warm_up_requests, write_records
 from tfseq.text import Vocabulary, VocabularyTables
+
+
+class Publishing(TypedDict, total=False):
+    """What every exporter takes by name beside its settings; `export_language_model` tells."""
+
+    version: int | None
+    metadata: Mapping | None
+    keep_versions: int | None
 
 
 def export_module(
@@ -43,12 +51,10 @@ def export_module(
     Args:
         build: makes the module whose method `signatures()` gives name -> `tf.function`; it is
             handed a directory for the files that are to be its assets.
-        directory, version, metadata, keep_versions: as for `export_language_model`.
         card: what the model card says besides `metadata` and `signatures`.
-        examples: a row of the inputs by name, for warm-up; see `warm_up_requests`.
-        max_batch_size: rows of the largest warm-up request.
+        examples, max_batch_size: rows of the inputs for warm-up; see `warm_up_requests`.
 
-    Returns, raises: as `export_language_model`.
+    Other arguments, returns, raises: as for `export_language_model`.
     """
     metadata = json.loads(json.dumps(dict(metadata or {}), allow_nan=False))
     if version is not None:

@@ -18,12 +18,8 @@ MODEL_CARD = Path("assets.extra", "model_card.json")
 def write_model_card(directory: str | Path, card: Mapping) -> None:
     """Write `assets.extra/model_card.json` into a version directory that is otherwise complete.
 
-    The card is one JSON object: what the caller says, then `operations` (of the main graph and
-    all function bodies), `versions` (tfseq, TensorFlow, Keras) and `sha256` (of every other file
-    of the directory, by its path there).
-
-    Raises:
-        ValueError: if the graph cannot run on a server; see `read_operations`.
+    It is one JSON object: what the caller says, then `operations`, `versions` (tfseq, TensorFlow,
+    Keras) and `sha256` (of every other file, by its path). Raises as `read_operations`.
     """
     directory = Path(directory)
     card = {

@@ -18,14 +18,10 @@ _FORBIDDEN = {
 
 
 def read_operations(directory: str | Path) -> list[str]:
-    """The names of all operations of a SavedModel, function bodies included, in order.
+    """The names of all operations in a version directory, function bodies included, in order.
 
-    Args:
-        directory: a version directory, the one with `saved_model.pb`.
-
-    Raises:
-        ValueError: if the graph cannot run on a server: it must be compiled by XLA, calls
-            Python, or needs cuDNN. Such a model loads, and fails at its first request.
+    Raises ValueError if the graph cannot run on a server: it must be compiled by XLA, calls
+    Python, or needs cuDNN. Such a model loads, and fails at its first request.
     """
     operations = set()
     for meta_graph in read_saved_model(directory).meta_graphs:

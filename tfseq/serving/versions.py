@@ -15,9 +15,8 @@ from tfseq.files.result_directory import obstacle
 def next_version(directory: str | os.PathLike) -> int:
     """The version after the highest in a base path; 1 if there is none.
 
-    Example:
-        >>> next_version("no/such/directory")
-        1
+    >>> next_version("no/such/directory")
+    1
     """
     try:
         names = os.listdir(directory)
@@ -47,11 +46,8 @@ def staging_directory(directory: str | os.PathLike) -> Iterator[Path]:
     """A directory beside the versions, on the same disk, that a server passes over.
 
     It is removed at the end with all that is still in it, and so are directories above it that
-    were made for nothing.
-
-    Raises:
-        InputError: if the base path cannot be made or written; if the disk is full, also while
-            the directory is in use.
+    were made for nothing. Raises InputError if the base path cannot be made or written, or the
+    disk becomes full, also while the directory is in use.
     """
     directory = Path(directory)
     reason = obstacle(directory)
@@ -75,19 +71,10 @@ def staging_directory(directory: str | os.PathLike) -> Iterator[Path]:
 def publish(
     complete: str | os.PathLike, directory: str | os.PathLike, version: int | None = None
 ) -> Path:
-    """Rename a complete version directory into place.
+    """Rename a complete version directory into place below a base path on the same disk.
 
-    Args:
-        complete: the directory, on the disk of `directory`.
-        directory: the base path that the server watches.
-        version: a positive integer; None takes the one after the highest that is there, also
-            when another export takes one at the same time.
-
-    Returns:
-        The path of the version directory.
-
-    Raises:
-        InputError: if the version is there.
+    A version of None takes the one after the highest that is there, also when another export
+    takes one at the same time. Returns the new path; raises InputError if the version is there.
     """
     while True:
         number = next_version(directory) if version is None else version
@@ -106,15 +93,8 @@ def publish(
 def remove_old_versions(newest: str | os.PathLike, keep_versions: int) -> list[Path]:
     """Remove the lowest versions beside one until `keep_versions` are left.
 
-    Higher versions than `newest` stay, and count. Each is renamed before it is removed, so that
-    a server sees a version whole or not at all.
-
-    Args:
-        newest: the path of a version directory; it stays.
-        keep_versions: a positive integer.
-
-    Returns:
-        The paths that are gone.
+    The one, `newest`, and higher versions stay, and count. Each is renamed before it is removed,
+    so that a server sees a version whole or not at all. Returns the paths that are gone.
     """
     check_positive("keep_versions", keep_versions)
     newest = Path(newest)

@@ -25,28 +25,17 @@ _NUM_STEPS = 4
 def warm_up_requests(
     signatures: Mapping[str, dict], examples: Mapping[str, Any], batch_sizes: Sequence[int]
 ) -> list[tuple[str, dict[str, np.ndarray]]]:
-    """One request for each signature and batch size.
+    """One request for each signature and batch size: its name and inputs.
 
-    Args:
-        signatures: as in the model card.
-        examples: a row of an input by its name; a text or number fills the row, and 0 does where
-            there is none.
-        batch_sizes: sizes of the batches.
-
-    Returns:
-        Pairs of a signature's name and its inputs.
+    `examples` holds a row of an input by its name; a text or number fills the row, and 0 does where
+    there is none.
     """
-    return [
-        (
-            name,
-            {
-                key: _batch(examples.get(key, 0), info, size)
-                for key, info in signature["inputs"].items()
-            },
-        )
-        for name, signature in signatures.items()
-        for size in batch_sizes
-    ]
+
+    def inputs(signature, size):
+        specs = signature["inputs"].items()
+        return {name: _batch(examples.get(name, 0), info, size) for name, info in specs}
+
+    return [(name, inputs(of, size)) for name, of in signatures.items() for size in batch_sizes]
 
 
 def write_records(
@@ -68,8 +57,7 @@ def write_records(
 def read_records(path: str | os.PathLike) -> list[tuple[str, dict[str, np.ndarray]]]:
     """The requests of a warm-up file: pairs of a signature's name and its inputs.
 
-    Raises:
-        InputError: if the file is damaged, or holds more than a server takes.
+    Raises InputError if the file is damaged, or holds more than a server takes.
     """
     requests = []
     try:

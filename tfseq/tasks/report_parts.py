@@ -32,12 +32,6 @@ def add_configuration(
     report: Report, options: TrainingOptions, metrics: Mapping[str, Any], **more: Any
 ) -> Report:
     """The section of the options, as one would give them to the script, and of the versions."""
-    values = {**without_places(options), **more}
-    report.section("Configuration").values(
-        {
-            f"--{name.replace('_', '-')}": repr(value) if str(value).isspace() else value
-            for name, value in values.items()
-        }
-    )
+    report.configuration({**without_places(options), **more})
     names = ("tensorflow_version", "keras_version", "python_version", "data_fingerprint")
     return report.values({n.replace("_", " "): metrics[n] for n in names}, "Made with")

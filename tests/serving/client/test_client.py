@@ -1,5 +1,6 @@
 """What a client does when the server does not answer, or answers with an error."""
 
+import random
 import socket
 import subprocess
 import sys
@@ -10,7 +11,6 @@ import pytest
 
 import tfseq
 from tfseq.serving import Client, ServingError
-from tfseq.serving.client import transport as transport_module
 
 from ..fake_server import Backend, GrpcServer, RestServer, client_of
 
@@ -37,8 +37,8 @@ def served(request, exported):
 def waits(monkeypatch):
     """The waits that a client would have made."""
     waits = []
-    monkeypatch.setattr(transport_module.time, "sleep", waits.append)
-    monkeypatch.setattr(transport_module.random, "uniform", lambda low, high: high)
+    monkeypatch.setattr(time, "sleep", waits.append)
+    monkeypatch.setattr(random, "uniform", lambda low, high: high)
     return waits
 
 

@@ -1,8 +1,10 @@
 """A client of exported models on TensorFlow Serving."""
 
-import functools
+import random
 import re
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 
@@ -11,11 +13,12 @@ from tfseq.files.text_bytes import text_bytes
 from tfseq.serving.client.grpc_transport import GrpcTransport
 from tfseq.serving.client.rest_transport import RestTransport
 from tfseq.serving.client.streaming import stream_text
-from tfseq.serving.client.transport import ModelName, with_retries
+from tfseq.serving.client.transport import ServingError
 
 _TRANSPORTS = {"grpc": GrpcTransport, "rest": RestTransport}
 _ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]]+):([0-9]{1,5})")
 
+Answer = TypeVar("Answer")
 Texts = str | bytes | Sequence[str | bytes]
 
 
@@ -73,11 +76,10 @@ class Client:
                 "`timeout` must be positive, `max_retries` and `retry_wait` not negative. "
                 f"Received: {timeout}, {max_retries}, {retry_wait}."
             )
-        self._transport = _TRANSPORTS[protocol](
-            address, ModelName(model_name, version, version_label)
-        )
+        self._transport = _TRANSPORTS[protocol](address, model_name, version, version_label)
         self._timeout = timeout
-        self._try = functools.partial(with_retries, max_retries=max_retries, first_wait=retry_wait)
+        self._max_retries = max_retries
+        self._retry_wait = retry_wait
 
     def __enter__(self) -> "Client":
         return self
@@ -178,6 +180,18 @@ class Client:
         }
 
     stream = stream_text
+
+    def _try(self, call: Callable[[], Answer]) -> Answer:
+        """Each wait is drawn between half its length and the whole, so that clients which failed
+        together do not come back together."""
+        for attempt in range(self._max_retries):
+            try:
+                return call()
+            except ServingError as error:
+                if error.code != "UNAVAILABLE":
+                    raise
+            time.sleep(self._retry_wait * 2**attempt * random.uniform(0.5, 1))
+        return call()
 
 
 # What `generate` takes beside prompts.

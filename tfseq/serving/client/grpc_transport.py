@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from tfseq.errors import InputError
-from tfseq.serving.client.transport import ModelName, ServingError
+from tfseq.serving.client.transport import ServingError
 
 # A server's answer to a large batch is larger than gRPC's usual 4 MiB.
 _MAX_MESSAGE_BYTES = 64 * 2**20
@@ -14,7 +14,7 @@ _MAX_MESSAGE_BYTES = 64 * 2**20
 class GrpcTransport:
     """One channel to `PredictionService`; needs the extra `serving`."""
 
-    def __init__(self, address: str, model: ModelName):
+    def __init__(self, address: str, name: str, version: int | None, label: str | None):
         try:
             import grpc
             from tensorflow_serving.apis import (
@@ -42,9 +42,9 @@ class GrpcTransport:
             ],
         )
         self._stub = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
-        self._model = model_pb2.ModelSpec(name=model.name, version_label=model.label)
-        if model.version is not None:
-            self._model.version.value = model.version
+        self._model = model_pb2.ModelSpec(name=name, version_label=label)
+        if version is not None:
+            self._model.version.value = version
 
     def predict(
         self, signature: str, inputs: Mapping[str, np.ndarray], timeout: float

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from tfseq.serving.client.transport import ModelName, ServingError
+from tfseq.serving.client.transport import ServingError
 
 # As the server translates its own codes.
 _CODES = {
@@ -33,6 +33,7 @@ _CODES = {
 }
 # Those that NumPy names otherwise; it has no bfloat16, all of whose values float32 holds.
 _DTYPES = {
+    "DT_STRING": "object",
     "DT_HALF": "float16",
     "DT_BFLOAT16": "float32",
     "DT_FLOAT": "float32",
@@ -45,12 +46,12 @@ _OTHER_TYPES = (ValueError, TypeError, KeyError, AttributeError, OverflowError)
 class RestTransport:
     """Posts to `/v1/models/NAME:predict` in the columnar format."""
 
-    def __init__(self, address: str, model: ModelName):
-        path = f"/v1/models/{urllib.parse.quote(model.name, safe='')}"
-        if model.version is not None:
-            path += f"/versions/{model.version}"
-        if model.label is not None:
-            path += f"/labels/{urllib.parse.quote(model.label, safe='')}"
+    def __init__(self, address: str, name: str, version: int | None, label: str | None):
+        path = f"/v1/models/{urllib.parse.quote(name, safe='')}"
+        if version is not None:
+            path += f"/versions/{version}"
+        if label is not None:
+            path += f"/labels/{urllib.parse.quote(label, safe='')}"
         self._url = f"http://{address}{path}"
         self._signatures: dict[str, Any] = {}
 
@@ -134,12 +135,9 @@ def _string(data: bytes) -> str | dict:
 def _outputs(
     answer: Any, signature: Mapping[str, Any] | None, as_written: bool
 ) -> dict[str, np.ndarray]:
-    """Output -> value, of the types that a signature gives; raises where it is not of them.
+    """Output -> value, of the types that a signature's metadata give; raises where it is not.
 
-    Args:
-        answer: the JSON of the outputs.
-        signature: what the metadata say of it; None where they say nothing.
-        as_written: whether numbers must look like their type too: `1` is no float.
+    With `as_written`, numbers must look like their type too: `1` is no float.
     """
     known = (signature or {}).get("outputs", {})
     # An answer of one output comes without its name.
@@ -153,7 +151,8 @@ def _outputs(
 
 
 def _from_json(name: str, value: Any, info: Mapping[str, Any], as_written: bool) -> np.ndarray:
-    shape, dtype = _shape(info), _dtype(info)
+    shape, kind = _shape(info), info["dtype"]
+    dtype = np.dtype(_DTYPES.get(kind, kind.removeprefix("DT_").lower()))
     items = np.asarray(value, object)
     if dtype.kind == "O":
         array = np.frompyfunc(_bytes, 1, 1)(items) if items.size else items
@@ -167,13 +166,6 @@ def _from_json(name: str, value: Any, info: Mapping[str, Any], as_written: bool)
         # No row says how long rows are.
         array = array.reshape([*array.shape, *(max(d, 0) for d in shape[array.ndim :])])
     return array
-
-
-def _dtype(info: Mapping[str, Any]) -> np.dtype:
-    name = info["dtype"]
-    if name == "DT_STRING":
-        return np.dtype(object)
-    return np.dtype(_DTYPES.get(name, name.removeprefix("DT_").lower()))
 
 
 def _is_it(written: Any, held: float, as_written: bool) -> bool:

@@ -57,19 +57,15 @@ def _draw_tokens(client, prompt, max_new_tokens, temperature, top_k, top_p, seed
         ids = client.encode(first)["token_ids"][0, :1]
         yield int(ids[0])
         drawn = 1
-    for token in ids:
-        outputs = client.step([token], states)
-        states = {name: outputs[name] for name in states}
-    while drawn < max_new_tokens:
-        logits = outputs["logits"].copy()
-        logits[:, 0] = -np.inf
-        noise = gumbel_noise(tf.constant([seed], tf.int64), drawn, 1, logits.shape[1])[:, 0]
-        token = int(sample(logits, noise, settings)[0])
-        yield token
-        drawn += 1
-        if drawn < max_new_tokens:
+    for step in range(drawn, max_new_tokens):
+        for token in ids:
             outputs = client.step([token], states)
             states = {name: outputs[name] for name in states}
+        logits = outputs["logits"].copy()
+        logits[:, 0] = -np.inf
+        noise = gumbel_noise(tf.constant([seed], tf.int64), step, 1, logits.shape[1])[:, 0]
+        ids = [int(sample(logits, noise, settings)[0])]
+        yield ids[0]
 
 
 def _texts(client, tokens: Iterator[int]) -> Iterator[str]:

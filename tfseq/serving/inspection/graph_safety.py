@@ -1,7 +1,6 @@
 """What a SavedModel's graph could do to the machine that runs it."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
 
 from tensorflow.core.framework.attr_value_pb2 import AttrValue
 from tensorflow.core.framework.node_def_pb2 import NodeDef
@@ -16,27 +15,13 @@ from tfseq.serving.inspection.allowed_operations import (
 from tfseq.serving.operations import must_compile
 
 
-class _Place(NamedTuple):
-    """A node, the function whose body it is in ("" is the main graph), and who gets there."""
-
-    node: NodeDef
-    function: str
-    #: Those who ask for answers, `save` or `restore`.
-    visitors: frozenset[str]
-
-
 def graph_problems(meta_graph: MetaGraphDef) -> list[str]:
     """Say what in a graph and in all its function bodies is not allowed, in order.
 
     Allowed are the operations of `allowed_operations`. Checkpoints may be written
     where nothing but the saver's `save` leads, and read where `restore` leads too; a lookup table
-    may be read from a file if its path comes from an asset. Nothing may demand XLA.
-
-    Args:
-        meta_graph: the one of a SavedModel.
-
-    Returns:
-        A sentence for each kind of problem at each place; empty if there is none.
+    may be read from a file if its path comes from an asset. Nothing may demand XLA. There is a
+    sentence for each kind of problem at each place.
     """
     functions = {f.signature.name: f for f in meta_graph.graph_def.library.function}
     problems = [
@@ -44,33 +29,35 @@ def graph_problems(meta_graph: MetaGraphDef) -> list[str]:
         for name, function in functions.items()
         if must_compile(function.attr)
     ]
-    for place in _places(meta_graph, functions):
-        problem = _problem(place, meta_graph, functions)
+    for node, function, visitors in _places(meta_graph, functions):
+        problem = _problem(node, function, visitors, meta_graph, functions)
         if problem:
-            where = f"function {place.function}" if place.function else "the main graph"
-            problems.append(f"{place.node.op} ({place.node.name}) in {where}: {problem}.")
+            where = f"function {function}" if function else "the main graph"
+            problems.append(f"{node.op} ({node.name}) in {where}: {problem}.")
     return list(dict.fromkeys(problems))
 
 
-def _problem(place: _Place, meta_graph: MetaGraphDef, functions: dict) -> str | None:
-    node = place.node
+def _problem(
+    node: NodeDef, function: str, visitors: set[str], meta_graph: MetaGraphDef, functions: dict
+) -> str | None:
     if must_compile(node.attr):
         return "it must be compiled by XLA"
     if node.op in ALLOWED_OPERATIONS or node.op in functions:
         return None
     if node.op in SAVE_OPERATIONS:
-        return None if place.visitors == {"save"} else "it writes a file outside the saver"
+        return None if visitors == {"save"} else "it writes a file outside the saver"
     if node.op in RESTORE_OPERATIONS:
-        inside = place.visitors and place.visitors <= {"save", "restore"}
+        inside = visitors and visitors <= {"save", "restore"}
         return None if inside else "it reads a file outside the saver"
     if node.op in ASSET_OPERATIONS:
-        inside = _reads_asset(place, meta_graph, functions)
+        inside = _reads_asset(node, function, meta_graph, functions)
         return None if inside else "it reads a file that is no asset"
     return "it is not among the allowed operations"
 
 
-def _places(meta_graph: MetaGraphDef, functions: dict) -> Iterator[_Place]:
-    """Every node of the main graph and of every function."""
+def _places(meta_graph: MetaGraphDef, functions: dict) -> Iterator[tuple[NodeDef, str, set[str]]]:
+    """Every node of the main graph and of every function; the function's name, "" in the main
+    graph; and who gets there: `requests`, `save` or `restore`."""
     nodes = {node.name: node for node in meta_graph.graph_def.node}
     sources = {name: [_node_name(source) for source in n.input] for name, n in nodes.items()}
     calls = {name: _called(node) for name, node in nodes.items()}
@@ -91,11 +78,11 @@ def _places(meta_graph: MetaGraphDef, functions: dict) -> Iterator[_Place]:
     }
     called["requests"] |= set(functions) - called["save"] - called["restore"]
     for node in meta_graph.graph_def.node:
-        yield _Place(node, "", frozenset(who for who in reached if node.name in reached[who]))
+        yield node, "", {who for who in reached if node.name in reached[who]}
     for name, function in functions.items():
-        visitors = frozenset(who for who in called if name in called[who])
+        visitors = {who for who in called if name in called[who]}
         for node in function.node_def:
-            yield _Place(node, name, visitors)
+            yield node, name, visitors
 
 
 def _reached(start: Iterable[str], following: Mapping[str, list[str]]) -> set[str]:
@@ -121,10 +108,10 @@ def _named(value: AttrValue) -> list[str]:
     ]
 
 
-def _reads_asset(place: _Place, meta_graph: MetaGraphDef, functions: dict) -> bool:
+def _reads_asset(node: NodeDef, name: str, meta_graph: MetaGraphDef, functions: dict) -> bool:
     """Whether a table's file name is an asset's path, in the main graph or as an argument."""
-    paths, name = _asset_paths(meta_graph), place.function
-    source = _node_name(place.node.input[1]) if len(place.node.input) > 1 else ""
+    paths = _asset_paths(meta_graph)
+    source = _node_name(node.input[1]) if len(node.input) > 1 else ""
     if not name:
         return source in paths
     arguments = [argument.name for argument in functions[name].signature.input_arg]

@@ -88,11 +88,7 @@ class LoaderProcess:
         num_threads: int,
         seconds: float,
     ) -> dict[str, Any]:
-        """Run requests, pairs of signature and inputs, in many sessions at once.
-
-        Returns:
-            `count` of answers, `errors`, and `resident`: megabytes at every second.
-        """
+        """Run requests, pairs of signature and inputs, in many sessions at once; see `soak`."""
         requests = [self._ends(directory, signature, inputs) for signature, inputs in requests]
         return self._ask("soak", directory, requests, num_threads, seconds)
 

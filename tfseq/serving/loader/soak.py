@@ -8,14 +8,8 @@ import time
 def soak(model, requests: list[tuple[dict, list]], num_threads: int, seconds: float) -> dict:
     """Let threads take turns through requests, each on its own, until the time is over.
 
-    Args:
-        model: a loaded `SavedModel`.
-        requests: pairs of what is fed and what is fetched.
-        num_threads: sessions at once.
-        seconds: how long.
-
-    Returns:
-        `count` of answers, `errors` as texts, and `resident`, megabytes at every second.
+    Requests to a loaded `SavedModel` are pairs of what is fed and what is fetched. Returns the
+    `count` of answers, `errors` as texts, and `resident`, megabytes at every second.
     """
     end = time.monotonic() + seconds
     errors, counts, resident = [], [0] * num_threads, []

@@ -17,28 +17,15 @@ def sentences(warnings: Sequence[tf.Tensor]) -> tf.Tensor:
 
 
 def clamp(
-    values: tf.Tensor,
-    name: str,
-    low: float,
-    high: float | tf.Tensor,
-    not_a_number: float = 0.0,
+    values: tf.Tensor, name: str, low: float, high: float | tf.Tensor, not_a_number: float = 0.0
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Bring numbers into [low, high].
+    """Bring an input's numbers, int32 or float32 [B], into [low, high].
 
-    Args:
-        values: int32 or float32 [B].
-        name: the input's name in the warning.
-        low, high: the bounds; `high` may be a scalar of the request's.
-        not_a_number: what a NaN becomes.
+    Returns the values within bounds, and string [B]: a sentence where a value was changed, else "".
 
-    Returns:
-        The values within bounds, and string [B]: a sentence where a value was changed, else "".
-
-    Example:
-        >>> import tensorflow as tf
-        >>> values, warnings = clamp(tf.constant([0.5, -3.0]), "top_p", 0, 1)
-        >>> values.numpy().tolist(), warnings[1].numpy().decode()
-        ([0.5, 0.0], '`top_p` must be from 0 to 1. Received: -3; used: 0. ')
+    >>> values, warnings = clamp(tf.constant([0.5, -3.0]), "top_p", 0, 1)
+    >>> values.numpy().tolist(), warnings[1].numpy().decode()
+    ([0.5, 0.0], '`top_p` must be from 0 to 1. Received: -3; used: 0. ')
     """
     used = tf.clip_by_value(values, tf.cast(low, values.dtype), tf.cast(high, values.dtype))
     if values.dtype.is_floating:
@@ -49,20 +36,14 @@ def clamp(
 
 
 def keep_first_bytes(strings: tf.Tensor, limit: int) -> tuple[tf.Tensor, tf.Tensor]:
-    """Cut UTF-8 strings after at most `limit` bytes, between two characters.
+    """Cut UTF-8 strings [B] after at most `limit` bytes, at least 4, between two characters.
 
-    Args:
-        strings: string [B]. Invalid bytes are kept as they are.
-        limit: at least 4, the longest character.
+    Invalid bytes are kept as they are. Returns what is kept, and bool [B]: whether something was
+    cut off.
 
-    Returns:
-        What is kept, string [B], and bool [B]: whether something was cut off.
-
-    Example:
-        >>> import tensorflow as tf
-        >>> kept, cut = keep_first_bytes(tf.constant(["想要有", "abc"]), 5)
-        >>> [text.decode() for text in kept.numpy()], cut.numpy().tolist()
-        (['想', 'abc'], [True, False])
+    >>> kept, cut = keep_first_bytes(tf.constant(["想要有", "abc"]), 5)
+    >>> [text.decode() for text in kept.numpy()], cut.numpy().tolist()
+    (['想', 'abc'], [True, False])
     """
     lengths = tf.strings.length(strings)
     cut = lengths > limit

@@ -1,14 +1,15 @@
 """A forecaster as a SavedModel: values so far in, forecasts out."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Unpack
 
 import numpy as np
 import tensorflow as tf
 
 from tfseq.models.forecaster import MAX_DEVIATION, Forecaster, last_values
-from tfseq.serving.export import describe_parts, export_module
+from tfseq.serving.export import Publishing, describe_parts, export_module
 from tfseq.serving.signatures.bounds import clamp, sentence, sentences
 from tfseq.serving.signatures.settings import ForecasterSettings
 from tfseq.serving.signatures.signatures import Signatures
@@ -19,10 +20,8 @@ def export_forecaster(
     directory: str | os.PathLike,
     *,
     columns: Sequence[str] | None = None,
-    version: int | None = None,
     settings: ForecasterSettings | None = None,
-    metadata: Mapping | None = None,
-    keep_versions: int | None = None,
+    **publishing: Unpack[Publishing],
 ) -> Path:
     """Write `<directory>/<version>/`, a SavedModel that takes values and returns forecasts.
 
@@ -43,9 +42,8 @@ def export_forecaster(
         model: a `tfseq.models.Forecaster`.
         columns: names of the C columns, for the model card.
         settings: caps; None takes the usual ones.
-        directory, version, metadata, keep_versions: as for `export_language_model`.
 
-    Returns, raises: as `export_language_model`.
+    Other arguments, what is returned and raised: as for `export_language_model`.
 
     Example:
         >>> import tempfile
@@ -79,9 +77,7 @@ def export_forecaster(
             "horizon": settings.max_horizon,
         },
         max_batch_size=settings.max_batch_size,
-        version=version,
-        metadata=metadata,
-        keep_versions=keep_versions,
+        **publishing,
     )
 
 
@@ -102,10 +98,7 @@ class ForecasterSignatures(Signatures):
         values = tf.TensorSpec([None, None, self._model.num_columns], tf.float32, "values")
         num_values = tf.TensorSpec([None], tf.int32, "num_values")
         horizon = tf.TensorSpec([None], tf.int32, "horizon")
-        return {
-            "serving_default": (values, horizon),
-            "forecast": (values, num_values, horizon),
-        }
+        return {"serving_default": (values, horizon), "forecast": (values, num_values, horizon)}
 
     def serving_default(self, values: tf.Tensor, horizon: tf.Tensor) -> dict[str, tf.Tensor]:
         """Go on from the end of rows of one length."""

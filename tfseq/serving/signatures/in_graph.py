@@ -12,23 +12,17 @@ from tfseq.serving.operations import forbidden_operations
 def check_in_graph(tokenizer: Any, *methods: str) -> None:
     """Trace what an export needs of a tokenizer, and look at the operations that come of it.
 
-    Args:
-        tokenizer: any object.
-        methods: `tokenize`, string [B] to a RaggedTensor string [B, (T)], and `detokenize`, the
-            way back.
+    That is `tokenize`, string [B] to a RaggedTensor string [B, (T)], or `detokenize`, the way back,
+    or both. Raises InputError, which says why, if one is not in-graph.
 
-    Raises:
-        InputError: if it is not in-graph; says why.
-
-    Example:
-        >>> class Letters:
-        ...     def tokenize(self, strings):
-        ...         return tf.ragged.constant([list(text) for text in strings.numpy()])
-        >>> check_in_graph(Letters(), "tokenize")
-        Traceback (most recent call last):
-        tfseq.errors.InputError: `tokenizer` must be in-graph to be exported, for a server has no
-        Python: Letters.tokenize cannot be traced: AttributeError: 'SymbolicTensor' object has no
-        attribute 'numpy'.
+    >>> class Letters:
+    ...     def tokenize(self, strings):
+    ...         return tf.ragged.constant([list(text) for text in strings.numpy()])
+    >>> check_in_graph(Letters(), "tokenize")
+    Traceback (most recent call last):
+    tfseq.errors.InputError: `tokenizer` must be in-graph to be exported, for a server has no
+    Python: Letters.tokenize cannot be traced: AttributeError: 'SymbolicTensor' object has no
+    attribute 'numpy'.
     """
     texts, tokens = tf.TensorSpec([None], tf.string), tf.RaggedTensorSpec([None, None], tf.string)
     ways = {"tokenize": (texts, tokens), "detokenize": (tokens, texts)}

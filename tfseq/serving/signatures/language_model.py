@@ -1,8 +1,8 @@
 """A language model as a SavedModel: strings in, strings and numbers out."""
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
+from typing import Unpack
 
 import tensorflow as tf
 
@@ -19,13 +19,8 @@ from tfseq.generation.text_graph import (
     check_vocabulary,
 )
 from tfseq.models import LanguageModel
-from tfseq.serving.export import asset_tables, describe_parts, export_module
-from tfseq.serving.signatures.bounds import (
-    clamp,
-    keep_first_bytes,
-    keep_last_bytes,
-    sentences,
-)
+from tfseq.serving.export import Publishing, asset_tables, describe_parts, export_module
+from tfseq.serving.signatures.bounds import clamp, keep_first_bytes, keep_last_bytes, sentences
 from tfseq.serving.signatures.in_graph import check_in_graph
 from tfseq.serving.signatures.settings import MAX_TEMPERATURE, ServingSettings
 from tfseq.serving.signatures.signatures import Signatures
@@ -39,10 +34,8 @@ def export_language_model(
     vocabulary: Vocabulary,
     directory: str | os.PathLike,
     *,
-    version: int | None = None,
     settings: ServingSettings | None = None,
-    metadata: Mapping | None = None,
-    keep_versions: int | None = None,
+    **publishing: Unpack[Publishing],
 ) -> Path:
     """Write `<directory>/<version>/`, a SavedModel that takes strings and returns strings.
 
@@ -111,9 +104,7 @@ def export_language_model(
             "num_tokens": 1,
         },
         max_batch_size=settings.max_batch_size,
-        version=version,
-        metadata=metadata,
-        keep_versions=keep_versions,
+        **publishing,
     )
 
 

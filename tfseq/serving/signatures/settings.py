@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from tfseq.errors import InputError
-from tfseq.options.rules import Rule, Temperature, check_options, from_to
+from tfseq.options.rules import Temperature, check_options, from_to
 
 #: At a temperature of 100 the symbols are drawn all but uniformly; more would say nothing.
 MAX_TEMPERATURE = 100
@@ -64,7 +64,7 @@ class ServingSettings(_Checked):
     default_max_new_tokens: Annotated[int, from_to(0, 2**20)] | None = None
     default_temperature: Temperature = 0.8
     default_top_k: Annotated[int, from_to(0, 2**31 - 1)] = 0
-    default_top_p: Annotated[float, Rule("a number from 0 to 1", lambda v: 0 <= v <= 1)] = 1.0
+    default_top_p: Annotated[float, from_to(0, 1, "a number")] = 1.0
     default_seed: Annotated[int, from_to(-(2**63), 2**63 - 1)] = 0
 
     def __post_init__(self):
@@ -80,28 +80,11 @@ class ServingSettings(_Checked):
 
 
 @dataclass(frozen=True)
-class TextClassifierSettings(_Checked):
-    """Caps of a text classifier's export; raises as `ServingSettings`.
-
-    Attributes:
-        max_length: tokens of a text that are read, from its beginning.
-        max_text_bytes: bytes of a text that are read before it is split into tokens.
-        num_labels: labels in an answer, the most probable.
-        max_batch_size: rows of the largest warm-up request.
-    """
-
-    max_length: _Length = 256
-    max_text_bytes: _Bytes = 65536
-    num_labels: Annotated[int, from_to(1, 2**20)] = 10
-    max_batch_size: _BatchSize = 32
-
-
-@dataclass(frozen=True)
 class TaggerSettings(_Checked):
     """Caps of a tagger's export; raises as `ServingSettings`.
 
     Attributes:
-        max_length: tokens of a row that are tagged, from its beginning.
+        max_length: tokens of a row that are read, from its beginning.
         max_text_bytes: bytes of a text that are read before it is split into tokens.
         max_batch_size: rows of the largest warm-up request.
     """
@@ -109,6 +92,17 @@ class TaggerSettings(_Checked):
     max_length: _Length = 256
     max_text_bytes: _Bytes = 65536
     max_batch_size: _BatchSize = 32
+
+
+@dataclass(frozen=True)
+class TextClassifierSettings(TaggerSettings):
+    """Caps of a text classifier's export: those of a tagger's, and one of its own.
+
+    Attributes:
+        num_labels: labels in an answer, the most probable.
+    """
+
+    num_labels: Annotated[int, from_to(1, 2**20)] = 10
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,15 @@
 """A tagger as a SavedModel: strings or tokens in, tags out."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Unpack
 
 import tensorflow as tf
 
 from tfseq.generation.ranking import best_probabilities
 from tfseq.models import Tagger
-from tfseq.serving.export import asset_tables, check_size, describe_parts, export_module
+from tfseq.serving.export import Publishing, asset_tables, check_size, describe_parts, export_module
 from tfseq.serving.signatures.bounds import keep_first_bytes, sentences
 from tfseq.serving.signatures.settings import TaggerSettings
 from tfseq.serving.signatures.signatures import Signatures
@@ -28,10 +28,8 @@ def export_tagger(
     tags: Sequence[str],
     directory: str | os.PathLike,
     *,
-    version: int | None = None,
     settings: TaggerSettings | None = None,
-    metadata: Mapping | None = None,
-    keep_versions: int | None = None,
+    **publishing: Unpack[Publishing],
 ) -> Path:
     """Write `<directory>/<version>/`, a SavedModel that takes tokens and returns tags.
 
@@ -50,9 +48,8 @@ def export_tagger(
     Args:
         model, vocabulary, tags: a tagger, the vocabulary of its tokens, its tags in their order.
         settings: caps; None takes the usual ones.
-        directory, version, metadata, keep_versions: as for `export_language_model`.
 
-    Returns, raises: as `export_language_model`.
+    Other arguments, what is returned and raised: as for `export_language_model`.
 
     Example:
         >>> import tempfile, tfseq
@@ -73,9 +70,7 @@ def export_tagger(
         card={**describe_parts(model, settings, vocabulary=vocabulary), "tags": list(tags)},
         examples={"text": words, "tokens": words, "num_tokens": 1},
         max_batch_size=settings.max_batch_size,
-        version=version,
-        metadata=metadata,
-        keep_versions=keep_versions,
+        **publishing,
     )
 
 
@@ -85,11 +80,7 @@ class TaggerSignatures(Signatures):
     inputs: ClassVar = {"serving_default": (_TEXT,), "tag_tokens": _TOKENS}
 
     def __init__(
-        self,
-        model: Tagger,
-        tables: VocabularyTables,
-        tags: Sequence[str],
-        settings: TaggerSettings,
+        self, model: Tagger, tables: VocabularyTables, tags: Sequence[str], settings: TaggerSettings
     ):
         super().__init__(model, tables)
         self._model = model

@@ -2,16 +2,16 @@
 
 import dataclasses
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Unpack
 
 import tensorflow as tf
 
 from tfseq.data.text_ids import text_ids
 from tfseq.generation.ranking import best_probabilities
 from tfseq.models import TextClassifier
-from tfseq.serving.export import asset_tables, check_size, describe_parts, export_module
+from tfseq.serving.export import Publishing, asset_tables, check_size, describe_parts, export_module
 from tfseq.serving.signatures.bounds import keep_first_bytes, sentences
 from tfseq.serving.signatures.in_graph import check_in_graph
 from tfseq.serving.signatures.settings import TextClassifierSettings
@@ -27,10 +27,8 @@ def export_text_classifier(
     labels: Sequence[str],
     directory: str | os.PathLike,
     *,
-    version: int | None = None,
     settings: TextClassifierSettings | None = None,
-    metadata: Mapping | None = None,
-    keep_versions: int | None = None,
+    **publishing: Unpack[Publishing],
 ) -> Path:
     """Write `<directory>/<version>/`, a SavedModel that takes texts and returns labels.
 
@@ -49,9 +47,8 @@ def export_text_classifier(
             order.
         tokenizer: as for `export_language_model`; `tokenize` is all that is needed.
         settings: caps; None takes the usual ones.
-        directory, version, metadata, keep_versions: as for `export_language_model`.
 
-    Returns, raises: as `export_language_model`.
+    Other arguments, what is returned and raised: as for `export_language_model`.
 
     Example:
         >>> import tempfile, tfseq
@@ -79,9 +76,7 @@ def export_text_classifier(
         card={**describe_parts(model, settings, tokenizer, vocabulary), "labels": list(labels)},
         examples={"text": " ".join(vocabulary.tokens[1:5])},
         max_batch_size=settings.max_batch_size,
-        version=version,
-        metadata=metadata,
-        keep_versions=keep_versions,
+        **publishing,
     )
 
 

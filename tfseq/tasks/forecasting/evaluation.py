@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from tfseq.metrics.forecasting import rmse
+from tfseq.report.aligned import aligned
 from tfseq.report.format import shown_alike
 
 
@@ -63,17 +64,8 @@ class ForecastEvaluation:
         heads = ["RMSE, step 1", f"step {horizon}", f"steps 1 to {horizon}", "MASE"]
         rows = [self.metrics(method, column).values() for method in self.forecasts]
         rows = zip(*map(shown_alike, zip(*rows, strict=True)), strict=True)
-        table = [
-            ["", *heads],
-            *([name, *row] for name, row in zip(self.forecasts, rows, strict=True)),
-        ]
-        # Whatever the size of the numbers, two spaces are left between columns.
-        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-        widths[1:] = [max(width, 8) for width in widths[1:]]
-        return "\n".join(
-            "  ".join([f"{name:<{widths[0]}}", *map(str.rjust, cells, widths[1:])])
-            for name, *cells in table
-        )
+        rows = ([name, *row] for name, row in zip(self.forecasts, rows, strict=True))
+        return aligned([["", *heads], *rows], least=8)
 
 
 def in_batches(

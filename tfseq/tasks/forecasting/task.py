@@ -14,6 +14,7 @@ from tfseq.data.series.series_file import read_series
 from tfseq.data.series.series_windows import SeriesSplit, split_series
 from tfseq.errors import InputError
 from tfseq.models import Forecaster
+from tfseq.report.aligned import aligned
 from tfseq.runs.run_directory import RunDirectory
 from tfseq.serving import ForecasterSettings, export_forecaster
 from tfseq.tasks.forecasting.evaluation import ForecastEvaluation, in_batches
@@ -125,14 +126,8 @@ class ForecastingTask(Task):
 
     def describe(self, evaluation: Mapping[str, Any]) -> str:
         heads = ["RMSE, step 1", f"step {self.options.horizon}", "all steps", "MASE"]
-        rows = {"": heads} | {
-            name: [f"{value:.4g}" for value in of.values()] for name, of in evaluation.items()
-        }
-        width = max(map(len, rows))
-        return "\n".join(
-            f"{name:<{width}}" + "".join(f"  {cell:>12}" for cell in row)
-            for name, row in rows.items()
-        )
+        rows = ([name, *(f"{v:.4g}" for v in of.values())] for name, of in evaluation.items())
+        return aligned([["", *heads], *rows], least=12)
 
     def forecast(self, history: np.ndarray) -> np.ndarray:
         """`horizon` steps from histories `[B, τ, C]`; traced once for each number of rows."""

@@ -11,6 +11,7 @@ import keras
 import tensorflow as tf
 
 from tfseq.metrics.classification import confusion_matrix, f1_scores
+from tfseq.report.aligned import aligned
 from tfseq.runs.run_directory import RunDirectory
 from tfseq.tasks.labelled.examples import Examples
 from tfseq.tasks.labelled.predictor import Predictor, mean_cross_entropy
@@ -90,9 +91,8 @@ class LabelledTask(Task):
         rows = {name: of for name, of in evaluation.items() if isinstance(of, float)}
         rows |= {f"F1 of {label}": f1 for label, f1 in evaluation["f1"].items()}
         names = {"macro_f1": "macro F1", "span_f1": "span F1"}
-        width = max(map(len, rows))
-        lines = [f"{names.get(name, name):<{width}}  {value:.4f}" for name, value in rows.items()]
-        return "\n".join([f"{evaluation['num_targets']:,} labels predicted", *lines])
+        table = aligned([names.get(name, name), f"{value:.4f}"] for name, value in rows.items())
+        return f"{evaluation['num_targets']:,} labels predicted\n{table}"
 
     def usual_settings(self) -> dict[str, Any]:
         return {"max_length": self.options.max_length}

@@ -10,6 +10,7 @@ import numpy as np
 
 from tfseq.metrics.classification import confusion_matrix, f1_scores
 from tfseq.report import Report
+from tfseq.report.aligned import aligned
 from tfseq.report.confusion_picture import save_confusion_matrix
 from tfseq.report.curve import Panel, save_curves
 from tfseq.runs.open_run import as_saved, open_run
@@ -41,7 +42,6 @@ class LabelledTraining:
         """The examples, the model and the place of the run, a line each, and notes."""
         examples, sizes = self.examples, {n: len(s) for n, s in self.examples.splits.items()}
         heads = (f"{examples.unit}s", "model", "run", "note")
-        width = max(map(len, heads))
         lines = [
             f"{examples.name}: {sizes['train']:,} to train on, {sizes['validation']:,} to "
             f"validate, {sizes['test']:,} to test; {len(examples.labels)} labels, "
@@ -51,7 +51,7 @@ class LabelledTraining:
             f"{self.run.directory.path}",
         ]
         lines = list(zip(heads, lines, strict=False)) + [("note", n) for n in examples.notes]
-        return "".join(f"{head:<{width}}  {line}\n" for head, line in lines)
+        return aligned(lines, left=(0, 1)) + "\n"
 
     @property
     def model_name(self) -> str:
@@ -94,11 +94,8 @@ class LabelledTraining:
         head = f"on {len(self.examples.splits['test']):,} {self.examples.unit}s"
         own = {key: metrics[f"test_{key}"] for key in scores}
         rows = {self.model_name: own, **metrics["baselines"]}
-        width = max(map(len, [head, *rows]))
-        lines = [f"{head:<{width}}" + "".join(f"  {name:>8}" for name in scores.values())]
-        for name, row in rows.items():
-            cells = (f"  {row[key]:{max(8, len(of))}.3f}" for key, of in scores.items())
-            lines.append(f"{name:<{width}}" + "".join(cells))
+        table = ([name, *(f"{row[key]:.3f}" for key in scores)] for name, row in rows.items())
+        lines = [aligned([[head, *scores.values()], *table], least=8)]
         if metrics.get("test_unknown_accuracy") is not None:
             share, accuracy = metrics["test_unknown_share"], metrics["test_unknown_accuracy"]
             lines.append(f"of tokens not seen in training ({share:.1%}): accuracy {accuracy:.3f}")

@@ -11,7 +11,7 @@ from tfseq.data import EncodedCorpus, encode_corpus, num_batches, random_windows
 from tfseq.metrics.perplexity import bits, perplexity
 from tfseq.models import LanguageModel
 from tfseq.report import Report
-from tfseq.report.curve import save_perplexity_curve
+from tfseq.report.curve import PERPLEXITY, save_curves
 from tfseq.runs.objective import Objective
 from tfseq.runs.open_run import as_saved, open_run
 from tfseq.runs.trainer import Progress
@@ -132,7 +132,7 @@ def prepare(
 
     def draw(history: Sequence[Mapping[str, Any]]) -> None:
         title = f"{directory.name}: {describe_model(options)}"
-        save_perplexity_curve(history, directory.perplexity_curve, title=title)
+        save_curves(history, directory.perplexity_curve, [PERPLEXITY], title)
 
     run = TrainingRun(
         options,
