@@ -138,7 +138,7 @@ def test_a_fourth_cell_is_one_line_in_the_table(monkeypatch):
         (lambda units: units, "must have `call.*, which gives 4"),
         (keras.layers.Dense, "must have `call.*, which gives <Dense"),
     ],
-    ids=str,
+    ids="number none list cell near module name counter path lambda layer".split(),
 )
 def test_what_is_no_cell(cell, message):
     with pytest.raises(ValueError, match=message):

@@ -9,8 +9,7 @@ if TYPE_CHECKING:
     from tfseq.tasks.forecasting.task import ForecastingTask as ForecastingTask
     from tfseq.tasks.language_model.options import LanguageModelOptions as LanguageModelOptions
     from tfseq.tasks.language_model.task import LanguageModelTask as LanguageModelTask
-    from tfseq.tasks.table import load as load
-    from tfseq.tasks.table import train as train
+    from tfseq.tasks.loading import load as load
     from tfseq.tasks.tagging.options import TaggingOptions as TaggingOptions
     from tfseq.tasks.tagging.task import TaggingTask as TaggingTask
     from tfseq.tasks.task import Task as Task
@@ -20,5 +19,6 @@ if TYPE_CHECKING:
     from tfseq.tasks.text_classification.task import (
         TextClassificationTask as TextClassificationTask,
     )
+    from tfseq.tasks.training import train as train
 else:
     __getattr__, __dir__, __all__ = attach(__name__)

@@ -6,7 +6,7 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfseq.serving.signatures.bounds import clamp, keep_first_bytes, keep_last_bytes
+from tfseq.serving.signatures.clamping import clamp, keep_first_bytes, keep_last_bytes
 
 texts = st.lists(st.text("aé想😀\0", max_size=12), min_size=1, max_size=5)
 limits = st.integers(4, 12)

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from tfseq.models.forecaster import MAX_DEVIATION, Forecaster, last_values
 from tfseq.serving.export import Publishing, describe_parts, export_module
-from tfseq.serving.signatures.bounds import clamp, sentence, sentences
+from tfseq.serving.signatures.clamping import clamp, sentence, sentences
 from tfseq.serving.signatures.settings import ForecasterSettings
 from tfseq.serving.signatures.signatures import Signatures
 

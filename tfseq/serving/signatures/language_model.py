@@ -20,7 +20,7 @@ from tfseq.generation.text_graph import (
 )
 from tfseq.models import LanguageModel
 from tfseq.serving.export import Publishing, asset_tables, describe_parts, export_module
-from tfseq.serving.signatures.bounds import clamp, keep_first_bytes, keep_last_bytes, sentences
+from tfseq.serving.signatures.clamping import clamp, keep_first_bytes, keep_last_bytes, sentences
 from tfseq.serving.signatures.in_graph import check_in_graph
 from tfseq.serving.signatures.settings import MAX_TEMPERATURE, ServingSettings
 from tfseq.serving.signatures.signatures import Signatures

@@ -10,7 +10,7 @@ import tensorflow as tf
 from tfseq.generation.ranking import best_probabilities
 from tfseq.models import Tagger
 from tfseq.serving.export import Publishing, asset_tables, check_size, describe_parts, export_module
-from tfseq.serving.signatures.bounds import keep_first_bytes, sentences
+from tfseq.serving.signatures.clamping import keep_first_bytes, sentences
 from tfseq.serving.signatures.settings import TaggerSettings
 from tfseq.serving.signatures.signatures import Signatures
 from tfseq.text import Vocabulary, VocabularyTables

@@ -12,7 +12,7 @@ from tfseq.data.text_ids import text_ids
 from tfseq.generation.ranking import best_probabilities
 from tfseq.models import TextClassifier
 from tfseq.serving.export import Publishing, asset_tables, check_size, describe_parts, export_module
-from tfseq.serving.signatures.bounds import keep_first_bytes, sentences
+from tfseq.serving.signatures.clamping import keep_first_bytes, sentences
 from tfseq.serving.signatures.in_graph import check_in_graph
 from tfseq.serving.signatures.settings import TextClassifierSettings
 from tfseq.serving.signatures.signatures import Signatures

@@ -1,0 +1,73 @@
+"""From options to a trained task: `tfseq.train`."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, overload
+
+from tfseq.options.rules import check_options
+from tfseq.options.saving import normalized
+from tfseq.options.training_options import TrainingOptions
+from tfseq.tasks.table import PREPARATIONS
+
+if TYPE_CHECKING:
+    from tfseq.tasks.forecasting.options import ForecastingOptions
+    from tfseq.tasks.forecasting.task import ForecastingTask
+    from tfseq.tasks.language_model.options import LanguageModelOptions
+    from tfseq.tasks.language_model.task import LanguageModelTask
+    from tfseq.tasks.tagging.options import TaggingOptions
+    from tfseq.tasks.tagging.task import TaggingTask
+    from tfseq.tasks.task import Task
+    from tfseq.tasks.text_classification.options import TextClassificationOptions
+    from tfseq.tasks.text_classification.task import TextClassificationTask
+
+Log = Callable[[str], None]
+
+
+@overload
+def train(options: "LanguageModelOptions", log: Log = print) -> "LanguageModelTask": ...
+@overload
+def train(options: "TextClassificationOptions", log: Log = print) -> "TextClassificationTask": ...
+@overload
+def train(options: "TaggingOptions", log: Log = print) -> "TaggingTask": ...
+@overload
+def train(options: "ForecastingOptions", log: Log = print) -> "ForecastingTask": ...
+@overload
+def train(options: TrainingOptions, log: Log = print) -> "Task": ...
+def train(options: TrainingOptions, log: Log = print) -> "Task":
+    """Train a model, or go on with a run, and return it with all that goes with it.
+
+    It does what the script of the task does: the same run directory, the same export.
+
+    Args:
+        options: `LanguageModelOptions`, `TextClassificationOptions`, `TaggingOptions` or
+            `ForecastingOptions`.
+        log: where messages go, one line each.
+
+    Raises:
+        InputError: the options, the data or the run directory cannot be used. Nothing has been
+            written then.
+        DivergenceError: training has left the finite numbers.
+
+    Example:
+
+    >>> import tempfile, tfseq
+    >>> with tempfile.TemporaryDirectory() as place:
+    ...     options = tfseq.ForecastingOptions(
+    ...         run_dir=f"{place}/sine", export=False, epochs=1, units=4, verbose="quiet"
+    ...     )
+    ...     task = tfseq.train(options, log=lambda line: None)
+    ...     task.predict([0.0, 0.3, 0.6], horizon=2).shape
+    (2, 1)
+    """
+    options = normalized(options)
+    check_options(options)
+    training = PREPARATIONS.find(options.task)(options, log)
+    run, task = training.run, training.task
+    log(training.summary())
+    metrics = run.fit(training.evaluate)
+    log(f"\n{training.result(metrics)}\n")
+    log(f"run       {run.directory.path}")
+    if run.options.report:
+        with run.going_on():
+            log(f"report    {training.report(metrics).write(run.directory.report)}")
+    run.export(task.export)
+    return task
