@@ -102,7 +102,7 @@ def test_a_corpus_cache(tmp_path):
         encode_corpus(corpus, tfseq.CharTokenizer(), cache_dir=tmp_path / "cache")
     assert str(caught.value) == (
         f"{tmp_path / 'cache'} cannot be written: File too large. Free some space there, then try "
-        "again. Another place can be named in the environment variable TFSEQ_CACHE."
+        "again. Set the environment variable TFSEQ_CACHE to another directory."
     )
     assert list((tmp_path / "cache").iterdir()) == []
     encoded = encode_corpus(corpus, tfseq.CharTokenizer(), cache_dir=tmp_path / "cache")

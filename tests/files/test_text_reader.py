@@ -85,12 +85,12 @@ def test_line_ends_are_kept(write):
 )
 def test_broken_gzip(write, damage):
     path = write("text.txt.gz", damage(gzip.compress(bytes(range(128)) * 10)))
-    with pytest.raises(InputError, match=r"text\.txt\.gz is not a whole gzip file"):
+    with pytest.raises(InputError, match=r"text\.txt\.gz is not a complete gzip file"):
         read(path)
 
 
 def test_what_is_no_gzip_at_all(write):
-    with pytest.raises(InputError, match="is not a whole gzip file: Not a gzipped file"):
+    with pytest.raises(InputError, match="is not a complete gzip file: Not a gzipped file"):
         read(write("text.txt.gz", b"plain text"))
 
 
@@ -240,7 +240,7 @@ def test_a_damaged_gzip_file_is_read_right_or_refused(tmp_path_factory, data):
 def test_bad_text_in_a_damaged_gzip_file_is_laid_to_the_damage(write):
     whole = gzip.compress(b"a" * 50 + b"\xff" + b"b" * 50, compresslevel=0, mtime=0)
     path = write("text.txt.gz", whole[:30] + b"?" + whole[31:])
-    with pytest.raises(InputError, match="is not a whole gzip file: CRC check failed"):
+    with pytest.raises(InputError, match="is not a complete gzip file: CRC check failed"):
         read(path)
 
 

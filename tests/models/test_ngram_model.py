@@ -172,7 +172,7 @@ def test_samples_are_seeded_and_leave_out_the_unknown():
 
 def test_nothing_but_the_unknown_can_follow():
     model = NGramModel(2, "maximum_likelihood").fit([1, 0, 1, 0], 2)
-    with pytest.raises(ValueError, match="No token but `<unk>` can follow"):
+    with pytest.raises(ValueError, match="Only `<unk>` can follow"):
         model.sample(1, [1])
 
 

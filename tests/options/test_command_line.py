@@ -115,7 +115,7 @@ def test_a_directory_that_has_been_removed(tmp_path):
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
         "error: The current directory cannot be used: No such file or directory. It may have been "
-        "removed; change to another.\n"
+        "removed. Change to another directory.\n"
     )
 
 

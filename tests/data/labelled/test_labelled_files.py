@@ -53,7 +53,7 @@ BAD_TEXTS = {
         "f.jsonl:2: must be a JSON object. Received: list.",
     ),
     "g.jsonl": (b"{\n", "g.jsonl:1: not JSON"),
-    "h.jsonl.gz": (b"nothing", "h.jsonl.gz is not a whole gzip file"),
+    "h.jsonl.gz": (b"nothing", "h.jsonl.gz is not a complete gzip file"),
     "i.csv": (None, "i.csv cannot be read: No such file"),
     "j.csv": (b'text,label\na,b\n"a,b\nc,d\n', 'j.csv:3: a double quote (") is opened here'),
     "j2.csv": (b'text,label\n"a,b\nc,"d"\n', "j2.csv:2: not CSV: ',' expected after"),
@@ -80,7 +80,7 @@ BAD_TEXTS = {
     "r.csv": ("text,label\na,b\n".encode("utf-16-le"), "seems to be UTF-16LE without a byte order"),
     "s.csv.gz": (
         gzip.compress(b"text,label\na,b\n", mtime=0)[:-3],
-        "s.csv.gz is not a whole gzip file",
+        "s.csv.gz is not a complete gzip file",
     ),
     "s2.tsv": (
         b'text\tlabel\nWell\tpos\n"Hello\tpos\nfoo\tneg\nBye"\tneg\n',

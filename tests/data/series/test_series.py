@@ -66,9 +66,9 @@ def test_no_window_sees_what_it_is_to_foretell(size):
 def test_parts_that_are_too_small():
     with pytest.raises(tfseq.InputError, match=r"`lookback` 9 and `horizon` 3 need 12\. Lower"):
         split_series(20, 9, 3, 0.2, 0.25)
-    with pytest.raises(tfseq.InputError, match=r"`test_fraction` leaves 2 of 20 steps; `hor"):
+    with pytest.raises(tfseq.InputError, match=r"`test_fraction` gives 2 of 20 steps, but `hor"):
         split_series(20, 2, 3, 0.2, 0.1)
-    with pytest.raises(tfseq.InputError, match="`validation_fraction` leaves 2"):
+    with pytest.raises(tfseq.InputError, match="`validation_fraction` gives 2"):
         split_series(20, 2, 3, 0.1, 0.2)
 
 

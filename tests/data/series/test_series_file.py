@@ -227,7 +227,7 @@ BAD = {
     "only times": ("a\n1\n2\n3\n", None, "has no column to forecast; left out: a (row numbers or"),
     "twice": ("a,a\n1,2\n", None, "names a column twice: a."),
     "twice but for a space": ("a,b,a \n1,2,3\n", ["b"], "names a column twice: a."),
-    "no rows": ("a,b\n", None, "has no row after the names"),
+    "no rows": ("a,b\n", None, "has no row below the names"),
     "empty": ("\n\n", None, "is empty."),
     "unknown column": ("price,a\n1,2\n", ["prise"], "no column 'prise'; it has price, a. Did you"),
     "quote": ('a,b\n1,"2\n', None, 'a.csv:2: a double quote (") is opened here and never closed'),
@@ -265,7 +265,7 @@ def test_files_that_are_no_text(tmp_path):
         read_series(tmp_path / "nowhere.csv")
     cut = write(tmp_path, "a\n1\n2\n", name="a.csv.gz")
     cut.write_bytes(cut.read_bytes()[:-4])
-    with pytest.raises(tfseq.InputError, match="is not a whole gzip file"):
+    with pytest.raises(tfseq.InputError, match="is not a complete gzip file"):
         read_series(cut)
 
 

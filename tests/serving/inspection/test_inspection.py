@@ -160,7 +160,7 @@ def test_damaged_warm_up_requests(exported, tmp_path):
     records = path / "assets.extra" / "tf_serving_warmup_requests"
     records.write_bytes(records.read_bytes()[:-3])
     (problem,) = inspect_export(path).problems
-    assert problem.endswith("is damaged: it is no file of warm-up requests.")
+    assert problem.endswith("is damaged: it is not a file of warm-up requests.")
 
 
 def test_what_is_no_saved_model(exported, tmp_path):
