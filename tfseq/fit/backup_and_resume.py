@@ -29,8 +29,8 @@ class BackupAndResume(keras.callbacks.Callback):
     are kept; where the newest is damaged, the other one is used. A `fit` that has ended trains
     nothing when it is started again, or only the further epochs that it is given.
 
-    Batches that are done are read again, and left. So the data must come in the same order, as a
-    function of the epoch's number alone: as from `Windows`, or unshuffled.
+    The batches already trained on are read again and skipped. So each epoch's data must come in an
+    order that its number alone determines: from `Windows`, or unshuffled.
 
     Args:
         directory: the backups of this training, and of no other. Delete it to train anew.
@@ -38,8 +38,8 @@ class BackupAndResume(keras.callbacks.Callback):
             be set to the number of each epoch as it begins.
         save_freq: `"epoch"`, or a number of batches.
         callbacks: other callbacks of this `fit` that remember something, such as `EarlyStopping`.
-            Their public attributes that are numbers or lists of arrays, and no arguments of their
-            constructor, are backed up.
+            Those of their public attributes are backed up that hold numbers or lists of arrays and
+            are not arguments of the constructor.
 
     Raises:
         InputError: the backups are of another model or `fit`, or all damaged; or one cannot be

@@ -22,8 +22,8 @@ from tfseq.options.rules import (
 class TrainingOptions:
     """Options of training; a task adds those of its data and model in a subclass.
 
-    What is free on resume does not touch the weights, or says only how far to go. It stays so in a
-    subclass that declares the field anew.
+    A field that is free on resume does not affect the weights, or only sets how long to train. A
+    subclass may change its default; it stays free.
 
     >>> @dataclasses.dataclass(frozen=True)
     ... class MyOptions(TrainingOptions):

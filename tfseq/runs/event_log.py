@@ -24,8 +24,8 @@ class EventLog:
 
     Args:
         directory: where the file goes; made if it is not there.
-        first_step: figures of earlier files from this step on are void, as after a resumed run
-            has been set back to its checkpoint. TensorBoard drops them.
+        first_step: TensorBoard drops what earlier files hold from this step on. A resumed run
+            writes those steps again.
 
     Raises:
         WriteError: the file cannot be written.

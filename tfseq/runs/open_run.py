@@ -1,4 +1,4 @@
-"""Where a run is to be, looked at before any data are read."""
+"""The checks of a run's directory, made before any data are read."""
 
 import dataclasses
 from pathlib import Path

@@ -130,7 +130,7 @@ ODD = {
     "nan": (np.nan, MISSING),
     "infinite": (-np.inf, MISSING),
     "huge": (3e38, "`values` has numbers more than 100 standard deviations from the training"),
-    "negative and huge": (-3e38, "they were taken to be so far from it."),
+    "negative and huge": (-3e38, "used: the values at that distance."),
 }
 
 

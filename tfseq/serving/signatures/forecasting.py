@@ -159,7 +159,7 @@ class ForecasterSignatures(Signatures):
             (
                 far,
                 f"`values` has numbers more than {MAX_DEVIATION:.0f} standard deviations from the "
-                "training mean; they were taken to be so far from it. ",
+                "training mean; used: the values at that distance. ",
             ),
         ]
         return [tf.where(rows, warning, "") for rows, warning in warnings]

@@ -1,1 +1,1 @@
-"""What runs on labelled batches share."""
+"""What text classification and tagging have in common: training on labelled examples."""
