@@ -16,6 +16,9 @@ from tfseq.options.training_options import TrainingOptions
 
 Options = TypeVar("Options", bound=TrainingOptions)
 
+# What runs of earlier versions call an option -> its name.
+_FORMER_NAMES = {"lags": "lookback"}
+
 
 def parse_run_options(
     options_type: type[Options], arguments: Sequence[str] | None = None
@@ -82,7 +85,7 @@ def read_run_options(options_type: type[Options], run_dir: str | Path) -> Option
             f"{name.script} goes on with it."
         )
     path = Path(run_dir) / "config.json"
-    return options_type(**read_options(options_type, path, "the run's"))
+    return options_type(**read_options(options_type, path, "the run's", _FORMER_NAMES))
 
 
 def check_same_options(saved: TrainingOptions, options: TrainingOptions) -> None:

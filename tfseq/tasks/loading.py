@@ -66,8 +66,8 @@ def load(run_dir: Place, expected: str | None = None) -> "Task":
         )
     try:
         task = task_type.build(run, options)
-        task.model.load_weights(run.weights)
-    except (OSError, ValueError) as error:
+        task.load_weights(run.weights)
+    except (OSError, KeyError, ValueError) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(

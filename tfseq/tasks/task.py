@@ -51,6 +51,14 @@ class Task(ABC):
     def build(cls, run: RunDirectory, options: Any) -> "Task":
         """The task of a run as its directory describes it, with fresh weights."""
 
+    def load_weights(self, path: Path) -> None:
+        """Give the model the weights that a file holds.
+
+        Raises:
+            OSError, RuntimeError, KeyError or ValueError: they cannot be read, or do not fit.
+        """
+        self.model.load_weights(path)
+
     @abstractmethod
     def evaluate(self, path: str | os.PathLike | None = None) -> dict[str, Any]:
         """Measure the model.

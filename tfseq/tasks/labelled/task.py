@@ -5,9 +5,12 @@ import os
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
+import h5py
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tfseq.metrics.classification import confusion_matrix, f1_scores
@@ -50,6 +53,14 @@ class LabelledTask(Task):
         model = cls.make_model(options, len(vocabulary), len(labels))
         tokenizer = tokenizer_of(options) if hasattr(options, "tokenizer") else None
         return cls(run, options, model, tokenizer, vocabulary, labels)
+
+    def load_weights(self, path: Path) -> None:
+        with h5py.File(path) as file:
+            old = _weights_of_old_layout(file) if "encoder" in file else None
+        if old is None:
+            super().load_weights(path)
+        else:
+            self.model.set_weights(old)
 
     @abstractmethod
     def make_signatures(self, settings: Any) -> tf.Module:
@@ -101,3 +112,16 @@ class LabelledTask(Task):
     def _signatures(self) -> tf.Module:
         settings = self.settings_type(**self.usual_settings())
         return self.make_signatures(settings)
+
+
+def _weights_of_old_layout(file: h5py.File) -> list[np.ndarray]:
+    """The weights, in the model's order, of a file whose `encoder` is a layer of its own.
+
+    So earlier versions wrote it.
+    """
+    stack = file["encoder/stack/rnns"]
+    # rnn, rnn_1, ..., rnn_10
+    cells = [stack[name]["cell"] for name in sorted(stack, key=lambda name: (len(name), name))]
+    output = file["classify"] if "classify" in file else file["layers/dense"]
+    layers = [file["encoder/embedding"], *cells, output]
+    return [layer["vars"][name][()] for layer in layers for name in sorted(layer["vars"])]
