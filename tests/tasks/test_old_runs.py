@@ -98,6 +98,21 @@ def test_old_weights_that_are_not_whole(old):
         tfseq.load(old)
 
 
+def test_old_weights_with_a_damaged_header(old):
+    """HDF5 notices some of it, and says so in many ways."""
+    content, errors = (old / "model.weights.h5").read_bytes(), []
+    for place in range(0, 640, 16):
+        damaged = bytearray(content)
+        damaged[place : place + 8] = b"\xff" * 8
+        (old / "model.weights.h5").write_bytes(damaged)
+        try:
+            tfseq.load(old)
+        except tfseq.InputError as error:
+            errors.append(str(error))
+    assert len(errors) > 5
+    assert all("its weights are damaged" in error for error in errors)
+
+
 @pytest.mark.parametrize("kind", ["forecasting"])
 def test_without_metrics_an_old_forecaster_has_no_columns(old):
     (old / "metrics.json").unlink()

@@ -37,8 +37,9 @@ def load(run_dir: Place, expected: str | None = None) -> "Task":
         expected: the one task that will do, `language_model` say; None takes any.
 
     Raises:
-        InputError: it is no run, has no weights yet, they do not fit, or a part of one's own
-            (a cell, a tokenizer) cannot be imported.
+        InputError: it is no run, has no weights yet, a file of it is damaged or does not fit the
+            others, or a part of one's own (a cell, a tokenizer) cannot be imported. What such a
+            part raises itself goes through.
     """
     from tfseq.runs.run_directory import RunDirectory
 
@@ -64,14 +65,11 @@ def load(run_dir: Place, expected: str | None = None) -> "Task":
             f"`run_dir` {run_dir} has no weights yet (model.weights.h5 is written after the first "
             f"epoch). Train it first, or resume it with `{TASK_NAMES[name].script} --resume`."
         )
+    task = task_type.build(run, options)
     try:
-        task = task_type.build(run, options)
         task.load_weights(run.weights)
-    except (OSError, KeyError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
+    except (OSError, RuntimeError, KeyError, ValueError) as error:
         raise InputError(
-            f"`run_dir` {run_dir}: its vocabulary or weights are damaged, or do not match its "
-            "config.json."
+            f"`run_dir` {run_dir}: its weights are damaged, or do not fit its other files."
         ) from error
     return task

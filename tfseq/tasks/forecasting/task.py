@@ -14,8 +14,9 @@ from tfseq.data.series.series_file import read_series
 from tfseq.data.series.series_windows import SeriesSplit, split_series
 from tfseq.errors import InputError
 from tfseq.models import Forecaster
+from tfseq.options.rules import has_type
 from tfseq.report.aligned import aligned
-from tfseq.runs.run_directory import RunDirectory
+from tfseq.runs.run_directory import RunDirectory, is_list_of_names
 from tfseq.serving import ForecasterSettings, export_forecaster
 from tfseq.tasks.forecasting.evaluation import ForecastEvaluation, in_batches
 from tfseq.tasks.forecasting.options import ForecastingOptions
@@ -201,13 +202,26 @@ def series_file(columns: tuple[str, ...], season: int | None, mase_scale: np.nda
 
 def _read_series_file(run: RunDirectory) -> dict[str, Any]:
     try:
-        values = json.loads((run.path / SERIES_FILE).read_text(encoding="utf-8"))
-        return {**values, "mase_scale": np.asarray(values["mase_scale"])}
-    except FileNotFoundError:
-        # Runs once kept the columns among their metrics alone.
+        values = run.read_json(SERIES_FILE, _is_of_series)
+        return {**values, "mase_scale": np.asarray(values["mase_scale"], "float64")}
+    except FileNotFoundError as error:
+        # Earlier versions kept the columns among the metrics alone.
         metrics = run.read_metrics()
-        if "test" in metrics:
-            return {"columns": [*metrics["test"]], "season": metrics["season"], "mase_scale": None}
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
-    raise InputError(f"`run_dir` {run.path} is damaged: its {SERIES_FILE} cannot be read.")
+        values = {"columns": [*metrics.get("test", ())], "season": metrics.get("season")}
+        if not _is_of_series({**values, "mase_scale": [1.0] * len(values["columns"])}):
+            raise run.damaged(SERIES_FILE) from error
+        return {**values, "mase_scale": None}
+
+
+def _is_of_series(values: Any) -> bool:
+    """Whether a value of JSON is what `series_file` writes."""
+    if not isinstance(values, dict) or not {"columns", "season", "mase_scale"} <= values.keys():
+        return False
+    columns, scale = values["columns"], values["mase_scale"]
+    return (
+        is_list_of_names(columns)
+        and has_type(values["season"], int | None)
+        and isinstance(scale, list)
+        and 0 < len(columns) == len(scale)
+        and all(has_type(number, float) for number in scale)
+    )
