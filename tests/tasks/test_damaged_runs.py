@@ -2,6 +2,8 @@
 
 import json
 
+import h5py
+import numpy as np
 import pytest
 
 import tfseq
@@ -79,3 +81,32 @@ def test_metrics_of_the_wrong_kind(copied, content):
     (copied / "metrics.json").write_text(content)
     with pytest.raises(tfseq.InputError, match=r"is damaged: its metrics\.json cannot be read"):
         _ = tfseq.load(copied).metrics
+
+
+def test_damage_anywhere_in_the_weights_is_noticed(copied):
+    path = copied / "model.weights.h5"
+    content = path.read_bytes()
+    for place in range(0, len(content) - 60, len(content) // 20):
+        damaged = bytearray(content)
+        damaged[place : place + 300] = bytes(byte ^ 1 for byte in damaged[place : place + 300])
+        path.write_bytes(damaged)
+        with pytest.raises(tfseq.InputError, match="its weights are damaged, or do not fit"):
+            tfseq.load(copied)
+    path.write_bytes(content)
+    tfseq.load(copied)
+
+
+@pytest.mark.parametrize("kind", ["forecasting"])
+def test_weights_that_keras_has_written_need_no_digest(copied, trained):
+    """Nor does the digest hinder HDF5: Keras reads the file, and other programs may change it."""
+    model = trained(kind="forecasting").model
+    expected = model.get_weights()
+    fresh = tfseq.load(copied).model
+    fresh.set_weights([0 * weight for weight in expected])
+    fresh.load_weights(copied / "model.weights.h5")
+    np.testing.assert_array_equal(fresh.get_weights()[2], expected[2])
+    model.save_weights(copied / "model.weights.h5")
+    np.testing.assert_array_equal(tfseq.load(copied).model.get_weights()[2], expected[2])
+    with h5py.File(copied / "model.weights.h5", "r+") as file:
+        file["vars/0"][...] = 7
+    assert tfseq.load(copied).model.get_weights()[0].tolist() == [7, 7]

@@ -15,13 +15,13 @@ from types import MappingProxyType
 from typing import Any
 
 import keras
-import numpy as np
 
 from tfseq.errors import InputError
-from tfseq.files.atomic_file import FULL, atomic_file, write_atomically
+from tfseq.files.atomic_file import write_atomically
 from tfseq.files.checkpoint import list_checkpoints
 from tfseq.files.result_directory import check_writable, is_empty, new_directory, remove
 from tfseq.options.saving import to_json
+from tfseq.runs.weights_file import write_weights
 from tfseq.text import Vocabulary
 
 # What a run writes before its first checkpoint is whole.
@@ -242,16 +242,8 @@ class RunDirectory:
         write_atomically(self.metrics, _json(finite))
 
     def write_weights(self, model: keras.Model) -> None:
-        """Write `model.weights.h5`, aside first.
-
-        Raises:
-            WriteError: it cannot be written.
-        """
-        size = sum(math.prod(w.shape) * np.dtype(w.dtype).itemsize for w in model.weights)
-        with atomic_file(self.weights, ending=".weights.h5") as aside:
-            # HDF5 cannot close a file that the disk had no room for, and complains to the end.
-            _reserve(aside, size + 2**14 * (len(model.weights) + 2))
-            model.save_weights(aside)
+        """Write `model.weights.h5`; see `write_weights`."""
+        write_weights(self.weights, model)
 
     def note_export(self, step: int, version: Path) -> None:
         """Record that the weights of `step` were exported to `version`."""
@@ -284,19 +276,6 @@ class RunDirectory:
             except OSError:
                 raise InputError(f"`run_dir` {self.path} is in use by another process.") from None
             yield
-
-
-def _reserve(path: Path, num_bytes: int) -> None:
-    """Make sure that there is room for a file of a size, by making one."""
-    with open(path, "wb") as file:
-        try:
-            os.posix_fallocate(file.fileno(), 0, num_bytes)
-        except AttributeError:  # macOS has no such call.
-            for _ in range(0, num_bytes, 2**20):
-                file.write(bytes(2**20))
-        except OSError as error:  # Nor has every file system.
-            if error.errno in FULL:
-                raise
 
 
 def _config(options: Any) -> bytes:

@@ -42,6 +42,7 @@ def load(run_dir: Place, expected: str | None = None) -> "Task":
             part raises itself goes through.
     """
     from tfseq.runs.run_directory import RunDirectory
+    from tfseq.runs.weights_file import check_weights
 
     run = RunDirectory(Path(run_dir).expanduser())
     if not run.path.is_dir():
@@ -67,6 +68,7 @@ def load(run_dir: Place, expected: str | None = None) -> "Task":
         )
     task = task_type.build(run, options)
     try:
+        check_weights(run.weights)
         task.load_weights(run.weights)
     except (OSError, RuntimeError, KeyError, ValueError) as error:
         raise InputError(
