@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
@@ -20,6 +21,9 @@ from tfseq.tasks.labelled.examples import Examples
 from tfseq.tasks.labelled.predictor import Predictor, mean_cross_entropy
 from tfseq.tasks.task import Task, tokenizer_of
 from tfseq.text import Vocabulary
+
+# Texts that are padded to the longest of them.
+_ROWS_AT_ONCE = 128
 
 
 class LabelledTask(Task):
@@ -107,6 +111,27 @@ class LabelledTask(Task):
 
     def usual_settings(self) -> dict[str, Any]:
         return {"max_length": self.options.max_length}
+
+    def answer_rows(
+        self, answer: Callable[[Sequence], Mapping[str, tf.Tensor]], rows: Sequence, *names: str
+    ) -> list[tuple]:
+        """What a signature answers for each of many rows, a bounded number at once.
+
+        It warns once of rows that are not read whole.
+
+        Args:
+            answer: rows -> the outputs of the signature.
+            rows: the rows.
+            names: the outputs that are wanted.
+        """
+        found, warning = [], b""
+        for start in range(0, len(rows), _ROWS_AT_ONCE):
+            part = {n: v.numpy() for n, v in answer(rows[start : start + _ROWS_AT_ONCE]).items()}
+            found += zip(*(part[name] for name in names), strict=True)
+            warning = warning or next(filter(None, part["warning"]), b"")
+        if warning:
+            warnings.warn(warning.decode().strip(), stacklevel=3)
+        return found
 
     @cached_property
     def _signatures(self) -> tf.Module:
