@@ -44,12 +44,17 @@ def parse_run_options(
         values.get("resume", False) and "--no-resume" not in arguments
     )
     if not resume:
-        return parse_options(options_type, arguments, file=values)
+        return _without_file(parse_options(options_type, arguments, file=values))
     run_dir = find_option(arguments, "run_dir") or values.get("run_dir")
     if not run_dir:
         raise InputError("`resume` needs `run_dir`, the run to resume.")
     saved = read_run_options(options_type, os.path.expanduser(run_dir))
-    return parse_options(options_type, arguments, defaults=saved, file=values)
+    return _without_file(parse_options(options_type, arguments, defaults=saved, file=values))
+
+
+def _without_file(options: Options) -> Options:
+    """The options without the file, which has been read."""
+    return dataclasses.replace(options, config=None)
 
 
 def read_config(run_dir: str | Path) -> dict[str, Any]:

@@ -44,6 +44,9 @@ def load(run_dir: Place, expected: str | None = None) -> "Task":
     from tfseq.runs.run_directory import RunDirectory
     from tfseq.runs.weights_file import check_weights
 
+    if expected not in (None, *TASK_NAMES):
+        known = ", ".join(TASK_NAMES)
+        raise InputError(f"`expected` must be one of {known}. Received: {expected!r}.")
     run = RunDirectory(Path(run_dir).expanduser())
     if not run.path.is_dir():
         raise InputError(f"`run_dir` {run_dir} is not a directory.")
