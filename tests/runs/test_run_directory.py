@@ -199,7 +199,7 @@ def test_a_run_that_cannot_be_read(trained, tmp_path):
     good = directory.weights.read_bytes()
     for damaged in (b"", b"no weights", good[: len(good) // 2]):
         directory.weights.write_bytes(damaged)
-        with pytest.raises(InputError, match=r"egg: its vocabulary or weights are damaged"):
+        with pytest.raises(InputError, match=r"egg: its weights are damaged, or do not fit"):
             tfseq.load(directory.path)
     directory.weights.unlink()
     with pytest.raises(InputError, match=r"has no weights yet"):

@@ -118,3 +118,16 @@ def test_history_is_what_a_person_can_plot(whole):
         "validation_loss".split()
     )
     assert float(first["targets"]) == np.sum([1, 1, 0, 1] * 6)
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "3"])
+def test_damaged_metrics_are_written_anew(tmp_path, content):
+    train(tmp_path / "run", epochs=2)
+    metrics = tmp_path / "run" / "metrics.json"
+    before = json.loads(metrics.read_text())
+    metrics.write_text(content)
+    train(tmp_path / "run", resume=True, epochs=2)
+    assert json.loads(metrics.read_text()) == before
+    metrics.write_text(content)
+    train(tmp_path / "run", resume=True, epochs=3)
+    assert json.loads(metrics.read_text())["epochs"] == 3

@@ -8,18 +8,23 @@ def text_bytes(text: str | bytes) -> bytes:
     surrogate pair (`surrogateescape`). Halves from elsewhere become three bytes, which are not
     UTF-8 either.
 
+    Raises:
+        TypeError: it is neither str nor bytes.
+
     >>> text_bytes("caf\udce9"), text_bytes("café"), text_bytes(b"caf\xe9")
     (b'caf\xe9', b'caf\xc3\xa9', b'caf\xe9')
     """
     if isinstance(text, bytes):
         return text
+    if not isinstance(text, str):
+        raise TypeError(f"A text must be str or bytes. Received: {text!r}.")
     try:
         return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
         return text.encode("utf-8", "surrogatepass")
 
 
-def whole_text(text: str) -> str:
+def whole_text(text: str | bytes) -> str:
     r"""A text with U+FFFD for bytes that are not UTF-8, as in the text of an export.
 
     >>> whole_text("caf\udce9")

@@ -6,7 +6,8 @@ Nothing here imports TensorFlow: `--help` answers at once.
 import dataclasses
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Annotated, Any, TypeVar
 
 from tfseq.errors import InputError, did_you_mean
@@ -116,12 +117,21 @@ def find_option(arguments: Sequence[str], name: str) -> str | None:
 
 
 def read_options(
-    options_type: type, path: str | os.PathLike, what: str = "`config` file"
+    options_type: type,
+    path: str | os.PathLike,
+    what: str = "`config` file",
+    former_names: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, Any]:
-    """Values by field name from a JSON file, types checked, unknown keys refused; `what` is how an
-    error calls the file.
+    """Values by field name from a JSON file, types checked, unknown keys refused.
+
+    Args:
+        options_type: a dataclass.
+        path: the file.
+        what: how an error calls the file.
+        former_names: name that the file may have instead -> field.
     """
     values = read_json_object(path, what)
+    values = {former_names.get(name, name): value for name, value in values.items()}
     own = getattr(options_type, "task", None)
     if own is not None and (task := values.pop("task", own)) != own:
         raise InputError(f"{what} {path} is for the task {task!r}, not for {own!r}.")

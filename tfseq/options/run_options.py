@@ -10,11 +10,14 @@ from typing import Any, TypeVar
 from tfseq.errors import InputError
 from tfseq.files.json_objects import read_json_object
 from tfseq.options.configuration import find_option, parse_options, read_options
-from tfseq.options.rules import free_on_resume
+from tfseq.options.rules import check_options, free_on_resume
 from tfseq.options.task_names import TASK_NAMES, task_of
 from tfseq.options.training_options import TrainingOptions
 
 Options = TypeVar("Options", bound=TrainingOptions)
+
+# What runs of earlier versions call an option -> its name.
+_FORMER_NAMES = {"lags": "lookback"}
 
 
 def parse_run_options(
@@ -41,12 +44,17 @@ def parse_run_options(
         values.get("resume", False) and "--no-resume" not in arguments
     )
     if not resume:
-        return parse_options(options_type, arguments, file=values)
+        return _without_file(parse_options(options_type, arguments, file=values))
     run_dir = find_option(arguments, "run_dir") or values.get("run_dir")
     if not run_dir:
         raise InputError("`resume` needs `run_dir`, the run to resume.")
     saved = read_run_options(options_type, os.path.expanduser(run_dir))
-    return parse_options(options_type, arguments, defaults=saved, file=values)
+    return _without_file(parse_options(options_type, arguments, defaults=saved, file=values))
+
+
+def _without_file(options: Options) -> Options:
+    """The options without the file, which has been read."""
+    return dataclasses.replace(options, config=None)
 
 
 def read_config(run_dir: str | Path) -> dict[str, Any]:
@@ -72,7 +80,7 @@ def read_run_options(options_type: type[Options], run_dir: str | Path) -> Option
     """The options of a run, from its `config.json`.
 
     Raises:
-        InputError: the directory is no run, or one of another task.
+        InputError: the directory is no run, or one of another task, or a value breaks its rule.
     """
     task, needed = task_of(read_config(run_dir)), options_type.task
     if task != needed and task in TASK_NAMES and needed in TASK_NAMES:
@@ -82,7 +90,12 @@ def read_run_options(options_type: type[Options], run_dir: str | Path) -> Option
             f"{name.script} goes on with it."
         )
     path = Path(run_dir) / "config.json"
-    return options_type(**read_options(options_type, path, "the run's"))
+    options = options_type(**read_options(options_type, path, "the run's", _FORMER_NAMES))
+    try:
+        check_options(options)
+    except InputError as error:
+        raise InputError(f"the run's {path}: {error}") from None
+    return options
 
 
 def check_same_options(saved: TrainingOptions, options: TrainingOptions) -> None:

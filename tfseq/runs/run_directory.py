@@ -9,19 +9,19 @@ import json
 import math
 import os
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import keras
-import numpy as np
 
 from tfseq.errors import InputError
-from tfseq.files.atomic_file import FULL, atomic_file, write_atomically
+from tfseq.files.atomic_file import write_atomically
 from tfseq.files.checkpoint import list_checkpoints
 from tfseq.files.result_directory import check_writable, is_empty, new_directory, remove
 from tfseq.options.saving import to_json
+from tfseq.runs.weights_file import write_weights
 from tfseq.text import Vocabulary
 
 # What a run writes before its first checkpoint is whole.
@@ -30,6 +30,11 @@ _RUN_FILES = (
     *("checkpoints", "history.csv", "samples.txt", "tensorboard"),
     "model.weights.h5",
 )
+
+
+def is_list_of_names(value: Any) -> bool:
+    """Whether a value of JSON is a list of texts."""
+    return isinstance(value, list) and all(isinstance(name, str) for name in value)
 
 
 def _file(name: str) -> property:
@@ -89,13 +94,9 @@ class RunDirectory:
             InputError: it is damaged.
         """
         try:
-            return json.loads(self.metrics.read_text(encoding="utf-8"))
+            return self.read_json(self.metrics.name, lambda metrics: isinstance(metrics, dict))
         except FileNotFoundError:
             return {}
-        except (OSError, ValueError) as error:
-            raise InputError(
-                f"`run_dir` {self.path} is damaged: its metrics.json cannot be read."
-            ) from error
 
     def read_list(self, name: str) -> tuple[str, ...]:
         """What a file of labels, tags or columns holds.
@@ -104,11 +105,30 @@ class RunDirectory:
             InputError: it cannot be read.
         """
         try:
-            return tuple(json.loads((self.path / name).read_text(encoding="utf-8")))
+            return tuple(self.read_json(name, is_list_of_names))
+        except FileNotFoundError as error:
+            raise self.damaged(name) from error
+
+    def damaged(self, name: str) -> InputError:
+        """The error that a file of the run cannot be read."""
+        return InputError(f"`run_dir` {self.path} is damaged: its {name} cannot be read.")
+
+    def read_json(self, name: str, holds: Callable[[Any], bool]) -> Any:
+        """What a file of JSON holds.
+
+        Raises:
+            FileNotFoundError: there is none.
+            InputError: it cannot be read, or `holds` says that it is of another kind.
+        """
+        try:
+            value = json.loads((self.path / name).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise
         except (OSError, ValueError) as error:
-            raise InputError(
-                f"`run_dir` {self.path} is damaged: its {name} cannot be read."
-            ) from error
+            raise self.damaged(name) from error
+        if not holds(value):
+            raise self.damaged(name)
+        return value
 
     def check_free(self) -> None:
         """Raise InputError where the directory is taken, or could not be made."""
@@ -198,9 +218,7 @@ class RunDirectory:
         try:
             saved = json.loads(self.corpus.read_text(encoding="utf-8"))["fingerprint"]
         except (OSError, ValueError, KeyError, TypeError):
-            raise InputError(
-                f"`run_dir` {self.path} is damaged: its corpus.json cannot be read."
-            ) from None
+            raise self.damaged(self.corpus.name) from None
         if saved != fingerprint:
             raise InputError(f"{what} is not the one that the run {self.path} was trained on.")
 
@@ -224,16 +242,8 @@ class RunDirectory:
         write_atomically(self.metrics, _json(finite))
 
     def write_weights(self, model: keras.Model) -> None:
-        """Write `model.weights.h5`, aside first.
-
-        Raises:
-            WriteError: it cannot be written.
-        """
-        size = sum(math.prod(w.shape) * np.dtype(w.dtype).itemsize for w in model.weights)
-        with atomic_file(self.weights, ending=".weights.h5") as aside:
-            # HDF5 cannot close a file that the disk had no room for, and complains to the end.
-            _reserve(aside, size + 2**14 * (len(model.weights) + 2))
-            model.save_weights(aside)
+        """Write `model.weights.h5`; see `write_weights`."""
+        write_weights(self.weights, model)
 
     def note_export(self, step: int, version: Path) -> None:
         """Record that the weights of `step` were exported to `version`."""
@@ -266,19 +276,6 @@ class RunDirectory:
             except OSError:
                 raise InputError(f"`run_dir` {self.path} is in use by another process.") from None
             yield
-
-
-def _reserve(path: Path, num_bytes: int) -> None:
-    """Make sure that there is room for a file of a size, by making one."""
-    with open(path, "wb") as file:
-        try:
-            os.posix_fallocate(file.fileno(), 0, num_bytes)
-        except AttributeError:  # macOS has no such call.
-            for _ in range(0, num_bytes, 2**20):
-                file.write(bytes(2**20))
-        except OSError as error:  # Nor has every file system.
-            if error.errno in FULL:
-                raise
 
 
 def _config(options: Any) -> bytes:

@@ -183,7 +183,10 @@ class Trainer:
         self.states = tf.nest.pack_sequence_as(self.states, states)
         best = [arrays[f"best/{i}"] for i in range(len(self.model.weights)) if "best/0" in arrays]
         self.best_weights = best or None
-        self.progress = Progress(**checkpoint.metadata)
+        metadata = dict(checkpoint.metadata)
+        if "num_tokens" in metadata:  # As earlier versions called it.
+            metadata["num_targets"] = metadata.pop("num_tokens")
+        self.progress = Progress(**metadata)
         # A run that has stopped goes on with more patience.
         self.progress.stopped_early = self._out_of_patience()
 

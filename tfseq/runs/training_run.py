@@ -126,7 +126,10 @@ class TrainingRun:
             self.new_steps = self.trainer.progress.step - first_step
             self.trainer.use_best_weights()
             self.directory.write_weights(self.model)
-            saved = self.directory.read_metrics()
+            try:
+                saved = self.directory.read_metrics()
+            except InputError:  # They are about to be replaced.
+                saved = {}
             same = saved.get("steps") == self.trainer.progress.step and not self.new_steps
             metrics = training_metrics(self.trainer, self.fingerprint)
             metrics |= evaluate(saved if same else {})

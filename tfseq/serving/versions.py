@@ -26,13 +26,13 @@ def next_version(directory: str | os.PathLike) -> int:
 
 
 def check_positive(name: str, value: int) -> None:
-    """Raises ValueError unless an argument is a positive integer."""
+    """Raises InputError unless an argument is a positive integer."""
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"`{name}` must be a positive integer. Received: {value!r}.")
+        raise InputError(f"`{name}` must be a positive integer. Received: {value!r}.")
 
 
 def check_version(directory: str | os.PathLike, version: int) -> None:
-    """Raises InputError if a base path holds the version already; ValueError if it is none."""
+    """Raises InputError if a base path holds the version already, or it is none."""
     check_positive("version", version)
     if os.path.lexists(Path(directory, str(version))):
         raise InputError(

@@ -37,11 +37,16 @@ def load(run_dir: Place, expected: str | None = None) -> "Task":
         expected: the one task that will do, `language_model` say; None takes any.
 
     Raises:
-        InputError: it is no run, has no weights yet, they do not fit, or a part of one's own
-            (a cell, a tokenizer) cannot be imported.
+        InputError: it is no run, has no weights yet, a file of it is damaged or does not fit the
+            others, or a part of one's own (a cell, a tokenizer) cannot be imported. What such a
+            part raises itself goes through.
     """
     from tfseq.runs.run_directory import RunDirectory
+    from tfseq.runs.weights_file import check_weights
 
+    if expected not in (None, *TASK_NAMES):
+        known = ", ".join(TASK_NAMES)
+        raise InputError(f"`expected` must be one of {known}. Received: {expected!r}.")
     run = RunDirectory(Path(run_dir).expanduser())
     if not run.path.is_dir():
         raise InputError(f"`run_dir` {run_dir} is not a directory.")
@@ -64,14 +69,12 @@ def load(run_dir: Place, expected: str | None = None) -> "Task":
             f"`run_dir` {run_dir} has no weights yet (model.weights.h5 is written after the first "
             f"epoch). Train it first, or resume it with `{TASK_NAMES[name].script} --resume`."
         )
+    task = task_type.build(run, options)
     try:
-        task = task_type.build(run, options)
-        task.model.load_weights(run.weights)
-    except (OSError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
+        check_weights(run.weights)
+        task.load_weights(run.weights)
+    except (OSError, RuntimeError, KeyError, ValueError) as error:
         raise InputError(
-            f"`run_dir` {run_dir}: its vocabulary or weights are damaged, or do not match its "
-            "config.json."
+            f"`run_dir` {run_dir}: its weights are damaged, or do not fit its other files."
         ) from error
     return task

@@ -11,6 +11,7 @@ import keras
 
 from tfseq.cells.table import cell_title
 from tfseq.errors import InputError
+from tfseq.options.rules import checked
 from tfseq.options.saving import without_places
 from tfseq.options.task_names import TASK_NAMES
 from tfseq.options.training_options import TrainingOptions
@@ -50,6 +51,14 @@ class Task(ABC):
     @abstractmethod
     def build(cls, run: RunDirectory, options: Any) -> "Task":
         """The task of a run as its directory describes it, with fresh weights."""
+
+    def load_weights(self, path: Path) -> None:
+        """Give the model the weights that a file holds.
+
+        Raises:
+            OSError, RuntimeError, KeyError or ValueError: they cannot be read, or do not fit.
+        """
+        self.model.load_weights(path)
 
     @abstractmethod
     def evaluate(self, path: str | os.PathLike | None = None) -> dict[str, Any]:
@@ -133,6 +142,18 @@ class Task(ABC):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self.run.path}>"
+
+
+def checked_argument(name: str, value: Any, kind: Any) -> Any:
+    """`tfseq.options.rules.checked`, for what a person gives to a task: raises InputError.
+
+    >>> checked_argument("bold", True, bool)
+    True
+    """
+    try:
+        return checked(name, value, kind)
+    except ValueError as error:
+        raise InputError(str(error)) from None
 
 
 def short_name(part: str) -> str:

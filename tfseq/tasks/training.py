@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, overload
 
+from tfseq.errors import InputError
 from tfseq.options.rules import check_options
 from tfseq.options.saving import normalized
 from tfseq.options.training_options import TrainingOptions
@@ -35,7 +36,9 @@ def train(options: TrainingOptions, log: Log = print) -> "Task": ...
 def train(options: TrainingOptions, log: Log = print) -> "Task":
     """Train a model, or go on with a run, and return it with all that goes with it.
 
-    It does what the script of the task does: the same run directory, the same export.
+    It does what the script of the task does: the same run directory, the same export. For the whole
+    process it makes TensorFlow's operations deterministic, and sets Keras' global seed to that of
+    the options.
 
     Args:
         options: `LanguageModelOptions`, `TextClassificationOptions`, `TaggingOptions` or
@@ -43,6 +46,7 @@ def train(options: TrainingOptions, log: Log = print) -> "Task":
         log: where messages go, one line each.
 
     Raises:
+        TypeError: they are no such options.
         InputError: the options, the data or the run directory cannot be used. Nothing has been
             written then.
         DivergenceError: training has left the finite numbers.
@@ -58,6 +62,16 @@ def train(options: TrainingOptions, log: Log = print) -> "Task":
     ...     task.predict([0.0, 0.3, 0.6], horizon=2).shape
     (2, 1)
     """
+    if not isinstance(options, TrainingOptions):
+        raise TypeError(
+            "`options` must be LanguageModelOptions, TextClassificationOptions, TaggingOptions or "
+            f"ForecastingOptions. Received: {options!r}."
+        )
+    if options.config is not None:
+        raise InputError(
+            "`config` is read by the scripts alone; in Python, give the options themselves. "
+            f"Received: {options.config!r}."
+        )
     options = normalized(options)
     check_options(options)
     training = PREPARATIONS.find(options.task)(options, log)

@@ -12,5 +12,5 @@ def check_tells_apart(vocabulary: Vocabulary) -> None:
     if len(vocabulary) == 1:
         raise InputError(
             "The vocabulary holds only <unk>, so there is nothing to predict. Lower "
-            "`--min-frequency`, or raise `--max-vocabulary`."
+            "`min_frequency`, or raise `max_vocabulary`."
         )

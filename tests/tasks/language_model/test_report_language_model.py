@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import tfseq
 from tfseq.models import LanguageModel
 from tfseq.report.format import shown
 from tfseq.tasks.language_model.options import LanguageModelOptions
@@ -114,3 +115,37 @@ def test_surprisal_of_a_uniform_model():
     np.testing.assert_allclose(surprisal.probabilities, 1 / 8)
     with pytest.raises(ValueError, match="at least one token"):
         token_surprisal(model, np.array([1]), np.array([], "int32"))
+
+
+def test_a_text_too_short_to_follow_gradients(tmp_path):
+    (tmp_path / "text.txt").write_text("ab ab a")
+    options = LanguageModelOptions(
+        corpus=str(tmp_path / "text.txt"),
+        run_dir=str(tmp_path / "run"),
+        report=True,
+        validation_fraction=0.0,
+        baseline=False,
+        **{**SMALL, "batch_size": 1, "num_steps": 2, "sample_epochs": 0},
+    )
+    tfseq.train(options, log=lambda line: None)
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "The text is too short to follow gradients back through it." in page
+
+
+CELL = """
+import keras
+
+class DoublingCell(keras.layers.SimpleRNNCell):
+    def call(self, inputs, states, training=False):
+        output, states = super().call(inputs, states, training=training)
+        return 2 * output, states
+"""
+
+
+def test_a_cell_whose_output_is_not_its_state(tmp_path, monkeypatch):
+    (tmp_path / "doubling_cells.py").write_text(CELL)
+    monkeypatch.syspath_prepend(tmp_path)
+    _, _, page = run_of(tmp_path, cell="doubling_cells:DoublingCell", epochs=1)
+    assert "Gradients through time are not measured: the outputs of the model" in page
+    assert "steps back" not in page
+    assert "<h2>Configuration</h2>" in page

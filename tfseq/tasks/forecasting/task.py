@@ -2,6 +2,7 @@
 
 import json
 import os
+import reprlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,13 @@ from tfseq.data.series.series_file import read_series
 from tfseq.data.series.series_windows import SeriesSplit, split_series
 from tfseq.errors import InputError
 from tfseq.models import Forecaster
+from tfseq.options.rules import PositiveInt, has_type
 from tfseq.report.aligned import aligned
-from tfseq.runs.run_directory import RunDirectory
+from tfseq.runs.run_directory import RunDirectory, is_list_of_names
 from tfseq.serving import ForecasterSettings, export_forecaster
 from tfseq.tasks.forecasting.evaluation import ForecastEvaluation, in_batches
 from tfseq.tasks.forecasting.options import ForecastingOptions
-from tfseq.tasks.task import Task, cell_words
+from tfseq.tasks.task import Task, cell_words, checked_argument
 
 SERIES_FILE = "series.json"
 
@@ -30,6 +32,19 @@ class ForecastingTask(Task):
     Attributes:
         season: the season length; None where there is none.
         mase_scale: `[C]`, the naive forecast's mean absolute error in the training split.
+
+    Example:
+
+    >>> import tempfile, tfseq
+    >>> with tempfile.TemporaryDirectory() as place:
+    ...     options = tfseq.ForecastingOptions(
+    ...         run_dir=f"{place}/sine", epochs=1, units=4, export=False, verbose="quiet"
+    ...     )
+    ...     task = tfseq.train(options, log=lambda line: None)
+    >>> task.labels, task.predict([0.0, 0.3, 0.6], horizon=2).shape
+    (('x',), (2, 1))
+    >>> task.predict(np.zeros([5, 3, 1])).shape
+    (5, 40, 1)
     """
 
     options_type = ForecastingOptions
@@ -54,7 +69,7 @@ class ForecastingTask(Task):
         return cell_words(self.options.cell)
 
     def predict(self, values: Any, horizon: int | None = None) -> np.ndarray:
-        """Go on from the end of values, as the export does.
+        """Go on from the end of values, as the export does; the class has an example.
 
         Args:
             values: `[T]` for a series of one column, `[T, C]`, or `[B, T, C]`, the newest last.
@@ -65,24 +80,29 @@ class ForecastingTask(Task):
             float32 `[H, C]`, or `[B, H, C]`, in the series' own units.
 
         Raises:
-            InputError: the values have another number of columns, or the horizon is not positive.
+            InputError: the values are no numbers or have another number of columns, or the horizon
+                is not positive.
         """
-        values, num_columns = np.asarray(values, "float32"), len(self.labels)
-        one = values.ndim < 3
+        num_columns = len(self.labels)
+        allowed = f"[T, C] or [B, T, C] with C = {num_columns}: {', '.join(self.labels)}"
+        try:
+            values = np.asarray(values, "float32")
+        except (TypeError, ValueError):
+            raise InputError(
+                f"`values` must be numbers {allowed}. Received: {reprlib.repr(values)}."
+            ) from None
+        shape, one = values.shape, values.ndim < 3
         if values.ndim == 1 and num_columns == 1:
             values = values[:, np.newaxis]
         if one:
             values = values[np.newaxis]
-        horizon = self.options.horizon if horizon is None else horizon
         if values.ndim != 3 or values.shape[-1] != num_columns or not values.shape[1]:
-            raise InputError(
-                f"`values` must be [T, C] or [B, T, C] with C = {num_columns}: "
-                f"{', '.join(self.labels)}. Received: the shape {np.shape(values)}."
-            )
-        if not isinstance(horizon, int | np.integer) or horizon < 1:
-            raise InputError(f"`horizon` must be a positive integer. Received: {horizon!r}.")
+            raise InputError(f"`values` must be {allowed}. Received: the shape {shape}.")
+        if horizon is None:
+            horizon = self.options.horizon
+        horizon = checked_argument("horizon", horizon, PositiveInt)
         counts = np.full(len(values), values.shape[1], "int32")
-        forecast = self.model.forecast(tf.constant(values), int(horizon), tf.constant(counts))
+        forecast = self.model.forecast(tf.constant(values), horizon, tf.constant(counts))
         return forecast.numpy()[0] if one else forecast.numpy()
 
     def evaluate(self, path: str | os.PathLike | None = None) -> dict[str, Any]:
@@ -201,13 +221,26 @@ def series_file(columns: tuple[str, ...], season: int | None, mase_scale: np.nda
 
 def _read_series_file(run: RunDirectory) -> dict[str, Any]:
     try:
-        values = json.loads((run.path / SERIES_FILE).read_text(encoding="utf-8"))
-        return {**values, "mase_scale": np.asarray(values["mase_scale"])}
-    except FileNotFoundError:
-        # Runs once kept the columns among their metrics alone.
+        values = run.read_json(SERIES_FILE, _is_of_series)
+        return {**values, "mase_scale": np.asarray(values["mase_scale"], "float64")}
+    except FileNotFoundError as error:
+        # Earlier versions kept the columns among the metrics alone.
         metrics = run.read_metrics()
-        if "test" in metrics:
-            return {"columns": [*metrics["test"]], "season": metrics["season"], "mase_scale": None}
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
-    raise InputError(f"`run_dir` {run.path} is damaged: its {SERIES_FILE} cannot be read.")
+        values = {"columns": [*metrics.get("test", ())], "season": metrics.get("season")}
+        if not _is_of_series({**values, "mase_scale": [1.0] * len(values["columns"])}):
+            raise run.damaged(SERIES_FILE) from error
+        return {**values, "mase_scale": None}
+
+
+def _is_of_series(values: Any) -> bool:
+    """Whether a value of JSON is what `series_file` writes."""
+    if not isinstance(values, dict) or not {"columns", "season", "mase_scale"} <= values.keys():
+        return False
+    columns, scale = values["columns"], values["mase_scale"]
+    return (
+        is_list_of_names(columns)
+        and has_type(values["season"], int | None)
+        and isinstance(scale, list)
+        and 0 < len(columns) == len(scale)
+        and all(has_type(number, float) for number in scale)
+    )

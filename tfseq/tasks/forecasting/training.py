@@ -195,10 +195,8 @@ class ForecasterTraining:
         evaluation, lines = self.evaluation, []
         for c, name in enumerate(evaluation.columns):
             head = f"{name}: " if len(evaluation.columns) > 1 else ""
-            lines.append(
-                f"{head}forecasts from {len(evaluation.origins):,} steps of the test split"
-            )
-            lines.append(evaluation.table(c) + "\n")
+            head += f"forecasts from {len(evaluation.origins):,} steps of the test split"
+            lines += [head, evaluation.table(c), ""]
         season = self.task.season
         scale = f"one season ({season} steps)" if season else "one step"
         lines.append(f"MASE: 1 is the naive forecast's error of {scale} in the training split.")

@@ -2,12 +2,16 @@
 
 import dataclasses
 import os
+import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
+import h5py
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tfseq.metrics.classification import confusion_matrix, f1_scores
@@ -17,6 +21,9 @@ from tfseq.tasks.labelled.examples import Examples
 from tfseq.tasks.labelled.predictor import Predictor, mean_cross_entropy
 from tfseq.tasks.task import Task, tokenizer_of
 from tfseq.text import Vocabulary
+
+# Texts that are padded to the longest of them.
+_ROWS_AT_ONCE = 128
 
 
 class LabelledTask(Task):
@@ -50,6 +57,14 @@ class LabelledTask(Task):
         model = cls.make_model(options, len(vocabulary), len(labels))
         tokenizer = tokenizer_of(options) if hasattr(options, "tokenizer") else None
         return cls(run, options, model, tokenizer, vocabulary, labels)
+
+    def load_weights(self, path: Path) -> None:
+        with h5py.File(path) as file:
+            old = _weights_of_old_layout(file) if "encoder" in file else None
+        if old is None:
+            super().load_weights(path)
+        else:
+            self.model.set_weights(old)
 
     @abstractmethod
     def make_signatures(self, settings: Any) -> tf.Module:
@@ -97,7 +112,41 @@ class LabelledTask(Task):
     def usual_settings(self) -> dict[str, Any]:
         return {"max_length": self.options.max_length}
 
+    def answer_rows(
+        self, answer: Callable[[Sequence], Mapping[str, tf.Tensor]], rows: Sequence, *names: str
+    ) -> list[tuple]:
+        """What a signature answers for each of many rows, a bounded number at once.
+
+        It warns once of rows that are not read whole.
+
+        Args:
+            answer: rows -> the outputs of the signature.
+            rows: the rows.
+            names: the outputs that are wanted.
+        """
+        found, warning = [], b""
+        for start in range(0, len(rows), _ROWS_AT_ONCE):
+            part = {n: v.numpy() for n, v in answer(rows[start : start + _ROWS_AT_ONCE]).items()}
+            found += zip(*(part[name] for name in names), strict=True)
+            warning = warning or next(filter(None, part["warning"]), b"")
+        if warning:
+            warnings.warn(warning.decode().strip(), stacklevel=3)
+        return found
+
     @cached_property
     def _signatures(self) -> tf.Module:
         settings = self.settings_type(**self.usual_settings())
         return self.make_signatures(settings)
+
+
+def _weights_of_old_layout(file: h5py.File) -> list[np.ndarray]:
+    """The weights, in the model's order, of a file whose `encoder` is a layer of its own.
+
+    So earlier versions wrote it.
+    """
+    stack = file["encoder/stack/rnns"]
+    # rnn, rnn_1, ..., rnn_10
+    cells = [stack[name]["cell"] for name in sorted(stack, key=lambda name: (len(name), name))]
+    output = file["classify"] if "classify" in file else file["layers/dense"]
+    layers = [file["encoder/embedding"], *cells, output]
+    return [layer["vars"][name][()] for layer in layers for name in sorted(layer["vars"])]

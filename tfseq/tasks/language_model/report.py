@@ -173,9 +173,16 @@ def _add_gradients(report, task, corpus, history) -> None:
     report.section("Gradients")
     add_gradient_norms(report, history, options.clip_norm)
     steps = min(options.num_steps, BACK_STEPS, len(corpus.ids) // BACK_ROWS - 1)
+    if steps < 1:
+        report.prose("The text is too short to follow gradients back through it.")
+        return
     batch = next(iter(sequential_windows(corpus.ids, BACK_ROWS, steps, offset=0)))
     jacobians = model.units <= JACOBIAN_UNITS
-    norms = gradient_norms_through_time(model, batch, norm="spectral" if jacobians else None)
+    try:
+        norms = gradient_norms_through_time(model, batch, norm="spectral" if jacobians else None)
+    except ValueError as error:  # A cell of one's own may be of another kind.
+        report.prose(f"Gradients through time are not measured: {error}")
+        return
     state = "s" if options.cell == "lstm" else "h"
     charts = [("L", "loss", norms.loss, "")]
     if jacobians:

@@ -8,13 +8,15 @@ from typing import Any, Literal, overload
 import numpy as np
 
 from tfseq.data import EncodedCorpus, encode_corpus
+from tfseq.errors import InputError
 from tfseq.generation import Generation, Score, TextGenerator
 from tfseq.models import LanguageModel
+from tfseq.options.rules import PositiveInt
 from tfseq.runs.run_directory import RunDirectory
 from tfseq.serving import ServingSettings, export_language_model
 from tfseq.tasks.language_model.evaluation import Evaluator
 from tfseq.tasks.language_model.options import LanguageModelOptions
-from tfseq.tasks.task import Task, cell_words, tokenizer_of
+from tfseq.tasks.task import Task, cell_words, checked_argument, tokenizer_of
 from tfseq.text import Tokenizer, Vocabulary, open_corpus
 
 Split = Literal["validation", "train"]
@@ -102,7 +104,7 @@ class LanguageModelTask(Task):
     def evaluate(
         self,
         path: str | os.PathLike | None = None,
-        split: Split = "validation",
+        split: Split | None = None,
         batch_size: int = 32,
     ) -> dict[str, Any]:
         """Predict every token of a text once, in order.
@@ -110,18 +112,31 @@ class LanguageModelTask(Task):
         Args:
             path: a path or a named corpus, all of it; None takes a split of the run's own. A text
                 that an export's `score` would read whole is read as `score` reads it.
-            split: which split of the run's own text.
+            split: which split of the run's own text; None takes `validation`.
             batch_size: stretches of a long text that are read side by side, each from the zero
                 state; 1 reads it in one pass.
 
         Returns:
             `perplexity`, `bits_per_token`, `cross_entropy` in nats, `num_tokens`.
+
+        Raises:
+            InputError: an argument breaks its rule; the text cannot be read, or is the run's own
+                and has changed since; or the run has no validation split.
         """
+        batch_size = checked_argument("batch_size", batch_size, PositiveInt)
+        if split is not None:
+            checked_argument("split", split, Split)
         context = None
         if path is None:
             corpus = self.encode()
             ids = corpus.train if split == "train" else corpus.validation
             context = None if split == "train" else int(corpus.train[-1])
+            if not len(ids):
+                raise InputError(
+                    f"`run_dir` {self.run.path}: there is no validation split; use `split='train'`."
+                )
+        elif split is not None:
+            raise InputError("`split` is one of the run's own text; of other text all is used.")
         else:
             ids = self._short_text(path, ServingSettings.max_score_bytes)
             if ids is None or len(ids) < 2:

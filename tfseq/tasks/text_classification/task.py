@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tfseq.data.labelled.labelled_texts import LabelledTexts, read_labelled_texts
 from tfseq.data.labelled.letter_names import letter_names
+from tfseq.files.text_bytes import text_bytes
 from tfseq.models import TextClassifier
 from tfseq.serving import TextClassifierSettings, export_text_classifier
 from tfseq.serving.signatures.text_classification import TextClassifierSignatures
@@ -17,9 +18,29 @@ from tfseq.tasks.text_classification.examples import TextExamples
 from tfseq.tasks.text_classification.options import TextClassificationOptions
 from tfseq.text import Tokenizer, Vocabulary
 
+Text = str | bytes
+
 
 class TextClassificationTask(LabelledTask):
-    """A text classifier to label texts with; see `Task`."""
+    """A text classifier to label texts with; see `Task`.
+
+    Example:
+
+    >>> import tempfile, tfseq
+    >>> from pathlib import Path
+    >>> rows = ["spam,buy cheap pills", "ham,see you at lunch"] * 20
+    >>> with tempfile.TemporaryDirectory() as place:
+    ...     _ = Path(place, "mail.csv").write_text("\\n".join(["label,text", *rows]))
+    ...     options = tfseq.TextClassificationOptions(
+    ...         data=f"{place}/mail.csv", run_dir=f"{place}/mail", epochs=4, units=8,
+    ...         learning_rate=0.03, export=False, verbose="quiet",
+    ...     )
+    ...     task = tfseq.train(options, log=lambda line: None)
+    >>> [label for label, probability in task.predict("cheap pills")]
+    ['spam', 'ham']
+    >>> [row[0][0] for row in task.predict(["lunch at noon?", "buy it"])]
+    ['ham', 'spam']
+    """
 
     options_type = TextClassificationOptions
     settings_type = TextClassifierSettings
@@ -32,29 +53,33 @@ class TextClassificationTask(LabelledTask):
     labels: Sequence[str]
 
     @overload
-    def predict(self, texts: str) -> list[tuple[str, float]]: ...
+    def predict(self, texts: Text) -> list[tuple[str, float]]: ...
 
     @overload
-    def predict(self, texts: Sequence[str]) -> list[list[tuple[str, float]]]: ...
+    def predict(self, texts: Sequence[Text]) -> list[list[tuple[str, float]]]: ...
 
     def predict(
-        self, texts: str | Sequence[str]
+        self, texts: Text | Sequence[Text]
     ) -> list[tuple[str, float]] | list[list[tuple[str, float]]]:
         """The labels of one text or several, the most probable first, as the export gives them.
 
+        It warns where a text is longer than is read. Invalid UTF-8 is read as U+FFFD.
+
         Returns:
-            For each text, a list of `(label, probability)`.
+            For each text, a list of `(label, probability)`; the class has an example.
+
+        Raises:
+            TypeError: a text is neither str nor bytes.
         """
-        given = [texts] if isinstance(texts, str) else list(texts)
-        if not given:
-            return []
-        answer = self._signatures.serving_default(tf.constant(given))
-        rows = zip(answer["labels"].numpy(), answer["scores"].numpy(), strict=True)
+        single = isinstance(texts, str | bytes)
+        given = [text_bytes(text) for text in ([texts] if single else texts)]
+        answer = self._signatures.serving_default
+        rows = self.answer_rows(lambda part: answer(tf.constant(part)), given, "labels", "scores")
         found = [
             [(label.decode(), float(score)) for label, score in zip(*row, strict=True)]
             for row in rows
         ]
-        return found[0] if isinstance(texts, str) else found
+        return found[0] if single else found
 
     @staticmethod
     def read_data(options: TextClassificationOptions) -> LabelledTexts:
