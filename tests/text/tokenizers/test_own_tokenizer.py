@@ -10,8 +10,9 @@ from own_tokenizers import Commas, Syllables
 
 from tfseq.data import encode_corpus
 from tfseq.errors import InputError
-from tfseq.text import CharTokenizer, Corpus, count_tokens, make_tokenizer
+from tfseq.text import CharTokenizer, Corpus, WordTokenizer, count_tokens, make_tokenizer
 from tfseq.text.tokenizers.make_tokenizer import as_tokenizer
+from tfseq.text.tokenizers.own_tokenizer import OwnTokenizer
 
 NAME = "own_tokenizers:{}".format
 OWN = {
@@ -32,8 +33,9 @@ def test_one_of_your_own_is_used_like_ours(name):
     assert tokenizer.tokenize([[text], [text]]).to_list() == [[expected]] * 2
     assert tokenizer.tokenize(tf.zeros([0], tf.string)).to_list() == []
     assert tokenizer.detokenize(tf.constant(tokens)).numpy() == text.encode()
-    padded = tf.constant([[*tokens, ""], [tokens[0], *[""] * len(tokens)]])
-    assert tokenizer.detokenize(padded).numpy().tolist() == [text.encode(), expected[0]]
+    if isinstance(tokenizer, OwnTokenizer):
+        padded = tf.constant([[*tokens, ""], [tokens[0], *[""] * len(tokens)]])
+        assert tokenizer.detokenize(padded).numpy().tolist() == [text.encode(), expected[0]]
     distinct, index = tokenizer.tokenize_distinct(tf.constant(text))
     assert distinct.numpy()[index.numpy()].tolist() == expected
     joined = tokenizer.join(tf.constant([text, ""]), tf.constant(["x", "x"])).numpy().tolist()
@@ -58,6 +60,31 @@ def test_in_a_graph_it_gives_the_same(name):
     assert texts.numpy().tolist() == [text.encode()] * 2
     called = {node.op for node in there_and_back.get_concrete_function().graph.as_graph_def().node}
     assert ("EagerPyFunc" in called) == (name == "Syllables")
+
+
+def test_a_subclass_is_used_as_it_is():
+    tokenizer = make_tokenizer({"kind": NAME("Words"), "normalization": "nfkc"})
+    assert type(tokenizer) is own_tokenizers.Words
+    assert as_tokenizer(tokenizer) is tokenizer
+    config = {"kind": NAME("Words"), "normalization": "nfkc", "case_fold": False}
+    assert tokenizer.get_config() == config
+    assert tokenizer.join(tf.constant(["hello"]), tf.constant(["world"])).numpy() == [
+        b"hello world"
+    ]
+    assert tokenizer.chunk_boundary.pattern == WordTokenizer().chunk_boundary.pattern
+    made = make_tokenizer({"kind": NAME("words")})
+    assert type(made) is own_tokenizers.Words
+    folded = {"kind": NAME("words"), "normalization": "none", "case_fold": True}
+    assert made.get_config() == folded
+
+
+@pytest.mark.parametrize("name", ["Dashes", "PlainDashes"])
+def test_its_own_join_is_used(name):
+    tokenizer = make_tokenizer({"kind": NAME(name)})
+    texts = tf.constant(["a", "b"]), tf.constant(["c", "d"])
+    spec = tf.TensorSpec([None], tf.string)
+    for join in (tokenizer.join, tf.function(tokenizer.join, input_signature=[spec, spec])):
+        assert join(*texts).numpy().tolist() == [b"a - c", b"b - d"]
 
 
 def test_it_encodes_a_corpus_and_is_found_again(tmp_path):

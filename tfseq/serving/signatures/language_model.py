@@ -87,7 +87,7 @@ def export_language_model(
     check_vocabulary(model, vocabulary)
     settings = settings or ServingSettings()
     tokenizer = as_tokenizer(tokenizer)
-    check_in_graph(tokenizer, "tokenize", "detokenize")
+    check_in_graph(tokenizer, "tokenize", "detokenize", "join")
     words = " ".join(vocabulary.tokens[1:5])
     return export_module(
         lambda assets: LanguageModelSignatures(

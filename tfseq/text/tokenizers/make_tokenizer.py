@@ -36,10 +36,12 @@ def make_tokenizer(config: dict[str, Any]) -> Tokenizer:
                 f"`{name}` must be left out with the tokenizer {kind}, which does not take it. "
                 f"Received: {value!r}."
             )
-    return OwnTokenizer(maker(**{n: v for n, v in settings.items() if n in parameters}), kind)
+    made = maker(**{n: v for n, v in settings.items() if n in parameters})
+    tokenizer = as_tokenizer(made)
+    tokenizer.made_by = kind
+    return tokenizer
 
 
 def as_tokenizer(tokenizer: Any) -> Tokenizer:
-    """A tokenizer of a person's own as a `Tokenizer`; one of tfseq's as it is."""
-    ours = (OwnTokenizer, *map(TOKENIZERS.find, TOKENIZERS.built_in))
-    return tokenizer if type(tokenizer) in ours else OwnTokenizer(tokenizer)
+    """A tokenizer of a person's own as a `Tokenizer`; what is one already as it is."""
+    return tokenizer if isinstance(tokenizer, Tokenizer) else OwnTokenizer(tokenizer)

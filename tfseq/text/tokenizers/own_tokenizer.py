@@ -18,25 +18,23 @@ class OwnTokenizer(Tokenizer):
 
     Args:
         own: the object.
-        kind: what finds its class or function again; None stands for its class.
 
     Raises:
         InputError: a method is missing.
     """
 
-    def __init__(self, own: Any, kind: str | None = None):
+    def __init__(self, own: Any):
         for method in ("tokenize", "detokenize"):
             if not callable(getattr(own, method, None)):
                 raise InputError(f"`tokenizer` must have a method `{method}`. Received: {own!r}.")
         super().__init__(getattr(own, "normalization", "none"), getattr(own, "case_fold", False))
         self.own = own
-        self._kind = kind
         for name in ("joiner", "chunk_boundary"):
             setattr(self, name, getattr(own, name, getattr(self, name)))
 
     @property
     def kind(self) -> str:
-        return self._kind or TOKENIZERS.name(type(self.own))
+        return self.made_by or TOKENIZERS.name(type(self.own))
 
     @property
     def document_edge(self) -> str:
@@ -52,7 +50,8 @@ class OwnTokenizer(Tokenizer):
     @cached_property
     def _is_in_graph(self) -> bool:
         def there_and_back(strings):
-            return self.own.detokenize(self.own.tokenize(strings))
+            texts = self.own.detokenize(self.own.tokenize(strings))
+            return self._join_own(strings, texts)
 
         texts = tf.TensorSpec([None], tf.string)
         try:
@@ -98,6 +97,15 @@ class OwnTokenizer(Tokenizer):
 
         texts = tf.py_function(eagerly, [tokens.values, tokens.row_lengths()], tf.string)
         return tf.ensure_shape(texts, [tokens.shape[0]])
+
+    def join(self, prompt: tf.Tensor, completion: tf.Tensor) -> tf.Tensor:
+        if tf.executing_eagerly() or self._is_in_graph:
+            return tf.convert_to_tensor(self._join_own(prompt, completion), tf.string)
+        texts = tf.py_function(self.join, [prompt, completion], tf.string)
+        return tf.ensure_shape(texts, prompt.shape)
+
+    def _join_own(self, prompt: tf.Tensor, completion: tf.Tensor) -> Any:
+        return getattr(self.own, "join", super().join)(prompt, completion)
 
     def __repr__(self) -> str:
         return f"OwnTokenizer({self.own!r})"
