@@ -42,6 +42,25 @@ def make_tokenizer(config: dict[str, Any]) -> Tokenizer:
     return tokenizer
 
 
+def tokens_key(tokenizer: Tokenizer) -> list | None:
+    """What the tokens of a text depend on besides the text, as values of JSON.
+
+    None where that is not known: a tokenizer of a person's own has no `fingerprint`.
+
+    >>> tokens_key(make_tokenizer({"kind": "char"}))
+    [{'kind': 'char', 'normalization': 'none', 'case_fold': False}]
+    """
+    own = getattr(tokenizer, "own", tokenizer)
+    if type(own) in map(TOKENIZERS.find, TOKENIZERS.built_in):
+        return [tokenizer.get_config()]
+    fingerprint = getattr(own, "fingerprint", None)
+    fingerprint = fingerprint() if callable(fingerprint) else fingerprint
+    if fingerprint is None:
+        return None
+    settings = own.get_config() if hasattr(own, "get_config") else None
+    return [tokenizer.get_config(), str(settings), str(fingerprint)]
+
+
 def as_tokenizer(tokenizer: Any) -> Tokenizer:
     """A tokenizer of a person's own as a `Tokenizer`; what is one already as it is."""
     return tokenizer if isinstance(tokenizer, Tokenizer) else OwnTokenizer(tokenizer)

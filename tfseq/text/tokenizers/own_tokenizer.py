@@ -1,7 +1,5 @@
 """A tokenizer of a person's own, as the library uses it: of any shape, eagerly and in graphs."""
 
-import hashlib
-import inspect
 from functools import cached_property
 from typing import Any
 
@@ -39,13 +37,6 @@ class OwnTokenizer(Tokenizer):
     @property
     def document_edge(self) -> str:
         return getattr(self.own, "document_edge", super().document_edge)
-
-    @cached_property
-    def code_digest(self) -> str:
-        """SHA-256 of the file in which its class is defined, which may change under its name."""
-        path = inspect.getsourcefile(type(self.own))
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
 
     @cached_property
     def _is_in_graph(self) -> bool:

@@ -29,6 +29,11 @@ class Tokenizer(ABC):
     and `case_fold`: then these options are passed on to it. An option names it as `module:Name`, a
     class or a function that makes the tokenizer.
 
+    The ids of a corpus are kept in a cache only if it has a `fingerprint`, a text or a method that
+    returns one. It must change whenever the tokens do that it makes, `"2"` after `"1"` say. What
+    `get_config` returns, where it has such a method, counts too. Without a `fingerprint` every run
+    encodes its corpus anew.
+
     Or it is a subclass of this class or of one of tfseq's tokenizers, which is used as it is: its
     methods take tensors of any shape, as those below do, and are made of TensorFlow's operations.
 
