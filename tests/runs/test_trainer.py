@@ -185,3 +185,27 @@ def test_dropout_acts_in_a_step():
     inputs, targets = next(iter(sequential_windows(IDS[:125], 3, 5)))
     without, _, _ = loss_and_gradients(trainer.model, inputs, targets)
     assert abs(next(trainer.train_epoch())["loss"] - without) > 1e-3
+
+
+def no_optimizer(learning_rate):
+    return None
+
+
+def broken_optimizer(learning_rate):
+    raise KeyError("momentum")
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "found"),
+    [
+        (no_optimizer, "gives None"),
+        (broken_optimizer, "raises KeyError: 'momentum'"),
+        ("collections:Counter", "raises TypeError: 'float' object is not iterable"),
+        ("json:dumps", "gives '0.5'"),
+    ],
+)
+def test_what_makes_no_optimizer(optimizer, found):
+    with pytest.raises(InputError, match="`optimizer` must be a class or function") as caught:
+        make_trainer(optimizer=optimizer, learning_rate=0.5, learning_rate_decay=1.0)
+    assert str(caught.value).endswith(f"which {found}.")
+    assert (caught.value.__cause__ is None) == found.startswith("gives")

@@ -67,6 +67,13 @@ class PlainDashes(Syllables):
         return [b" - ".join(pair) for pair in pairs]
 
 
+class Broken(Commas):
+    """One that cannot be made."""
+
+    def __init__(self):
+        raise KeyError("no table")
+
+
 def words():
     """What makes a subclass need not be its class."""
     return Words(case_fold=True)

@@ -154,6 +154,22 @@ def test_options_go_to_a_tokenizer_that_takes_them():
             make_tokenizer({"kind": NAME("Syllables"), **config})
 
 
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("os:path", "TypeError: 'module' object is not callable"),
+        ("collections:Counter", r"gives Counter\(\)"),
+        (NAME("Broken"), "raises KeyError: 'no table'"),
+    ],
+)
+def test_what_makes_no_tokenizer(name, found):
+    with pytest.raises(
+        InputError, match=f"`tokenizer` must be a class or .* Received: '{name}', which .*{found}"
+    ) as caught:
+        make_tokenizer({"kind": name})
+    assert "raises" not in str(caught.value) or caught.value.__cause__ is not None
+
+
 def test_ours_stay_what_they_are():
     tokenizer = CharTokenizer()
     assert as_tokenizer(tokenizer) is tokenizer

@@ -4,9 +4,16 @@ import inspect
 from typing import Any
 
 from tfseq.errors import InputError
+from tfseq.options.rules import Rule
 from tfseq.text.tokenizers.own_tokenizer import OwnTokenizer
 from tfseq.text.tokenizers.table import TOKENIZERS
 from tfseq.text.tokenizers.tokenizer import Tokenizer
+
+_TOKENIZER = Rule(
+    "`tokenizer` must be a class or function that makes an object with the methods `tokenize` and "
+    "`detokenize`",
+    lambda made: all(callable(getattr(made, name, None)) for name in ("tokenize", "detokenize")),
+)
 
 
 def make_tokenizer(config: dict[str, Any]) -> Tokenizer:
@@ -17,7 +24,7 @@ def make_tokenizer(config: dict[str, Any]) -> Tokenizer:
             `case_fold`.
 
     Raises:
-        InputError: there is no such tokenizer, or it takes no such option.
+        InputError: there is no such tokenizer, it cannot be made, or takes no such option.
         ValueError: if `normalization` is unknown.
         TypeError: if there are other keys.
 
@@ -29,15 +36,18 @@ def make_tokenizer(config: dict[str, Any]) -> Tokenizer:
     maker = TOKENIZERS.find(kind)
     if kind in TOKENIZERS.built_in:
         return maker(**settings)
-    parameters = inspect.signature(maker).parameters
+    try:
+        parameters = inspect.signature(maker).parameters
+    except (TypeError, ValueError):  # It cannot be called, or does not say with what.
+        parameters = {}
     for name, value in settings.items():
         if value not in ("none", False) and name not in parameters:
             raise InputError(
                 f"`{name}` must be left out with the tokenizer {kind}, which does not take it. "
                 f"Received: {value!r}."
             )
-    made = maker(**{n: v for n, v in settings.items() if n in parameters})
-    tokenizer = as_tokenizer(made)
+    taken = {name: value for name, value in settings.items() if name in parameters}
+    tokenizer = as_tokenizer(TOKENIZERS.make(kind, _TOKENIZER, **taken))
     tokenizer.made_by = kind
     return tokenizer
 
