@@ -9,12 +9,14 @@ from typing import Annotated
 import keras
 import pytest
 
+from tfseq.cells.table import CELLS
 from tfseq.errors import InputError
 from tfseq.options.configuration import parse_options, read_options
 from tfseq.options.optimizers import OPTIMIZERS, OptimizerName
 from tfseq.options.parts import Part, PartTable
 from tfseq.options.rules import check_options
 from tfseq.options.saving import normalized, to_json
+from tfseq.text.tokenizers.table import TOKENIZERS
 
 COOKS = PartTable("cook", {"counter": "collections:Counter", "chain": "itertools:chain"})
 
@@ -85,6 +87,21 @@ def test_in_python_the_part_itself():
     assert COOKS.find(named.cook) is Own
     assert OPTIMIZERS.find(named.optimizer) is keras.optimizers.SGD
     assert COOKS.find(Own) is Own
+
+
+def test_names_are_public_and_short():
+    assert OPTIMIZERS.name(keras.optimizers.Lion) == "keras.optimizers:Lion"
+    assert CELLS.name(keras.layers.GRUCell) == "keras.layers:GRUCell"
+    assert [OPTIMIZERS.name(f"keras.optimizers:{name}") for name in ("SGD", "Lion")] == [
+        "sgd",
+        "keras.optimizers:Lion",
+    ]
+    assert [TOKENIZERS.name(f"{place}:WordTokenizer") for place in ("tfseq.text", "tfseq")] == [
+        "word",
+        "word",
+    ]
+    options = Options(optimizer="keras.optimizers:AdamW", helper="itertools:chain")
+    assert normalized(options) == Options(optimizer="adamw", helper="chain")
 
 
 def test_parts_that_would_not_be_found_again():

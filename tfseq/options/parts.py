@@ -16,6 +16,10 @@ from tfseq.options.rules import Rule
 Part = str | Callable[..., Any]
 
 
+# Where Keras keeps parts for all to use; `__module__` is a place that may change.
+_KERAS = ("keras.optimizers", "keras.layers")
+
+
 class PartTable:
     """The built-in parts of one kind, and the way to parts of a person's own.
 
@@ -89,14 +93,17 @@ class PartTable:
         raise InputError(f"{result.words}. Received: {part!r}, which {found}.") from cause
 
     def name(self, part: Any) -> str:
-        """The name by which `find` finds a part again; a text is a name already.
+        """The name by which `find` finds a part again: the short one of a part that has one.
 
         Raises:
             InputError: the part cannot be found again by a name, as a lambda cannot.
         """
         if isinstance(part, str):
-            return part
+            return next((s for s, place in self.built_in.items() if part in _places(place)), part)
         module, name = getattr(part, "__module__", None), getattr(part, "__qualname__", None)
+        if name and str(module).startswith("keras."):
+            homes = (home for home in _KERAS if getattr(sys.modules.get(home), name, None) is part)
+            module = next(homes, module)
         place = f"{module}:{name}"
         for short, built_in in self.built_in.items():
             if built_in == place or self.find(short) is part:
@@ -144,6 +151,12 @@ class PartTable:
         return part in self.built_in or all(
             word.isidentifier() for word in (*module.split("."), *name.split("."))
         )
+
+
+def _places(place: str) -> tuple[str, ...]:
+    """A place, and for one in tfseq the package itself, which has all that is public."""
+    package, name = place.split(".")[0], place.partition(":")[2]
+    return (place, f"tfseq:{name}") if package == "tfseq" else (place,)
 
 
 @contextlib.contextmanager

@@ -258,14 +258,21 @@ def make_optimizer(options: Any, steps_per_epoch: int) -> keras.optimizers.Optim
     """The optimizer that the options name, with its learning-rate schedule.
 
     Raises:
-        InputError: what they name makes no optimizer.
+        InputError: what they name makes no optimizer, or does not take their weight decay.
     """
+    decay = options.weight_decay
+    if options.optimizer != "adamw" and decay not in (0, type(options).weight_decay):
+        raise InputError(
+            "`weight_decay` is an option of adamw alone. For another optimizer, write a function "
+            "of the learning rate that makes it with its weight decay, and name that as "
+            f"`optimizer`. Received: {decay:g} with {options.optimizer}."
+        )
     rate = float(options.learning_rate)
     if options.learning_rate_decay < 1:
         rate = keras.optimizers.schedules.ExponentialDecay(
             rate, decay_steps=steps_per_epoch, decay_rate=options.learning_rate_decay
         )
-    more = {"weight_decay": options.weight_decay} if options.optimizer == "adamw" else {}
+    more = {"weight_decay": decay} if options.optimizer == "adamw" else {}
     return OPTIMIZERS.make(options.optimizer, _OPTIMIZER, rate, **more)
 
 
