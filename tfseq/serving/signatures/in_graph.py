@@ -8,13 +8,16 @@ import tensorflow as tf
 from tfseq.errors import InputError
 from tfseq.serving.operations import forbidden_operations
 
+#: The advice before a training that would end with an export.
+OR_NO_EXPORT = " Add `export=False` to train without an export."
 
-def check_in_graph(tokenizer: Any, *methods: str) -> None:
+
+def check_in_graph(tokenizer: Any, *methods: str, advice: str = "") -> None:
     """Trace what an export needs of a tokenizer, and look at the operations that come of it.
 
     That is `tokenize`, string [B] to a RaggedTensor string [B, (T)], or `detokenize`, the way back,
-    or `join` of two string [B] where it has one, or all of them. Raises InputError, which says why,
-    if one is not in-graph.
+    or `join` of two string [B] where it has one, or all of them. Raises InputError, which says why
+    and ends with the advice, if one is not in-graph.
 
     >>> class Letters:
     ...     def tokenize(self, strings):
@@ -39,7 +42,7 @@ def check_in_graph(tokenizer: Any, *methods: str) -> None:
         if reason:
             raise InputError(
                 "`tokenizer` must be in-graph to be exported, for a server has no Python: "
-                f"{type(tokenizer).__name__}.{method} {reason}."
+                f"{type(tokenizer).__name__}.{method} {reason}.{advice}"
             )
 
 
