@@ -46,7 +46,7 @@ def encode_corpus(
     The text is streamed through the tokenizer once. The vocabulary is that of the training split.
     Memory grows with the number of distinct tokens, not with the text. The result is kept in a
     directory named after a digest of all it depends on; one that is damaged is made again. With a
-    tokenizer of your own that has no `fingerprint` it is not kept: see `tfseq.Tokenizer`.
+    tokenizer of your own that has no `fingerprint` it is not kept: see `tfseq.text.Tokenizer`.
 
     Args:
         corpus: the text, from `open_corpus`.

@@ -67,6 +67,13 @@ class PlainDashes(Syllables):
         return [b" - ".join(pair) for pair in pairs]
 
 
+class PlainWords(WordTokenizer):
+    """A subclass in plain Python."""
+
+    def tokenize(self, strings):
+        return [s.decode().split() for s in strings.numpy()]
+
+
 class Broken(Commas):
     """One that cannot be made."""
 

@@ -76,6 +76,24 @@ def test_a_subclass_is_used_as_it_is():
     assert made.get_config() == folded
 
 
+def test_a_subclass_in_plain_python_runs_in_graphs_too():
+    tokenizer = make_tokenizer({"kind": NAME("PlainWords"), "case_fold": True})
+    text = tf.constant(["a (b c)", "d"])
+
+    @tf.function
+    def in_graph(strings):
+        return tokenizer.tokenize(strings), tokenizer.join(strings, strings)
+
+    tokens, joined = in_graph(text)
+    assert tokens.to_list() == [[b"a", b"(b", b"c)"], [b"d"]]
+    assert joined.numpy().tolist() == [b"a (b c) a (b c)", b"d d"]
+    assert tokenizer.get_config() == {
+        "kind": NAME("PlainWords"),
+        "normalization": "none",
+        "case_fold": True,
+    }
+
+
 @pytest.mark.parametrize("name", ["Dashes", "PlainDashes"])
 def test_its_own_join_is_used(name):
     tokenizer = make_tokenizer({"kind": NAME(name)})

@@ -61,7 +61,7 @@ def tokens_key(tokenizer: Tokenizer) -> list | None:
     [{'kind': 'char', 'normalization': 'none', 'case_fold': False}]
     """
     own = getattr(tokenizer, "own", tokenizer)
-    if type(own) in map(TOKENIZERS.find, TOKENIZERS.built_in):
+    if _is_built_in(own):
         return [tokenizer.get_config()]
     fingerprint = getattr(own, "fingerprint", None)
     fingerprint = fingerprint() if callable(fingerprint) else fingerprint
@@ -72,5 +72,12 @@ def tokens_key(tokenizer: Tokenizer) -> list | None:
 
 
 def as_tokenizer(tokenizer: Any) -> Tokenizer:
-    """A tokenizer of a person's own as a `Tokenizer`; what is one already as it is."""
-    return tokenizer if isinstance(tokenizer, Tokenizer) else OwnTokenizer(tokenizer)
+    """A tokenizer of a person's own as a `Tokenizer`; one that is in-graph and is one as it is."""
+    if isinstance(tokenizer, OwnTokenizer) or _is_built_in(tokenizer):
+        return tokenizer
+    own = OwnTokenizer(tokenizer)
+    return tokenizer if isinstance(tokenizer, Tokenizer) and own.is_in_graph else own
+
+
+def _is_built_in(tokenizer: Any) -> bool:
+    return type(tokenizer) in map(TOKENIZERS.find, TOKENIZERS.built_in)

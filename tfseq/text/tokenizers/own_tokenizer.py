@@ -39,7 +39,9 @@ class OwnTokenizer(Tokenizer):
         return getattr(self.own, "document_edge", super().document_edge)
 
     @cached_property
-    def _is_in_graph(self) -> bool:
+    def is_in_graph(self) -> bool:
+        """Whether it is made of TensorFlow's operations, so that a graph can hold it."""
+
         def there_and_back(strings):
             texts = self.own.detokenize(self.own.tokenize(strings))
             return self._join_own(strings, texts)
@@ -62,7 +64,7 @@ class OwnTokenizer(Tokenizer):
         return rows
 
     def _tokenize_rows(self, strings: tf.Tensor) -> tf.RaggedTensor:
-        if tf.executing_eagerly() or self._is_in_graph:
+        if tf.executing_eagerly() or self.is_in_graph:
             return _ragged(self.own.tokenize(strings), strings)
 
         def eagerly(strings):
@@ -80,7 +82,7 @@ class OwnTokenizer(Tokenizer):
                 return self.detokenize(tokens[tf.newaxis])[0]
             # Tokens are not empty: what is fills rows up.
             tokens = tf.RaggedTensor.from_tensor(tokens, padding="")
-        if tf.executing_eagerly() or self._is_in_graph:
+        if tf.executing_eagerly() or self.is_in_graph:
             return tf.convert_to_tensor(self.own.detokenize(tokens), tf.string)
 
         def eagerly(values, lengths):
@@ -90,7 +92,7 @@ class OwnTokenizer(Tokenizer):
         return tf.ensure_shape(texts, [tokens.shape[0]])
 
     def join(self, prompt: tf.Tensor, completion: tf.Tensor) -> tf.Tensor:
-        if tf.executing_eagerly() or self._is_in_graph:
+        if tf.executing_eagerly() or self.is_in_graph:
             return tf.convert_to_tensor(self._join_own(prompt, completion), tf.string)
         texts = tf.py_function(self.join, [prompt, completion], tf.string)
         return tf.ensure_shape(texts, prompt.shape)

@@ -34,8 +34,8 @@ class Tokenizer(ABC):
     `get_config` returns, where it has such a method, counts too. Without a `fingerprint` every run
     encodes its corpus anew.
 
-    Or it is a subclass of this class or of one of tfseq's tokenizers, which is used as it is: its
-    methods take tensors of any shape, as those below do, and are made of TensorFlow's operations.
+    Or it is a subclass of this class or of one of tfseq's tokenizers. Made of TensorFlow's
+    operations, it is used as it is: its methods take tensors of any shape, as those below do.
 
     Args:
         normalization: what is done to the text first; see `tfseq.text.normalize`.
