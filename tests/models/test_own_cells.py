@@ -133,8 +133,8 @@ def test_a_fourth_cell_is_one_line_in_the_table(monkeypatch):
         ("gruu", "`cell` must be one of rnn, gru, lstm, or module:Name. Received: 'gruu'"),
         ("no_such_module:Cell", "there is no module no_such_module"),
         ("models.own_cells:NoCell", "the module models.own_cells has no NoCell"),
-        ("collections:Counter", "must have `call.*'collections:Counter', which raises a Type"),
-        ("os:path", "must have `call.*'os:path', which raises a TypeError: 'module' object"),
+        ("collections:Counter", "must have `call.*'collections:Counter', which raises Type"),
+        ("os:path", "must have `call.*'os:path', which raises TypeError: 'module' object"),
         (lambda units: units, "must have `call.*, which gives 4"),
         (keras.layers.Dense, "must have `call.*, which gives <Dense"),
     ],
@@ -143,6 +143,15 @@ def test_a_fourth_cell_is_one_line_in_the_table(monkeypatch):
 def test_what_is_no_cell(cell, message):
     with pytest.raises(ValueError, match=message):
         tfseq.LanguageModel(V, cell, units=4)
+
+
+def test_an_error_in_a_cell_of_your_own_is_the_cause():
+    def uneven(units):
+        raise AttributeError("units must be even")
+
+    with pytest.raises(tfseq.InputError, match="raises AttributeError: units must be ev") as caught:
+        tfseq.LanguageModel(V, uneven, units=3)
+    assert isinstance(caught.value.__cause__, AttributeError)
 
 
 def test_what_has_no_name_cannot_be_saved():

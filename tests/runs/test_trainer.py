@@ -7,6 +7,7 @@ import pytest
 
 from tfseq.data import random_windows, sequential_windows
 from tfseq.errors import InputError
+from tfseq.tasks.language_model.options import LanguageModelOptions
 
 from .small_trainer import (
     IDS,
@@ -52,8 +53,9 @@ def test_a_step_of_adam(optimizer):
     Keras adds its 1e-7 to √v, before the correction of v: ε = 1e-7 / √(1 − β₂).
     """
     ε = 1e-7 / math.sqrt(1 - 0.999)
+    decay = {"weight_decay": 0.3} if optimizer == "adamw" else {}
     trainer = make_trainer(
-        optimizer=optimizer, learning_rate=0.01, weight_decay=0.3, clip_norm=None, embedding_size=3
+        optimizer=optimizer, learning_rate=0.01, clip_norm=None, embedding_size=3, **decay
     )
     model = trainer.model
     spread(model)
@@ -61,7 +63,7 @@ def test_a_step_of_adam(optimizer):
     inputs, targets = next(iter(sequential_windows(IDS[:125], 3, 5)))
     _, gradients, _ = loss_and_gradients(model, inputs, targets)
     next(trainer.train_epoch())
-    decay = 0.01 * 0.3 if optimizer == "adamw" else 0.0
+    decay = 0.01 * decay.get("weight_decay", 0)
     for weight, old, g in zip(model.get_weights(), before, gradients, strict=True):
         clear = np.abs(g) > 1e-3  # The sign of smaller ones is a matter of rounding.
         expected = old * (1 - decay) - 0.01 * g / (np.abs(g) + ε)
@@ -185,3 +187,36 @@ def test_dropout_acts_in_a_step():
     inputs, targets = next(iter(sequential_windows(IDS[:125], 3, 5)))
     without, _, _ = loss_and_gradients(trainer.model, inputs, targets)
     assert abs(next(trainer.train_epoch())["loss"] - without) > 1e-3
+
+
+def no_optimizer(learning_rate):
+    return None
+
+
+def broken_optimizer(learning_rate):
+    raise KeyError("momentum")
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "found"),
+    [
+        (no_optimizer, "gives None"),
+        (broken_optimizer, "raises KeyError: 'momentum'"),
+        ("collections:Counter", "raises TypeError: 'float' object is not iterable"),
+        ("json:dumps", "gives '0.5'"),
+    ],
+)
+def test_what_makes_no_optimizer(optimizer, found):
+    with pytest.raises(InputError, match="`optimizer` must be a class or function") as caught:
+        make_trainer(optimizer=optimizer, learning_rate=0.5, learning_rate_decay=1.0)
+    assert str(caught.value).endswith(f"which {found}.")
+    assert (caught.value.__cause__ is None) == found.startswith("gives")
+
+
+def test_a_weight_decay_that_the_optimizer_would_not_take():
+    with pytest.raises(
+        InputError, match=r"`weight_decay` is .*adamw alone.*Received: 0.3 with sgd"
+    ):
+        make_trainer(optimizer="sgd", weight_decay=0.3)
+    for same in (0.0, LanguageModelOptions.weight_decay):
+        assert make_trainer(optimizer="sgd", weight_decay=same).optimizer.weight_decay is None

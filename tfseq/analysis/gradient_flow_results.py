@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from tfseq.analysis.gradient_flow_options import GradientFlowOptions
-from tfseq.analysis.gradient_flow_study import CELLS, GONE, prepare_gradient_flow, reach
+from tfseq.analysis.gradient_flow_study import GONE, prepare_gradient_flow, reach
+from tfseq.cells.table import KINDS, cell_title
 from tfseq.files.result_directory import new_directory
 from tfseq.options.saving import absolute_paths, to_json, without_places
 from tfseq.report import Report
 from tfseq.report.figures import Chart, chart_figure, save_figure
 from tfseq.text import CORPUS_NAMES
 
-_NAMES = {"rnn": "simple RNN", "gru": "GRU", "lstm": "LSTM"}
 _STAGES = {"start": "at the start", "trained": "after training"}
 _BACK = "steps back, T − t"
 
@@ -54,16 +54,17 @@ def write_gradient_flow(
 
 
 def cell_charts(results: dict[str, Any], layer: int = -1) -> list[Chart]:
-    """The three cells side by side: losses above, states below, at the start and trained."""
-    num_layers = len(results["cells"]["rnn"]["start"]["loss"])
+    """The cells side by side: losses above, states below, at the start and trained."""
+    cells = results["cells"]
+    num_layers = len(next(iter(cells.values()))["start"]["loss"])
     of_layer = f", layer {layer % num_layers + 1}" if num_layers > 1 else ""
     labels = {"loss": "‖∂L_T / ∂s_t‖", "states": f"‖∂s_T / ∂s_t‖, {results['norm']} norm"}
     return [
         Chart(
             {
-                _NAMES[cell]: [*enumerate(results["cells"][cell][stage][key][layer])]
-                for cell in CELLS
-                if results["cells"][cell][stage]
+                cell_title(cell): [*enumerate(stages[stage][key][layer])]
+                for cell, stages in cells.items()
+                if stages[stage]
             },
             _BACK,
             f"{label}, {when}{of_layer}",
@@ -106,11 +107,12 @@ def clipping_charts(results: dict[str, Any]) -> list[Chart]:
 def gradient_flow_report(options: GradientFlowOptions, results: dict[str, Any]) -> Report:
     """The study as a page to read."""
     report = Report("Gradients through time", f"{options.units} units, on {options.corpus}")
-    report.section("Three cells").prose(
-        "L_T is the loss of a window's last character, s_t the state after character t: h, and "
-        "for an LSTM the pair [h, c]. Norms are means over "
-        f"{options.num_rows} windows; a product of Jacobians is measured by its "
-        f"{options.norm} norm. Models at the start, and after {options.train_steps} steps of Adam."
+    states = ", ".join(f"{kind.state} of the {kind.title}" for kind in KINDS)
+    report.section("Cells").prose(
+        "L_T is the loss of a window's last character, s_t the state after character t: "
+        f"{states}. Norms are means over {options.num_rows} windows; a product of Jacobians is "
+        f"measured by its {options.norm} norm. Models at the start, and after "
+        f"{options.train_steps} steps of Adam."
     )
     for chart in cell_charts(results):
         report.chart(chart)
@@ -119,14 +121,14 @@ def gradient_flow_report(options: GradientFlowOptions, results: dict[str, Any]) 
         ["cell", "", f"below {GONE:.0%} at", f"share left {steps} steps back"],
         [
             [
-                _NAMES[cell],
+                cell_title(cell),
                 when,
                 reach(norms["loss"][-1]),
                 norms["loss"][-1][-1] / norms["loss"][-1][0],
             ]
-            for cell in CELLS
+            for cell, stages in results["cells"].items()
             for stage, when in _STAGES.items()
-            if (norms := results["cells"][cell][stage])
+            if (norms := stages[stage])
         ],
         caption="‖∂L_T / ∂s_t‖ as a share of that of the last step",
     )

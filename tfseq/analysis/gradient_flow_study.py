@@ -1,4 +1,4 @@
-"""A study of how far gradients reach back: three cells, spectral radius, clipping."""
+"""A study of how far gradients reach back: the built-in cells, spectral radius, clipping."""
 
 import dataclasses
 import math
@@ -12,13 +12,13 @@ import tensorflow as tf
 
 from tfseq.analysis.gradient_flow_options import GradientFlowOptions, radii
 from tfseq.analysis.gradient_norms import gradient_norms_through_time
+from tfseq.cells.table import KINDS
 from tfseq.data import encode_corpus, sequential_windows
 from tfseq.files.result_directory import check_free, free_path
 from tfseq.models import LanguageModel
 from tfseq.options.saving import normalized
 from tfseq.text import make_tokenizer, open_corpus
 
-CELLS = ("rnn", "gru", "lstm")
 # A gradient that has shrunk to this share of the last step's is counted as gone.
 GONE = 0.01
 
@@ -64,12 +64,12 @@ class GradientFlowStudy:
         """Do the study: `cells`, `radii` and `clipping`, as `figures.json` holds them."""
         tf.config.experimental.enable_op_determinism()
         self.log("‖∂L_T/∂s_t‖, as a share of that of the last step")
-        cells = {cell: self._cell(cell) for cell in CELLS}
+        cells = {kind.name: self._cell(kind.name) for kind in KINDS}
         self.log(f"\nsimple RNN: ‖∂h_T/∂h_t‖ over {self.options.num_steps - 1} steps, by radius")
         by_radius = {str(radius): self._radius(radius) for radius in radii(self.options.radii)}
         self.log("\nsimple RNN: plain gradient descent")
         return {
-            "state": {"rnn": "h", "gru": "h", "lstm": "[h, c]"},
+            "state": {kind.name: kind.state for kind in KINDS},
             "norm": self.options.norm,
             "steps_back": list(range(self.options.num_steps)),
             "cells": cells,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Annotated
 
 from tfseq.options.parts import Part, PartTable
+from tfseq.options.rules import Rule
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,6 +80,11 @@ KINDS = (
 #: The cells that options name; a cell of one's own is `module:Name`.
 CELLS = PartTable("cell", {kind.name: kind.place for kind in KINDS})
 CellName = Annotated[Part, CELLS.rule]
+_CELL = Rule(
+    "A cell is made by a class or function `units -> cell`, and must have `call(inputs, states)` "
+    "and `state_size`",
+    lambda made: callable(getattr(made, "call", None)) and hasattr(made, "state_size"),
+)
 
 
 def cell_title(name: str) -> str:
@@ -175,17 +181,7 @@ def make_cell(cell, units: int, dtype):
     """A cell of `units`; one of the table has `dtype`, the others choose their own.
 
     Raises:
-        ValueError: if what is made is no cell.
+        InputError: if what is made is no cell, or a cell of one's own raises an error.
     """
-    make = CELLS.find(cell)
-    try:
-        made = make(units, dtype=dtype) if cell in tuple(CELLS.built_in) else make(units)
-        if callable(getattr(made, "call", None)) and hasattr(made, "state_size"):
-            return made
-        found = f"gives {made!r}"
-    except TypeError as error:
-        found = f"raises a TypeError: {error}"
-    raise ValueError(
-        "A cell is made by a class or function `units -> cell`, and must have `call(inputs, "
-        f"states)` and `state_size`. Received: {cell!r}, which {found}."
-    )
+    settings = {"dtype": dtype} if cell in tuple(CELLS.built_in) else {}
+    return CELLS.make(cell, _CELL, units, **settings)

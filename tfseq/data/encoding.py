@@ -20,7 +20,7 @@ from tfseq.files.atomic_file import advised, writing
 from tfseq.files.result_directory import obstacle
 from tfseq.options.rules import PositiveInt, Probability, checked
 from tfseq.text import Corpus, Tokenizer, Vocabulary, cache_directory
-from tfseq.text.tokenizers.make_tokenizer import as_tokenizer
+from tfseq.text.tokenizers.make_tokenizer import as_tokenizer, tokens_key
 
 # Characters tokenised at a time: few enough that the pieces being worked on take little memory.
 _CHUNK_CHARS = 1 << 18
@@ -45,7 +45,8 @@ def encode_corpus(
 
     The text is streamed through the tokenizer once. The vocabulary is that of the training split.
     Memory grows with the number of distinct tokens, not with the text. The result is kept in a
-    directory named after a digest of all it depends on; one that is damaged is made again.
+    directory named after a digest of all it depends on; one that is damaged is made again. With a
+    tokenizer of your own that has no `fingerprint` it is not kept: see `tfseq.text.Tokenizer`.
 
     Args:
         corpus: the text, from `open_corpus`.
@@ -80,20 +81,20 @@ def encode_corpus(
         "max_size": max_size,
         "reserved_tokens": list(reserved_tokens),
     }
-    key = {
+    tokens = tokens_key(tokenizer)
+    key = tokens and {
         "format": _FORMAT,
         # They hold the tables of Unicode that normalization and words depend on.
         "tensorflow": (tf.__version__, tf_text.__version__),
         "text": corpus.fingerprint(),
-        "tokenizer": (tokenizer.get_config(), getattr(tokenizer, "code_digest", None)),
+        "tokenizer": tokens,
         "vocabulary": building if vocabulary is None else vocabulary.fingerprint,
         "max_tokens": max_tokens,
         "validation_fraction": validation_fraction,
     }
     cache_dir = Path(cache_dir) if cache_dir is not None else cache_directory() / "encoded"
     entry = cache_dir / hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
-    encoded = load_encoded(entry)
-    if encoded is not None:
+    if key and (encoded := load_encoded(entry)) is not None:
         return encoded
 
     reason = obstacle(cache_dir)
@@ -114,7 +115,8 @@ def encode_corpus(
             made = Path(aside, "encoded")
             made.mkdir()
             write_encoded(made, numbered, num_train, vocabulary)
-            return _put(made, entry)
+            # Without a key the file loses its name here, and lasts as long as the ids do.
+            return _put(made, entry) if key else load_encoded(made)
 
 
 def _put(made: Path, entry: Path) -> EncodedCorpus:

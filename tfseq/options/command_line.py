@@ -95,11 +95,15 @@ def with_option_names(message: str, options_type: type | None) -> str:
     >>> Options = dataclasses.make_dataclass("Options", ["run_dir"])
     >>> with_option_names("`run_dir` a is no run of `units` 3.", Options)
     '`--run-dir` a is no run of `units` 3.'
+    >>> with_option_names("Add `run_dir=False`.", Options)
+    'Add `--no-run-dir`.'
     """
     if not dataclasses.is_dataclass(options_type):
         return message
     for field in dataclasses.fields(options_type):
-        message = message.replace(f"`{field.name}`", f"`--{field.name.replace('_', '-')}`")
+        option = field.name.replace("_", "-")
+        message = message.replace(f"`{field.name}`", f"`--{option}`")
+        message = message.replace(f"`{field.name}=False`", f"`--no-{option}`")
     return message
 
 

@@ -47,7 +47,7 @@ class TrainingOptions:
     learning_rate_decay: Fraction = 0.9
     """Factor of the learning rate per epoch, applied gradually at each step."""
     weight_decay: NonNegativeFloat = 0.01
-    """Weight decay of adamw."""
+    """Weight decay of adamw; no other optimizer takes it."""
     clip_norm: PositiveFloat | None = 1.0
     """Clip gradients to this global norm."""
     patience: FreeOnResume[CountOrZero] = 3

@@ -13,7 +13,14 @@ import tensorflow as tf
 from tfseq.errors import InputError
 from tfseq.files.checkpoint import Checkpoint
 from tfseq.options.optimizers import OPTIMIZERS
+from tfseq.options.rules import Rule
 from tfseq.runs.objective import Objective
+
+_OPTIMIZER = Rule(
+    "`optimizer` must be a class or function that makes a `keras.optimizers.Optimizer` of a "
+    "learning rate",
+    lambda made: isinstance(made, keras.optimizers.Optimizer),
+)
 
 
 class DivergenceError(InputError):
@@ -251,14 +258,25 @@ def fit_quietly(objective: Objective, options: Any) -> None:
 
 
 def make_optimizer(options: Any, steps_per_epoch: int) -> keras.optimizers.Optimizer:
-    """The optimizer that the options name, with its learning-rate schedule."""
+    """The optimizer that the options name, with its learning-rate schedule.
+
+    Raises:
+        InputError: what they name makes no optimizer, or does not take their weight decay.
+    """
+    decay = options.weight_decay
+    if options.optimizer != "adamw" and decay not in (0, type(options).weight_decay):
+        raise InputError(
+            "`weight_decay` is an option of adamw alone. For another optimizer, write a function "
+            "of the learning rate that makes it with its weight decay, and name that as "
+            f"`optimizer`. Received: {decay:g} with {options.optimizer}."
+        )
     rate = float(options.learning_rate)
     if options.learning_rate_decay < 1:
         rate = keras.optimizers.schedules.ExponentialDecay(
             rate, decay_steps=steps_per_epoch, decay_rate=options.learning_rate_decay
         )
-    more = {"weight_decay": options.weight_decay} if options.optimizer == "adamw" else {}
-    return OPTIMIZERS.find(options.optimizer)(rate, **more)
+    more = {"weight_decay": decay} if options.optimizer == "adamw" else {}
+    return OPTIMIZERS.make(options.optimizer, _OPTIMIZER, rate, **more)
 
 
 def _rows_summed(gradient: tf.Tensor | tf.IndexedSlices) -> tf.Tensor | tf.IndexedSlices:

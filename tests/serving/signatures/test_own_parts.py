@@ -10,7 +10,13 @@ import tensorflow as tf
 import tfseq
 from tfseq.generation import TextGenerator
 from tfseq.models import TextClassifier
-from tfseq.serving import export_language_model, export_text_classifier, inspect_export
+from tfseq.serving import (
+    ServingSettings,
+    export_language_model,
+    export_text_classifier,
+    inspect_export,
+)
+from tfseq.serving.signatures.language_model import LanguageModelSignatures
 
 MODULE = '''
 import keras
@@ -208,6 +214,27 @@ def test_a_tokenizer_that_is_not_in_graph_is_refused_before_anything_is_written(
         ):
             export(*parts, directory)
         assert not directory.exists()
+
+
+@pytest.mark.parametrize(
+    ("cell", "names"),
+    [
+        ("lstm", ["state_0_h", "state_0_c"]),
+        (tfseq.LSTMCell, ["state_0_h", "state_0_c"]),
+        (tfseq.GRUCell, ["state_0"]),
+        (lambda units: type("MyCell", (tfseq.LSTMCell,), {})(units), ["state_0_0", "state_0_1"]),
+    ],
+    ids=["name", "class", "one state", "my own"],
+)
+def test_states_have_the_names_that_the_cell_gives_them(cell, names):
+    vocabulary = tfseq.Vocabulary(["a", "b"])
+    signatures = LanguageModelSignatures(
+        tfseq.LanguageModel(len(vocabulary), cell, units=2),
+        tfseq.CharTokenizer(),
+        vocabulary.tables(),
+        ServingSettings(),
+    )
+    assert [spec.name for spec in signatures.inputs["step"]] == ["token_ids", *names]
 
 
 def test_a_language_model_needs_the_way_back(tmp_path):

@@ -97,7 +97,9 @@ def test_gradient_norms_of_history_are_drawn(finished):
 
 
 def test_a_run_without_validation(tmp_path):
-    _, metrics, page = run_of(tmp_path, validation_fraction=0.0, cell="rnn", epochs=1)
+    cell = "keras.layers:LSTMCell"
+    _, metrics, page = run_of(tmp_path, validation_fraction=0.0, cell=cell, epochs=1)
+    assert "s = [h, c]" in page
     assert metrics["validation_perplexity"] is None
     assert "There is no validation split" in page
     assert "best epoch" not in page

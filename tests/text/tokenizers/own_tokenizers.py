@@ -4,7 +4,7 @@ import re
 
 import tensorflow as tf
 
-from tfseq.text import Tokenizer
+from tfseq.text import Tokenizer, WordTokenizer
 
 
 class Syllables:
@@ -46,6 +46,44 @@ class Halves(Tokenizer):
 
     def detokenize(self, tokens):
         return tf.strings.reduce_join(tokens, axis=-1, separator="|")
+
+
+class Words(WordTokenizer):
+    """A subclass that changes nothing."""
+
+
+class Dashes(Commas):
+    """A free object, in TensorFlow's operations, that joins texts in its own way."""
+
+    def join(self, prompt, completion):
+        return tf.strings.join([prompt, completion], " - ")
+
+
+class PlainDashes(Syllables):
+    """One in plain Python."""
+
+    def join(self, prompt, completion):
+        pairs = zip(prompt.numpy(), completion.numpy(), strict=True)
+        return [b" - ".join(pair) for pair in pairs]
+
+
+class PlainWords(WordTokenizer):
+    """A subclass in plain Python."""
+
+    def tokenize(self, strings):
+        return [s.decode().split() for s in strings.numpy()]
+
+
+class Broken(Commas):
+    """One that cannot be made."""
+
+    def __init__(self):
+        raise KeyError("no table")
+
+
+def words():
+    """What makes a subclass need not be its class."""
+    return Words(case_fold=True)
 
 
 def commas():

@@ -8,12 +8,16 @@ import tensorflow as tf
 from tfseq.errors import InputError
 from tfseq.serving.operations import forbidden_operations
 
+#: The advice before a training that would end with an export.
+OR_NO_EXPORT = " Add `export=False` to train without an export."
 
-def check_in_graph(tokenizer: Any, *methods: str) -> None:
+
+def check_in_graph(tokenizer: Any, *methods: str, advice: str = "") -> None:
     """Trace what an export needs of a tokenizer, and look at the operations that come of it.
 
     That is `tokenize`, string [B] to a RaggedTensor string [B, (T)], or `detokenize`, the way back,
-    or both. Raises InputError, which says why, if one is not in-graph.
+    or `join` of two string [B] where it has one, or all of them. Raises InputError, which says why
+    and ends with the advice, if one is not in-graph.
 
     >>> class Letters:
     ...     def tokenize(self, strings):
@@ -25,22 +29,28 @@ def check_in_graph(tokenizer: Any, *methods: str) -> None:
     attribute 'numpy'.
     """
     texts, tokens = tf.TensorSpec([None], tf.string), tf.RaggedTensorSpec([None, None], tf.string)
-    ways = {"tokenize": (texts, tokens), "detokenize": (tokens, texts)}
+    ways = {
+        "tokenize": ([texts], tokens),
+        "detokenize": ([tokens], texts),
+        "join": ([texts, texts], texts),
+    }
     tokenizer = getattr(tokenizer, "own", tokenizer)
     for method in methods:
+        if method == "join" and not hasattr(tokenizer, method):
+            continue
         reason = _fault(getattr(tokenizer, method, None), *ways[method])
         if reason:
             raise InputError(
                 "`tokenizer` must be in-graph to be exported, for a server has no Python: "
-                f"{type(tokenizer).__name__}.{method} {reason}."
+                f"{type(tokenizer).__name__}.{method} {reason}.{advice}"
             )
 
 
-def _fault(method: Callable | None, given: tf.TypeSpec, wanted: tf.TypeSpec) -> str | None:
+def _fault(method: Callable | None, given: list[tf.TypeSpec], wanted: tf.TypeSpec) -> str | None:
     if method is None:
         return "is missing"
     try:
-        traced = tf.function(method, input_signature=[given], autograph=False)
+        traced = tf.function(method, input_signature=given, autograph=False)
         traced = traced.get_concrete_function()
         result = tf.type_spec_from_value(traced.structured_outputs)
     # Whatever a person's own code raises.

@@ -6,6 +6,7 @@ from typing import Unpack
 
 import tensorflow as tf
 
+from tfseq.cells.table import kind_of
 from tfseq.generation.beam_search import beam_search
 from tfseq.generation.constraints import UNCONSTRAINED
 from tfseq.generation.decoding import generate_ids
@@ -87,7 +88,7 @@ def export_language_model(
     check_vocabulary(model, vocabulary)
     settings = settings or ServingSettings()
     tokenizer = as_tokenizer(tokenizer)
-    check_in_graph(tokenizer, "tokenize", "detokenize")
+    check_in_graph(tokenizer, "tokenize", "detokenize", "join")
     words = " ".join(vocabulary.tokens[1:5])
     return export_module(
         lambda assets: LanguageModelSignatures(
@@ -264,14 +265,16 @@ def _state_specs(model: LanguageModel) -> list[tf.TensorSpec]:
     """What `step` takes and returns for each state, float32 whatever the model computes in.
 
     `state_0` is the first layer's; where a layer has several they are `state_0_0`, `state_0_1`,
-    and for an LSTM `state_0_h` and `state_0_c`. A sequence begins with zeros.
+    and for a built-in cell have their own names: `state_0_h` and `state_0_c` of an LSTM. A sequence
+    begins with zeros.
     """
     specs = []
-    for layer, states in enumerate(model.initial_states(1)):
-        states = tf.nest.flatten(states)
-        parts = [""]
-        if len(states) > 1:
-            parts = ["_h", "_c"] if model.cell == "lstm" else [f"_{i}" for i in range(len(states))]
+    for layer, (rnn, states) in enumerate(
+        zip(model.stack.rnns, model.initial_states(1), strict=True)
+    ):
+        states, kind = tf.nest.flatten(states), kind_of(rnn.cell)
+        names = kind.states if kind else range(len(states))
+        parts = [f"_{name}" for name in names] if len(states) > 1 else [""]
         specs += [
             tf.TensorSpec([None, *state.shape[1:]], tf.float32, f"state_{layer}{part}")
             for part, state in zip(parts, states, strict=True)

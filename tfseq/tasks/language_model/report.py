@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tfseq.analysis.gradient_norms import gradient_norms_through_time
+from tfseq.cells.table import kind_of
 from tfseq.data import EncodedCorpus, sequential_windows
 from tfseq.report import Report
 from tfseq.report.format import shown
@@ -183,7 +184,9 @@ def _add_gradients(report, task, corpus, history) -> None:
     except ValueError as error:  # A cell of one's own may be of another kind.
         report.prose(f"Gradients through time are not measured: {error}")
         return
-    state = "s" if options.cell == "lstm" else "h"
+    kind = kind_of(model.stack.rnns[0].cell)
+    state = "s" if kind and len(kind.states) > 1 else "h"
+    named = f"s = {kind.state}" if state == "s" else "h"
     charts = [("L", "loss", norms.loss, "")]
     if jacobians:
         charts.append((state, f"state {state}", norms.states, ", spectral norm"))
@@ -196,9 +199,8 @@ def _add_gradients(report, task, corpus, history) -> None:
             "steps back, T − t",
             f"‖∂{of}_T / ∂{state}_t‖{kind}",
             log_y=True,
-            caption=f"Through time: how the {what} of the last step depends on the state "
-            f"{'s = [h, c]' if state == 's' else 'h'} some steps earlier; mean over {BACK_ROWS} "
-            "passages of the text",
+            caption=f"Through time: how the {what} of the last step depends on the state {named} "
+            f"some steps earlier; mean over {BACK_ROWS} passages of the text",
         )
 
 

@@ -16,6 +16,7 @@ from tfseq.runs.objective import Objective
 from tfseq.runs.open_run import as_saved, open_run
 from tfseq.runs.trainer import Progress
 from tfseq.runs.training_run import TrainingRun
+from tfseq.serving.signatures.in_graph import OR_NO_EXPORT, check_in_graph
 from tfseq.tasks.language_model.baseline import measure_baseline, order_for
 from tfseq.tasks.language_model.evaluation import Evaluator
 from tfseq.tasks.language_model.options import LanguageModelOptions
@@ -106,13 +107,15 @@ def prepare(
     """Open the corpus and the run directory, and build the model.
 
     Raises:
-        InputError: the corpus, the run directory or its checkpoints cannot be used. Nothing has
-            been written to the run directory then.
+        InputError: the corpus, the run directory or its checkpoints cannot be used, or the
+            tokenizer cannot be exported. Nothing has been written to the run directory then.
     """
     options = options.with_defaults_filled()
     text = open_corpus(options.corpus, options.encoding_errors, options.text_field)
     directory = open_run(options, f"{text.name}_{short_name(options.cell)}")
     tokenizer = tokenizer_of(options)
+    if options.export:
+        check_in_graph(tokenizer, "tokenize", "detokenize", "join", advice=OR_NO_EXPORT)
     corpus = encode_corpus(
         text,
         tokenizer,

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 
+from tfseq.serving.signatures.in_graph import OR_NO_EXPORT, check_in_graph
 from tfseq.tasks.labelled.training import LabelledTraining, prepare_labelled
+from tfseq.tasks.task import tokenizer_of
 from tfseq.tasks.text_classification.options import TextClassificationOptions
 from tfseq.tasks.text_classification.task import TextClassificationTask
 
@@ -13,6 +15,10 @@ def prepare(
     """Read the texts, split them at random, count the tokens of the training split.
 
     Raises:
-        InputError: the texts, the run directory or its checkpoints cannot be used.
+        InputError: the texts, the run directory or its checkpoints cannot be used, or the
+            tokenizer cannot be exported.
     """
-    return prepare_labelled(TextClassificationTask, options.with_defaults_filled(), log)
+    options = options.with_defaults_filled()
+    if options.export:
+        check_in_graph(tokenizer_of(options), "tokenize", advice=OR_NO_EXPORT)
+    return prepare_labelled(TextClassificationTask, options, log)

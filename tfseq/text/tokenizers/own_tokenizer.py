@@ -1,7 +1,5 @@
 """A tokenizer of a person's own, as the library uses it: of any shape, eagerly and in graphs."""
 
-import hashlib
-import inspect
 from functools import cached_property
 from typing import Any
 
@@ -18,41 +16,35 @@ class OwnTokenizer(Tokenizer):
 
     Args:
         own: the object.
-        kind: what finds its class or function again; None stands for its class.
 
     Raises:
         InputError: a method is missing.
     """
 
-    def __init__(self, own: Any, kind: str | None = None):
+    def __init__(self, own: Any):
         for method in ("tokenize", "detokenize"):
             if not callable(getattr(own, method, None)):
                 raise InputError(f"`tokenizer` must have a method `{method}`. Received: {own!r}.")
         super().__init__(getattr(own, "normalization", "none"), getattr(own, "case_fold", False))
         self.own = own
-        self._kind = kind
         for name in ("joiner", "chunk_boundary"):
             setattr(self, name, getattr(own, name, getattr(self, name)))
 
     @property
     def kind(self) -> str:
-        return self._kind or TOKENIZERS.name(type(self.own))
+        return self.made_by or TOKENIZERS.name(type(self.own))
 
     @property
     def document_edge(self) -> str:
         return getattr(self.own, "document_edge", super().document_edge)
 
     @cached_property
-    def code_digest(self) -> str:
-        """SHA-256 of the file in which its class is defined, which may change under its name."""
-        path = inspect.getsourcefile(type(self.own))
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+    def is_in_graph(self) -> bool:
+        """Whether it is made of TensorFlow's operations, so that a graph can hold it."""
 
-    @cached_property
-    def _is_in_graph(self) -> bool:
         def there_and_back(strings):
-            return self.own.detokenize(self.own.tokenize(strings))
+            texts = self.own.detokenize(self.own.tokenize(strings))
+            return self._join_own(strings, texts)
 
         texts = tf.TensorSpec([None], tf.string)
         try:
@@ -72,7 +64,7 @@ class OwnTokenizer(Tokenizer):
         return rows
 
     def _tokenize_rows(self, strings: tf.Tensor) -> tf.RaggedTensor:
-        if tf.executing_eagerly() or self._is_in_graph:
+        if tf.executing_eagerly() or self.is_in_graph:
             return _ragged(self.own.tokenize(strings), strings)
 
         def eagerly(strings):
@@ -90,7 +82,7 @@ class OwnTokenizer(Tokenizer):
                 return self.detokenize(tokens[tf.newaxis])[0]
             # Tokens are not empty: what is fills rows up.
             tokens = tf.RaggedTensor.from_tensor(tokens, padding="")
-        if tf.executing_eagerly() or self._is_in_graph:
+        if tf.executing_eagerly() or self.is_in_graph:
             return tf.convert_to_tensor(self.own.detokenize(tokens), tf.string)
 
         def eagerly(values, lengths):
@@ -98,6 +90,15 @@ class OwnTokenizer(Tokenizer):
 
         texts = tf.py_function(eagerly, [tokens.values, tokens.row_lengths()], tf.string)
         return tf.ensure_shape(texts, [tokens.shape[0]])
+
+    def join(self, prompt: tf.Tensor, completion: tf.Tensor) -> tf.Tensor:
+        if tf.executing_eagerly() or self.is_in_graph:
+            return tf.convert_to_tensor(self._join_own(prompt, completion), tf.string)
+        texts = tf.py_function(self.join, [prompt, completion], tf.string)
+        return tf.ensure_shape(texts, prompt.shape)
+
+    def _join_own(self, prompt: tf.Tensor, completion: tf.Tensor) -> Any:
+        return getattr(self.own, "join", super().join)(prompt, completion)
 
     def __repr__(self) -> str:
         return f"OwnTokenizer({self.own!r})"

@@ -17,17 +17,25 @@ AFTER_LETTERS = re.compile(r"(?<=[A-Za-z])(?![A-Za-z])")
 class Tokenizer(ABC):
     """Splits text into tokens and joins tokens to text.
 
-    One of your own is any class with these two methods, or a subclass of this one:
+    One of your own is any class with these two methods:
 
     - `tokenize(strings)`: string tensor `[N]` to the tokens of each string, a `tf.RaggedTensor`
       `[N, (T)]`, or N lists of strings. Tokens are UTF-8 and not empty.
     - `detokenize(tokens)`: such a `tf.RaggedTensor` to N texts.
 
     Made of TensorFlow's operations, it can be exported; in plain Python it trains and generates,
-    and cannot be exported. It may have the attributes `joiner`, `document_edge` and
-    `chunk_boundary`, whose defaults are those below, and take `normalization` and `case_fold`: then
-    these options are passed on to it. An option names it as `module:Name`, a class or a function
-    that makes the tokenizer.
+    and cannot be exported. It may have the method `join` and the attributes `joiner`,
+    `document_edge` and `chunk_boundary`, whose defaults are those below, and take `normalization`
+    and `case_fold`: then these options are passed on to it. An option names it as `module:Name`, a
+    class or a function that makes the tokenizer.
+
+    The ids of a corpus are kept in a cache only if it has a `fingerprint`, a text or a method that
+    returns one. It must change whenever the tokens do that it makes, `"2"` after `"1"` say. What
+    `get_config` returns, where it has such a method, counts too. Without a `fingerprint` every run
+    encodes its corpus anew.
+
+    Or it is a subclass of this class or of one of tfseq's tokenizers. Made of TensorFlow's
+    operations, it is used as it is: its methods take tensors of any shape, as those below do.
 
     Args:
         normalization: what is done to the text first; see `tfseq.text.normalize`.
@@ -55,6 +63,10 @@ class Tokenizer(ABC):
 
     joiner = ""
     chunk_boundary = re.compile(r"(?<=\n)")
+    normalization = "none"
+    case_fold = False
+    #: What an option has named to make it, where that is not its class.
+    made_by: str | None = None
 
     def __init__(self, normalization: str = "none", case_fold: bool = False):
         check_normalization(normalization)
@@ -64,7 +76,7 @@ class Tokenizer(ABC):
     @property
     def kind(self) -> str:
         """The name by which an option finds it."""
-        return TOKENIZERS.name(type(self))
+        return self.made_by or TOKENIZERS.name(type(self))
 
     def get_config(self) -> dict[str, Any]:
         """What `make_tokenizer` needs to build this tokenizer again."""
