@@ -24,7 +24,7 @@ BAD = {
         ["--config=type.json"],
         "'units' must be a positive integer, at most 65536. Received: '8'",
     ),
-    "only unknown symbols": (["--corpus=text.txt", "--max-vocabulary=1"], "<unk> alone"),
+    "only unknown symbols": (["--corpus=text.txt", "--max-vocabulary=1"], "only <unk>"),
     "too large": (["--units=100000000000"], "at most 65536"),
     "long name": (["--corpus=text.txt", "--run-dir=" + "x" * 300], "name"),
     "resume of nothing": (["--resume", "--run-dir=nowhere"], "nowhere is not a run"),

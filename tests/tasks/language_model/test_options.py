@@ -50,7 +50,7 @@ def test_defaults_that_depend_on_the_optimizer(capsys):
         parse(["--help"])
     text = " ".join(re.sub("[^ -~]", " ", capsys.readouterr().out).split())
     for value, with_sgd in zip(usual, [0, 0, 1, 1], strict=True):
-        assert f"left out, {value:g}, or {with_sgd} with sgd" in text
+        assert f"if omitted, {value:g}, or {with_sgd} with sgd" in text
 
 
 def test_a_tied_table_is_as_wide_as_the_units():
