@@ -11,6 +11,7 @@ from tfseq.errors import InputError
 from tfseq.files.json_objects import read_json_object
 from tfseq.options.configuration import find_option, parse_options, read_options
 from tfseq.options.rules import free_on_resume
+from tfseq.options.saving import normalized
 from tfseq.options.task_names import TASK_NAMES, task_of
 from tfseq.options.training_options import TrainingOptions
 
@@ -82,7 +83,7 @@ def read_run_options(options_type: type[Options], run_dir: str | Path) -> Option
             f"{name.script} goes on with it."
         )
     path = Path(run_dir) / "config.json"
-    return options_type(**read_options(options_type, path, "the run's"))
+    return normalized(options_type(**read_options(options_type, path, "the run's")))
 
 
 def check_same_options(saved: TrainingOptions, options: TrainingOptions) -> None:
