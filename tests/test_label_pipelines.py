@@ -116,11 +116,7 @@ BAD = [
     ("train_text_classifier", ["--test-fraction=1.5"], "above 0 and less than 1"),
     ("train_tagger", ["--data=few.csv"], "few.csv:1: a line must have at least 2 columns"),
     ("train_tagger", ["--data=long.conll"], "long is one sentence, of 60 tokens. Sentences are"),
-<<<<<<< HEAD
     ("train_tagger", ["--data=unlike.conll"], "The vocabulary holds only <unk>"),
-=======
-    ("train_tagger", ["--data=unlike.conll"], "The vocabulary holds <unk> alone"),
->>>>>>> fixb
     ("train_text_classifier", ["--data=two.csv", "--max-vocabulary=1"], "only <unk>"),
     ("train_tagger", ["--resume", "--run-dir=nothing"], "nothing is not a run"),
 ]

@@ -15,7 +15,9 @@ from tfseq.options.configuration import parse_options, read_options
 from tfseq.options.optimizers import OPTIMIZERS, OptimizerName
 from tfseq.options.parts import Part, PartTable
 from tfseq.options.rules import check_options
+from tfseq.options.run_options import read_run_options
 from tfseq.options.saving import normalized, to_json
+from tfseq.tasks.language_model.options import LanguageModelOptions
 from tfseq.text.tokenizers.table import TOKENIZERS
 
 COOKS = PartTable("cook", {"counter": "collections:Counter", "chain": "itertools:chain"})
@@ -100,8 +102,16 @@ def test_names_are_public_and_short():
         "word",
         "word",
     ]
+    assert OPTIMIZERS.name(keras.optimizers.Lion.__module__ + ":Lion") == "keras.optimizers:Lion"
     options = Options(optimizer="keras.optimizers:AdamW", helper="itertools:chain")
     assert normalized(options) == Options(optimizer="adamw", helper="chain")
+
+
+def test_a_run_that_was_saved_under_a_longer_name_goes_on(tmp_path):
+    place = f"{keras.optimizers.SGD.__module__}:SGD"
+    values = {"task": "language_model", "run_dir": str(tmp_path), "optimizer": place}
+    (tmp_path / "config.json").write_text(json.dumps(values))
+    assert read_run_options(LanguageModelOptions, tmp_path).optimizer == "sgd"
 
 
 def test_parts_that_would_not_be_found_again():

@@ -98,6 +98,8 @@ class PartTable:
         Raises:
             InputError: the part cannot be found again by a name, as a lambda cannot.
         """
+        if isinstance(part, str) and part.startswith("keras.src.") and self.holds(part):
+            part = self.find(part)
         if isinstance(part, str):
             return next((s for s, place in self.built_in.items() if part in _places(place)), part)
         module, name = getattr(part, "__module__", None), getattr(part, "__qualname__", None)
