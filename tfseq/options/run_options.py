@@ -10,12 +10,8 @@ from typing import Any, TypeVar
 from tfseq.errors import InputError
 from tfseq.files.json_objects import read_json_object
 from tfseq.options.configuration import find_option, parse_options, read_options
-<<<<<<< HEAD
 from tfseq.options.rules import check_options, free_on_resume
-=======
-from tfseq.options.rules import free_on_resume
 from tfseq.options.saving import normalized
->>>>>>> fixa
 from tfseq.options.task_names import TASK_NAMES, task_of
 from tfseq.options.training_options import TrainingOptions
 
@@ -95,16 +91,12 @@ def read_run_options(options_type: type[Options], run_dir: str | Path) -> Option
             f"{name.script} goes on with it."
         )
     path = Path(run_dir) / "config.json"
-<<<<<<< HEAD
     options = options_type(**read_options(options_type, path, "the run's", _FORMER_NAMES))
     try:
         check_options(options)
     except InputError as error:
         raise InputError(f"the run's {path}: {error}") from None
-    return options
-=======
-    return normalized(options_type(**read_options(options_type, path, "the run's")))
->>>>>>> fixa
+    return normalized(options)
 
 
 def check_same_options(saved: TrainingOptions, options: TrainingOptions) -> None:
