@@ -21,7 +21,7 @@ from tfseq.errors import InputError
 from tfseq.serving.loader.loader_process import LoaderProcess
 
 HERE = Path(__file__).parent
-PARTS = "--cell=my_parts:LeakyCell --tokenizer=my_parts:Syllables --optimizer=my_parts:SignMomentum"
+PARTS = "--cell=project_parts:LeakyCell --tokenizer=project_parts:Syllables --optimizer=project_parts:SignMomentum"
 OPTIONS = [
     *PARTS.split(),
     *"--units=8 --batch-size=4 --num-steps=12 --epochs=2 --learning-rate=0.003".split(),
@@ -48,7 +48,7 @@ def history(run_dir):
 def project(tmp_path_factory) -> Path:
     """A directory with the parts, a text, and a run that nothing happened to."""
     place = tmp_path_factory.mktemp("project")
-    shutil.copy(HERE / "my_parts.py", place)
+    shutil.copy(HERE / "project_parts.py", place)
     chance = np.random.default_rng(5)
     words = "time machine traveller of unbearable lightness was light\n dark year age said".split(
         " "
@@ -62,15 +62,19 @@ def project(tmp_path_factory) -> Path:
 def parts(project, monkeypatch):
     """The module of the project, imported; afterwards it is gone again."""
     monkeypatch.syspath_prepend(str(project))
-    import my_parts
+    import project_parts
 
-    yield my_parts
-    sys.modules.pop("my_parts", None)
+    yield project_parts
+    sys.modules.pop("project_parts", None)
 
 
 def test_names_are_what_is_saved(project):
     config = (project / "runs" / "whole" / "config.json").read_text()
-    for name in ("my_parts:LeakyCell", "my_parts:Syllables", "my_parts:SignMomentum"):
+    for name in (
+        "project_parts:LeakyCell",
+        "project_parts:Syllables",
+        "project_parts:SignMomentum",
+    ):
         assert f'"{name}"' in config
 
 
@@ -148,7 +152,7 @@ def test_elsewhere_a_sentence_says_what_is_missing(project, tmp_path):
     for name, more in (("evaluate_model", []), ("train_language_model", ["--resume"])):
         told = run(name, f"--run-dir={project / 'runs' / 'whole'}", *more, cwd=tmp_path, expected=2)
         assert told.startswith("error: `")
-        assert "there is no module my_parts. Start in the directory that holds it" in told
+        assert "there is no module project_parts. Start in the directory that holds it" in told
 
 
 def test_in_python_the_objects_themselves(project, parts, tmp_path):
@@ -173,7 +177,7 @@ def test_in_python_the_objects_themselves(project, parts, tmp_path):
     whole = tfseq.load(project / "runs" / "whole")
     for weight, expected in zip(task.model.get_weights(), whole.model.get_weights(), strict=True):
         np.testing.assert_array_equal(weight, expected)
-    assert task.options.cell == "my_parts:LeakyCell"
+    assert task.options.cell == "project_parts:LeakyCell"
     with pytest.raises(InputError, match="`cell` must be one of rnn, gru, lstm, or module:Name"):
         tfseq.train(options(cell=lambda units: parts.LeakyCell(units)))
 

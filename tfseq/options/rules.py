@@ -106,8 +106,9 @@ def checked(argument: str, value: Any, kind: Any) -> Any:
     Traceback (most recent call last):
     ValueError: `units` must be a positive integer. Received: units=0.
     """
-    number = float(value) if isinstance(value, Real) else value
-    if not isinstance(value, bool):
+    number = value
+    if isinstance(value, Real) and not isinstance(value, bool):
+        number = float(value)
         with contextlib.suppress(TypeError):
             number = operator.index(value)
     if words := broken_rule(number, kind):

@@ -161,6 +161,7 @@ def weights(task):
     return [np.asarray(w) for w in task.model.get_weights()]
 
 
+@pytest.mark.slow
 def test_later_values_have_no_say_in_any_forecast(tmp_path):
     """Every method is fitted and scaled on the training split alone.
 

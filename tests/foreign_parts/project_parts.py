@@ -5,7 +5,7 @@ import tensorflow as tf
 from keras import ops
 
 
-@keras.saving.register_keras_serializable(package="my_parts")
+@keras.saving.register_keras_serializable(package="project_parts")
 class LeakyCell(keras.layers.Layer):
     """h ← (1 − a) h + a tanh(W x + U h), with a leak a of its own for each unit, and a count of
     steps as a second state of another shape."""
