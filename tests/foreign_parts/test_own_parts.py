@@ -21,9 +21,10 @@ from tfseq.errors import InputError
 from tfseq.serving.loader.loader_process import LoaderProcess
 
 HERE = Path(__file__).parent
-PARTS = "--cell=project_parts:LeakyCell --tokenizer=project_parts:Syllables --optimizer=project_parts:SignMomentum"
+PARTS = ["--cell=project_parts:LeakyCell", "--tokenizer=project_parts:Syllables"]
+PARTS += ["--optimizer=project_parts:SignMomentum"]
 OPTIONS = [
-    *PARTS.split(),
+    *PARTS,
     *"--units=8 --batch-size=4 --num-steps=12 --epochs=2 --learning-rate=0.003".split(),
     *"--sample-epochs=0 --no-baseline --no-export --verbose=quiet".split(),
 ]

@@ -107,8 +107,8 @@ def checked(argument: str, value: Any, kind: Any) -> Any:
     ValueError: `units` must be a positive integer. Received: units=0.
     """
     number = value
-    if isinstance(value, Real) and not isinstance(value, bool):
-        number = float(value)
+    if not isinstance(value, bool):
+        number = float(value) if isinstance(value, Real) else value
         with contextlib.suppress(TypeError):
             number = operator.index(value)
     if words := broken_rule(number, kind):
