@@ -89,7 +89,7 @@ SETTINGS = {
 }
 
 
-@pytest.mark.everyday(2)
+@pytest.mark.everyday(1)
 @pytest.mark.parametrize("backup_first", [False, True])
 @pytest.mark.parametrize("setting", SETTINGS)
 def test_killed_with_other_settings(setting, backup_first, tmp_path):

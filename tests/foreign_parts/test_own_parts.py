@@ -149,6 +149,7 @@ def test_the_export_answers_where_the_module_is_absent(project, parts, tmp_path,
     )
 
 
+@pytest.mark.slow
 def test_elsewhere_a_sentence_says_what_is_missing(project, tmp_path):
     for name, more in (("evaluate_model", []), ("train_language_model", ["--resume"])):
         told = run(name, f"--run-dir={project / 'runs' / 'whole'}", *more, cwd=tmp_path, expected=2)

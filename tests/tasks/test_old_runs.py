@@ -62,6 +62,7 @@ def test_it_is_measured_as_it_was(old, kind):
         assert evaluation["f1"] == pytest.approx(metrics["test_f1"])
 
 
+@pytest.mark.everyday(1)
 def test_it_goes_on(old, kind):
     options = parse_run_options(
         type(tfseq.load(old).options),

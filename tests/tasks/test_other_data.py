@@ -122,6 +122,7 @@ def test_its_own_data_may_not_have_changed(copied, kind):
     task.evaluate()
 
 
+@pytest.mark.everyday(2)
 def test_evaluate_model(trained, kind, tmp_path):
     task, run_dir = trained(kind), f"--run-dir={trained(kind).directory}"
     own = script("evaluate_model", run_dir, cwd=tmp_path).stdout
@@ -141,6 +142,7 @@ SETTINGS = dict(
 )
 
 
+@pytest.mark.everyday(2)
 def test_export_model(trained, kind, one_loader, tmp_path):
     run_dir = f"--run-dir={trained(kind).directory}"
     exported = tmp_path / "exported"

@@ -208,6 +208,7 @@ SETTINGS = {
 }
 
 
+@pytest.mark.everyday(2)
 def test_settings_of_an_export(trained, kind, one_loader, tmp_path):
     """Those of its task, those that the run says, and no others."""
     task = trained(kind)
