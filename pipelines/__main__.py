@@ -5,6 +5,7 @@ tfseq train-language-model --corpus mine.txt
 
 import difflib
 import importlib
+import os
 import sys
 from pathlib import Path
 
@@ -24,6 +25,16 @@ COMMANDS = {
 
 
 def main() -> None:
+    """Run the command; a closed pipe ends it in silence, as in `tfseq --help | head -1`."""
+    try:
+        run_command()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(141) from None
+
+
+def run_command() -> None:
     """Run the script that the first word of the command line names, with the words after it."""
     name, *arguments = sys.argv[1:] or [""]
     scripts = {script.replace("_", "-"): script for script in COMMANDS.values()} | COMMANDS

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import shlex
 import shutil
 import subprocess
 import sys
@@ -64,6 +65,20 @@ def test_a_short_name():
 def test_version():
     done = tfseq_command("--version")
     assert (done.returncode, done.stdout) == (0, "tfseq 0.1.0\n")
+
+
+def test_a_closed_pipe_ends_it_in_silence():
+    """As in `tfseq --help | true`."""
+    command = [sys.executable, "-m", "pipelines", "--help"]
+    shell = f"{shlex.join(command)}; echo $? >&2"
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"( sleep 0.5; {shell} ) | true"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=ROOT,
+    )
+    assert done.stderr == "141\n"
 
 
 def test_no_command():
