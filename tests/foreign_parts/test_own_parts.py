@@ -157,48 +157,30 @@ def test_elsewhere_a_sentence_says_what_is_missing(project, tmp_path):
         assert "there is no module project_parts. Start in the directory that holds it" in told
 
 
-def test_in_python_the_objects_themselves(project, parts, tmp_path):
-    def options(**changes):
-        return tfseq.LanguageModelOptions(
-            corpus=str(project / "text.txt"),
-            run_dir=str(tmp_path / "run"),
-            units=8,
-            batch_size=4,
-            num_steps=12,
-            epochs=2,
-            learning_rate=0.003,
-            sample_epochs=0,
-            baseline=False,
-            export=False,
-            verbose="quiet",
-            **changes,
-        )
+def options_of(project, run_dir, **changes):
+    """The options of the run that nothing happened to, in Python."""
+    usual = {"units": 8, "batch_size": 4, "num_steps": 12, "epochs": 2, "learning_rate": 0.003}
+    usual |= {"sample_epochs": 0, "baseline": False, "export": False, "verbose": "quiet"}
+    usual |= {"corpus": str(project / "text.txt"), "run_dir": str(run_dir)}
+    return tfseq.LanguageModelOptions(**(usual | changes))
 
+
+def test_in_python_the_objects_themselves(project, parts, tmp_path):
     mine = {"cell": parts.LeakyCell, "tokenizer": parts.Syllables, "optimizer": parts.SignMomentum}
-    task = tfseq.train(options(**mine), log=lambda line: None)
+    task = tfseq.train(options_of(project, tmp_path / "run", **mine), log=lambda line: None)
     whole = tfseq.load(project / "runs" / "whole")
     for weight, expected in zip(task.model.get_weights(), whole.model.get_weights(), strict=True):
         np.testing.assert_array_equal(weight, expected)
     assert task.options.cell == "project_parts:LeakyCell"
     with pytest.raises(InputError, match="`cell` must be one of rnn, gru, lstm, or module:Name"):
-        tfseq.train(options(cell=lambda units: parts.LeakyCell(units)))
+        tfseq.train(
+            options_of(project, tmp_path / "run", cell=lambda units: parts.LeakyCell(units))
+        )
 
 
 def test_a_tokenizer_that_is_plain_python_trains_and_is_refused_at_export(project, parts, tmp_path):
-    options = tfseq.LanguageModelOptions(
-        corpus=str(project / "text.txt"),
-        run_dir=str(tmp_path / "run"),
-        tokenizer=parts.PlainPython,
-        max_tokens=400,
-        units=4,
-        batch_size=2,
-        num_steps=8,
-        epochs=1,
-        sample_epochs=0,
-        baseline=False,
-        export=False,
-        verbose="quiet",
-    )
+    small = {"max_tokens": 400, "units": 4, "batch_size": 2, "num_steps": 8, "epochs": 1}
+    options = options_of(project, tmp_path / "run", tokenizer=parts.PlainPython, **small)
     task = tfseq.train(options, log=lambda line: None)
     assert len(task.generate("the ", 5).completion) == 5
     with pytest.raises(InputError, match=r"`tokenizer` must be in-graph.*PlainPython\.tokenize"):
