@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from step_loop import UNITS, loop, sequences
-from tensorflow.python.framework import config
 
 from tfseq.cells import GRUCell, LSTMCell, SimpleRNNCell
 from tfseq.layers import RNN
@@ -97,18 +96,7 @@ def test_states_of_stateful_stacked_cells_are_set_to_zero():
     np.testing.assert_array_equal(layer(sequences()), first)
 
 
-@pytest.fixture
-def operations_in_any_order():
-    """Keras compiles no model once a test in this process has asked for determinism."""
-    asked = config.is_op_determinism_enabled()
-    config.disable_op_determinism()
-    yield
-    if asked:
-        config.enable_op_determinism()
-
-
 @pytest.mark.everyday(2)
-@pytest.mark.usefixtures("operations_in_any_order")
 @pytest.mark.parametrize(
     ("name", "jit_compile"),
     [

@@ -3,6 +3,7 @@
 import csv
 import json
 
+import keras
 import numpy as np
 import pytest
 from small_disk import mounted
@@ -131,3 +132,11 @@ def test_damaged_metrics_are_written_anew(tmp_path, content):
     metrics.write_text(content)
     train(tmp_path / "run", resume=True, epochs=3)
     assert json.loads(metrics.read_text())["epochs"] == 3
+
+
+@pytest.mark.usefixtures("whole")
+def test_a_model_compiled_after_a_run_may_use_xla():
+    """Keras warns, and does without XLA, as long as operations are to be deterministic."""
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse", jit_compile=True)
+    assert model.jit_compile

@@ -17,6 +17,7 @@ from tfseq.data import encode_corpus, sequential_windows
 from tfseq.files.result_directory import check_free, free_path
 from tfseq.models import LanguageModel
 from tfseq.options.saving import normalized
+from tfseq.runs.determinism import deterministic_operations
 from tfseq.text import make_tokenizer, open_corpus
 
 # A gradient that has shrunk to this share of the last step's is counted as gone.
@@ -62,7 +63,10 @@ class GradientFlowStudy:
 
     def measure(self) -> dict[str, Any]:
         """Do the study: `cells`, `radii` and `clipping`, as `figures.json` holds them."""
-        tf.config.experimental.enable_op_determinism()
+        with deterministic_operations():
+            return self._measure()
+
+    def _measure(self):
         self.log("‖∂L_T/∂s_t‖, as a share of that of the last step")
         cells = {kind.name: self._cell(kind.name) for kind in KINDS}
         self.log(f"\nsimple RNN: ‖∂h_T/∂h_t‖ over {self.options.num_steps - 1} steps, by radius")

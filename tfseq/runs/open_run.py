@@ -4,7 +4,6 @@ import dataclasses
 from pathlib import Path
 
 import keras
-import tensorflow as tf
 
 from tfseq.files.result_directory import check_writable, free_path
 from tfseq.options.run_options import check_same_options, read_run_options
@@ -34,7 +33,6 @@ def open_run(options: TrainingOptions, name: str) -> RunDirectory:
         directory.check_free()
     if options.export:
         check_writable(directory.export_path(options.export_dir), "export_dir")
-    tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(options.seed)
     return directory
 

@@ -13,6 +13,7 @@ from tfseq.errors import InputError
 from tfseq.files.atomic_file import WriteError, advised
 from tfseq.files.checkpoint import load_latest_checkpoint, save_checkpoint
 from tfseq.options.training_options import TrainingOptions
+from tfseq.runs.determinism import deterministic_operations
 from tfseq.runs.event_log import EventLog
 from tfseq.runs.objective import Objective
 from tfseq.runs.open_run import as_saved
@@ -103,7 +104,7 @@ class TrainingRun:
         was_there = self.directory.path.exists()
         if not self.resumes:
             self.directory.create(self.options, self.vocabulary, self.fingerprint, self.files)
-        with self.going_on(), self.directory.locked():
+        with self.going_on(), self.directory.locked(), deterministic_operations():
             if self.resumes:
                 self._restore()
             first_step = self.trainer.progress.step
