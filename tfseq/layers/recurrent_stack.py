@@ -8,6 +8,7 @@ from keras import ops
 
 from tfseq.cells.arguments import check_shape
 from tfseq.cells.table import cell_name, checked_cell, make_cell
+from tfseq.layers.dropout import Dropout
 from tfseq.layers.rnn import RNN
 from tfseq.options.rules import PositiveInt, Probability, checked
 
@@ -107,9 +108,7 @@ class RecurrentStack(keras.layers.Layer):
             self._make_rnn(backwards) for _ in range(num_layers) for backwards in directions
         ]
         self.dropouts = [
-            keras.layers.Dropout(dropout, dtype=self.dtype_policy)
-            for _ in range(num_layers - 1)
-            if dropout > 0
+            Dropout(dropout, dtype=self.dtype_policy) for _ in range(num_layers - 1) if dropout > 0
         ]
 
     def _make_rnn(self, backwards: bool) -> RNN:

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 
 from tfseq.cells.table import cell_name, checked_cell
-from tfseq.layers import RecurrentStack
+from tfseq.layers import Dropout, RecurrentStack
 from tfseq.options.rules import PositiveInt, checked
 
 
@@ -53,7 +53,7 @@ class RecurrentModel(keras.Model):
         self.units, self.num_layers = self.stack.units, self.stack.num_layers
         self.dropout = self.stack.dropout
         for name in ("input_dropout", "output_dropout") if drop_inputs else ("output_dropout",):
-            layer = keras.layers.Dropout(dropout, dtype=self.dtype_policy, name=name)
+            layer = Dropout(dropout, dtype=self.dtype_policy, name=name)
             setattr(self, name, layer)
         self.stack.build((None, None, features))
 

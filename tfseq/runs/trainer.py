@@ -15,6 +15,7 @@ from tfseq.files.checkpoint import Checkpoint
 from tfseq.options.optimizers import OPTIMIZERS
 from tfseq.options.rules import Rule
 from tfseq.runs.objective import Objective
+from tfseq.runs.training_step import TrainingStep
 
 _OPTIMIZER = Rule(
     "`optimizer` must be a class or function that makes a `keras.optimizers.Optimizer` of a "
@@ -99,9 +100,8 @@ class Trainer:
         self.progress = Progress()
         self.best_weights: list[np.ndarray] | None = None
         self.states = objective.initial_states()
-        specs = tf.nest.map_structure(lambda s: tf.TensorSpec(s.shape, s.dtype), self.states)
-        self._train_step = tf.function(
-            self._step, input_signature=[first.element_spec, specs], autograph=False
+        self._train_step = TrainingStep(
+            objective, self.optimizer, options.clip_norm, first.element_spec, self.states
         )
 
     @property
@@ -141,19 +141,6 @@ class Trainer:
             yield {"loss": loss, "gradient_norm": norm, **so_far}
             started = time.monotonic()
         self._close_epoch()
-
-    def _step(self, batch, states):
-        variables = self.model.trainable_variables
-        with tf.GradientTape() as tape:
-            loss, num_targets, states = self.objective.loss(batch, states)
-            penalties = self.model.losses  # Of regularizers, say: learned from, but not reported.
-            total = tf.add_n([loss, *penalties]) if penalties else loss
-        gradients = [_rows_summed(g) for g in tape.gradient(total, variables)]
-        norm = tf.linalg.global_norm(gradients)
-        if self.options.clip_norm is not None:
-            gradients, _ = tf.clip_by_global_norm(gradients, self.options.clip_norm, use_norm=norm)
-        self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
-        return loss, norm, num_targets, states
 
     def checkpoint(self) -> Checkpoint:
         """Everything that the steps to come depend on.
@@ -277,15 +264,3 @@ def make_optimizer(options: Any, steps_per_epoch: int) -> keras.optimizers.Optim
         )
     more = {"weight_decay": decay} if options.optimizer == "adamw" else {}
     return OPTIMIZERS.make(options.optimizer, _OPTIMIZER, rate, **more)
-
-
-def _rows_summed(gradient: tf.Tensor | tf.IndexedSlices) -> tf.Tensor | tf.IndexedSlices:
-    """An embedding's gradient with the rows of a token added up.
-
-    TensorFlow keeps one row for each time a token was read. Their norm is not the gradient's.
-    """
-    if not isinstance(gradient, tf.IndexedSlices):
-        return gradient
-    indices, place = tf.unique(gradient.indices)
-    rows = tf.math.unsorted_segment_sum(gradient.values, place, tf.size(indices))
-    return tf.IndexedSlices(rows, indices, gradient.dense_shape)

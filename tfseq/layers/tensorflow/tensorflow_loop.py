@@ -13,6 +13,7 @@ from tfseq.layers.tensorflow.autocast import without_autocast
 from tfseq.layers.tensorflow.cell_marks import no_marks
 from tfseq.layers.tensorflow.compiled import can_compile
 from tfseq.layers.tensorflow.fast_loop import run_loop, sizes
+from tfseq.layers.tensorflow.loop_log import log_loop
 from tfseq.layers.tensorflow.step_graph import trace_step
 from tfseq.layers.tensorflow.step_sorting import NotTraceableError
 
@@ -39,7 +40,7 @@ def run_on_tensorflow(layer, sequences, initial_state, mask, training):
     for the whole model: what is traced may be on its way into an export, which must run without.
     """
     if tf.executing_eagerly():
-        layer.last_loop = "keras: called eagerly, outside of tf.function"
+        _note(layer, "keras: called eagerly, outside of tf.function")
         return None
     x, states, mask = _as_arguments(layer, sequences, initial_state, mask)
     on_gpu = bool(tf.config.get_visible_devices("GPU")) and not in_portable_loops()
@@ -49,7 +50,7 @@ def run_on_tensorflow(layer, sequences, initial_state, mask, training):
             lambda: _trace(layer, x, states, mask, training, most_parts)
         )
     except NotTraceableError as reason:
-        layer.last_loop = f"keras: {reason}"
+        _note(layer, f"keras: {reason}")
         return None
     by_xla = (
         None not in x.shape[:2]
@@ -58,16 +59,21 @@ def run_on_tensorflow(layer, sequences, initial_state, mask, training):
         and not (x.dtype == tf.bfloat16 and num_parts > 1)
         and can_compile([*step.recurrent, *step.remade, *step.backward])
     )
-    layer.last_loop = "compiled" if by_xla else "graph"
+    _note(layer, "compiled" if by_xla else "graph", num_parts)
 
     def run(x, mask, states):
         lookup = lookup_of(sequences)
         return _run(layer, weights, step, num_parts, x, mask, states, lookup, training, by_xla)
 
     if on_gpu and cudnn.can_run(layer.cell, x.dtype):
-        layer.last_loop = "cudnn" if mask is None else "cudnn, or compiled if not right-padded"
+        _note(layer, "cudnn" if mask is None else "cudnn, or compiled if not right-padded")
         return cudnn.run(layer, x, mask, states, otherwise=run)
     return run(x, mask, states)
+
+
+def _note(layer, loop, num_parts=1):
+    layer.last_loop = loop
+    log_loop(loop, num_parts)
 
 
 def _as_arguments(layer, sequences, initial_state, mask):
