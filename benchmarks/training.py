@@ -3,7 +3,7 @@
     python benchmarks/training.py
     python benchmarks/training.py --loops gru:32x35x256:64:104 --turns 5
     python benchmarks/training.py --baseline ../tfseq-before --jax-python ../jax/bin/python
-    python benchmarks/training.py --parts check custom growth memory
+    python benchmarks/training.py --parts check custom growth memory start profile
 
 A loop is cell:batch×steps×units:embedding:vocabulary, trained with everything that a run does:
 windows in the order of the text, the state carried from one to the next, embedding, dropout as the
@@ -13,6 +13,7 @@ Peers run as they are and tuned: see `build` in each `training_*.py`; freed memo
 
 `check`: all of them compute the same losses. `loops`: speed, page faults, memory. `custom`: an LSTM
 with one changed gate. `growth`: time against units and steps. `memory`: peak against steps.
+`start`: CPU time up to the first step. `profile`: where the CPU time goes.
 
 Each contender has a process of its own, and all take turns in one run. A ratio is that of medians;
 behind it that of single turns, 10th to 90th percentile. Measure on a quiet machine.
@@ -27,6 +28,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import training_profile
 from training_child import Contender, Loop
 
 HERE = Path(__file__).resolve().parents[1]
@@ -50,8 +52,10 @@ KEEP_FREED_MEMORY = {
 }
 
 
-def start_tfseq(root: Path = HERE, name: str = "tfseq") -> Contender:
-    return Contender(name, sys.executable, "training_tensorflow.py", root, {})
+def start_tfseq(
+    root: Path = HERE, name: str = "tfseq", environment: dict[str, str] | None = None
+) -> Contender:
+    return Contender(name, sys.executable, "training_tensorflow.py", root, environment or {})
 
 
 def start_peer(peer: str, python: str, tuned: bool = False) -> Contender:
@@ -219,12 +223,33 @@ def measure_memory(options: argparse.Namespace) -> None:
         print(f"{steps:7,}" + "".join(f"{value:10,.0f}" for value in added), flush=True)
 
 
+def measure_start(options: argparse.Namespace) -> None:
+    training_profile.measure_start(roots(options), rounds=options.turns)
+
+
+def measure_profile(options: argparse.Namespace) -> None:
+    loop = Loop.parse(options.loops[0])
+    for name, root in roots(options).items():
+        contender = start_tfseq(root, name, {"ONEDNN_JIT_PROFILE": "2"})
+        more = {"options": options.set} if name == "tfseq" else {}
+        pid = contender.build(loop, whose="tfseq", root=str(root), **more)["pid"]
+        training_profile.profile(f"{name}, {loop}", contender, pid, loop, seconds=10)
+        contender.close()
+
+
+def roots(options: argparse.Namespace) -> dict[str, Path]:
+    """The checkouts of tfseq to measure."""
+    return {"tfseq": HERE} | ({"before": options.baseline} if options.baseline else {})
+
+
 PARTS = {
     "check": check,
     "loops": measure_loops,
     "custom": measure_custom,
     "growth": measure_growth,
     "memory": measure_memory,
+    "start": measure_start,
+    "profile": measure_profile,
 }
 
 
