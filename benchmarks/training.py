@@ -9,7 +9,7 @@ A loop is cell:batch×steps×units:embedding:vocabulary, trained with everything
 windows in the order of the text, the state carried from one to the next, embedding, dropout as the
 default run has it, logits, cross-entropy, backward, clipping to a global norm, Adam, and the loss
 read after each step. tfseq is its own trainer; `before` is tfseq of the checkout `--baseline`.
-Peers run as they are and tuned: see `build` in each `training_*.py`; freed memory is then kept.
+Peers run as they are and tuned: see `build` in each `training_*.py`; they keep freed memory then.
 
 `check`: all of them compute the same losses. `loops`: speed, page faults, memory. `custom`: an LSTM
 with one changed gate. `growth`: time against units and steps. `memory`: peak against steps.
@@ -29,9 +29,9 @@ from pathlib import Path
 
 import numpy as np
 import training_profile
-from training_child import Contender, Loop
+from training_child import Loop
+from training_contenders import HERE, Contender, build_peer, peers_of, start_all, start_tfseq
 
-HERE = Path(__file__).resolve().parents[1]
 LOOPS = (
     "gru:32x35x256:64:104",
     "lstm:32x35x256:64:104",
@@ -45,46 +45,6 @@ GROWTH_UNITS = (64, 128, 256, 512, 1024)
 GROWTH_STEPS = (16, 64, 256, 1024, 2048)
 MEMORY_STEPS = (64, 128, 256, 512, 1024, 2048)
 PEERS = ("torch", "keras", "jax")
-KEEP_FREED_MEMORY = {
-    "MALLOC_MMAP_THRESHOLD_": str(2**32),
-    "MALLOC_TRIM_THRESHOLD_": str(2**34),
-    "MALLOC_TOP_PAD_": str(2**26),
-}
-
-
-def start_tfseq(
-    root: Path = HERE, name: str = "tfseq", environment: dict[str, str] | None = None
-) -> Contender:
-    return Contender(name, sys.executable, "training_tensorflow.py", root, environment or {})
-
-
-def start_peer(peer: str, python: str, tuned: bool = False) -> Contender:
-    script = {"keras": "training_tensorflow.py"}.get(peer, f"training_{peer}.py")
-    name = f"{peer}, tuned" if tuned else peer
-    return Contender(name, python, script, HERE, KEEP_FREED_MEMORY if tuned else {})
-
-
-def start_all(loop: Loop, options: argparse.Namespace) -> dict[str, Contender]:
-    """One process for each contender, with its loop built."""
-    contenders = {"tfseq": start_tfseq()}
-    contenders["tfseq"].build(loop, whose="tfseq", root=str(HERE), options=options.set)
-    if options.baseline:
-        before = contenders["before"] = start_tfseq(options.baseline, "before")
-        before.build(loop, whose="tfseq", root=str(options.baseline))
-    for peer in options.peers:
-        if peer == "keras" and loop.cell == "own":
-            continue
-        whose = {"whose": "keras"} if peer == "keras" else {}
-        for tuned in (False, True):
-            contender = start_peer(peer, options.pythons[peer], tuned)
-            try:
-                contender.build(loop, tuned=tuned, **whose)
-                contender.train(2)
-            except RuntimeError as error:
-                print(f"{contender.name} is left out. {error}", file=sys.stderr)
-                continue
-            contenders[contender.name] = contender
-    return contenders
 
 
 def take_turns(contenders: dict[str, Contender], turns: int, seconds: float) -> dict[str, list]:
@@ -159,13 +119,9 @@ def check(options: argparse.Namespace) -> None:
             expected = np.array(tfseq.train(3)["losses"])
             tfseq.close()
             print(f"\n{loop}\n  {'tfseq':14}{expected}")
-            for peer in options.peers:
-                if peer == "keras" and loop.cell == "own":
-                    continue
-                whose = {"whose": "keras"} if peer == "keras" else {}
+            for peer in peers_of(loop, options):
                 for tuned in (False, True):
-                    contender = start_peer(peer, options.pythons[peer], tuned)
-                    contender.build(loop, tuned=tuned, dropout=0, load=path, **whose)
+                    contender = build_peer(peer, options, loop, tuned, dropout=0, load=path)
                     losses = np.array(contender.train(3)["losses"])
                     contender.close()
                     print(f"  {contender.name:14}{losses}", flush=True)
@@ -215,8 +171,7 @@ def measure_memory(options: argparse.Namespace) -> None:
                 more = {"options": options.set} if name == "tfseq" else {}
                 contender.build(loop, whose="tfseq", root=str(root), **more)
             else:
-                contender = start_peer(name, options.pythons[name])
-                contender.build(loop, **({"whose": "keras"} if name == "keras" else {}))
+                contender = build_peer(name, options, loop)
             answer = contender.train(3)
             contender.close()
             added.append(answer["peak"] - answer["peak_before"])

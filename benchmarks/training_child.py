@@ -1,4 +1,4 @@
-"""What the contenders of `training.py` share: the loop, its text, and how they are talked to.
+"""What the contenders of `training.py` share: the loop, its text, and how they answer.
 
 A contender is a process that reads one JSON request a line and answers with one. `{"build": {...}}`
 makes a training loop; `{"train": n}` answers with what n of its steps took.
@@ -8,12 +8,9 @@ import dataclasses
 import json
 import os
 import resource
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -117,39 +114,3 @@ def train(losses: Iterator[float], steps: int) -> dict[str, Any]:
         "peak_before": before.ru_maxrss / 1024,
         "peak": after.ru_maxrss / 1024,
     }
-
-
-class Contender:
-    """A process that trains as it is told."""
-
-    def __init__(self, name: str, python: str, script: str, root: Path, environment: dict):
-        self.name = name
-        self._complaints = tempfile.TemporaryFile(mode="w+")  # noqa: SIM115
-        self._process = subprocess.Popen(
-            [python, Path(__file__).with_name(script)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._complaints,
-            text=True,
-            env=os.environ | {"PYTHONPATH": str(root), "TF_CPP_MIN_LOG_LEVEL": "3"} | environment,
-        )
-
-    def build(self, loop: Loop, **settings) -> dict[str, Any]:
-        return self._ask(loop=dataclasses.asdict(loop), build=settings)
-
-    def train(self, steps: int) -> dict[str, Any]:
-        return self._ask(train=steps)
-
-    def close(self) -> None:
-        self._process.stdin.close()
-        self._process.wait()
-        self._complaints.close()
-
-    def _ask(self, **request) -> dict[str, Any]:
-        try:
-            print(json.dumps(request), file=self._process.stdin, flush=True)
-            return json.loads(self._process.stdout.readline())
-        except (BrokenPipeError, json.JSONDecodeError):
-            self._complaints.seek(0)
-            tail = self._complaints.read()[-2000:]
-            raise RuntimeError(f"{self.name} ended while asked to {request}:\n{tail}") from None

@@ -14,7 +14,8 @@ from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 
-from training_child import Contender, Loop
+from training_child import Loop
+from training_contenders import Contender
 
 STAGES = ("import", "corpus", "model", "tracing, XLA", "first step", "all")
 KERNEL = "([kernel"

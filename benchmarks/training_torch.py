@@ -20,19 +20,17 @@ class OwnLSTM(nn.Module):
         super().__init__()
         self.inputs = nn.Linear(features, 4 * units)
         self.recurrent = nn.Linear(units, 4 * units, bias=False)
-        self._step = torch.compile(self._one_step) if compiled else self._one_step
-
-    def _one_step(self, x, h, c):
-        i, f, candidate, o = (x + self.recurrent(h)).chunk(4, dim=-1)
-        f = torch.sigmoid(f)
-        c = f * c + (1 - f) * torch.sigmoid(i) * torch.tanh(candidate)
-        return torch.sigmoid(o) * torch.tanh(c), c
+        if compiled:  # The whole loop, unrolled: 40 s for 35 steps, and faster than step by step.
+            self.forward = torch.compile(self.forward)
 
     def forward(self, x, states):
         h, c = states
         outputs = []
         for projected in self.inputs(x).unbind(0):
-            h, c = self._step(projected, h, c)
+            i, f, candidate, o = (projected + self.recurrent(h)).chunk(4, dim=-1)
+            f = torch.sigmoid(f)
+            c = f * c + (1 - f) * torch.sigmoid(i) * torch.tanh(candidate)
+            h = torch.sigmoid(o) * torch.tanh(c)
             outputs.append(h)
         return torch.stack(outputs), (h, c)
 
