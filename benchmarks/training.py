@@ -78,22 +78,24 @@ def compare(loop: Loop, options: argparse.Namespace) -> None:
     print(
         f"  {'':14}{'tokens/s':>10}{'':22}{'time / tfseq':>14}{'':16}{'faults/token':>14} peak MB"
     )
-    ratios = {}
+    ratios, faults = {}, {}
     for name, values in answers.items():
         times = seconds_a_step(values)
         low, middle, high = loop.tokens / np.percentile(times, [90, 50, 10])
         low_ratio, high_ratio = np.percentile(times / own, [10, 90])
         ratios[name] = np.median(times) / np.median(own)
-        faults = sum(v["faults"] for v in values) / sum(v["steps"] for v in values) / loop.tokens
+        tokens = sum(v["steps"] for v in values) * loop.tokens
+        faults[name] = sum(v["faults"] for v in values) / tokens
         speed = f"{middle:10,.0f} ({low:,.0f} to {high:,.0f})"
         ratio = f"{ratios[name]:.2f} ({low_ratio:.2f} to {high_ratio:.2f})"
-        print(f"  {name:14}{speed:32}{ratio:>24}{faults:14.2f}{values[-1]['peak']:12,.0f}")
+        peak = values[-1]["peak"]
+        print(f"  {name:14}{speed:32}{ratio:>24}{faults[name]:14.2f}{peak:12,.0f}")
     cells = [str(loop), f"{loop.tokens / np.median(own):,.0f}"]
     if options.baseline:
         cells.append(f"{ratios['before']:.2f}")
-    for peer in options.peers:
-        both = [f"{ratios[n]:.2f}" for n in (peer, f"{peer}, tuned") if n in ratios]
-        cells.append(" / ".join(both))
+    for peer in peers_of(loop, options):
+        cells.append(f"{ratios[peer]:.2f} / {ratios[f'{peer}, tuned']:.2f}")
+    cells += [f"{faults['tfseq']:.2f}", f"{answers['tfseq'][-1]['peak']:,.0f}"]
     print(f"  | {' | '.join(cells)} |", flush=True)
 
 
