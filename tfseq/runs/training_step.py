@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
-from tfseq.layers.tensorflow.loop_log import loops_logged
+from tfseq.layers.tensorflow.whole_step import compiled_whole, loops_listed
 from tfseq.runs.objective import Objective
 from tfseq.runs.row_gradients import Rows, SummedRows, rows_of, summed_rows
 
@@ -65,31 +65,31 @@ class TrainingStep:
         states = tf.nest.map_structure(lambda s: tf.TensorSpec(s.shape, s.dtype), states)
         self._specs = [batch_spec, states]
         self._by_xla = not tf.config.get_visible_devices("GPU")
-        self._run = self._traced()
-        self._has_run = False
+        self._run = None
 
     def __call__(self, batch: Any, states: Any) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, Any]:
-        if self._by_xla and not self._has_run:
-            return self._run_first(batch, states)
-        return self._run(batch, states)
-
-    def _run_first(self, batch, states):
-        """The first step, without XLA if there is an operation that XLA does not have."""
+        if self._run is not None:
+            return self._run(batch, states)
+        # The first step, traced, and without XLA if there is an operation that XLA does not have.
         variables = [*self._objective.model.variables, *self._optimizer.variables]
         before = [tf.identity(v) for v in variables]
+        self._run = self._traced()
         try:
-            results = self._run(batch, states)
+            return self._run(batch, states)
         except tf.errors.OpError:
+            if not self._by_xla:
+                raise
             for variable, value in zip(variables, before, strict=True):
                 variable.assign(value)
             self._by_xla = False
             self._run = self._traced()
-            results = self._run(batch, states)
-        self._has_run = True
-        return results
+            return self._run(batch, states)
 
     def _traced(self):
-        return tf.function(self._step, input_signature=self._specs, autograph=False)
+        # A function of one signature: to call it takes half as long.
+        return tf.function(
+            self._step, input_signature=self._specs, autograph=False
+        ).get_concrete_function()
 
     def _step(self, batch, states):
         num_parts = self._num_parts(batch, states) if self._by_xla else 0
@@ -124,7 +124,7 @@ class TrainingStep:
                 self._objective.loss(batch, states)
             written.extend(v for v in self._others if scope.get_current_value(v) is not None)
 
-        with loops_logged() as loops:
+        with loops_listed() as loops:
             tf.function(forward, autograph=False).get_concrete_function(batch, states)
         if not loops or any(loop.kind != "compiled" for loop in loops):
             return 0
@@ -136,28 +136,44 @@ class TrainingStep:
     def _compiled_parts(self, batch, states, num_parts):
         weights = list(map(tf.convert_to_tensor, self._weights))
         others = list(map(tf.convert_to_tensor, self._others))
-        gradients = tf.function(self._gradients, jit_compile=True, autograph=False)
-        split = [tf.split(t, num_parts) for t in tf.nest.flatten((batch, states))]
-        parts = []
-        for i, tensors in enumerate(zip(*split, strict=True)):
-            of_part = tf.nest.pack_sequence_as((batch, states), tensors)
-            # Another number of each seed: no two parts have the same dropout masks.
-            seeded = [
-                tf.stack([value[0] + (i << 32), value[1]]) if _is_seed(variable) else value
-                for variable, value in zip(self._others, others, strict=True)
-            ]
-            parts.append(gradients(*of_part, weights, seeded))
+
+        @tf.function(jit_compile=True, autograph=False)
+        def gradients(number, batch, states, others):
+            return self._gradients_of_part(number, num_parts, batch, states, weights, others)
+
+        def seeded(number):
+            """Another number of each seed: no two parts have the same dropout masks."""
+            step = tf.constant([number << 32, 0], tf.int64)
+            pairs = zip(self._others, others, strict=True)
+            return [value + step if _is_seed(variable) else value for variable, value in pairs]
+
+        parts = [
+            gradients(tf.constant(i), batch, states, seeded(i) if i else others)
+            for i in range(num_parts)
+        ]
         for variable, value in zip(self._others, parts[0].others, strict=True):
             variable.assign(value)
         return parts
 
-    def _gradients(self, batch, states, weights=None, others=None) -> Part:
-        """What a part gives: at these values of the variables, or else at those they have."""
-        if weights is None:
-            with tf.GradientTape() as tape:
-                return self._differentiated(tape, batch, states, self._weights)
+    def _gradients(self, batch, states) -> Part:
+        """What a batch gives, at the present values of the variables."""
+        with tf.GradientTape() as tape:
+            return self._differentiated(tape, batch, states, self._weights)
+
+    def _gradients_of_part(self, number, num_parts, batch, states, weights, others) -> Part:
+        """What a part of a batch gives, at these values of the variables."""
+
+        def part_of(tensor):
+            size = tensor.shape[0] // num_parts
+            return tf.slice(
+                tensor, [number * size, *[0] * (tensor.shape.rank - 1)], [size, *tensor.shape[1:]]
+            )
+
+        if num_parts > 1:
+            batch, states = tf.nest.map_structure(part_of, (batch, states))
         values = zip([*self._weights, *self._others], [*weights, *others], strict=True)
         with (
+            compiled_whole(),
             keras.StatelessScope(values, collect_losses=True) as scope,
             tf.GradientTape() as tape,
         ):

@@ -10,6 +10,7 @@ from tfseq.layers.tensorflow.replay import replay, run_again
 from tfseq.layers.tensorflow.step_graph import StepGraph
 from tfseq.layers.tensorflow.step_loops import backward_loop, forward_loop, known_values
 from tfseq.layers.tensorflow.step_sorting import ADDITIONS
+from tfseq.layers.tensorflow.whole_step import transposed_product
 
 # Up to this many rows, their gradient is a product with one-hot vectors: it runs on all cores,
 # where a sum over segments runs on one.
@@ -213,7 +214,7 @@ def _product_gradient(operation, constant, values, d):
     inputs = [values[t.ref()] for t in operation.inputs]
     if operation.type == "MatMul" and not value.dtype.is_complex:
         factors = [d, inputs[0]] if operation.get_attr("transpose_b") else [inputs[0], d]
-        return tf.matmul(*factors, transpose_a=True)
+        return transposed_product(*factors)
     with tf.GradientTape() as tape:
         tape.watch(value)
         (result,) = run_again(operation, inputs)

@@ -150,28 +150,22 @@ def known_values(step, constants):
 
 
 def _loop(body, sequences, variables, num_steps, backwards=False):
-    """Runs `body(t, read, *variables) -> variables` for each step t; `read` is `sequences` at t.
-
-    What a step reads is read in the step before, and is a variable of the loop. Read where it is
-    used, XLA makes the reading a part of what computes the gates: that takes half as long again.
-    """
+    """Runs `body(t, read, *variables) -> variables` for each step t; `read` is `sequences` at t."""
     if isinstance(num_steps, int) and num_steps == 1:
         return body(0, [s[0] for s in sequences], *variables)
     arrays = [
         tf.TensorArray(s.dtype, num_steps, element_shape=s.shape[1:]).unstack(s) for s in sequences
     ]
 
-    def step_of(turn):
-        return num_steps - 1 - turn if backwards else turn
+    def run_turn(turn, *variables):
+        t = num_steps - 1 - turn if backwards else turn
+        return turn + 1, *body(t, [a.read(t) for a in arrays], *variables)
 
-    def run_turn(turn, read, *variables):
-        variables = body(step_of(turn), read, *variables)
-        following = step_of(tf.minimum(turn + 1, num_steps - 1))
-        return turn + 1, [a.read(following) for a in arrays], *variables
-
-    variables = (tf.constant(0), [a.read(step_of(0)) for a in arrays], *variables)
-    _, _, *variables = tf.while_loop(
-        lambda turn, *_: turn < num_steps, run_turn, variables, maximum_iterations=num_steps
+    _, *variables = tf.while_loop(
+        lambda turn, *_: turn < num_steps,
+        run_turn,
+        (tf.constant(0), *variables),
+        maximum_iterations=num_steps,
     )
     return variables
 

@@ -13,9 +13,9 @@ from tfseq.layers.tensorflow.autocast import without_autocast
 from tfseq.layers.tensorflow.cell_marks import no_marks
 from tfseq.layers.tensorflow.compiled import can_compile
 from tfseq.layers.tensorflow.fast_loop import run_loop, sizes
-from tfseq.layers.tensorflow.loop_log import log_loop
 from tfseq.layers.tensorflow.step_graph import trace_step
 from tfseq.layers.tensorflow.step_sorting import NotTraceableError
+from tfseq.layers.tensorflow.whole_step import is_compiled_whole, list_loop
 
 _NOBODYS_SIZE = 7919
 # A batch is run in two parts at once, if each has as many rows as this. On two cores that takes a
@@ -44,7 +44,7 @@ def run_on_tensorflow(layer, sequences, initial_state, mask, training):
         return None
     x, states, mask = _as_arguments(layer, sequences, initial_state, mask)
     on_gpu = bool(tf.config.get_visible_devices("GPU")) and not in_portable_loops()
-    most_parts = 1 if on_gpu else 2
+    most_parts = 1 if on_gpu or is_compiled_whole() else 2
     try:
         weights, num_parts, step = without_autocast(
             lambda: _trace(layer, x, states, mask, training, most_parts)
@@ -73,7 +73,7 @@ def run_on_tensorflow(layer, sequences, initial_state, mask, training):
 
 def _note(layer, loop, num_parts=1):
     layer.last_loop = loop
-    log_loop(loop, num_parts)
+    list_loop(loop, num_parts)
 
 
 def _as_arguments(layer, sequences, initial_state, mask):
@@ -185,7 +185,7 @@ def _run(layer, weights, step, num_parts, x, mask, states, lookup, training, by_
         lookup=lookup,
         all_outputs=layer.return_sequences,
         keep=training is not False,
-        by_xla=by_xla,
+        by_xla=by_xla and not is_compiled_whole(),
     )
     final = list(tree.pack_sequence_as(states, map(_as_batch, final)))
     if layer.return_sequences:
