@@ -30,7 +30,7 @@ class Dropout(keras.layers.Dropout):
 
     def call(self, inputs, training=False) -> Any:
         by_counter = keras.backend.backend() == "tensorflow" and self.noise_shape is None
-        if not (by_counter and training and self.rate > 0):
+        if not (by_counter and training and 0 < self.rate < 1):
             return super().call(inputs, training=training)
         # Imported here: the layer needs Keras alone where another backend runs it.
         from tfseq.layers.tensorflow.dropout_mask import drop
