@@ -66,7 +66,7 @@ def transposed_product(a, b):
     """
     if not is_compiled_whole():
         return tf.matmul(a, b, transpose_a=True)
-    bits = tf.bitcast(tf.reshape(a, [-1])[0], {4: tf.int32, 2: tf.int16}[a.dtype.size])
+    bits = tf.bitcast(tf.reshape(a, [-1])[0], {8: tf.int64, 4: tf.int32, 2: tf.int16}[a.dtype.size])
     always = tf.bitwise.bitwise_or(bits, tf.ones([], bits.dtype)) != 0
     a = tf.cond(always, lambda: tf.transpose(a), lambda: tf.zeros(a.shape[::-1], a.dtype))
     return tf.matmul(a, b)
