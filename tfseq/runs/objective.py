@@ -19,7 +19,7 @@ class Objective:
             determined by the two numbers and the seed.
         loss: (batch, states) -> (loss, number of targets, states): the mean loss over the targets
             of a batch, a scalar that the gradient is taken of, and the states that the next batch
-            begins with. Their gradient is cut there. It is traced once.
+            begins with. Their gradient is cut there. It is traced, more than once.
         initial_states: gives the states that an epoch begins with; the usual ones are none.
         validate: gives metrics of the model with its present weights, `validation_loss` among
             them, each name beginning with `validation_`; None does without validation, and so
@@ -28,6 +28,8 @@ class Objective:
         greater_is_better: whether `monitor` is to become large (an accuracy) or small (a loss).
         train_metrics: the mean loss of an epoch -> what history says of it.
         targets: what a target is called, in the plural: `tokens`, say.
+        independent_rows: whether the tensors of batches and states have one row for each sequence,
+            and the loss of a target depends on its own row alone. A step may then divide a batch.
     """
 
     model: keras.Model
@@ -39,6 +41,7 @@ class Objective:
     greater_is_better: bool = False
     train_metrics: Callable[[float], Mapping[str, float]] = lambda loss: {"train_loss": loss}
     targets: str = "targets"
+    independent_rows: bool = False
 
 
 def weighted_loss(

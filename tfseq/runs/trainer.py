@@ -109,6 +109,14 @@ class Trainer:
         """All epochs are done, or validation no longer improves."""
         return self.progress.stopped_early or self.progress.epoch >= self.options.epochs
 
+    @property
+    def step_kind(self) -> str | None:
+        """How the steps run: "compiled", "compiled in halves", or "graph: …", with the reason.
+
+        None before the first step.
+        """
+        return self._train_step.kind
+
     def steps_in_epoch(self, epoch: int) -> int:
         """How many steps an epoch has."""
         return int(self.objective.batches(epoch, 0).cardinality())

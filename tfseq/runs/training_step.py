@@ -5,9 +5,17 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
+# TensorFlow tells of an operation what it is where it lies in a graph, but not by its name.
+from tensorflow.python.framework import op_def_registry
+
 from tfseq.layers.tensorflow.whole_step import compiled_whole, loops_listed
 from tfseq.runs.objective import Objective
 from tfseq.runs.row_gradients import Rows, SummedRows, rows_of, summed_rows
+
+# They read or call, and leave no trace.
+_WITHOUT_TRACE = frozenset(
+    {"ReadVariableOp", "PartitionedCall", "StatefulPartitionedCall", "While", "If"}
+)
 
 
 class Part(NamedTuple):
@@ -41,6 +49,10 @@ class TrainingStep:
 
     Elsewhere the operations run one by one, around the loops that `tfseq.RNN` chooses.
 
+    Attributes:
+        kind: how the gradient is computed, once a step has run: "compiled", "compiled in halves",
+            or "graph: …", with the reason.
+
     Args:
         objective: what is to be learned.
         optimizer: built for the trainable variables of the model.
@@ -64,8 +76,10 @@ class TrainingStep:
         self._others = [v for v in model.variables if id(v) not in trainable]
         states = tf.nest.map_structure(lambda s: tf.TensorSpec(s.shape, s.dtype), states)
         self._specs = [batch_spec, states]
-        self._by_xla = not tf.config.get_visible_devices("GPU")
+        gpus = tf.config.get_visible_devices("GPU")
+        self._not_by_xla = "there is a GPU" if gpus else None
         self._run = None
+        self.kind: str | None = None
 
     def __call__(self, batch: Any, states: Any) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, Any]:
         if self._run is not None:
@@ -77,11 +91,11 @@ class TrainingStep:
         try:
             return self._run(batch, states)
         except tf.errors.OpError:
-            if not self._by_xla:
+            if self._not_by_xla:
                 raise
             for variable, value in zip(variables, before, strict=True):
                 variable.assign(value)
-            self._by_xla = False
+            self._not_by_xla = "XLA does not have all operations"
             self._run = self._traced()
             return self._run(batch, states)
 
@@ -92,19 +106,25 @@ class TrainingStep:
         ).get_concrete_function()
 
     def _step(self, batch, states):
-        num_parts = self._num_parts(batch, states) if self._by_xla else 0
+        num_parts, self.kind = self._choose(batch, states)
         if num_parts:
             parts = self._compiled_parts(batch, states, num_parts)
         else:
             parts = [self._gradients(batch, states)]
         num_targets = tf.add_n([part.num_targets for part in parts])
-        shares = [tf.cast(part.num_targets / num_targets, tf.float32) for part in parts]
+        shares = [
+            tf.math.divide_no_nan(
+                *(tf.cast(n, tf.float32) for n in (part.num_targets, num_targets))
+            )
+            for part in parts
+        ]
         gradients = [list(g) for g in zip(*(part.gradients for part in parts), strict=True)]
         gradients = [
-            summed_rows(g, shares, v.shape[0]) if isinstance(g[0], Rows) else g
+            _summed(g, shares, v.shape[0]) if isinstance(g[0], Rows) else g
             for g, v in zip(gradients, self._weights, strict=True)
         ]
-        update = tf.function(self._update, jit_compile=self._by_xla or None, autograph=False)
+        by_xla = None if self._not_by_xla else True
+        update = tf.function(self._update, jit_compile=by_xla, autograph=False)
         loss, norm = update([part.loss for part in parts], shares, gradients)
         states = tf.nest.map_structure(
             lambda *ends: tf.concat(ends, 0) if len(ends) > 1 else ends[0],
@@ -112,26 +132,43 @@ class TrainingStep:
         )
         return loss, norm, num_targets, states
 
-    def _num_parts(self, batch, states) -> int:
-        """Into how many parts a batch is divided; 0 if XLA is not to compile the gradient."""
+    def _choose(self, batch, states) -> tuple[int, str]:
+        """Into how many parts a batch is divided, 0 if XLA is not to compile it; and `kind`."""
+        if self._not_by_xla:
+            return 0, f"graph: {self._not_by_xla}"
         tensors = tf.nest.flatten((batch, states))
         if not all(t.shape.is_fully_defined() for t in tensors):
-            return 0
-        written = []
+            return 0, "graph: not all batches are of the same shape"
+        written, penalties = [], []
 
         def forward(batch, states):
-            with keras.StatelessScope() as scope:
+            with keras.StatelessScope(collect_losses=True) as scope:
                 self._objective.loss(batch, states)
             written.extend(v for v in self._others if scope.get_current_value(v) is not None)
+            penalties.extend(scope.losses)  # Of activity, which are means over the rows.
 
         with loops_listed() as loops:
-            tf.function(forward, autograph=False).get_concrete_function(batch, states)
-        if not loops or any(loop.kind != "compiled" for loop in loops):
-            return 0
+            traced = tf.function(forward, autograph=False).get_concrete_function(batch, states)
+        if not loops:
+            return 0, "graph: there is no recurrent layer"
+        others = [loop.kind for loop in loops if loop.kind != "compiled"]
+        if others:
+            return 0, f"graph: a recurrent layer runs as {others[0]!r}"
+        traces = _operations_that_leave_a_trace(traced.graph)
+        if traces:
+            return 0, f"graph: there is the operation {traces[0]}"
         num_parts = min(loop.num_parts for loop in loops)
         sizes = {t.shape[0] if t.shape.rank else 1 for t in tensors}
-        divisible = len(sizes) == 1 and sizes.pop() % num_parts == 0
-        return num_parts if divisible and all(map(_is_seed, written)) else 1
+        divisible = self._objective.independent_rows and all(map(_is_seed, written))
+        if (
+            divisible
+            and not penalties
+            and num_parts > 1
+            and len(sizes) == 1
+            and sizes.pop() % num_parts == 0
+        ):
+            return num_parts, "compiled in halves"
+        return 1, "compiled"
 
     def _compiled_parts(self, batch, states, num_parts):
         weights = list(map(tf.convert_to_tensor, self._weights))
@@ -211,5 +248,22 @@ class TrainingStep:
         return mean(losses), norm
 
 
+def _summed(parts, shares, num_rows):
+    summed = summed_rows(parts, shares, num_rows)
+    # XLA would compile the update anew for each number of rows that batches read.
+    return [summed.dense()] if summed.values.shape[0] is None else summed
+
+
 def _is_seed(variable) -> bool:
     return variable.name == "seed_generator_state"
+
+
+def _operations_that_leave_a_trace(graph) -> list[str]:
+    """Those that write, print, call Python or draw random numbers; not all in XLA, or else there.
+
+    XLA leaves out assertions, and its random numbers depend on no seed.
+    """
+    definition = graph.as_graph_def()
+    nodes = [definition.node, *(f.node_def for f in definition.library.function)]
+    types = {node.op for part in nodes for node in part} - _WITHOUT_TRACE
+    return sorted(t for t in types if (found := op_def_registry.get(t)) and found.is_stateful)

@@ -123,6 +123,7 @@ def forecaster_objective(
         ).skip(start_batch),
         weighted_loss(model, squared_error),
         validate=None if windows is None else validate,
+        independent_rows=True,
     )
 
 

@@ -48,6 +48,7 @@ def labelled_objective(
         ).skip(start_batch),
         weighted_loss(model, tf.nn.sparse_softmax_cross_entropy_with_logits),
         validate=validate,
+        independent_rows=True,
     )
 
 

@@ -90,6 +90,7 @@ def language_model_objective(
             "train_bits_per_token": bits(loss),
         },
         targets="tokens",
+        independent_rows=True,
     )
 
 
