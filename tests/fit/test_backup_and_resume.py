@@ -33,7 +33,7 @@ def whole(tmp_path_factory):
     return never_killed(tmp_path_factory.mktemp("whole"))
 
 
-@pytest.mark.everyday(2)
+@pytest.mark.everyday(1)
 @pytest.mark.parametrize("num_calls", range(1, 3 * NUM_BATCHES + 1))
 def test_killed_after_any_batch(num_calls, whole, tmp_path):
     assert killed_and_resumed(tmp_path, num_calls) == whole

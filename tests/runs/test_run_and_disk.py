@@ -34,6 +34,7 @@ def full_for(monkeypatch):
     return full_disk
 
 
+@pytest.mark.everyday(2)
 @pytest.mark.parametrize(
     "file", ["checkpoints/step-000000006.npz", "curves.png", "model.weights.h5", "metrics.json"]
 )
@@ -56,6 +57,7 @@ def test_a_full_disk_says_how_to_go_on(file, whole_weights, tmp_path, full_for):
     assert json.loads((place / "metrics.json").read_text())["epochs"] == 2
 
 
+@pytest.mark.everyday(1)
 @pytest.mark.parametrize("file", ["checkpoints/step-000000003.npz", "history.csv"])
 def test_a_full_disk_before_the_first_checkpoint(file, whole_weights, tmp_path, full_for):
     """Leaves the name free; but a run that another process made stays, to go on with."""

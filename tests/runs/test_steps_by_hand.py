@@ -44,7 +44,7 @@ def large_vocabulary(monkeypatch):
     monkeypatch.setattr(small_trainer, "V", LARGE)
 
 
-@pytest.mark.everyday(4)
+@pytest.mark.everyday(3)
 @pytest.mark.parametrize(
     ("kind", "options"),
     [
@@ -62,7 +62,7 @@ def test_three_steps(kind, options):
     check_steps(kind, TEXT, options)
 
 
-@pytest.mark.everyday(2)
+@pytest.mark.everyday(1)
 @pytest.mark.usefixtures("large_vocabulary")
 @pytest.mark.parametrize(
     ("kind", "options"),

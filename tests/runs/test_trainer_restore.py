@@ -15,6 +15,7 @@ from .small_trainer import (
 )
 
 
+@pytest.mark.everyday(2)
 @pytest.mark.parametrize(
     ("cell", "sampling", "num_layers"),
     [

@@ -79,6 +79,7 @@ def test_what_was_measured_of_the_same_weights_is_handed_on(tmp_path):
     assert [m["epochs"] for m in metrics] == [2, 2, 3, 3]
 
 
+@pytest.mark.everyday(2)
 @pytest.mark.parametrize("free", [2_000, 12_000, 40_000])
 def test_a_disk_that_is_full_and_then_is_not(free, whole, tmp_path):
     """A mount point of its own, so that the directory cannot be replaced either."""
@@ -121,6 +122,7 @@ def test_history_is_what_a_person_can_plot(whole):
     assert float(first["targets"]) == np.sum([1, 1, 0, 1] * 6)
 
 
+@pytest.mark.everyday(1)
 @pytest.mark.parametrize("content", ["{", "[]", "3"])
 def test_damaged_metrics_are_written_anew(tmp_path, content):
     train(tmp_path / "run", epochs=2)

@@ -83,6 +83,7 @@ def test_metrics_of_the_wrong_kind(copied, content):
         _ = tfseq.load(copied).metrics
 
 
+@pytest.mark.everyday(2)
 def test_damage_anywhere_in_the_weights_is_noticed(copied):
     path = copied / "model.weights.h5"
     content = path.read_bytes()

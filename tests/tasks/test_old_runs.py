@@ -81,6 +81,7 @@ def test_it_goes_on(old, kind):
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.everyday(2)
 def test_it_is_reported_of(old, kind):
     before = tfseq.load(old)
     options = dataclasses.replace(before.options, run_dir=str(old), resume=True, report=True)
@@ -99,6 +100,7 @@ def test_old_weights_that_are_not_whole(old):
         tfseq.load(old)
 
 
+@pytest.mark.everyday(2)
 def test_old_weights_with_a_damaged_header(old):
     """HDF5 notices some of it, and says so in many ways."""
     content, errors = (old / "model.weights.h5").read_bytes(), []

@@ -38,6 +38,7 @@ def expected_of(task, kind, path):
     return "accuracy", np.mean([a == b for a, b in pairs])
 
 
+@pytest.mark.everyday(1)
 @pytest.mark.parametrize("kind", ["language_model", "text_classification", "tagging"])
 def test_all_of_another_file_is_measured(trained, kind, tmp_path):
     task, path = trained(kind), write_data(kind, tmp_path, seed=9)
@@ -122,7 +123,7 @@ def test_its_own_data_may_not_have_changed(copied, kind):
     task.evaluate()
 
 
-@pytest.mark.everyday(2)
+@pytest.mark.everyday(1)
 def test_evaluate_model(trained, kind, tmp_path):
     task, run_dir = trained(kind), f"--run-dir={trained(kind).directory}"
     own = script("evaluate_model", run_dir, cwd=tmp_path).stdout
@@ -142,7 +143,7 @@ SETTINGS = dict(
 )
 
 
-@pytest.mark.everyday(2)
+@pytest.mark.everyday(1)
 def test_export_model(trained, kind, one_loader, tmp_path):
     run_dir = f"--run-dir={trained(kind).directory}"
     exported = tmp_path / "exported"

@@ -91,7 +91,7 @@ def test_a_report_later_measures_no_baseline_again(copied, kind, trained):
     assert ("77.1" if kind == "language_model" else "0.127") in page
 
 
-@pytest.mark.everyday(2)
+@pytest.mark.everyday(1)
 def test_a_run_that_goes_further_measures_its_baselines_anew(copied, kind):
     """What was noted is of other weights, or of a run with other settings."""
     options = dataclasses.replace(

@@ -47,7 +47,7 @@ def _assert_equal(found, expected, tolerance=2e-6):
         np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance)
 
 
-@pytest.mark.everyday(6)
+@pytest.mark.everyday(3)
 @pytest.mark.parametrize("name", CELLS)
 def test_compiled_in_training_equals_the_loop_of_keras(name, large_x):
     fast, plain = _pair(CELLS[name](), large_x, return_sequences=True)
@@ -58,7 +58,7 @@ def test_compiled_in_training_equals_the_loop_of_keras(name, large_x):
     _assert_equal(found, results_and_gradients(plain, large_x), 1e-5)
 
 
-@pytest.mark.everyday(6)
+@pytest.mark.everyday(3)
 @pytest.mark.parametrize("name", CELLS)
 def test_shapes_known_at_run_time_only_and_a_mask(name, x):
     mask = _mask(BATCH_SIZE)

@@ -26,6 +26,7 @@ SIGNATURES = {
 }
 
 
+@pytest.mark.everyday(1)
 def test_many_texts_are_read_a_bounded_number_at_once(task, monkeypatch):
     signatures, name = SIGNATURES[task.options.task]
     texts, sizes, answer = texts_of(300), [], getattr(signatures, name)

@@ -71,6 +71,7 @@ def test_with_the_token_before():
     assert result.mean_cross_entropy == pytest.approx(np.mean(losses), rel=1e-5)
 
 
+@pytest.mark.everyday(4)
 @pytest.mark.parametrize("context", [None, 3])
 @pytest.mark.parametrize(("num_ids", "rows"), [(60, 3), (29, 2), (19, 1), (9, 1)])
 def test_rows_side_by_side(monkeypatch, context, num_ids, rows):
