@@ -83,6 +83,11 @@ def check(kind, cell=GRUCell, **arguments):
     return trainer
 
 
+def normalised():
+    """Writes its kernel at each call in training."""
+    return keras.layers.SpectralNormalization(keras.layers.Dense(UNITS))
+
+
 def regularized(units):
     return GRUCell(units, kernel_regularizer="l2")
 
@@ -124,11 +129,30 @@ def test_cells_whose_rows_depend_on_each_other_or_that_change(cell, kind):
     [
         (keras.layers.BatchNormalization, "compiled"),
         (Counter, "graph: there is the operation AssignAddVariableOp"),
+        (normalised, "graph: a weight is written, or a variable that is not the model's"),
         (CallingPython, "graph: there is the operation PyFunc"),
     ],
 )
 def test_layers_that_keep_something_or_call_python(layer, kind):
     check(kind, before=[layer])
+
+
+def test_a_seed_of_the_loss_goes_on_too():
+    """It is none of the model's variables."""
+    noise = Dropout(0.5, seed=1)
+
+    def noisy(model):
+        def loss(batch, states):
+            x, y, _ = batch
+            kept = noise(tf.ones_like(y), training=True)
+            return tf.reduce_mean(kept * (model(x, training=True) - y) ** 2), tf.size(y), states
+
+        return loss
+
+    trainer = Trainer(*make(GRUCell, loss=noisy))
+    assert len(list(trainer.train_epoch())) == 2
+    assert int(noise.seed_generator.state[1]) == 2
+    assert trainer.step_kind.startswith("graph: a weight is written, or a variable")
 
 
 def test_a_penalty_of_what_a_layer_puts_out_is_the_mean_over_all_rows():

@@ -85,14 +85,14 @@ class TrainingStep:
         if self._run is not None:
             return self._run(batch, states)
         # The first step, traced, and without XLA if there is an operation that XLA does not have.
+        self._run = self._traced()
+        if self._not_by_xla:
+            return self._run(batch, states)
         variables = [*self._objective.model.variables, *self._optimizer.variables]
         before = [tf.identity(v) for v in variables]
-        self._run = self._traced()
         try:
             return self._run(batch, states)
         except tf.errors.OpError:
-            if self._not_by_xla:
-                raise
             for variable, value in zip(variables, before, strict=True):
                 variable.assign(value)
             self._not_by_xla = "XLA does not have all operations"
@@ -139,12 +139,12 @@ class TrainingStep:
         tensors = tf.nest.flatten((batch, states))
         if not all(t.shape.is_fully_defined() for t in tensors):
             return 0, "graph: not all batches are of the same shape"
-        written, penalties = [], []
+        written, penalties = set(), []
 
         def forward(batch, states):
             with keras.StatelessScope(collect_losses=True) as scope:
                 self._objective.loss(batch, states)
-            written.extend(v for v in self._others if scope.get_current_value(v) is not None)
+            written.update(scope.state_mapping)
             penalties.extend(scope.losses)  # Of activity, which are means over the rows.
 
         with loops_listed() as loops:
@@ -154,12 +154,15 @@ class TrainingStep:
         others = [loop.kind for loop in loops if loop.kind != "compiled"]
         if others:
             return 0, f"graph: a recurrent layer runs as {others[0]!r}"
+        if written - {id(v) for v in self._others}:
+            return 0, "graph: a weight is written, or a variable that is not the model's"
         traces = _operations_that_leave_a_trace(traced.graph)
         if traces:
             return 0, f"graph: there is the operation {traces[0]}"
         num_parts = min(loop.num_parts for loop in loops)
         sizes = {t.shape[0] if t.shape.rank else 1 for t in tensors}
-        divisible = self._objective.independent_rows and all(map(_is_seed, written))
+        seeds_alone = written <= {id(v) for v in self._others if _is_seed(v)}
+        divisible = self._objective.independent_rows and seeds_alone
         if (
             divisible
             and not penalties
