@@ -29,6 +29,7 @@ def all_continuations(generator, prompt, num_tokens):
     return sorted(zip(totals, completions, strict=True), reverse=True)
 
 
+@pytest.mark.everyday(2)
 @pytest.mark.parametrize("prompt", ["ab", "想a?c"])
 def test_two_steps_with_a_beam_as_wide_as_the_vocabulary_find_the_optimum(generator, prompt):
     size = len(SYMBOLS) + 1
@@ -45,6 +46,7 @@ def test_two_steps_with_a_beam_as_wide_as_the_vocabulary_find_the_optimum(genera
     assert all(b.text == prompt + b.completion for b in beams)
 
 
+@pytest.mark.everyday(1)
 def test_a_wide_beam_finds_every_continuation_in_order(generator):
     best = all_continuations(generator, "ab", 3)
     beams = generator.beam_search("ab", 3, beam_size=len(best))
@@ -54,6 +56,7 @@ def test_a_wide_beam_finds_every_continuation_in_order(generator):
     assert {b.completion for b in beams} == {completion for _, completion in best}
 
 
+@pytest.mark.everyday(1)
 def test_a_beam_of_one_is_greedy(generator):
     for prompt in PROMPTS:
         greedy = generator.generate(prompt, 12, temperature=0)
@@ -83,6 +86,7 @@ def test_places_without_a_continuation_hold_the_best(generator):
         assert all(np.isfinite(b.log_probability) for b in beams)
 
 
+@pytest.mark.everyday(1)
 def test_unknown_is_found_only_where_it_is_allowed(generator):
     size = len(SYMBOLS) + 1
     without = {b.completion for b in generator.beam_search("ab", 1, size)}

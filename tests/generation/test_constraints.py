@@ -57,6 +57,7 @@ def written_by_definition(model, prompt, count, temperature, top_k, top_p, seed,
     return prompt + "".join(TOKENS[i] for i in added), len(added), log_probability
 
 
+@pytest.mark.everyday(2)
 @pytest.mark.parametrize(
     ("filter", "stop", "top_k", "top_p"),
     [

@@ -27,6 +27,7 @@ def by_definition(model, ids):
     return np.take_along_axis(log_softmax[:, :-1], ids[:, 1:, np.newaxis], axis=2)[..., 0]
 
 
+@pytest.mark.everyday(3)
 @pytest.mark.parametrize("layers", [1, 2])
 @pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
 def test_equals_the_softmax_of_one_pass(make_model, cell, layers):
@@ -51,6 +52,7 @@ def test_a_large_vocabulary_is_scored_in_short_blocks(make_model):
     np.testing.assert_allclose(scores, by_definition(model, ids), rtol=1e-5)
 
 
+@pytest.mark.everyday(2)
 @pytest.mark.parametrize("shape", [(0, 0), (0, 5), (2, 0), (2, 1)])
 def test_nothing_to_score(make_model, shape):
     model = make_model(SYMBOLS)

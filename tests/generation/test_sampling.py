@@ -98,6 +98,7 @@ def test_equal_logits_are_equal_symbols_wherever_the_row_stands(place):
     assert run(*rows, [1.0] * 5, [0] * 5, [0.5] * 5)[place] == 3
 
 
+@pytest.mark.everyday(5)
 @pytest.mark.parametrize("num_symbols", [1, 2, 3, 5, 7, 8, 9, 16, 17, 31, 40])
 def test_rows_of_many_equal_logits_alone_in_batches_and_by_the_reference(num_symbols):
     """2,750 batches of one to six rows, half of whose logits and more are equal."""
