@@ -26,7 +26,7 @@ class Part(NamedTuple):
         num_targets: how many there are.
         states: those that it ends with.
         gradients: of each trainable variable: a tensor, `Rows`, or None where there is none.
-        others: the values that all other variables end with.
+        others: the values that the other variables end with, those that are written.
     """
 
     loss: tf.Tensor
@@ -49,16 +49,16 @@ class TrainingStep:
 
     Elsewhere the operations run one by one, around the loops that `tfseq.RNN` chooses.
 
-    Attributes:
-        kind: how the gradient is computed, once a step has run: "compiled", "compiled in halves",
-            or "graph: …", with the reason.
-
     Args:
         objective: what is to be learned.
         optimizer: built for the trainable variables of the model.
         clip_norm: the largest norm of the gradient; None leaves it as it is.
         batch_spec: of the batches.
         states: such as a batch begins with.
+
+    Attributes:
+        kind: how the gradient is computed, once a step has run: "compiled", "compiled in halves",
+            or "graph: …", with the reason.
     """
 
     def __init__(
@@ -74,6 +74,7 @@ class TrainingStep:
         self._weights = model.trainable_variables
         trainable = {id(v) for v in self._weights}
         self._others = [v for v in model.variables if id(v) not in trainable]
+        self._written = []  # Of the others, those that a step writes.
         states = tf.nest.map_structure(lambda s: tf.TensorSpec(s.shape, s.dtype), states)
         self._specs = [batch_spec, states]
         gpus = tf.config.get_visible_devices("GPU")
@@ -156,20 +157,15 @@ class TrainingStep:
             return 0, f"graph: a recurrent layer runs as {others[0]!r}"
         if written - {id(v) for v in self._others}:
             return 0, "graph: a weight is written, or a variable that is not the model's"
+        self._written = [v for v in self._others if id(v) in written]
         traces = _operations_that_leave_a_trace(traced.graph)
         if traces:
             return 0, f"graph: there is the operation {traces[0]}"
         num_parts = min(loop.num_parts for loop in loops)
         sizes = {t.shape[0] if t.shape.rank else 1 for t in tensors}
-        seeds_alone = written <= {id(v) for v in self._others if _is_seed(v)}
-        divisible = self._objective.independent_rows and seeds_alone
-        if (
-            divisible
-            and not penalties
-            and num_parts > 1
-            and len(sizes) == 1
-            and sizes.pop() % num_parts == 0
-        ):
+        seeds_alone = all(map(_is_seed, self._written))
+        divisible = self._objective.independent_rows and seeds_alone and not penalties
+        if divisible and num_parts > 1 and len(sizes) == 1 and sizes.pop() % num_parts == 0:
             return num_parts, "compiled in halves"
         return 1, "compiled"
 
@@ -191,7 +187,7 @@ class TrainingStep:
             gradients(tf.constant(i), batch, states, seeded(i) if i else others)
             for i in range(num_parts)
         ]
-        for variable, value in zip(self._others, parts[0].others, strict=True):
+        for variable, value in zip(self._written, parts[0].others, strict=True):
             variable.assign(value)
         return parts
 
@@ -219,7 +215,7 @@ class TrainingStep:
         ):
             tape.watch(weights)
             part = self._differentiated(tape, batch, states, weights)
-        return part._replace(others=[scope.get_current_value(v) for v in self._others])
+        return part._replace(others=[scope.get_current_value(v) for v in self._written])
 
     def _differentiated(self, tape, batch, states, weights):
         model = self._objective.model
