@@ -17,6 +17,8 @@ from tfseq.options.rules import (
     Size,
 )
 
+Precision = Literal["float32", "mixed_bfloat16"]
+
 
 @dataclasses.dataclass(frozen=True)
 class TrainingOptions:
@@ -52,6 +54,9 @@ class TrainingOptions:
     """Clip gradients to this global norm."""
     patience: FreeOnResume[CountOrZero] = 3
     """Stop after this many epochs without a better validation loss; 0 turns early stopping off."""
+    precision: Precision = "float32"
+    """Precision of training: float32, or mixed_bfloat16, which multiplies in 16 bits and keeps the
+    weights in 32; the run says at its start whether this processor is faster for it."""
     seed: Seed = 0
     """Seed of initial weights, dropout, and the order and split of the examples."""
 
