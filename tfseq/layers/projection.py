@@ -9,17 +9,17 @@ from keras import ops
 def project(rows, kernel) -> Any:
     """X W, for X `[..., D]` and W `[D, K]`, both of one dtype.
 
-    In a training step that XLA compiles as a whole, bfloat16 is summed up in float32.
+    It is multiplied in 16 bits where a training step of mixed precision says so.
 
-    >>> project(keras.ops.ones((2, 3, 4)), keras.ops.ones((4, 5))).shape
-    TensorShape([2, 3, 5])
+    >>> tuple(project(keras.ops.ones((2, 3, 4)), keras.ops.ones((4, 5))).shape)
+    (2, 3, 5)
     """
     if keras.backend.backend() != "tensorflow":
         return ops.matmul(rows, kernel)
     # Imported here: the layers need Keras alone where another backend runs them.
-    from tfseq.layers.tensorflow.whole_step import is_compiled_whole, product
+    from tfseq.layers.tensorflow.whole_step import multiplies_narrow, product
 
-    if not is_compiled_whole():
+    if not multiplies_narrow():
         return ops.matmul(rows, kernel)
     flat = product(ops.reshape(rows, (-1, rows.shape[-1])), kernel)
     return ops.reshape(flat, (*rows.shape[:-1], kernel.shape[-1]))

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from tfseq.layers.tensorflow.whole_step import compiled_whole, loops_listed
 from tfseq.runs.objective import Objective
+from tfseq.runs.mixed_precision import computing_in_float32
 from tfseq.runs.row_gradients import Rows, SummedRows, rows_of, summed_rows
 
 
@@ -124,7 +125,7 @@ class TrainingStep:
                 self._objective.loss(batch, states)
             written.extend(v for v in self._others if scope.get_current_value(v) is not None)
 
-        with loops_listed() as loops:
+        with loops_listed() as loops, computing_in_float32(self._objective.model):
             tf.function(forward, autograph=False).get_concrete_function(batch, states)
         if not loops or any(loop.kind != "compiled" for loop in loops):
             return 0
@@ -172,14 +173,18 @@ class TrainingStep:
         if num_parts > 1:
             batch, states = tf.nest.map_structure(part_of, (batch, states))
         values = zip([*self._weights, *self._others], [*weights, *others], strict=True)
+        narrow = self._objective.model.compute_dtype == "bfloat16"
         with (
-            compiled_whole(),
+            compiled_whole(narrow),
+            computing_in_float32(self._objective.model),
             keras.StatelessScope(values, collect_losses=True) as scope,
             tf.GradientTape() as tape,
         ):
             tape.watch(weights)
             part = self._differentiated(tape, batch, states, weights)
-        return part._replace(others=[scope.get_current_value(v) for v in self._others])
+        ends = tf.nest.map_structure(lambda s, begin: tf.cast(s, begin.dtype), part.states, states)
+        others = [scope.get_current_value(v) for v in self._others]
+        return part._replace(states=ends, others=others)
 
     def _differentiated(self, tape, batch, states, weights):
         model = self._objective.model

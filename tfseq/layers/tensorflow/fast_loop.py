@@ -161,7 +161,8 @@ def _take_rows(table, ids):
 
     def gradient(d):
         if count <= _FEW_ROWS:
-            return product(tf.one_hot(ids, count, axis=0, dtype=d.dtype), d), None
+            chosen = tf.one_hot(ids, count, dtype=d.dtype)
+            return tf.matmul(chosen, d, transpose_a=True), None
         return tf.math.unsorted_segment_sum(d, ids, count), None
 
     return tf.gather(table, ids), gradient

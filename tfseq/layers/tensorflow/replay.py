@@ -5,7 +5,7 @@ import inspect
 
 import tensorflow as tf
 
-from tfseq.layers.tensorflow.whole_step import product
+from tfseq.layers.tensorflow.whole_step import multiplies_narrow, product
 
 
 def replay(operations, tensors: dict) -> None:
@@ -30,7 +30,7 @@ def run_again(operation, inputs: list) -> list:
     definition = operation.op_def
     if operation.type == "Const":
         return [tf.constant(tf.make_ndarray(operation.get_attr("value")))]
-    if operation.type == "MatMul" and not operation.get_attr("transpose_a"):
+    if operation.type == "MatMul" and multiplies_narrow() and not operation.get_attr("transpose_a"):
         return [product(*inputs, transpose_b=operation.get_attr("transpose_b"))]
     arguments, inferred, position = {}, set(), 0
     for argument in definition.input_arg:

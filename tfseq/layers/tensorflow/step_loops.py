@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from tfseq.layers.tensorflow.replay import replay
 from tfseq.layers.tensorflow.step_graph import StepGraph
-from tfseq.layers.tensorflow.whole_step import as_read, as_stored, product, stored_dtype
+from tfseq.layers.tensorflow.whole_step import product
 
 
 def forward_loop(
@@ -36,8 +36,8 @@ def forward_loop(
         results = [tensors[r.ref()] for r in step.results]
         for traced, result in zip(step.results, results, strict=True):
             result.set_shape(traced.shape)
-        kept = [a.write(t, as_stored(tensors[k.ref()])) for k, a in zip(stored, kept, strict=True)]
-        outputs = [a.write(t, as_stored(results[0])) for a in outputs]
+        kept = [a.write(t, tensors[k.ref()]) for k, a in zip(stored, kept, strict=True)]
+        outputs = [a.write(t, results[0]) for a in outputs]
         last = [results[0]] if last else []
         return last, results[1 - repeats :], outputs, kept
 
@@ -48,10 +48,10 @@ def forward_loop(
     variables = (first, previous, outputs, _empty_arrays(stored, num_steps))
     last, final, outputs, kept = _loop(body, projected, variables, num_steps)
 
-    outputs = [as_read(a.stack(), y.dtype) for a in outputs]
+    outputs = [a.stack() for a in outputs]
     if not keep:
         return (outputs if all_outputs else last)[0], final, []
-    values = {t.ref(): as_read(a.stack(), t.dtype) for t, a in zip(stored, kept, strict=True)}
+    values = {t.ref(): a.stack() for t, a in zip(stored, kept, strict=True)}
     for p, value in zip(step.previous, previous, strict=True):
         if p.ref() in shifted:
             values[p.ref()] = tf.concat([value[None], outputs[0][:-1]], 0)
@@ -100,7 +100,7 @@ def backward_loop(step: StepGraph, num_steps, all_outputs, values, constants, d_
             g = step.gradients.get(p.ref())
             before.append(_no_gradient(like) if g is None else tensors[g.ref()])
             before[-1].set_shape(p.shape)
-        results = [a.write(t, as_stored(tensors[r])) for r, a in zip(stored, results, strict=True)]
+        results = [a.write(t, tensors[r]) for r, a in zip(stored, results, strict=True)]
         pairs = zip(totals, sums, strict=True)
         sums = [total + tensors[step.gradients[c.ref()].ref()] for c, total in pairs]
         for total, c in zip(sums, totals, strict=True):
@@ -123,8 +123,7 @@ def backward_loop(step: StepGraph, num_steps, all_outputs, values, constants, d_
     )
     sequences = [*values.values(), *([d_outputs] if all_outputs else [])]
     d_y, d_states, results, sums = _loop(body, sequences, variables, num_steps, backwards=True)
-    stacked = zip(stored.items(), results, strict=True)
-    stacked = {r: as_read(a.stack(), g.dtype) for (r, g), a in stacked}
+    stacked = {r: a.stack() for r, a in zip(stored, results, strict=True)}
     sums = {t.ref(): value for t, value in zip(totals, sums, strict=True)}
 
     def gradient(tensor):
@@ -156,16 +155,12 @@ def _loop(body, sequences, variables, num_steps, backwards=False):
     if isinstance(num_steps, int) and num_steps == 1:
         return body(0, [s[0] for s in sequences], *variables)
     arrays = [
-        tf.TensorArray(stored_dtype(s.dtype), num_steps, element_shape=s.shape[1:]).unstack(
-            as_stored(s)
-        )
-        for s in sequences
+        tf.TensorArray(s.dtype, num_steps, element_shape=s.shape[1:]).unstack(s) for s in sequences
     ]
 
     def run_turn(turn, *variables):
         t = num_steps - 1 - turn if backwards else turn
-        read = [as_read(a.read(t), s.dtype) for a, s in zip(arrays, sequences, strict=True)]
-        return turn + 1, *body(t, read, *variables)
+        return turn + 1, *body(t, [a.read(t) for a in arrays], *variables)
 
     _, *variables = tf.while_loop(
         lambda turn, *_: turn < num_steps,
@@ -177,9 +172,7 @@ def _loop(body, sequences, variables, num_steps, backwards=False):
 
 
 def _empty_arrays(tensors, num_steps):
-    return [
-        tf.TensorArray(stored_dtype(t.dtype), num_steps, element_shape=t.shape) for t in tensors
-    ]
+    return [tf.TensorArray(t.dtype, num_steps, element_shape=t.shape) for t in tensors]
 
 
 def _as_wide_as(traced, value):

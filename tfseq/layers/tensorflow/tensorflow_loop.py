@@ -35,8 +35,8 @@ def run_on_tensorflow(layer, sequences, initial_state, mask, training):
     - "graph": the same loop, of single operations;
     - "keras: …", the loop of Keras, with the reason.
 
-    A large batch in bfloat16 is run in parts and compiled only as part of a whole training step:
-    otherwise TensorFlow's own product is faster. In inference XLA is the caller's to choose, as `Model.predict` does
+    A large batch in bfloat16 is run in parts and not compiled: TensorFlow's own product is faster
+    in bfloat16, XLA's is not. In inference XLA is the caller's to choose, as `Model.predict` does
     for the whole model: what is traced may be on its way into an export, which must run without.
     """
     if tf.executing_eagerly():
@@ -52,16 +52,14 @@ def run_on_tensorflow(layer, sequences, initial_state, mask, training):
     except NotTraceableError as reason:
         _note(layer, f"keras: {reason}")
         return None
-    compiles = (
+    by_xla = (
         None not in x.shape[:2]
         and (training is True or on_gpu)
         and not in_portable_loops()
+        and not (x.dtype == tf.bfloat16 and num_parts > 1)
         and can_compile([*step.recurrent, *step.remade, *step.backward])
     )
-    by_single_operations = x.dtype == tf.bfloat16 and num_parts > 1 and not is_compiled_whole()
-    by_xla = compiles and not by_single_operations
-    in_whole = "compiled" if compiles else "graph"
-    _note(layer, "compiled" if by_xla else "graph", in_whole, num_parts)
+    _note(layer, "compiled" if by_xla else "graph", num_parts)
 
     def run(x, mask, states):
         lookup = lookup_of(sequences)
@@ -73,10 +71,9 @@ def run_on_tensorflow(layer, sequences, initial_state, mask, training):
     return run(x, mask, states)
 
 
-def _note(layer, loop, in_whole=None, num_parts=1):
-    """Notes the loop, and what it is in a training step that XLA compiles as a whole."""
+def _note(layer, loop, num_parts=1):
     layer.last_loop = loop
-    list_loop(in_whole or loop, num_parts)
+    list_loop(loop, num_parts)
 
 
 def _as_arguments(layer, sequences, initial_state, mask):
