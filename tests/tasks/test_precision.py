@@ -113,7 +113,8 @@ def test_an_export_answers_as_the_task_does(mixed, kind, one_loader, loader, tmp
         ours = task.predict(values, horizon=3)
         np.testing.assert_allclose(ours, answer["forecast"][0, :3], rtol=1e-2, atol=0.05)
         # The level of 300 is not rounded to 16 bits, which have steps of 2 there.
-        assert abs(ours[:, 1] - 300).max() < 60 and len(set(ours[:, 1] % 2)) > 1
+        assert abs(ours[:, 1] - 300).max() < 60
+        assert len(set(ours[:, 1] % 2)) > 1
     else:
         texts = ["egg and tea", "o1 b-x0 i-x3", "mud"]
         answer = loader.run(path, "serving_default", text=np.array(texts, object))
@@ -130,9 +131,7 @@ def test_a_keras_file_holds_it(mixed, kind, tmp_path):
     loaded = keras.models.load_model(tmp_path / "model.keras")
     assert loaded.dtype_policy.name == MIXED
     inputs = np.zeros([2, 6, 2], "float32") if kind == "forecasting" else np.ones([2, 6], "int32")
-    np.testing.assert_array_equal(
-        np.float32(model(inputs)), np.float32(loaded(inputs))
-    )
+    np.testing.assert_array_equal(np.float32(model(inputs)), np.float32(loaded(inputs)))
 
 
 @pytest.mark.parametrize(
@@ -145,7 +144,9 @@ def test_it_says_where_it_is_slower(mixed, kind, tmp_path, monkeypatch, flags, n
     (tmp_path / "cpuinfo").write_text(f"flags\t\t: {flags}\n")
     monkeypatch.setattr(mixed_precision, "_PROCESSOR", tmp_path / "cpuinfo")
     task, lines = train(kind, tmp_path)
-    said = [line for line in lines if line.startswith("note: mixed_bfloat16 is slower than float32")]
+    said = [
+        line for line in lines if line.startswith("note: mixed_bfloat16 is slower than float32")
+    ]
     assert len(said) == note
     same_weights(task, mixed(kind)[0])
     _, lines = train(kind, tmp_path / "..", precision="float32", run_dir=str(tmp_path / "usual"))

@@ -55,8 +55,8 @@ class TrainingOptions:
     patience: FreeOnResume[CountOrZero] = 3
     """Stop after this many epochs without a better validation loss; 0 turns early stopping off."""
     precision: Precision = "float32"
-    """Precision of training: float32, or mixed_bfloat16, which multiplies in 16 bits and keeps the
-    weights in 32; the run says at its start whether this processor is faster for it."""
+    """Precision of the model: float32, or mixed_bfloat16, which keeps weights in 32 bits and
+    multiplies in 16; a note at the start of the run says where that is slower."""
     seed: Seed = 0
     """Seed of initial weights, dropout, and the order and split of the examples."""
 

@@ -6,8 +6,8 @@ import keras
 import tensorflow as tf
 
 from tfseq.layers.tensorflow.whole_step import compiled_whole, loops_listed
-from tfseq.runs.objective import Objective
 from tfseq.runs.mixed_precision import computing_in_float32
+from tfseq.runs.objective import Objective
 from tfseq.runs.row_gradients import Rows, SummedRows, rows_of, summed_rows
 
 
