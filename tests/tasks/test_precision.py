@@ -4,10 +4,13 @@ import json
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from small_tasks import options_of, write_series
 
 import tfseq
+from tfseq.layers.tensorflow.whole_step import compiled_whole, product
 from tfseq.runs import mixed_precision
+from tfseq.runs.mixed_precision import why_not_faster
 
 MIXED = "mixed_bfloat16"
 
@@ -134,23 +137,52 @@ def test_a_keras_file_holds_it(mixed, kind, tmp_path):
     np.testing.assert_array_equal(np.float32(model(inputs)), np.float32(loaded(inputs)))
 
 
-@pytest.mark.parametrize(
-    ("flags", "note"),
-    [("fpu avx2 avx512f", True), ("fpu avx512_bf16", False), ("fpu amx_bf16", False)],
-)
+@pytest.fixture
+def processor(tmp_path, monkeypatch):
+    """`processor(flags)` has the machine's processor say that it has these."""
+
+    def of(flags):
+        (tmp_path / "cpuinfo").write_text(f"flags\t\t: {flags}\n")
+        monkeypatch.setattr(mixed_precision, "_PROCESSOR", tmp_path / "cpuinfo")
+
+    return of
+
+
 @pytest.mark.parametrize("kind", ["language_model"])
-def test_it_says_where_it_is_slower(mixed, kind, tmp_path, monkeypatch, flags, note):
+def test_it_says_that_it_is_slower(mixed, kind, processor, tmp_path):
     """By what the processor has; what is learned does not depend on it."""
-    (tmp_path / "cpuinfo").write_text(f"flags\t\t: {flags}\n")
-    monkeypatch.setattr(mixed_precision, "_PROCESSOR", tmp_path / "cpuinfo")
+    processor("fpu avx2 avx512f")
     task, lines = train(kind, tmp_path)
-    said = [
-        line for line in lines if line.startswith("note: mixed_bfloat16 is slower than float32")
-    ]
-    assert len(said) == note
+    (said,) = [line for line in lines if line.startswith("note: ")]
+    assert "mixed_bfloat16 is slower than float32 on this processor" in said
     same_weights(task, mixed(kind)[0])
-    _, lines = train(kind, tmp_path / "..", precision="float32", run_dir=str(tmp_path / "usual"))
-    assert not any("bfloat16" in line for line in lines)
+
+
+def test_where_it_is_slower(processor):
+    spec = tf.TensorSpec([8, 16], tf.int32)
+    for flags, slower in (("avx2", True), ("avx512_bf16", False), ("amx_bf16 avx2", False)):
+        processor(flags)
+        assert bool(why_not_faster(MIXED, spec)) == slower
+        assert why_not_faster("float32", spec) is None
+    assert "differ in size" in why_not_faster(MIXED, [spec, tf.TensorSpec([8, None], tf.int32)])
+
+
+def test_factors_are_rounded_and_sums_are_not():
+    """In a compiled training step: every product, those of the gradient included."""
+    rng = np.random.default_rng(0)
+    a, b, d = (rng.normal(size=s).astype("float32") for s in ((5, 300), (300, 7), (5, 7)))
+
+    @tf.function(jit_compile=True, autograph=False)
+    def products():
+        with compiled_whole(narrow=True), tf.GradientTape() as tape:
+            x, y = tf.constant(a), tf.constant(b)
+            tape.watch([x, y])
+            z = product(x, y)
+            return z, *tape.gradient(z, [x, y], tf.constant(d))
+
+    a, b, d = (np.float64(tf.cast(t, tf.bfloat16)) for t in (a, b, d))
+    for one, other in zip(products(), (a @ b, d @ b.T, a.T @ d), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", ["tagging", "text_classification"])
