@@ -26,8 +26,8 @@ def why_not_faster(precision: str, batch_spec: Any) -> str | None:
         return None
     if not all(spec.shape.is_fully_defined() for spec in tf.nest.flatten(batch_spec)):
         return (
-            "mixed_bfloat16 is slower than float32 for this task on a CPU: its batches differ in "
-            "size, and XLA compiles no training step for them. It saves memory only."
+            "mixed_bfloat16 is no faster than float32 for this task on a CPU, and may be slower: "
+            "its batches differ in size, and XLA compiles no training step for them."
         )
     if not _INSTRUCTIONS & _processor_flags():
         return (
