@@ -63,7 +63,8 @@ class Forecaster(SeriesScaling, RecurrentModel):
         steps_ahead: int = 1,
         **kwargs,
     ):
-        super().__init__(**kwargs)
+        # Values as they are given: in 16 bits, a level of 300 has steps of 2.
+        super().__init__(autocast=False, **kwargs)
         self.num_columns = checked("num_columns", num_columns, PositiveInt)
         self.lookback = checked("lookback", lookback, PositiveInt)
         self.steps_ahead = checked("steps_ahead", steps_ahead, PositiveInt)
@@ -76,7 +77,7 @@ class Forecaster(SeriesScaling, RecurrentModel):
 
     def standardize(self, values) -> tf.Tensor:
         """x -> z, float `[..., C]`, kept within ±100."""
-        z = (ops.cast(values, self.compute_dtype) - self.mean) / self.scale
+        z = (ops.cast(values, self.variable_dtype) - self.mean) / self.scale
         return ops.clip(z, -MAX_DEVIATION, MAX_DEVIATION)
 
     def call(self, values, training=None) -> Any:
@@ -107,7 +108,7 @@ class Forecaster(SeriesScaling, RecurrentModel):
         Returns:
             Forecasts, float `[B, horizon, C]`.
         """
-        values = last_values(tf.cast(values, self.compute_dtype), self.lookback, num_values)
+        values = last_values(tf.cast(values, self.variable_dtype), self.lookback, num_values)
         known = tf.math.is_finite(values)
         z = self.standardize(tf.where(known, values, 0.0))
         batch_size = tf.shape(values)[0]

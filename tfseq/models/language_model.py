@@ -7,6 +7,7 @@ from keras import ops
 
 from tfseq.cells.arguments import check_shape
 from tfseq.layers import mark_lookup
+from tfseq.layers.projection import project
 from tfseq.models.recurrent_model import RecurrentModel
 from tfseq.options.rules import PositiveInt, checked
 
@@ -146,7 +147,7 @@ class LanguageModel(RecurrentModel):
         In a loop, read `weights`, the `output_weights`, before it.
         """
         kernel, bias = weights or self.output_weights()
-        return ops.matmul(ops.cast(hidden, self.compute_dtype), kernel) + bias
+        return project(ops.cast(hidden, self.compute_dtype), kernel) + bias
 
     def step(self, ids, states) -> tuple:
         """One step without a loop: ids int `[B]`, states -> (logits `[B, V]`, states)."""

@@ -42,6 +42,8 @@ class TextClassifier(TokenEncoder):
     def call(self, ids, training=None) -> Any:
         outputs, mask = self.encode(ids, training=training)
         mask = ops.expand_dims(mask, -1)
+        # In 16 bits, lengths are counted up to 256.
+        outputs = ops.cast(outputs, keras.backend.result_type(outputs.dtype, "float32"))
         lengths = ops.sum(ops.cast(mask, outputs.dtype), axis=1)
         mean = ops.sum(outputs, axis=1) / ops.maximum(lengths, 1)
         # Below whatever a step can hold, and finite, so that a text of no steps has no NaN.

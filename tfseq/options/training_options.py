@@ -17,6 +17,8 @@ from tfseq.options.rules import (
     Size,
 )
 
+Precision = Literal["float32", "mixed_bfloat16"]
+
 
 @dataclasses.dataclass(frozen=True)
 class TrainingOptions:
@@ -52,6 +54,9 @@ class TrainingOptions:
     """Clip gradients to this global norm."""
     patience: FreeOnResume[CountOrZero] = 3
     """Stop after this many epochs without a better validation loss; 0 turns early stopping off."""
+    precision: Precision = "float32"
+    """Precision of the model: float32, or mixed_bfloat16, which keeps weights in 32 bits and
+    multiplies in 16; a note at the start of the run says where that is slower."""
     seed: Seed = 0
     """Seed of initial weights, dropout, and the order and split of the examples."""
 

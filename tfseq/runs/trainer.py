@@ -95,13 +95,14 @@ class Trainer:
         self.model = objective.model
         self.options = options
         first = objective.batches(0, 0)
+        self.batch_spec = first.element_spec
         self.optimizer = make_optimizer(options, steps_per_epoch or int(first.cardinality()))
         self.optimizer.build(self.model.trainable_variables)
         self.progress = Progress()
         self.best_weights: list[np.ndarray] | None = None
         self.states = objective.initial_states()
         self._train_step = TrainingStep(
-            objective, self.optimizer, options.clip_norm, first.element_spec, self.states
+            objective, self.optimizer, options.clip_norm, self.batch_spec, self.states
         )
 
     @property

@@ -9,6 +9,7 @@ import tensorflow as tf
 from tensorflow.python.framework import op_def_registry
 
 from tfseq.layers.tensorflow.whole_step import compiled_whole, loops_listed
+from tfseq.runs.mixed_precision import computing_in_float32
 from tfseq.runs.objective import Objective
 from tfseq.runs.row_gradients import Rows, SummedRows, rows_of, summed_rows
 
@@ -148,7 +149,7 @@ class TrainingStep:
             written.update(scope.state_mapping)
             penalties.extend(scope.losses)  # Of activity, which are means over the rows.
 
-        with loops_listed() as loops:
+        with loops_listed() as loops, computing_in_float32(self._objective.model):
             traced = tf.function(forward, autograph=False).get_concrete_function(batch, states)
         if not loops:
             return 0, "graph: there is no recurrent layer"
@@ -208,14 +209,18 @@ class TrainingStep:
         if num_parts > 1:
             batch, states = tf.nest.map_structure(part_of, (batch, states))
         values = zip([*self._weights, *self._others], [*weights, *others], strict=True)
+        narrow = self._objective.model.compute_dtype == "bfloat16"
         with (
-            compiled_whole(),
+            compiled_whole(narrow),
+            computing_in_float32(self._objective.model),
             keras.StatelessScope(values, collect_losses=True) as scope,
             tf.GradientTape() as tape,
         ):
             tape.watch(weights)
             part = self._differentiated(tape, batch, states, weights)
-        return part._replace(others=[scope.get_current_value(v) for v in self._written])
+        ends = tf.nest.map_structure(lambda s, begin: tf.cast(s, begin.dtype), part.states, states)
+        others = [scope.get_current_value(v) for v in self._written]
+        return part._replace(states=ends, others=others)
 
     def _differentiated(self, tape, batch, states, weights):
         model = self._objective.model

@@ -7,6 +7,7 @@ from tfseq.errors import InputError
 from tfseq.options.rules import check_options
 from tfseq.options.saving import normalized
 from tfseq.options.training_options import TrainingOptions
+from tfseq.runs.mixed_precision import why_not_faster
 from tfseq.tasks.table import PREPARATIONS
 
 if TYPE_CHECKING:
@@ -77,6 +78,8 @@ def train(options: TrainingOptions, log: Log = print) -> "Task":
     training = PREPARATIONS.find(options.task)(options, log)
     run, task = training.run, training.task
     log(training.summary())
+    if reason := why_not_faster(options.precision, run.trainer.batch_spec):
+        log(f"note: {reason}\n")
     metrics = run.fit(training.evaluate)
     log(f"\n{training.result(metrics)}\n")
     log(f"run       {run.directory.path}")

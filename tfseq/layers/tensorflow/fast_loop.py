@@ -10,7 +10,7 @@ from tfseq.layers.tensorflow.replay import replay, run_again
 from tfseq.layers.tensorflow.step_graph import StepGraph
 from tfseq.layers.tensorflow.step_loops import backward_loop, forward_loop, known_values
 from tfseq.layers.tensorflow.step_sorting import ADDITIONS
-from tfseq.layers.tensorflow.whole_step import transposed_product
+from tfseq.layers.tensorflow.whole_step import product, transposed_product
 
 # Up to this many rows, their gradient is a product with one-hot vectors: it runs on all cores,
 # where a sum over segments runs on one.
@@ -147,7 +147,7 @@ def _only_multiplied(step, x, sequences, lookup):
 def _project_rows(ids, table, kernel):
     """`table[ids] · kernel`, or `kernel[ids]` where `table` is None; ids are a vector."""
     if table is not None:
-        kernel = tf.matmul(tf.cast(table, kernel.dtype), kernel)
+        kernel = product(tf.cast(table, kernel.dtype), kernel)
         return _take_rows(kernel, ids)
     # The one-hot vector of an id that is no symbol's is zero, and so is its product.
     count = kernel.shape[0]

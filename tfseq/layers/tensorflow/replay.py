@@ -5,6 +5,8 @@ import inspect
 
 import tensorflow as tf
 
+from tfseq.layers.tensorflow.whole_step import multiplies_narrow, product
+
 
 def replay(operations, tensors: dict) -> None:
     """Runs `operations` again, in the graph that is being built now.
@@ -28,6 +30,8 @@ def run_again(operation, inputs: list) -> list:
     definition = operation.op_def
     if operation.type == "Const":
         return [tf.constant(tf.make_ndarray(operation.get_attr("value")))]
+    if operation.type == "MatMul" and multiplies_narrow() and not operation.get_attr("transpose_a"):
+        return [product(*inputs, transpose_b=operation.get_attr("transpose_b"))]
     arguments, inferred, position = {}, set(), 0
     for argument in definition.input_arg:
         inferred.update((argument.type_attr, argument.number_attr, argument.type_list_attr))

@@ -4,6 +4,7 @@ import tensorflow as tf
 
 from tfseq.layers.tensorflow.replay import replay
 from tfseq.layers.tensorflow.step_graph import StepGraph
+from tfseq.layers.tensorflow.whole_step import product
 
 
 def forward_loop(
@@ -209,6 +210,6 @@ def _replay_transposed(operations, tensors, transposed):
     for operation in operations:
         if operation in transposed:
             a = tensors[operation.inputs[0].ref()]
-            tensors[operation.outputs[0].ref()] = tf.matmul(a, transposed[operation])
+            tensors[operation.outputs[0].ref()] = product(a, transposed[operation])
         else:
             replay([operation], tensors)
