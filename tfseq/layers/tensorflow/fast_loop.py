@@ -8,9 +8,15 @@ from tfseq.layers.tensorflow.compiled import compiled
 from tfseq.layers.tensorflow.differentiation import is_differentiable
 from tfseq.layers.tensorflow.replay import replay, run_again
 from tfseq.layers.tensorflow.step_graph import StepGraph
-from tfseq.layers.tensorflow.step_loops import backward_loop, forward_loop, known_values
+from tfseq.layers.tensorflow.step_loops import (
+    apart,
+    backward_loop,
+    forward_loop,
+    known_values,
+    read_backwards,
+)
 from tfseq.layers.tensorflow.step_sorting import ADDITIONS
-from tfseq.layers.tensorflow.whole_step import transposed_product
+from tfseq.layers.tensorflow.whole_step import is_compiled_whole, transposed_product
 
 # Up to this many rows, their gradient is a product with one-hot vectors: it runs on all cores,
 # where a sum over segments runs on one.
@@ -69,12 +75,16 @@ def run_loop(
             step, num_steps, num_rows, all_outputs, keep, *_divide(arguments, counts)
         )
 
-    def backward(arguments, kept, cotangents):
-        projected, _, constants = _divide(arguments, counts)
-        read = [*step.projected, *step.kept]
-        values = {t.ref(): v for t, v in zip(read, [*projected, *kept], strict=True)}
+    read = read_backwards(step)
+    factors = {t.ref() for operation in step.products for t in operation.inputs}
+    unread = [t for t in step.projected if t.ref() not in factors and all(t is not r for r in read)]
+
+    def backward(values, constants, cotangents, room=()):
+        values = {t.ref(): v for t, v in zip(read, values, strict=True)}
         d_outputs, *d_final = cotangents
-        return backward_loop(step, num_steps, all_outputs, values, constants, d_outputs, d_final)
+        return backward_loop(
+            step, num_steps, all_outputs, values, constants, d_outputs, d_final, room
+        )
 
     first, again = partial(forward, keep), partial(forward, True)
     if by_xla:
@@ -83,12 +93,20 @@ def run_loop(
     @tf.custom_gradient
     def loop(*arguments):
         outputs, final, kept = first(arguments)
+        outputs, kept = apart(step, all_outputs, outputs, kept) if keep else (outputs, kept)
 
         def gradient(*cotangents):
-            stored = kept if keep else again(arguments)[2]
-            parts = backward(arguments, stored, cotangents)
-            d_projected, d_previous, d_products, d_summed = parts
+            stored = kept
+            if not keep:
+                once_more, _, stored = again(arguments)
+                _, stored = apart(step, all_outputs, once_more, stored)
             projected, _, constants = _divide(arguments, counts)
+            steps = zip([*step.projected, *step.kept], [*projected, *stored], strict=True)
+            values = {t.ref(): value for t, value in steps}
+            # No more than that: what a compiled loop is handed stays until it has ended.
+            room = [values[t.ref()] for t in unread] if is_compiled_whole() else []
+            parts = backward([values[t.ref()] for t in read], constants, cotangents, room)
+            d_projected, d_previous, d_products, d_summed = parts
             # As in the loop of Keras: an input that is read without a gradient has one of zeros.
             pairs = zip(projected, d_projected, strict=True)
             d_projected = [

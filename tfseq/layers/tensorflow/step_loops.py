@@ -4,6 +4,7 @@ import tensorflow as tf
 
 from tfseq.layers.tensorflow.replay import replay
 from tfseq.layers.tensorflow.step_graph import StepGraph
+from tfseq.layers.tensorflow.step_sorting import unique
 
 
 def forward_loop(
@@ -19,12 +20,14 @@ def forward_loop(
 
     Returns:
         The outputs `[time, batch, …]`, or the last one; the values of `step.previous` after the
-        last step; and those of `step.kept`, `[time, batch, …]` each.
+        last step; and those of `step.kept`, `[time, batch, …]` each. `apart` completes them: the
+        outputs may have y_0 before them, and what they are one step later, y_{t-1}, is missing.
     """
     known = known_values(step, constants)
-    shifted = _outputs_of_the_step_before(step)
-    stored = [t for t in step.kept if t.ref() not in shifted] if keep else []
-    store_outputs = all_outputs or (keep and bool(shifted))
+    shifted = _output_of_the_step_before(step) if keep else None
+    stored = [t for t in step.kept if t is not shifted] if keep else []
+    store_outputs = all_outputs or shifted is not None
+    num_before = int(shifted is not None)
     repeats = step.repeats
 
     def body(t, read, last, previous, outputs, kept):
@@ -36,35 +39,54 @@ def forward_loop(
         for traced, result in zip(step.results, results, strict=True):
             result.set_shape(traced.shape)
         kept = [a.write(t, tensors[k.ref()]) for k, a in zip(stored, kept, strict=True)]
-        outputs = [a.write(t, results[0]) for a in outputs]
+        outputs = [a.write(t + num_before, results[0]) for a in outputs]
         last = [results[0]] if last else []
         return last, results[1 - repeats :], outputs, kept
 
     y = step.results[0]
-    first = [] if all_outputs else [_as_wide_as(y, tf.zeros([num_rows, *y.shape[1:]], y.dtype))]
+    first = [_as_wide_as(y, tf.zeros([num_rows, *y.shape[1:]], y.dtype))]
+    first = [] if store_outputs else first
     previous = [_as_wide_as(p, value) for p, value in zip(step.previous, previous, strict=True)]
-    outputs = _empty_arrays([y] if store_outputs else [], num_steps)
+    outputs = _empty_arrays([y] if store_outputs else [], num_steps + num_before)
+    if shifted is not None:
+        before = next(v for p, v in zip(step.previous, previous, strict=True) if p is shifted)
+        outputs = [a.write(0, before) for a in outputs]
     variables = (first, previous, outputs, _empty_arrays(stored, num_steps))
     last, final, outputs, kept = _loop(body, projected, variables, num_steps)
 
-    outputs = [a.stack() for a in outputs]
+    (outputs,) = [a.stack() for a in outputs] if store_outputs else last
     if not keep:
-        return (outputs if all_outputs else last)[0], final, []
+        return outputs, final, []
     values = {t.ref(): a.stack() for t, a in zip(stored, kept, strict=True)}
-    for p, value in zip(step.previous, previous, strict=True):
-        if p.ref() in shifted:
-            values[p.ref()] = tf.concat([value[None], outputs[0][:-1]], 0)
-    kept = [values[t.ref()] for t in step.kept]
-    return (outputs if all_outputs else last)[0], final, kept
+    return outputs, final, [values.get(t.ref()) for t in step.kept]
 
 
-def backward_loop(step: StepGraph, num_steps, all_outputs, values, constants, d_outputs, d_final):
+def apart(step: StepGraph, all_outputs, outputs, kept):
+    """The outputs and the `kept` values of `forward_loop`, of what it has stored once for both."""
+    if all(value is not None for value in kept):
+        return outputs, kept
+    kept = [outputs[:-1] if value is None else value for value in kept]
+    return outputs[1:] if all_outputs else outputs[-1], kept
+
+
+def read_backwards(step: StepGraph) -> list:
+    """Those of `step.projected` and `step.kept` that the backward loop reads."""
+    read = {t.ref() for o in (*step.backward, *step.remade) for t in o.inputs}
+    read |= {g.ref() for g in step.gradients.values()}
+    return [t for t in unique([*step.projected, *step.kept]) if t.ref() in read]
+
+
+def backward_loop(
+    step: StepGraph, num_steps, all_outputs, values, constants, d_outputs, d_final, room=()
+):
     """Back-propagation through time: carries ∂L/∂s_t from the last step to the first.
 
     Args:
-        values: those of `step.projected` and `step.kept`, by `ref()`.
+        values: those of `read_backwards(step)`, by `ref()`.
         d_outputs, d_final: ∂L/∂ of the outputs, as `forward_loop` gives them, and of
             `step.previous` after the last step.
+        room: `[time, batch, …]` each, which nobody reads any more: XLA writes results of the same
+            form there.
 
     Returns:
         ∂L/∂ of `step.projected`, `[time, batch, …]` each; of `step.previous` before the first
@@ -73,9 +95,6 @@ def backward_loop(step: StepGraph, num_steps, all_outputs, values, constants, d_
     """
     known = known_values(step, constants)
     transposed = _transposed(step.backward, known)
-    read = {t.ref() for o in (*step.backward, *step.remade) for t in o.inputs}
-    read |= {g.ref() for g in step.gradients.values()}
-    values = {reference: value for reference, value in values.items() if reference in read}
     repeats = step.repeats
 
     # Several tensors may have the same gradient, which is then stored once.
@@ -117,7 +136,7 @@ def backward_loop(step: StepGraph, num_steps, all_outputs, values, constants, d_
     variables = (
         [_as_wide_as(y, d) for d in d_y],
         [_as_wide_as(s, d) for s, d in zip(states, d_final[repeats:], strict=True)],
-        _empty_arrays(stored.values(), num_steps),
+        _arrays_in(room, stored.values(), num_steps),
         [tf.zeros_like(known[t.ref()]) for t in totals],
     )
     sequences = [*values.values(), *([d_outputs] if all_outputs else [])]
@@ -174,6 +193,16 @@ def _empty_arrays(tensors, num_steps):
     return [tf.TensorArray(t.dtype, num_steps, element_shape=t.shape) for t in tensors]
 
 
+def _arrays_in(room, tensors, num_steps):
+    """Arrays for `tensors` of each step, which lie in `room` as far as there is some that fits."""
+    room, arrays = list(room), []
+    for tensor, array in zip(tensors, _empty_arrays(tensors, num_steps), strict=True):
+        form = (tensor.dtype, [num_steps, *tensor.shape])
+        fits = [i for i, r in enumerate(room) if (r.dtype, r.shape.as_list()) == form]
+        arrays.append(array.unstack(room.pop(fits[0])) if fits else array)
+    return arrays
+
+
 def _as_wide_as(traced, value):
     """`value` with the static shape of `traced`, which may say less than its own."""
     if traced.shape.as_list() == value.shape.as_list():
@@ -181,12 +210,12 @@ def _as_wide_as(traced, value):
     return tf.compat.v1.placeholder_with_default(value, traced.shape)
 
 
-def _outputs_of_the_step_before(step):
-    """References of those `kept` that are y_{t-1}: the outputs, one step later."""
+def _output_of_the_step_before(step):
+    """The one of `kept` that is y_{t-1}: the outputs, one step later."""
     y, *states = step.results
-    before = step.previous[step.repeats :]
-    same = {b.ref() for b, after in zip(before, states, strict=True) if after is y}
-    return same & {t.ref() for t in step.kept}
+    kept = {t.ref() for t in step.kept}
+    pairs = zip(step.previous[step.repeats :], states, strict=True)
+    return next((b for b, after in pairs if after is y and b.ref() in kept), None)
 
 
 def _transposed(operations, known):
