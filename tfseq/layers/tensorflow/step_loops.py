@@ -1,10 +1,13 @@
 """The loops over time of a traced step: forward, and back through time."""
 
+from functools import partial
+
 import tensorflow as tf
 
 from tfseq.layers.tensorflow.replay import replay
 from tfseq.layers.tensorflow.step_graph import StepGraph
 from tfseq.layers.tensorflow.step_sorting import unique
+from tfseq.layers.tensorflow.whole_step import is_compiled_whole
 
 
 def forward_loop(
@@ -44,14 +47,15 @@ def forward_loop(
         return last, results[1 - repeats :], outputs, kept
 
     y = step.results[0]
-    first = [_as_wide_as(y, tf.zeros([num_rows, *y.shape[1:]], y.dtype))]
+    first = [as_wide_as(y, tf.zeros([num_rows, *y.shape[1:]], y.dtype))]
     first = [] if store_outputs else first
-    previous = [_as_wide_as(p, value) for p, value in zip(step.previous, previous, strict=True)]
-    outputs = _empty_arrays([y] if store_outputs else [], num_steps + num_before)
+    previous = [as_wide_as(p, value) for p, value in zip(step.previous, previous, strict=True)]
+    empty = partial(_empty_arrays, after=projected)
+    outputs = empty([y] if store_outputs else [], num_steps + num_before)
     if shifted is not None:
         before = next(v for p, v in zip(step.previous, previous, strict=True) if p is shifted)
         outputs = [a.write(0, before) for a in outputs]
-    variables = (first, previous, outputs, _empty_arrays(stored, num_steps))
+    variables = (first, previous, outputs, empty(stored, num_steps))
     last, final, outputs, kept = _loop(body, projected, variables, num_steps)
 
     (outputs,) = [a.stack() for a in outputs] if store_outputs else last
@@ -76,6 +80,12 @@ def read_backwards(step: StepGraph) -> list:
     return [t for t in unique([*step.projected, *step.kept]) if t.ref() in read]
 
 
+def gradients_of_rows(step: StepGraph) -> list:
+    """∂L/∂ of `step.projected` and of the results of `step.products`: each different one, once."""
+    of_rows = [*step.projected, *(o.outputs[0] for o in step.products)]
+    return unique(step.gradients[t.ref()] for t in of_rows if t.ref() in step.gradients)
+
+
 def backward_loop(
     step: StepGraph, num_steps, all_outputs, values, constants, d_outputs, d_final, room=()
 ):
@@ -89,18 +99,14 @@ def backward_loop(
             form there.
 
     Returns:
-        ∂L/∂ of `step.projected`, `[time, batch, …]` each; of `step.previous` before the first
-        step; of the results of `step.products`, `[time, batch, …]` each; and of `step.summed`.
-        None stands for what L does not depend on.
+        ∂L/∂ of `gradients_of_rows(step)`, `[time, batch, …]` each; of `step.previous` before the
+        first step; and of `step.summed`, None where L does not depend on it.
     """
     known = known_values(step, constants)
     transposed = _transposed(step.backward, known)
     repeats = step.repeats
 
-    # Several tensors may have the same gradient, which is then stored once.
-    of_rows = [*step.projected, *(o.outputs[0] for o in step.products)]
-    gradients = [step.gradients[t.ref()] for t in of_rows if t.ref() in step.gradients]
-    stored = {g.ref(): g for g in gradients}
+    stored = gradients_of_rows(step)
     totals = [t for t in step.summed if t.ref() in step.gradients]
 
     def body(t, read, d_y, d_states, results, sums):
@@ -118,7 +124,7 @@ def backward_loop(
             g = step.gradients.get(p.ref())
             before.append(_no_gradient(like) if g is None else tensors[g.ref()])
             before[-1].set_shape(p.shape)
-        results = [a.write(t, tensors[r]) for r, a in zip(stored, results, strict=True)]
+        results = [a.write(t, tensors[g.ref()]) for g, a in zip(stored, results, strict=True)]
         pairs = zip(totals, sums, strict=True)
         sums = [total + tensors[step.gradients[c.ref()].ref()] for c, total in pairs]
         for total, c in zip(sums, totals, strict=True):
@@ -134,24 +140,17 @@ def backward_loop(
         d_y = [d_outputs + d_y[0]] if repeats else [d_outputs]
     y, *states = step.results
     variables = (
-        [_as_wide_as(y, d) for d in d_y],
-        [_as_wide_as(s, d) for s, d in zip(states, d_final[repeats:], strict=True)],
-        _arrays_in(room, stored.values(), num_steps),
+        [as_wide_as(y, d) for d in d_y],
+        [as_wide_as(s, d) for s, d in zip(states, d_final[repeats:], strict=True)],
+        _arrays_in(room, stored, num_steps),
         [tf.zeros_like(known[t.ref()]) for t in totals],
     )
     sequences = [*values.values(), *([d_outputs] if all_outputs else [])]
     d_y, d_states, results, sums = _loop(body, sequences, variables, num_steps, backwards=True)
-    stacked = {r: a.stack() for r, a in zip(stored, results, strict=True)}
     sums = {t.ref(): value for t, value in zip(totals, sums, strict=True)}
-
-    def gradient(tensor):
-        g = step.gradients.get(tensor.ref())
-        return None if g is None else stacked[g.ref()]
-
     return (
-        [gradient(t) for t in step.projected],
+        [a.stack() for a in results],
         [*(d_y if repeats else []), *d_states],
-        [gradient(o.outputs[0]) for o in step.products],
         [sums.get(t.ref()) for t in step.summed],
     )
 
@@ -189,8 +188,20 @@ def _loop(body, sequences, variables, num_steps, backwards=False):
     return variables
 
 
-def _empty_arrays(tensors, num_steps):
-    return [tf.TensorArray(t.dtype, num_steps, element_shape=t.shape) for t in tensors]
+def _empty_arrays(tensors, num_steps, after=()):
+    """Arrays for `tensors` of each step, made after the tensors `after` where XLA sees a whole.
+
+    XLA makes an array of zeros as soon as it can, and it then lies there for nothing while the
+    inputs are projected. What is made of numbers of theirs has to wait for them.
+    """
+    arrays = [tf.TensorArray(t.dtype, num_steps, element_shape=t.shape) for t in tensors]
+    if not (is_compiled_whole() and after and after[0].dtype.is_floating):
+        return arrays
+    number = tf.reshape(after[0], [-1])[0]
+    return [
+        a.unstack(tf.fill([num_steps, *t.shape], tf.cast(number, t.dtype)))
+        for a, t in zip(arrays, tensors, strict=True)
+    ]
 
 
 def _arrays_in(room, tensors, num_steps):
@@ -203,7 +214,7 @@ def _arrays_in(room, tensors, num_steps):
     return arrays
 
 
-def _as_wide_as(traced, value):
+def as_wide_as(traced, value):
     """`value` with the static shape of `traced`, which may say less than its own."""
     if traced.shape.as_list() == value.shape.as_list():
         return value
