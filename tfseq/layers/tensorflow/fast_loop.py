@@ -132,7 +132,7 @@ def _run_part(step, tensors, by_step, previous, tables, all_outputs, keep, by_xl
         )
 
     read = read_backwards(step)
-    factors = {t.ref() for operation in step.products for t in operation.inputs}
+    factors = {t.ref() for o in step.products if o.type not in ADDITIONS for t in o.inputs}
     unread = [t for t in step.projected if t.ref() not in factors and all(t is not r for r in read)]
 
     def backward(values, constants, cotangents, room=()):
