@@ -210,6 +210,7 @@ def build_model(options: ForecastingOptions, num_columns: int) -> Forecaster:
         num_layers=options.num_layers,
         dropout=options.dropout,
         steps_ahead=options.num_feedback_steps(),
+        recompute_steps=options.recompute_steps,
     )
 
 

@@ -212,6 +212,7 @@ def build_model(options: LanguageModelOptions, vocabulary_size: int) -> Language
         dropout=options.dropout,
         embedding_size=options.embedding_size or None,
         tie_embeddings=options.tie_embeddings,
+        recompute_steps=options.recompute_steps,
     )
 
 
