@@ -155,10 +155,7 @@ class TrainingStep:
             pairs = zip(self._others, others, strict=True)
             return [value + step if _is_seed(variable) else value for variable, value in pairs]
 
-        parts = [
-            gradients(*part_of(i), seeded(i) if i else others)
-            for i in range(num_parts)
-        ]
+        parts = [gradients(*part_of(i), seeded(i) if i else others) for i in range(num_parts)]
         for variable, value in zip(self._others, parts[0].others, strict=True):
             variable.assign(value)
         return parts

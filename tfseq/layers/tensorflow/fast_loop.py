@@ -27,7 +27,7 @@ from tfseq.layers.tensorflow.step_loops import (
     read_backwards,
 )
 from tfseq.layers.tensorflow.step_sorting import ADDITIONS
-from tfseq.layers.tensorflow.whole_step import is_compiled_whole, transposed_product
+from tfseq.layers.tensorflow.whole_step import transposed_product
 
 
 def run_loop(
@@ -132,15 +132,11 @@ def _run_part(step, tensors, by_step, previous, tables, all_outputs, keep, by_xl
         )
 
     read = read_backwards(step)
-    factors = {t.ref() for o in step.products if o.type not in ADDITIONS for t in o.inputs}
-    unread = [t for t in step.projected if t.ref() not in factors and all(t is not r for r in read)]
 
-    def backward(values, constants, cotangents, room=()):
+    def backward(values, constants, cotangents):
         values = {t.ref(): v for t, v in zip(read, values, strict=True)}
         d_outputs, *d_final = cotangents
-        return backward_loop(
-            step, num_steps, all_outputs, values, constants, d_outputs, d_final, room
-        )
+        return backward_loop(step, num_steps, all_outputs, values, constants, d_outputs, d_final)
 
     first, again = partial(forward, keep), partial(forward, True)
     if by_xla:
@@ -160,8 +156,7 @@ def _run_part(step, tensors, by_step, previous, tables, all_outputs, keep, by_xl
             steps = zip([*step.projected, *step.kept], [*projected, *stored], strict=True)
             values = {t.ref(): value for t, value in steps}
             # No more than that: what a compiled loop is handed stays until it has ended.
-            room = [values[t.ref()] for t in unread] if is_compiled_whole() else []
-            parts = backward([values[t.ref()] for t in read], constants, cotangents, room)
+            parts = backward([values[t.ref()] for t in read], constants, cotangents)
             d_rows, d_previous, d_summed = parts
             d_rows = {g.ref(): d for g, d in zip(gradients_of_rows(step), d_rows, strict=True)}
             d_rows = {t: d_rows[g.ref()] for t, g in step.gradients.items() if g.ref() in d_rows}

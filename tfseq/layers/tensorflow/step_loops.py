@@ -86,17 +86,13 @@ def gradients_of_rows(step: StepGraph) -> list:
     return unique(step.gradients[t.ref()] for t in of_rows if t.ref() in step.gradients)
 
 
-def backward_loop(
-    step: StepGraph, num_steps, all_outputs, values, constants, d_outputs, d_final, room=()
-):
+def backward_loop(step: StepGraph, num_steps, all_outputs, values, constants, d_outputs, d_final):
     """Back-propagation through time: carries ∂L/∂s_t from the last step to the first.
 
     Args:
         values: those of `read_backwards(step)`, by `ref()`.
         d_outputs, d_final: ∂L/∂ of the outputs, as `forward_loop` gives them, and of
             `step.previous` after the last step.
-        room: `[time, batch, …]` each, which nobody reads any more: XLA writes results of the same
-            form there.
 
     Returns:
         ∂L/∂ of `gradients_of_rows(step)`, `[time, batch, …]` each; of `step.previous` before the
@@ -142,7 +138,7 @@ def backward_loop(
     variables = (
         [as_wide_as(y, d) for d in d_y],
         [as_wide_as(s, d) for s, d in zip(states, d_final[repeats:], strict=True)],
-        _arrays_in(room, stored, num_steps),
+        _empty_arrays(stored, num_steps, after=[d_outputs]),
         [tf.zeros_like(known[t.ref()]) for t in totals],
     )
     sequences = [*values.values(), *([d_outputs] if all_outputs else [])]
@@ -191,8 +187,8 @@ def _loop(body, sequences, variables, num_steps, backwards=False):
 def _empty_arrays(tensors, num_steps, after=()):
     """Arrays for `tensors` of each step, made after the tensors `after` where XLA sees a whole.
 
-    XLA makes an array of zeros as soon as it can, and it then lies there for nothing while the
-    inputs are projected. What is made of numbers of theirs has to wait for them.
+    XLA makes an array of zeros as soon as it can, those of the backward loop before the forward
+    loop, and they then lie there for nothing. What is made of a number of `after` waits for it.
     """
     arrays = [tf.TensorArray(t.dtype, num_steps, element_shape=t.shape) for t in tensors]
     if not (is_compiled_whole() and after and after[0].dtype.is_floating):
@@ -202,16 +198,6 @@ def _empty_arrays(tensors, num_steps, after=()):
         a.unstack(tf.fill([num_steps, *t.shape], tf.cast(number, t.dtype)))
         for a, t in zip(arrays, tensors, strict=True)
     ]
-
-
-def _arrays_in(room, tensors, num_steps):
-    """Arrays for `tensors` of each step, which lie in `room` as far as there is some that fits."""
-    room, arrays = list(room), []
-    for tensor, array in zip(tensors, _empty_arrays(tensors, num_steps), strict=True):
-        form = (tensor.dtype, [num_steps, *tensor.shape])
-        fits = [i for i, r in enumerate(room) if (r.dtype, r.shape.as_list()) == form]
-        arrays.append(array.unstack(room.pop(fits[0])) if fits else array)
-    return arrays
 
 
 def as_wide_as(traced, value):

@@ -2,8 +2,8 @@
 
 from tfseq.layers.tensorflow.differentiation import is_differentiable
 from tfseq.layers.tensorflow.replay import can_replay
-from tfseq.layers.tensorflow.whole_step import is_compiled_whole
 from tfseq.layers.tensorflow.rows import acts_on_rows
+from tfseq.layers.tensorflow.whole_step import is_compiled_whole
 
 # Moves data without arithmetic: as cheap step by step, where the data are still at hand.
 _MOVES = frozenset({"Identity", "Split", "StridedSlice"})

@@ -37,9 +37,11 @@ def run_on_tensorflow(layer, sequences, initial_state, mask, training):
     - "keras: …", the loop of Keras, with the reason.
 
     A large batch in bfloat16 is run in parts and not compiled: TensorFlow's own product is faster
-    in bfloat16, XLA's is not. With `layer.recompute_steps` the first two words name the loops over a
-    segment, and cuDNN, which keeps everything, is left out. In inference XLA is the caller's to choose, as `Model.predict` does
+    in bfloat16, XLA's is not. In inference XLA is the caller's to choose, as `Model.predict` does
     for the whole model: what is traced may be on its way into an export, which must run without.
+
+    `layer.recompute_steps` holds in training for "compiled" and "graph"; cuDNN, which keeps what it
+    likes, is then left out.
     """
     if tf.executing_eagerly():
         _note_keras(layer, "called eagerly, outside of tf.function")

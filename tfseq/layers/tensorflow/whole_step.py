@@ -62,11 +62,12 @@ def transposed_product(a, b):
 
     XLA takes a transposed A as it lies, by a slow path of its CPU backend: with some hundred
     columns, a product takes a third longer than after A has been laid out anew. It moves no
-    transposition out of a branch, and does not see that this one is always taken.
+    transposition out of a branch, and does not see that this one is always taken; as it is chosen
+    by B, the copy is not made before B is there.
     """
     if not is_compiled_whole():
         return tf.matmul(a, b, transpose_a=True)
-    bits = tf.bitcast(tf.reshape(a, [-1])[0], {4: tf.int32, 2: tf.int16}[a.dtype.size])
+    bits = tf.bitcast(tf.reshape(b, [-1])[0], {4: tf.int32, 2: tf.int16}[b.dtype.size])
     always = tf.bitwise.bitwise_or(bits, tf.ones([], bits.dtype)) != 0
     a = tf.cond(always, lambda: tf.transpose(a), lambda: tf.zeros(a.shape[::-1], a.dtype))
     return tf.matmul(a, b)
