@@ -193,7 +193,8 @@ def _empty_arrays(tensors, num_steps, after=()):
     arrays = [tf.TensorArray(t.dtype, num_steps, element_shape=t.shape) for t in tensors]
     if not (is_compiled_whole() and after and after[0].dtype.is_floating):
         return arrays
-    number = tf.reshape(after[0], [-1])[0]
+    # Reduced, it is computed by itself; one that is only read would be in one piece with the array.
+    number = tf.reduce_max(after[0][0])
     return [
         a.unstack(tf.fill([num_steps, *t.shape], tf.cast(number, t.dtype)))
         for a, t in zip(arrays, tensors, strict=True)
