@@ -159,25 +159,45 @@ def measure_growth(options: argparse.Namespace) -> None:
 
 
 def measure_memory(options: argparse.Namespace) -> None:
-    """Prints the peak memory that steps of training add, against the number of steps."""
-    names = ["tfseq", *(["before"] if options.baseline else []), *options.peers]
+    """Prints the peak memory that steps of training add, against the number of steps.
+
+    `recomputed` is tfseq with `recompute_steps` near √steps; `time` is how long it takes, divided
+    by the time of tfseq without.
+    """
+    names = ["tfseq", "recomputed", *(["before"] if options.baseline else []), *options.peers]
     print("\nMB added by three steps of training, LSTM, batch 32, 256 units")
-    print("  steps" + "".join(f"{name:>10}" for name in names))
+    print("  steps" + "".join(f"{name:>12}" for name in names) + f"{'time':>8}")
     for steps in MEMORY_STEPS:
         loop = Loop("lstm", 32, steps, 256, 64, 104)
-        added = []
+        recomputed = {"recompute_steps": 2 ** round(np.log2(steps) / 2)}
+        added, own = [], {}
         for name in names:
-            if name in ("tfseq", "before"):
-                root = HERE if name == "tfseq" else options.baseline
-                contender = start_tfseq(root, name)
-                more = {"options": options.set} if name == "tfseq" else {}
-                contender.build(loop, whose="tfseq", root=str(root), **more)
-            else:
-                contender = build_peer(name, options, loop)
+            contender = start_for_memory(name, loop, options, recomputed)
             answer = contender.train(3)
-            contender.close()
             added.append(answer["peak"] - answer["peak_before"])
-        print(f"{steps:7,}" + "".join(f"{value:10,.0f}" for value in added), flush=True)
+            if name in ("tfseq", "recomputed"):
+                own[name] = contender
+            else:
+                contender.close()
+        seconds = {
+            name: np.median(seconds_a_step(answers))
+            for name, answers in take_turns(own, options.turns, options.seconds).items()
+        }
+        for contender in own.values():
+            contender.close()
+        time = seconds["recomputed"] / seconds["tfseq"]
+        print(f"{steps:7,}" + "".join(f"{v:12,.0f}" for v in added) + f"{time:8.2f}", flush=True)
+
+
+def start_for_memory(name, loop, options, recomputed) -> Contender:
+    if name not in ("tfseq", "recomputed", "before"):
+        return build_peer(name, options, loop)
+    root = options.baseline if name == "before" else HERE
+    more = {"tfseq": {}, "recomputed": recomputed}
+    settings = {"options": options.set | more[name]} if name in more else {}
+    contender = start_tfseq(root, name)
+    contender.build(loop, whose="tfseq", root=str(root), **settings)
+    return contender
 
 
 def measure_start(options: argparse.Namespace) -> None:

@@ -190,6 +190,17 @@ def test_killed_at_random_moments(cell, corpus, whole, tmp_path):
 
 
 @pytest.mark.slow
+def test_killed_where_it_recomputes(corpus, tmp_path):
+    options = [*options_of("lstm"), "--recompute-steps=5"]
+    train(corpus, tmp_path / "whole", *options)
+    run_dir = tmp_path / "killed"
+    assert train_and_kill(corpus, run_dir, after_some_steps(9, 0.01), *options)
+    train(corpus, run_dir, *options, "--resume")
+
+    assert_same_run(run_dir, tmp_path / "whole")
+
+
+@pytest.mark.slow
 def test_damaged_checkpoint_and_more_epochs(corpus, whole, one_epoch):
     """The newest checkpoint is passed over, aloud; `--epochs` grows; options need no repeating."""
     name = newest(one_epoch)

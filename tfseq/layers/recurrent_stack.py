@@ -14,7 +14,7 @@ from tfseq.options.rules import PositiveInt, Probability, checked
 
 _CONFIG = (
     *("units", "num_layers", "bidirectional", "dropout"),
-    *("return_state", "go_backwards", "stateful"),
+    *("return_state", "go_backwards", "stateful", "recompute_steps"),
 )
 
 
@@ -41,6 +41,8 @@ class RecurrentStack(keras.layers.Layer):
             order in which they were made. Not together with `bidirectional`.
         stateful: whether the final states of one batch are the initial ones of the next; the
             batch size must be fixed.
+        recompute_steps: see `tfseq.RNN`: of each layer, only the states of every so many steps are
+            kept for the gradient, which takes longer and less memory; None keeps all.
         **kwargs: `name`, `dtype` and `trainable`, as every Keras layer takes them.
 
     Call arguments:
@@ -80,12 +82,15 @@ class RecurrentStack(keras.layers.Layer):
         return_state: bool = True,
         go_backwards: bool = False,
         stateful: bool = False,
+        recompute_steps: int | None = None,
         **kwargs,
     ):
         cell_type = checked_cell("cell_type", cell_type)
         units = checked("units", units, PositiveInt)
         num_layers = checked("num_layers", num_layers, PositiveInt)
         dropout = checked("dropout", dropout, Probability)
+        if recompute_steps is not None:
+            recompute_steps = checked("recompute_steps", recompute_steps, PositiveInt)
         if bidirectional and go_backwards:
             raise ValueError(
                 "`go_backwards` must be False where `bidirectional` is True, because such a stack "
@@ -100,6 +105,7 @@ class RecurrentStack(keras.layers.Layer):
         self.return_state = bool(return_state)
         self.go_backwards = bool(go_backwards)
         self.stateful = bool(stateful)
+        self.recompute_steps = recompute_steps
         self.return_sequences = True
         self.supports_masking = True
 
@@ -119,6 +125,7 @@ class RecurrentStack(keras.layers.Layer):
             go_backwards=backwards,
             stateful=self.stateful,
             zero_output_for_mask=True,
+            recompute_steps=self.recompute_steps,
             dtype=self.dtype_policy,
         )
 

@@ -7,6 +7,7 @@ from keras import ops, tree
 
 from tfseq.cells.arguments import check_shape
 from tfseq.cells.table import kind_of, register_cells
+from tfseq.options.rules import PositiveInt, checked
 
 # A model that is loaded may hold any of them.
 register_cells()
@@ -29,6 +30,12 @@ class RNN(keras.layers.RNN):
     tensors from outside, has a gradient of its own (silu has), rounds to fewer bits, keeps
     something of a call on the cell, or has layers that the first call builds.
 
+    With `recompute_steps=n` the gradient keeps the states of every n-th step alone, and runs the
+    steps between them again: for one more forward pass, T / n + n steps take memory instead of T,
+    least for n ≈ √T (Chen et al., 2016, https://arxiv.org/abs/1604.06174). The numbers stay the
+    same up to rounding: what is summed over all steps is summed by segments. The loop of
+    `keras.layers.RNN`, and other backends, take no notice; `last_loop` says so.
+
     Beyond `keras.layers.RNN`, the time axis may be empty (the outputs are empty, the states are the
     initial ones), and wrong shapes are named in one sentence. Before a saved model is loaded,
     `import tfseq.layers` has to have registered the class.
@@ -39,6 +46,7 @@ class RNN(keras.layers.RNN):
             **kwargs: as `keras.layers.RNN` has them. With `go_backwards` the outputs are in the
             order in which they were made, the one for X_T first. `reset_state()` sets the states
             of a `stateful` layer to zero.
+        recompute_steps: positive integer, the length n of a segment; None keeps all steps.
 
     Call arguments:
         sequences: X, `[batch, time, features]`.
@@ -57,8 +65,8 @@ class RNN(keras.layers.RNN):
         zero.
 
     Raises:
-        ValueError: if `cell` has no `call` or no `state_size`, or `sequences` or
-            `initial_state` has a wrong rank, size or number of tensors.
+        ValueError: if `cell` has no `call` or no `state_size`, `recompute_steps` breaks its rule,
+            or `sequences` or `initial_state` has a wrong rank, size or number of tensors.
 
     Example:
 
@@ -71,6 +79,15 @@ class RNN(keras.layers.RNN):
     """
 
     last_loop: str | None = None
+
+    def __init__(self, cell, *arguments, recompute_steps: int | None = None, **kwargs):
+        if recompute_steps is not None:
+            recompute_steps = checked("recompute_steps", recompute_steps, PositiveInt)
+        super().__init__(cell, *arguments, **kwargs)
+        self.recompute_steps = recompute_steps
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "recompute_steps": self.recompute_steps}
 
     def build(self, sequences_shape, initial_state_shape=None) -> None:
         _check_rank(sequences_shape)

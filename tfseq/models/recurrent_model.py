@@ -21,11 +21,17 @@ class RecurrentModel(keras.Model):
         units: positive integer, the size of each layer's hidden state.
         num_layers: positive integer, layers in the stack.
         dropout: probability in [0, 1).
+        recompute_steps: positive integer, see `tfseq.RNN`: training keeps the states of every so
+            many steps alone and runs the others again; None keeps all.
         **kwargs: `name`, `dtype` and `trainable`, as every Keras model takes them.
 
     Raises:
         ValueError: an argument breaks its rule; the message names it.
     """
+
+    def __init__(self, *, recompute_steps: int | None = None, **kwargs):
+        super().__init__(**kwargs)
+        self.recompute_steps = recompute_steps
 
     def _add_embedding(self, vocabulary_size: int, embedding_size: int, scale: float) -> None:
         self.embedding = keras.layers.Embedding(
@@ -46,6 +52,7 @@ class RecurrentModel(keras.Model):
             units,
             num_layers,
             dropout=dropout,
+            recompute_steps=self.recompute_steps,
             dtype=self.dtype_policy,
             name="stack",
             **options,
@@ -67,4 +74,5 @@ class RecurrentModel(keras.Model):
             "units": self.units,
             "num_layers": self.num_layers,
             "dropout": self.dropout,
+            "recompute_steps": self.recompute_steps,
         }

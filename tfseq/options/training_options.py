@@ -52,6 +52,10 @@ class TrainingOptions:
     """Weight decay of adamw; no other optimizer takes it."""
     clip_norm: PositiveFloat | None = 1.0
     """Clip gradients to this global norm."""
+    recompute_steps: PositiveInt | None = None
+    """Keep the states of every so many time steps only, and run the steps between them again for
+    the gradient: far less memory on long windows, for more time. About the square root of the
+    number of steps needs least; if omitted, everything is kept."""
     patience: FreeOnResume[CountOrZero] = 3
     """Stop after this many epochs without a better validation loss; 0 turns early stopping off."""
     precision: Precision = "float32"

@@ -174,9 +174,17 @@ class TrainingStep:
         weights = list(map(tf.convert_to_tensor, self._weights))
         others = list(map(tf.convert_to_tensor, self._others))
 
+        def part_of(number):
+            def cut(tensor):
+                size = tensor.shape[0] // num_parts
+                return tensor[number * size : (number + 1) * size]
+
+            return tf.nest.map_structure(cut, (batch, states)) if num_parts > 1 else (batch, states)
+
+        # Of the parts alone: whatever else differs between them, XLA compiles twice.
         @tf.function(jit_compile=True, autograph=False)
-        def gradients(number, batch, states, others):
-            return self._gradients_of_part(number, num_parts, batch, states, weights, others)
+        def gradients(batch, states, others):
+            return self._gradients_of_part(batch, states, weights, others)
 
         def seeded(number):
             """Another number of each seed: no two parts have the same dropout masks."""
@@ -184,10 +192,7 @@ class TrainingStep:
             pairs = zip(self._others, others, strict=True)
             return [value + step if _is_seed(variable) else value for variable, value in pairs]
 
-        parts = [
-            gradients(tf.constant(i), batch, states, seeded(i) if i else others)
-            for i in range(num_parts)
-        ]
+        parts = [gradients(*part_of(i), seeded(i) if i else others) for i in range(num_parts)]
         for variable, value in zip(self._written, parts[0].others, strict=True):
             variable.assign(value)
         return parts
@@ -197,17 +202,8 @@ class TrainingStep:
         with tf.GradientTape() as tape:
             return self._differentiated(tape, batch, states, self._weights)
 
-    def _gradients_of_part(self, number, num_parts, batch, states, weights, others) -> Part:
+    def _gradients_of_part(self, batch, states, weights, others) -> Part:
         """What a part of a batch gives, at these values of the variables."""
-
-        def part_of(tensor):
-            size = tensor.shape[0] // num_parts
-            return tf.slice(
-                tensor, [number * size, *[0] * (tensor.shape.rank - 1)], [size, *tensor.shape[1:]]
-            )
-
-        if num_parts > 1:
-            batch, states = tf.nest.map_structure(part_of, (batch, states))
         values = zip([*self._weights, *self._others], [*weights, *others], strict=True)
         narrow = self._objective.model.compute_dtype == "bfloat16"
         with (

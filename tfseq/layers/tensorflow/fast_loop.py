@@ -4,17 +4,30 @@ from functools import partial
 
 import tensorflow as tf
 
+from tfseq.layers.tensorflow.ahead import (
+    as_rows,
+    as_steps,
+    projected_tables,
+    row_numbers,
+    run_ahead,
+    sizes,
+)
 from tfseq.layers.tensorflow.compiled import compiled
 from tfseq.layers.tensorflow.differentiation import is_differentiable
 from tfseq.layers.tensorflow.replay import replay, run_again
+from tfseq.layers.tensorflow.segments import divide, run_segments
 from tfseq.layers.tensorflow.step_graph import StepGraph
-from tfseq.layers.tensorflow.step_loops import backward_loop, forward_loop, known_values
+from tfseq.layers.tensorflow.step_loops import (
+    apart,
+    as_wide_as,
+    backward_loop,
+    forward_loop,
+    gradients_of_rows,
+    known_values,
+    read_backwards,
+)
 from tfseq.layers.tensorflow.step_sorting import ADDITIONS
-from tfseq.layers.tensorflow.whole_step import product, transposed_product
-
-# Up to this many rows, their gradient is a product with one-hot vectors: it runs on all cores,
-# where a sum over segments runs on one.
-_FEW_ROWS = 256
+from tfseq.layers.tensorflow.whole_step import transposed_product
 
 
 def run_loop(
@@ -27,6 +40,7 @@ def run_loop(
     all_outputs=True,
     keep=True,
     by_xla=False,
+    segment_length=None,
 ):
     """Runs `step` over sequences.
 
@@ -48,31 +62,79 @@ def run_loop(
         keep: whether the forward loop stores what the backward loop reads. If not, a gradient
             runs the forward loop again.
         by_xla: whether XLA compiles the loops; shapes have to be static.
+        segment_length: a gradient runs segments of so many steps again, of which only the first
+            states are kept; None keeps what it reads of all steps.
 
     Returns:
         The outputs `[parts, time, rows, …]`, or the last one of each part `[parts, rows, …]`, and
         the final states, `[parts, rows, …]` each.
     """
-    num_parts, num_steps, num_rows = sizes(sequences)[:3]
+    tensors = _of_weights(step, weights)
+    x, by_step = step.inputs[0], [sequences] if mask is None else [sequences, mask]
+    tables = []
+    if lookup is not None:
+        ids, table = lookup
+        num_rows = sequences.shape[1 if segment_length else 0 : 3].num_elements()
+        tables = projected_tables(step, table, num_rows, tensors)
+        if tables:
+            by_step[0] = row_numbers(ids, table, x.shape[-1])
+    parts = zip(*(tf.unstack(t) for t in (*by_step, *previous)), strict=True)
+    num_steps = sequences.shape[1]
+    if segment_length is None or (num_steps is not None and num_steps <= segment_length):
+
+        def run_part(by_step, previous):
+            return _run_part(step, tensors, by_step, previous, tables, all_outputs, keep, by_xla)
+
+    else:
+
+        def run_segment(by_step, previous, shared, keep):
+            weights, tables = shared[: len(step.weights)], shared[len(step.weights) :]
+            tensors = _of_weights(step, weights)
+            return _run_part(step, tensors, by_step, previous, tables, all_outputs, keep, False)
+
+        def run_part(by_step, previous):
+            y = step.results[0]
+            output = as_wide_as(y, tf.zeros([sizes(by_step[0])[1], *y.shape[1:]], y.dtype))
+            previous = [as_wide_as(p, v) for p, v in zip(step.previous, previous, strict=True)]
+            shared = [*weights, *tables]
+            return run_segments(
+                run_segment, segment_length, by_step, previous, shared, output, all_outputs, by_xla
+            )
+
+    results = []
+    for part in parts:
+        outputs, final = run_part(*divide(part, (len(by_step), len(previous))))
+        results.append((outputs, *final))
+    outputs, *final = map(tf.stack, zip(*results, strict=True))
+    return outputs, final[step.repeats :]
+
+
+def _of_weights(step, weights):
+    """Values by `ref()`: those of the weights, and what is made of them alone."""
     tensors = {t.ref(): value for t, value in zip(step.weights, weights, strict=True)}
     replay(step.fixed, tensors)
     replay(step.once, tensors)
-    _run_ahead(step, sequences, mask, lookup, tensors)
-    shape = [num_parts, num_steps, num_rows]
-    by_part = [_as_steps(tensors[t.ref()], shape) for t in step.projected] + previous
-    by_part = [tf.unstack(tensor, num_parts) for tensor in by_part]
+    return tensors
+
+
+def _run_part(step, tensors, by_step, previous, tables, all_outputs, keep, by_xla):
+    """`run_loop` for one part: outputs, and the values of `step.previous` after the last step."""
+    num_steps, num_rows = sizes(by_step[0])[:2]
+    tensors = dict(tensors)
+    run_ahead(step, by_step, tables, tensors)
+    projected = [as_steps(tensors[t.ref()], num_steps, num_rows) for t in step.projected]
     constants = [tensors[t.ref()] for t in step.constants]
-    counts = (len(step.projected), len(previous), len(constants))
+    counts = (len(projected), len(previous), len(constants))
 
     def forward(keep, arguments):
         return forward_loop(
-            step, num_steps, num_rows, all_outputs, keep, *_divide(arguments, counts)
+            step, num_steps, num_rows, all_outputs, keep, *divide(arguments, counts)
         )
 
-    def backward(arguments, kept, cotangents):
-        projected, _, constants = _divide(arguments, counts)
-        read = [*step.projected, *step.kept]
-        values = {t.ref(): v for t, v in zip(read, [*projected, *kept], strict=True)}
+    read = read_backwards(step)
+
+    def backward(values, constants, cotangents):
+        values = {t.ref(): v for t, v in zip(read, values, strict=True)}
         d_outputs, *d_final = cotangents
         return backward_loop(step, num_steps, all_outputs, values, constants, d_outputs, d_final)
 
@@ -83,122 +145,51 @@ def run_loop(
     @tf.custom_gradient
     def loop(*arguments):
         outputs, final, kept = first(arguments)
+        outputs, kept = apart(step, all_outputs, outputs, kept) if keep else (outputs, kept)
 
         def gradient(*cotangents):
-            stored = kept if keep else again(arguments)[2]
-            parts = backward(arguments, stored, cotangents)
-            d_projected, d_previous, d_products, d_summed = parts
-            projected, _, constants = _divide(arguments, counts)
+            stored = kept
+            if not keep:
+                once_more, _, stored = again(arguments)
+                _, stored = apart(step, all_outputs, once_more, stored)
+            projected, _, constants = divide(arguments, counts)
+            steps = zip([*step.projected, *step.kept], [*projected, *stored], strict=True)
+            values = {t.ref(): value for t, value in steps}
+            # No more than that: what a compiled loop is handed stays until it has ended.
+            parts = backward([values[t.ref()] for t in read], constants, cotangents)
+            d_rows, d_previous, d_summed = parts
+            d_rows = {g.ref(): d for g, d in zip(gradients_of_rows(step), d_rows, strict=True)}
+            d_rows = {t: d_rows[g.ref()] for t, g in step.gradients.items() if g.ref() in d_rows}
             # As in the loop of Keras: an input that is read without a gradient has one of zeros.
-            pairs = zip(projected, d_projected, strict=True)
             d_projected = [
-                tf.zeros_like(p) if d is None and is_differentiable(p) else d for p, d in pairs
-            ]
-            d_constants = _constant_gradients(
-                step, projected, stored, constants, d_products, d_summed
-            )
+                tf.zeros_like(p) if t.ref() not in d_rows and is_differentiable(p)
+                else d_rows.get(t.ref())
+                for t, p in zip(step.projected, projected, strict=True)
+            ]  # fmt: skip
+            d_constants = _constant_gradients(step, projected, stored, constants, d_rows, d_summed)
             return [*d_projected, *d_previous, *d_constants]
 
         return (outputs, *final), gradient
 
     # Made tensors of this graph: a gradient's gradient must not reach round it to another.
     constants = list(map(tf.identity, constants))
-    results = [loop(*(t[i] for t in by_part), *constants) for i in range(num_parts)]
-    outputs, *final = map(tf.stack, zip(*results, strict=True))
-    return outputs, final[step.repeats :]
+    outputs, *final = loop(*projected, *previous, *constants)
+    return outputs, final
 
 
-def sizes(tensor) -> list:
-    """The sizes of `tensor`: numbers where the graph knows them, else scalar tensors."""
-    return [tf.shape(tensor)[i] if n is None else n for i, n in enumerate(tensor.shape)]
-
-
-def _run_ahead(step, sequences, mask, lookup, tensors):
-    x = step.inputs[0]
-    given = [sequences] if mask is None else [sequences, mask]
-    tensors |= {t.ref(): _as_rows(value, 3) for t, value in zip(step.inputs, given, strict=True)}
-    if lookup is None or not _only_multiplied(step, x, sequences, lookup):
-        replay(step.ahead, tensors)
-        return
-    ids, table = lookup
-    for operation in step.ahead:
-        if operation.type == "MatMul" and operation.inputs[0] is x:
-            kernel = tensors[operation.inputs[1].ref()]
-            rows = _project_rows(tf.reshape(ids, [-1]), table, kernel)
-            tensors[operation.outputs[0].ref()] = rows
-        else:
-            replay([operation], tensors)
-
-
-def _only_multiplied(step, x, sequences, lookup):
-    """Whether the step reads x in products alone, and the table is smaller than the sequence."""
-    everything = [*step.ahead, *step.recurrent, *step.backward]
-    readers = [o for o in everything if any(t is x for t in o.inputs)]
-    _, table = lookup
-    num_rows = sequences.shape[:3].num_elements()
-    return (
-        not any(t is x for t in (*step.projected, *step.kept))
-        and all(o in step.ahead and o.type == "MatMul" for o in readers)
-        and not any(o.get_attr("transpose_b") for o in readers)
-        and (table is None or (num_rows is not None and table.shape[0] <= num_rows))
-    )
-
-
-def _project_rows(ids, table, kernel):
-    """`table[ids] · kernel`, or `kernel[ids]` where `table` is None; ids are a vector."""
-    if table is not None:
-        kernel = product(tf.cast(table, kernel.dtype), kernel)
-        return _take_rows(kernel, ids)
-    # The one-hot vector of an id that is no symbol's is zero, and so is its product.
-    count = kernel.shape[0]
-    ids = tf.where((ids >= 0) & (ids < count), ids, count)
-    return _take_rows(tf.pad(kernel, [[0, 1], [0, 0]]), ids)
-
-
-@tf.custom_gradient
-def _take_rows(table, ids):
-    count = table.shape[0]
-
-    def gradient(d):
-        if count <= _FEW_ROWS:
-            chosen = tf.one_hot(ids, count, dtype=d.dtype)
-            return tf.matmul(chosen, d, transpose_a=True), None
-        return tf.math.unsorted_segment_sum(d, ids, count), None
-
-    return tf.gather(table, ids), gradient
-
-
-def _divide(items, counts):
-    parts, start = [], 0
-    for count in counts:
-        parts.append(list(items[start : start + count]))
-        start += count
-    return parts
-
-
-def _as_rows(steps, num_axes):
-    """`steps` with its first axes, of parts, steps and rows, as one."""
-    num_rows = steps.shape[:num_axes].num_elements()
-    return tf.reshape(steps, [-1 if num_rows is None else num_rows, *sizes(steps)[num_axes:]])
-
-
-def _as_steps(rows, shape):
-    """`rows` with its first axis divided into `shape`."""
-    return tf.reshape(rows, [*shape, *sizes(rows)[1:]])
-
-
-def _constant_gradients(step, projected, kept, constants, d_products, d_summed):
+def _constant_gradients(step, projected, kept, constants, d_rows, d_summed):
     """∂L/∂ of each of `step.constants`; None for those that L does not depend on."""
     values = known_values(step, constants)
     steps = zip([*step.projected, *step.kept], [*projected, *kept], strict=True)
-    values |= {t.ref(): _as_rows(value, 2) for t, value in steps}
+    values |= {t.ref(): as_rows(value) for t, value in steps}
     totals = {t.ref(): d for t, d in zip(step.summed, d_summed, strict=True) if d is not None}
     constant = {c.ref() for c in filter(is_differentiable, step.constants)}
-    for operation, d in zip(step.products, d_products, strict=True):
+    for operation in step.products:
+        d = d_rows.get(operation.outputs[0].ref())
         for reference in {t.ref() for t in operation.inputs} & constant:
             if d is None:
                 continue
-            g = _product_gradient(operation, reference, values, _as_rows(d, 2))
+            g = _product_gradient(operation, reference, values, as_rows(d))
             if g is not None:
                 totals[reference] = totals[reference] + g if reference in totals else g
     return [totals.get(c.ref()) for c in step.constants]

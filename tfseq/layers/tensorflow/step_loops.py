@@ -1,10 +1,13 @@
 """The loops over time of a traced step: forward, and back through time."""
 
+from functools import partial
+
 import tensorflow as tf
 
 from tfseq.layers.tensorflow.replay import replay
 from tfseq.layers.tensorflow.step_graph import StepGraph
-from tfseq.layers.tensorflow.whole_step import product
+from tfseq.layers.tensorflow.step_sorting import unique
+from tfseq.layers.tensorflow.whole_step import is_compiled_whole, product
 
 
 def forward_loop(
@@ -20,12 +23,14 @@ def forward_loop(
 
     Returns:
         The outputs `[time, batch, …]`, or the last one; the values of `step.previous` after the
-        last step; and those of `step.kept`, `[time, batch, …]` each.
+        last step; and those of `step.kept`, `[time, batch, …]` each. `apart` completes them: the
+        outputs may have y_0 before them, and what they are one step later, y_{t-1}, is missing.
     """
     known = known_values(step, constants)
-    shifted = _outputs_of_the_step_before(step)
-    stored = [t for t in step.kept if t.ref() not in shifted] if keep else []
-    store_outputs = all_outputs or (keep and bool(shifted))
+    shifted = _output_of_the_step_before(step) if keep else None
+    stored = [t for t in step.kept if t is not shifted] if keep else []
+    store_outputs = all_outputs or shifted is not None
+    num_before = int(shifted is not None)
     repeats = step.repeats
 
     def body(t, read, last, previous, outputs, kept):
@@ -37,52 +42,67 @@ def forward_loop(
         for traced, result in zip(step.results, results, strict=True):
             result.set_shape(traced.shape)
         kept = [a.write(t, tensors[k.ref()]) for k, a in zip(stored, kept, strict=True)]
-        outputs = [a.write(t, results[0]) for a in outputs]
+        outputs = [a.write(t + num_before, results[0]) for a in outputs]
         last = [results[0]] if last else []
         return last, results[1 - repeats :], outputs, kept
 
     y = step.results[0]
-    first = [] if all_outputs else [_as_wide_as(y, tf.zeros([num_rows, *y.shape[1:]], y.dtype))]
-    previous = [_as_wide_as(p, value) for p, value in zip(step.previous, previous, strict=True)]
-    outputs = _empty_arrays([y] if store_outputs else [], num_steps)
-    variables = (first, previous, outputs, _empty_arrays(stored, num_steps))
+    first = [as_wide_as(y, tf.zeros([num_rows, *y.shape[1:]], y.dtype))]
+    first = [] if store_outputs else first
+    previous = [as_wide_as(p, value) for p, value in zip(step.previous, previous, strict=True)]
+    empty = partial(_empty_arrays, after=projected)
+    outputs = empty([y] if store_outputs else [], num_steps + num_before)
+    if shifted is not None:
+        before = next(v for p, v in zip(step.previous, previous, strict=True) if p is shifted)
+        outputs = [a.write(0, before) for a in outputs]
+    variables = (first, previous, outputs, empty(stored, num_steps))
     last, final, outputs, kept = _loop(body, projected, variables, num_steps)
 
-    outputs = [a.stack() for a in outputs]
+    (outputs,) = [a.stack() for a in outputs] if store_outputs else last
     if not keep:
-        return (outputs if all_outputs else last)[0], final, []
+        return outputs, final, []
     values = {t.ref(): a.stack() for t, a in zip(stored, kept, strict=True)}
-    for p, value in zip(step.previous, previous, strict=True):
-        if p.ref() in shifted:
-            values[p.ref()] = tf.concat([value[None], outputs[0][:-1]], 0)
-    kept = [values[t.ref()] for t in step.kept]
-    return (outputs if all_outputs else last)[0], final, kept
+    return outputs, final, [values.get(t.ref()) for t in step.kept]
+
+
+def apart(step: StepGraph, all_outputs, outputs, kept):
+    """The outputs and the `kept` values of `forward_loop`, of what it has stored once for both."""
+    if all(value is not None for value in kept):
+        return outputs, kept
+    kept = [outputs[:-1] if value is None else value for value in kept]
+    return outputs[1:] if all_outputs else outputs[-1], kept
+
+
+def read_backwards(step: StepGraph) -> list:
+    """Those of `step.projected` and `step.kept` that the backward loop reads."""
+    read = {t.ref() for o in (*step.backward, *step.remade) for t in o.inputs}
+    read |= {g.ref() for g in step.gradients.values()}
+    return [t for t in unique([*step.projected, *step.kept]) if t.ref() in read]
+
+
+def gradients_of_rows(step: StepGraph) -> list:
+    """∂L/∂ of `step.projected` and of the results of `step.products`: each different one, once."""
+    of_rows = [*step.projected, *(o.outputs[0] for o in step.products)]
+    return unique(step.gradients[t.ref()] for t in of_rows if t.ref() in step.gradients)
 
 
 def backward_loop(step: StepGraph, num_steps, all_outputs, values, constants, d_outputs, d_final):
     """Back-propagation through time: carries ∂L/∂s_t from the last step to the first.
 
     Args:
-        values: those of `step.projected` and `step.kept`, by `ref()`.
+        values: those of `read_backwards(step)`, by `ref()`.
         d_outputs, d_final: ∂L/∂ of the outputs, as `forward_loop` gives them, and of
             `step.previous` after the last step.
 
     Returns:
-        ∂L/∂ of `step.projected`, `[time, batch, …]` each; of `step.previous` before the first
-        step; of the results of `step.products`, `[time, batch, …]` each; and of `step.summed`.
-        None stands for what L does not depend on.
+        ∂L/∂ of `gradients_of_rows(step)`, `[time, batch, …]` each; of `step.previous` before the
+        first step; and of `step.summed`, None where L does not depend on it.
     """
     known = known_values(step, constants)
     transposed = _transposed(step.backward, known)
-    read = {t.ref() for o in (*step.backward, *step.remade) for t in o.inputs}
-    read |= {g.ref() for g in step.gradients.values()}
-    values = {reference: value for reference, value in values.items() if reference in read}
     repeats = step.repeats
 
-    # Several tensors may have the same gradient, which is then stored once.
-    of_rows = [*step.projected, *(o.outputs[0] for o in step.products)]
-    gradients = [step.gradients[t.ref()] for t in of_rows if t.ref() in step.gradients]
-    stored = {g.ref(): g for g in gradients}
+    stored = gradients_of_rows(step)
     totals = [t for t in step.summed if t.ref() in step.gradients]
 
     def body(t, read, d_y, d_states, results, sums):
@@ -100,7 +120,7 @@ def backward_loop(step: StepGraph, num_steps, all_outputs, values, constants, d_
             g = step.gradients.get(p.ref())
             before.append(_no_gradient(like) if g is None else tensors[g.ref()])
             before[-1].set_shape(p.shape)
-        results = [a.write(t, tensors[r]) for r, a in zip(stored, results, strict=True)]
+        results = [a.write(t, tensors[g.ref()]) for g, a in zip(stored, results, strict=True)]
         pairs = zip(totals, sums, strict=True)
         sums = [total + tensors[step.gradients[c.ref()].ref()] for c, total in pairs]
         for total, c in zip(sums, totals, strict=True):
@@ -116,24 +136,17 @@ def backward_loop(step: StepGraph, num_steps, all_outputs, values, constants, d_
         d_y = [d_outputs + d_y[0]] if repeats else [d_outputs]
     y, *states = step.results
     variables = (
-        [_as_wide_as(y, d) for d in d_y],
-        [_as_wide_as(s, d) for s, d in zip(states, d_final[repeats:], strict=True)],
-        _empty_arrays(stored.values(), num_steps),
+        [as_wide_as(y, d) for d in d_y],
+        [as_wide_as(s, d) for s, d in zip(states, d_final[repeats:], strict=True)],
+        _empty_arrays(stored, num_steps, after=[d_outputs]),
         [tf.zeros_like(known[t.ref()]) for t in totals],
     )
     sequences = [*values.values(), *([d_outputs] if all_outputs else [])]
     d_y, d_states, results, sums = _loop(body, sequences, variables, num_steps, backwards=True)
-    stacked = {r: a.stack() for r, a in zip(stored, results, strict=True)}
     sums = {t.ref(): value for t, value in zip(totals, sums, strict=True)}
-
-    def gradient(tensor):
-        g = step.gradients.get(tensor.ref())
-        return None if g is None else stacked[g.ref()]
-
     return (
-        [gradient(t) for t in step.projected],
+        [a.stack() for a in results],
         [*(d_y if repeats else []), *d_states],
-        [gradient(o.outputs[0]) for o in step.products],
         [sums.get(t.ref()) for t in step.summed],
     )
 
@@ -171,23 +184,36 @@ def _loop(body, sequences, variables, num_steps, backwards=False):
     return variables
 
 
-def _empty_arrays(tensors, num_steps):
-    return [tf.TensorArray(t.dtype, num_steps, element_shape=t.shape) for t in tensors]
+def _empty_arrays(tensors, num_steps, after=()):
+    """Arrays for `tensors` of each step, made after the tensors `after` where XLA sees a whole.
+
+    XLA makes an array of zeros as soon as it can, those of the backward loop before the forward
+    loop, and they then lie there for nothing. What is made of a number of `after` waits for it.
+    """
+    arrays = [tf.TensorArray(t.dtype, num_steps, element_shape=t.shape) for t in tensors]
+    if not (is_compiled_whole() and after and after[0].dtype.is_floating):
+        return arrays
+    # Reduced, it is computed by itself; one that is only read would be in one piece with the array.
+    number = tf.reduce_max(after[0][0])
+    return [
+        a.unstack(tf.fill([num_steps, *t.shape], tf.cast(number, t.dtype)))
+        for a, t in zip(arrays, tensors, strict=True)
+    ]
 
 
-def _as_wide_as(traced, value):
+def as_wide_as(traced, value):
     """`value` with the static shape of `traced`, which may say less than its own."""
     if traced.shape.as_list() == value.shape.as_list():
         return value
     return tf.compat.v1.placeholder_with_default(value, traced.shape)
 
 
-def _outputs_of_the_step_before(step):
-    """References of those `kept` that are y_{t-1}: the outputs, one step later."""
+def _output_of_the_step_before(step):
+    """The one of `kept` that is y_{t-1}: the outputs, one step later."""
     y, *states = step.results
-    before = step.previous[step.repeats :]
-    same = {b.ref() for b, after in zip(before, states, strict=True) if after is y}
-    return same & {t.ref() for t in step.kept}
+    kept = {t.ref() for t in step.kept}
+    pairs = zip(step.previous[step.repeats :], states, strict=True)
+    return next((b for b, after in pairs if after is y and b.ref() in kept), None)
 
 
 def _transposed(operations, known):

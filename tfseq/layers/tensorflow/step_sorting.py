@@ -3,6 +3,7 @@
 from tfseq.layers.tensorflow.differentiation import is_differentiable
 from tfseq.layers.tensorflow.replay import can_replay
 from tfseq.layers.tensorflow.rows import acts_on_rows
+from tfseq.layers.tensorflow.whole_step import is_compiled_whole
 
 # Moves data without arithmetic: as cheap step by step, where the data are still at hand.
 _MOVES = frozenset({"Identity", "Split", "StridedSlice"})
@@ -95,12 +96,18 @@ def _check_precision(step):
 
 
 def _keep_moves_in_the_loop(operations, kind_of, kinds, results):
+    """Sorts under "recurrent" what is as cheap there, and of which no other kind reads.
+
+    XLA adds a bias to what it has read for a step at no cost; to all steps at once it takes a pass
+    over the memory, and room for the sums beside the products.
+    """
+    cheap = _MOVES | ADDITIONS if is_compiled_whole() else _MOVES
     readers = {}
     for operation in operations:
         for tensor in operation.inputs:
             readers.setdefault(tensor.ref(), []).append(kind_of[operation])
     for operation in reversed(operations):
-        if kind_of[operation] == "ahead" and operation.type in _MOVES:
+        if kind_of[operation] == "ahead" and operation.type in cheap:
             read_by = {k for t in operation.outputs for k in readers.get(t.ref(), [])}
             if "ahead" not in read_by:
                 kind_of[operation] = "recurrent"

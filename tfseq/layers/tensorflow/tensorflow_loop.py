@@ -9,10 +9,11 @@ from keras import tree
 from tfseq.layers.lookup import lookup_of
 from tfseq.layers.portable import in_portable_loops
 from tfseq.layers.tensorflow import cudnn
+from tfseq.layers.tensorflow.ahead import sizes
 from tfseq.layers.tensorflow.autocast import without_autocast
 from tfseq.layers.tensorflow.cell_marks import no_marks
 from tfseq.layers.tensorflow.compiled import can_compile
-from tfseq.layers.tensorflow.fast_loop import run_loop, sizes
+from tfseq.layers.tensorflow.fast_loop import run_loop
 from tfseq.layers.tensorflow.step_graph import trace_step
 from tfseq.layers.tensorflow.step_sorting import NotTraceableError
 from tfseq.layers.tensorflow.whole_step import is_compiled_whole, list_loop
@@ -38,9 +39,12 @@ def run_on_tensorflow(layer, sequences, initial_state, mask, training):
     A large batch in bfloat16 is run in parts and not compiled: TensorFlow's own product is faster
     in bfloat16, XLA's is not. In inference XLA is the caller's to choose, as `Model.predict` does
     for the whole model: what is traced may be on its way into an export, which must run without.
+
+    `layer.recompute_steps` holds in training for "compiled" and "graph"; cuDNN, which keeps what it
+    likes, is then left out.
     """
     if tf.executing_eagerly():
-        _note(layer, "keras: called eagerly, outside of tf.function")
+        _note_keras(layer, "called eagerly, outside of tf.function")
         return None
     x, states, mask = _as_arguments(layer, sequences, initial_state, mask)
     on_gpu = bool(tf.config.get_visible_devices("GPU")) and not in_portable_loops()
@@ -50,7 +54,7 @@ def run_on_tensorflow(layer, sequences, initial_state, mask, training):
             lambda: _trace(layer, x, states, mask, training, most_parts)
         )
     except NotTraceableError as reason:
-        _note(layer, f"keras: {reason}")
+        _note_keras(layer, reason)
         return None
     by_xla = (
         None not in x.shape[:2]
@@ -65,10 +69,16 @@ def run_on_tensorflow(layer, sequences, initial_state, mask, training):
         lookup = lookup_of(sequences)
         return _run(layer, weights, step, num_parts, x, mask, states, lookup, training, by_xla)
 
-    if on_gpu and cudnn.can_run(layer.cell, x.dtype):
+    recomputes = layer.recompute_steps is not None and training is not False
+    if on_gpu and cudnn.can_run(layer.cell, x.dtype) and not recomputes:
         _note(layer, "cudnn" if mask is None else "cudnn, or compiled if not right-padded")
         return cudnn.run(layer, x, mask, states, otherwise=run)
     return run(x, mask, states)
+
+
+def _note_keras(layer, reason):
+    kept = "" if layer.recompute_steps is None else "; recompute_steps has no effect"
+    _note(layer, f"keras: {reason}{kept}")
 
 
 def _note(layer, loop, num_parts=1):
@@ -186,6 +196,7 @@ def _run(layer, weights, step, num_parts, x, mask, states, lookup, training, by_
         all_outputs=layer.return_sequences,
         keep=training is not False,
         by_xla=by_xla and not is_compiled_whole(),
+        segment_length=None if training is False else layer.recompute_steps,
     )
     final = list(tree.pack_sequence_as(states, map(_as_batch, final)))
     if layer.return_sequences:

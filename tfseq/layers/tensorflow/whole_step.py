@@ -100,13 +100,14 @@ def transposed_product(a, b):
 
     XLA takes a transposed A as it lies, by a slow path of its CPU backend: with some hundred
     columns, a product takes a third longer than after A has been laid out anew. It moves no
-    transposition out of a branch, and does not see that this one is always taken.
+    transposition out of a branch, and does not see that this one is always taken; as it is chosen
+    by B, the copy is not made before B is there.
     """
     if not is_compiled_whole():
         return tf.matmul(a, b, transpose_a=True)
     narrow = multiplies_narrow() and a.dtype == tf.float32
     a = tf.cast(a, tf.bfloat16) if narrow else a
-    bits = tf.bitcast(tf.reshape(a, [-1])[0], {8: tf.int64, 4: tf.int32, 2: tf.int16}[a.dtype.size])
+    bits = tf.bitcast(tf.reshape(b, [-1])[0], {8: tf.int64, 4: tf.int32, 2: tf.int16}[b.dtype.size])
     always = tf.bitwise.bitwise_or(bits, tf.ones([], bits.dtype)) != 0
     a = tf.cond(always, lambda: tf.transpose(a), lambda: tf.zeros(a.shape[::-1], a.dtype))
     return _narrow_product(a, b) if narrow else tf.matmul(a, b)

@@ -211,6 +211,7 @@ def build_model(options: ForecastingOptions, num_columns: int) -> Forecaster:
         dropout=options.dropout,
         steps_ahead=options.num_feedback_steps(),
         dtype=options.precision,
+        recompute_steps=options.recompute_steps,
     )
 
 

@@ -213,6 +213,7 @@ def build_model(options: LanguageModelOptions, vocabulary_size: int) -> Language
         embedding_size=options.embedding_size or None,
         tie_embeddings=options.tie_embeddings,
         dtype=options.precision,
+        recompute_steps=options.recompute_steps,
     )
 
 
