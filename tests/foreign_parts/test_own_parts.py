@@ -178,6 +178,7 @@ def test_in_python_the_objects_themselves(project, parts, tmp_path):
         )
 
 
+@pytest.mark.slow
 def test_a_tokenizer_that_is_plain_python_trains_and_is_refused_at_export(project, parts, tmp_path):
     small = {"max_tokens": 400, "units": 4, "batch_size": 2, "num_steps": 8, "epochs": 1}
     options = options_of(project, tmp_path / "run", tokenizer=parts.PlainPython, **small)

@@ -266,3 +266,10 @@ def test_batches_of_many_lengths_and_a_large_table_compile_one_update():
     assert trainer.step_kind == "graph: not all batches are of the same shape"
     changed = np.flatnonzero((model.layers[0].get_weights()[0] != before).any(axis=1))
     assert list(changed) == lengths
+
+
+@pytest.mark.slow
+def test_a_model_in_float64():
+    check(
+        "compiled in halves", lambda units: GRUCell(units, dtype="float64"), x=X.astype("float64")
+    )

@@ -133,13 +133,6 @@ def test_learning_rate_falls_a_little_at_each_step():
     assert row["learning_rate"] == pytest.approx(0.4 * 0.5 ** (len(windows) / steps), rel=1e-5)
 
 
-def test_no_decay_is_a_constant_rate():
-    trainer = make_trainer(optimizer="sgd", epochs=2)
-    list(trainer.train_epoch())
-    assert float(trainer.optimizer.learning_rate) == 1.0
-    assert trainer.progress.history[0]["learning_rate"] == 1.0
-
-
 def test_figures_of_an_epoch():
     trainer = make_trainer(epochs=2, dropout=0.2)
     for number in (1, 2):
@@ -165,9 +158,11 @@ def test_figures_of_an_epoch():
     assert trainer.progress.step == sum(r["tokens"] for r in trainer.progress.history) // 15
 
 
-def test_without_validation():
-    trainer = make_trainer(IDS, IDS[:0], epochs=1, patience=1)
+def test_without_validation_and_without_decay():
+    trainer = make_trainer(IDS, IDS[:0], optimizer="sgd", epochs=1, patience=1)
     list(trainer.train_epoch())
+    assert float(trainer.optimizer.learning_rate) == 1.0
+    assert trainer.progress.history[0]["learning_rate"] == 1.0
     assert trainer.finished
     assert not trainer.progress.stopped_early
     assert not any(key.startswith("validation") for key in trainer.progress.history[0])

@@ -1,5 +1,6 @@
 """When training stops: early, at the end, or because it has diverged."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -12,8 +13,28 @@ from tfseq.runs.trainer import DivergenceError
 from .small_trainer import V, assert_weights, make_trainer, script_validation, spread
 
 
-def test_early_stopping_and_the_best_weights():
-    trainer = make_trainer(epochs=99, patience=3)
+@pytest.fixture(scope="module")
+def compiled_trainer():
+    """Its step is compiled once for all tests."""
+    return make_trainer()
+
+
+@pytest.fixture(scope="module")
+def start(compiled_trainer):
+    return compiled_trainer.checkpoint()
+
+
+@pytest.fixture
+def trainer(compiled_trainer, start, monkeypatch):
+    """A trainer that has taken no step, with an objective and options to be changed."""
+    compiled_trainer.restore(start)
+    monkeypatch.setattr(compiled_trainer, "objective", compiled_trainer.objective)
+    monkeypatch.setattr(compiled_trainer, "options", compiled_trainer.options)
+    return compiled_trainer
+
+
+def test_early_stopping_and_the_best_weights(trainer):
+    trainer.options = dataclasses.replace(trainer.options, epochs=99, patience=3)
     seen = script_validation(trainer, [3.0, 2.0, 2.5, 1.9, 1.9, 2.4, 2.0, 0.1])
     while not trainer.finished:
         list(trainer.train_epoch())
@@ -26,8 +47,8 @@ def test_early_stopping_and_the_best_weights():
     assert_weights(trainer.model, seen[3], rtol=0)
 
 
-def test_patience_zero_never_stops():
-    trainer = make_trainer(epochs=6, patience=0)
+def test_patience_zero_never_stops(trainer):
+    trainer.options = dataclasses.replace(trainer.options, epochs=6, patience=0)
     script_validation(trainer, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
     while not trainer.finished:
         list(trainer.train_epoch())
@@ -35,8 +56,7 @@ def test_patience_zero_never_stops():
     assert not trainer.progress.stopped_early
 
 
-def test_divergence_names_the_step_and_spoils_no_checkpoint():
-    trainer = make_trainer()
+def test_divergence_names_the_step_and_spoils_no_checkpoint(trainer):
     epoch = trainer.train_epoch()
     next(epoch)
     good = trainer.checkpoint()
@@ -60,16 +80,14 @@ def test_infinite_weights_are_never_saved():
         trainer.checkpoint()
 
 
-def test_a_gradient_that_is_not_finite_stops_too():
-    trainer = make_trainer()
+def test_a_gradient_that_is_not_finite_stops_too(trainer):
     states = [np.full([3, 4], np.nan, "float32")]
     trainer.states = [tf.constant(s) for s in states]
     with pytest.raises(DivergenceError, match=r"at step 1 \(epoch 1\): loss nan, gradient norm"):
         next(trainer.train_epoch())
 
 
-def test_validation_that_is_not_a_number_stops():
-    trainer = make_trainer()
+def test_validation_that_is_not_a_number_stops(trainer):
     script_validation(trainer, [math.nan])
     with pytest.raises(DivergenceError, match="validation"):
         list(trainer.train_epoch())
