@@ -19,7 +19,7 @@ def test_all_others_are_held(options_type):
     names = {field.name for field in dataclasses.fields(options_type)}
     held = {"batch_size", "optimizer", "learning_rate", "learning_rate_decay", "weight_decay"}
     held |= {"clip_norm", "seed", "cell", "units", "num_layers", "dropout", "validation_fraction"}
-    held |= {"test_fraction", "precision"}
+    held |= {"test_fraction", "precision", "recompute_steps"}
     free = free_on_resume(options_type)
     assert free == {*FREE.split(), "data"}
     assert held <= names - free
