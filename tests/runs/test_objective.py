@@ -13,6 +13,7 @@ from .small_run import least_squares
 
 
 def test_a_step_is_weighted_clipped_and_taken():
+    keras.utils.set_random_seed(1)
     objective = least_squares()
     options = TrainingOptions(optimizer="sgd", learning_rate=0.1, clip_norm=0.5)
     trainer = Trainer(objective, options)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfseq.layers.tensorflow.rows import acts_on_rows
+from tfseq.layers.tensorflow.step.rows import acts_on_rows
 
 # As many rows as columns: an axis that is taken for the other is not noticed by its size.
 N = 4

@@ -2,8 +2,8 @@
 
 import tensorflow as tf
 
-from tfseq.layers.tensorflow.replay import replay
-from tfseq.layers.tensorflow.step_graph import StepGraph
+from tfseq.layers.tensorflow.step.graph import StepGraph
+from tfseq.layers.tensorflow.step.replay import replay
 from tfseq.layers.tensorflow.whole_step import product
 
 # Up to this many rows, their gradient is a product with one-hot vectors: it runs on all cores,

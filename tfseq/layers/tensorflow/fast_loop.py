@@ -14,9 +14,10 @@ from tfseq.layers.tensorflow.ahead import (
 )
 from tfseq.layers.tensorflow.compiled import compiled
 from tfseq.layers.tensorflow.differentiation import is_differentiable
-from tfseq.layers.tensorflow.replay import replay, run_again
 from tfseq.layers.tensorflow.segments import divide, run_segments
-from tfseq.layers.tensorflow.step_graph import StepGraph
+from tfseq.layers.tensorflow.step.graph import StepGraph
+from tfseq.layers.tensorflow.step.replay import replay, run_again
+from tfseq.layers.tensorflow.step.sorting import ADDITIONS
 from tfseq.layers.tensorflow.step_loops import (
     apart,
     as_wide_as,
@@ -26,7 +27,6 @@ from tfseq.layers.tensorflow.step_loops import (
     known_values,
     read_backwards,
 )
-from tfseq.layers.tensorflow.step_sorting import ADDITIONS
 from tfseq.layers.tensorflow.whole_step import transposed_product
 
 

@@ -4,9 +4,9 @@ from functools import partial
 
 import tensorflow as tf
 
-from tfseq.layers.tensorflow.replay import replay
-from tfseq.layers.tensorflow.step_graph import StepGraph
-from tfseq.layers.tensorflow.step_sorting import unique
+from tfseq.layers.tensorflow.step.graph import StepGraph
+from tfseq.layers.tensorflow.step.replay import replay
+from tfseq.layers.tensorflow.step.sorting import unique
 from tfseq.layers.tensorflow.whole_step import is_compiled_whole, product
 
 

@@ -11,11 +11,11 @@ from tfseq.layers.portable import in_portable_loops
 from tfseq.layers.tensorflow import cudnn
 from tfseq.layers.tensorflow.ahead import sizes
 from tfseq.layers.tensorflow.autocast import without_autocast
-from tfseq.layers.tensorflow.cell_marks import no_marks
 from tfseq.layers.tensorflow.compiled import can_compile
 from tfseq.layers.tensorflow.fast_loop import run_loop
-from tfseq.layers.tensorflow.step_graph import trace_step
-from tfseq.layers.tensorflow.step_sorting import NotTraceableError
+from tfseq.layers.tensorflow.step.cell_marks import no_marks
+from tfseq.layers.tensorflow.step.graph import trace_step
+from tfseq.layers.tensorflow.step.sorting import NotTraceableError
 from tfseq.layers.tensorflow.whole_step import is_compiled_whole, list_loop
 
 _NOBODYS_SIZE = 7919

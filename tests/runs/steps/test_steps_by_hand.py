@@ -8,8 +8,8 @@ import tensorflow as tf
 from tfseq.data import sequential_windows
 from tfseq.files.checkpoint import load_latest_checkpoint, save_checkpoint
 
-from . import small_trainer
-from .small_trainer import assert_weights, bits_of, clipped, loss_and_gradients, make_trainer
+from .. import small_trainer
+from ..small_trainer import assert_weights, bits_of, clipped, loss_and_gradients, make_trainer
 
 LARGE = 300  # Rows of a table whose gradient is one of rows.
 TEXT = np.random.default_rng(3).integers(0, 9, 1200).astype("uint16")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from .small_trainer import IDS, bits_of, make_trainer
+from ..small_trainer import IDS, bits_of, make_trainer
 
 
 def _trainer(recompute_steps, cell="lstm", batch_size=32, **options):

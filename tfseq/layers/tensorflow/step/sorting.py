@@ -1,8 +1,8 @@
 """The operations of a step, sorted by what they depend on."""
 
 from tfseq.layers.tensorflow.differentiation import is_differentiable
-from tfseq.layers.tensorflow.replay import can_replay
-from tfseq.layers.tensorflow.rows import acts_on_rows
+from tfseq.layers.tensorflow.step.replay import can_replay
+from tfseq.layers.tensorflow.step.rows import acts_on_rows
 from tfseq.layers.tensorflow.whole_step import is_compiled_whole
 
 # Moves data without arithmetic: as cheap step by step, where the data are still at hand.

@@ -8,11 +8,11 @@ import keras
 import tensorflow as tf
 from keras import tree
 
-from tfseq.layers.tensorflow.cell_marks import no_marks, obstacle
 from tfseq.layers.tensorflow.compiled import can_compile
 from tfseq.layers.tensorflow.differentiation import is_differentiable
-from tfseq.layers.tensorflow.replay import run_again
-from tfseq.layers.tensorflow.step_sorting import (
+from tfseq.layers.tensorflow.step.cell_marks import no_marks, obstacle
+from tfseq.layers.tensorflow.step.replay import run_again
+from tfseq.layers.tensorflow.step.sorting import (
     NotTraceableError,
     sort_backward,
     sort_forward,
