@@ -7,7 +7,6 @@ from tfseq.errors import InputError
 from tfseq.options.rules import check_options
 from tfseq.options.saving import normalized
 from tfseq.options.training_options import TrainingOptions
-from tfseq.runs.mixed_precision import why_not_faster
 from tfseq.tasks.table import PREPARATIONS
 
 if TYPE_CHECKING:
@@ -78,6 +77,9 @@ def train(options: TrainingOptions, log: Log = print) -> "Task":
     training = PREPARATIONS.find(options.task)(options, log)
     run, task = training.run, training.task
     log(training.summary())
+    # Imported here: a script that only shows its options does not wait for TensorFlow.
+    from tfseq.runs.mixed_precision import why_not_faster
+
     if reason := why_not_faster(options.precision, run.trainer.batch_spec):
         log(f"note: {reason}\n")
     metrics = run.fit(training.evaluate)
