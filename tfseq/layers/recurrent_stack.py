@@ -41,8 +41,8 @@ class RecurrentStack(keras.layers.Layer):
             order in which they were made. Not together with `bidirectional`.
         stateful: whether the final states of one batch are the initial ones of the next; the
             batch size must be fixed.
-        recompute_steps: see `tfseq.RNN`: of each layer, only the states of every so many steps are
-            kept for the gradient, which takes longer and less memory; None keeps all.
+        recompute_steps: positive integer n: training keeps only the states of every n-th step of
+            each layer and runs the others again; None keeps all. See `tfseq.RNN`.
         **kwargs: `name`, `dtype` and `trainable`, as every Keras layer takes them.
 
     Call arguments:
@@ -89,8 +89,7 @@ class RecurrentStack(keras.layers.Layer):
         units = checked("units", units, PositiveInt)
         num_layers = checked("num_layers", num_layers, PositiveInt)
         dropout = checked("dropout", dropout, Probability)
-        if recompute_steps is not None:
-            recompute_steps = checked("recompute_steps", recompute_steps, PositiveInt)
+        recompute_steps = checked("recompute_steps", recompute_steps, PositiveInt | None)
         if bidirectional and go_backwards:
             raise ValueError(
                 "`go_backwards` must be False where `bidirectional` is True, because such a stack "

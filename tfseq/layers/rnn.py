@@ -30,11 +30,12 @@ class RNN(keras.layers.RNN):
     tensors from outside, has a gradient of its own (silu has), rounds to fewer bits, keeps
     something of a call on the cell, or has layers that the first call builds.
 
-    With `recompute_steps=n` the gradient keeps the states of every n-th step alone, and runs the
-    steps between them again: for one more forward pass, T / n + n steps take memory instead of T,
-    least for n ≈ √T (Chen et al., 2016, https://arxiv.org/abs/1604.06174). The numbers stay the
-    same up to rounding: what is summed over all steps is summed by segments. The loop of
-    `keras.layers.RNN`, and other backends, take no notice; `last_loop` says so.
+    With `recompute_steps=n`, training keeps only the states of every n-th step and runs the steps
+    between them again for the gradient. That costs one more forward pass, and T / n + n steps take
+    up memory instead of T, the fewest for n ≈ √T (Chen et al., 2016,
+    https://arxiv.org/abs/1604.06174). The numbers stay the same up to rounding: what is summed over
+    all steps is summed by segments. Keras' own loop and other backends ignore the setting;
+    `last_loop` says so.
 
     Beyond `keras.layers.RNN`, the time axis may be empty (the outputs are empty, the states are the
     initial ones), and wrong shapes are named in one sentence. Before a saved model is loaded,
@@ -81,8 +82,7 @@ class RNN(keras.layers.RNN):
     last_loop: str | None = None
 
     def __init__(self, cell, *arguments, recompute_steps: int | None = None, **kwargs):
-        if recompute_steps is not None:
-            recompute_steps = checked("recompute_steps", recompute_steps, PositiveInt)
+        recompute_steps = checked("recompute_steps", recompute_steps, PositiveInt | None)
         super().__init__(cell, *arguments, **kwargs)
         self.recompute_steps = recompute_steps
 

@@ -21,8 +21,8 @@ class RecurrentModel(keras.Model):
         units: positive integer, the size of each layer's hidden state.
         num_layers: positive integer, layers in the stack.
         dropout: probability in [0, 1).
-        recompute_steps: positive integer, see `tfseq.RNN`: training keeps the states of every so
-            many steps alone and runs the others again; None keeps all.
+        recompute_steps: positive integer n: training keeps only the states of every n-th step and
+            runs the others again; None keeps all. See `tfseq.RNN`.
         **kwargs: `name`, `dtype` and `trainable`, as every Keras model takes them.
 
     Raises:

@@ -53,14 +53,14 @@ class TrainingOptions:
     clip_norm: PositiveFloat | None = 1.0
     """Clip gradients to this global norm."""
     recompute_steps: PositiveInt | None = None
-    """Keep the states of every so many time steps only, and run the steps between them again for
-    the gradient: far less memory on long windows, for more time. About the square root of the
-    number of steps needs least; if omitted, everything is kept."""
+    """Keep only the states of every so many time steps, and run the steps between them again for
+    the gradient. Training on long windows then needs less memory and more time. The square root of
+    the number of steps needs the least; if omitted, everything is kept."""
     patience: FreeOnResume[CountOrZero] = 3
     """Stop after this many epochs without a better validation loss; 0 turns early stopping off."""
     precision: Precision = "float32"
     """Precision of the model: float32, or mixed_bfloat16, which keeps weights in 32 bits and
-    multiplies in 16; a note at the start of the run says where that is slower."""
+    multiplies in 16. Where that is no faster, a note says so when the run starts."""
     seed: Seed = 0
     """Seed of initial weights, dropout, and the order and split of the examples."""
 

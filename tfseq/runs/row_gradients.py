@@ -5,9 +5,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-# Up to this many rows, the gradient is a product with one-hot vectors: it runs on all cores, where
-# a sum over segments runs on one.
-_FEW_ROWS = 256
+from tfseq.layers.tensorflow.few_rows import FEW_ROWS, sum_of_few_rows
 
 
 class Rows(NamedTuple):
@@ -49,10 +47,9 @@ def rows_of(gradient: tf.Tensor | tf.IndexedSlices | None) -> tf.Tensor | Rows |
     if not isinstance(gradient, tf.IndexedSlices):
         return gradient
     num_rows = tf.get_static_value(gradient.dense_shape)
-    if num_rows is None or num_rows[0] > _FEW_ROWS or len(num_rows) != 2:
+    if num_rows is None or num_rows[0] > FEW_ROWS or len(num_rows) != 2:
         return Rows(gradient.values, gradient.indices)
-    chosen = tf.one_hot(gradient.indices, num_rows[0], dtype=gradient.values.dtype)
-    return tf.matmul(chosen, gradient.values, transpose_a=True)
+    return sum_of_few_rows(gradient.values, gradient.indices, num_rows[0])
 
 
 def summed_rows(parts: Sequence[Rows], shares: Sequence, num_rows: int) -> SummedRows:

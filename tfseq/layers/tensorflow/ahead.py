@@ -2,13 +2,10 @@
 
 import tensorflow as tf
 
+from tfseq.layers.tensorflow.few_rows import FEW_ROWS, sum_of_few_rows
 from tfseq.layers.tensorflow.step.graph import StepGraph
 from tfseq.layers.tensorflow.step.replay import replay
 from tfseq.layers.tensorflow.whole_step import product
-
-# Up to this many rows, their gradient is a product with one-hot vectors: it runs on all cores,
-# where a sum over segments runs on one.
-_FEW_ROWS = 256
 
 
 def run_ahead(step: StepGraph, by_step: list, tables: list, tensors: dict) -> None:
@@ -89,9 +86,8 @@ def _take_rows(table, ids):
     count = table.shape[0]
 
     def gradient(d):
-        if count <= _FEW_ROWS:
-            chosen = tf.one_hot(ids, count, dtype=d.dtype)
-            return tf.matmul(chosen, d, transpose_a=True), None
+        if count <= FEW_ROWS:
+            return sum_of_few_rows(d, ids, count), None
         return tf.math.unsorted_segment_sum(d, ids, count), None
 
     return tf.gather(table, ids), gradient

@@ -23,9 +23,8 @@ def drop(inputs, rate: float, seed):
     places = tf.bitcast(places, tf.uint32)
     bits = _hash(tf.bitwise.bitwise_xor(places, key), _hash(key + _word(_GOLDEN_RATIO)))
     scaled = inputs * tf.cast(1 / (1 - rate), inputs.dtype)
-    return tf.where(
-        bits >= _word(min(round(rate * 2**32), 2**32 - 1)), scaled, tf.zeros([], inputs.dtype)
-    )
+    threshold = min(round(rate * 2**32), 2**32 - 1)
+    return tf.where(bits >= _word(threshold), scaled, tf.zeros([], inputs.dtype))
 
 
 def _hash(x, key=None):

@@ -7,6 +7,7 @@ import tensorflow as tf
 from tfseq.layers.tensorflow.ahead import sizes
 from tfseq.layers.tensorflow.compiled import compiled
 from tfseq.layers.tensorflow.differentiation import is_differentiable
+from tfseq.layers.tensorflow.step_loops import repeat
 
 
 def run_segments(
@@ -170,10 +171,7 @@ def _array(dtype, count, shape):
 
 
 def _loop(body, count, variables):
-    """Runs `body(i, *variables) -> (i + 1, *variables)` for i = 0, …, `count` - 1."""
+    """`repeat`, without a loop where there is one segment."""
     if isinstance(count, int) and count == 1:
         return body(0, *variables)[1:]
-    _, *variables = tf.while_loop(
-        lambda i, *_: i < count, body, (tf.constant(0), *variables), maximum_iterations=count
-    )
-    return variables
+    return repeat(body, count, variables)

@@ -175,11 +175,13 @@ def _loop(body, sequences, variables, num_steps, backwards=False):
         t = num_steps - 1 - turn if backwards else turn
         return turn + 1, *body(t, [a.read(t) for a in arrays], *variables)
 
+    return repeat(run_turn, num_steps, variables)
+
+
+def repeat(body, count, variables):
+    """Runs `body(i, *variables) -> (i + 1, *variables)` for i = 0, …, `count` - 1."""
     _, *variables = tf.while_loop(
-        lambda turn, *_: turn < num_steps,
-        run_turn,
-        (tf.constant(0), *variables),
-        maximum_iterations=num_steps,
+        lambda i, *_: i < count, body, (tf.constant(0), *variables), maximum_iterations=count
     )
     return variables
 
