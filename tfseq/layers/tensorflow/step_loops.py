@@ -56,9 +56,7 @@ def forward_loop(
         before = next(v for p, v in zip(step.previous, previous, strict=True) if p is shifted)
         outputs = [a.write(0, before) for a in outputs]
     variables = (first, previous, outputs, empty(stored, num_steps))
-    last, final, outputs, kept = _loop(
-        body, projected, variables, num_steps, reads_ahead=not keep
-    )
+    last, final, outputs, kept = _loop(body, projected, variables, num_steps, reads_ahead=not keep)
 
     (outputs,) = [a.stack() for a in outputs] if store_outputs else last
     if not keep:
