@@ -107,7 +107,8 @@ def check_same_options(saved: TrainingOptions, options: TrainingOptions) -> None
         options: what it is to go on with.
 
     Raises:
-        InputError: an option differs that is not free on resume; all such options are named.
+        InputError: an option differs that is not free on resume; all such options are named. Or
+            the number of epochs differs, and the schedule depends on it.
     """
     free = free_on_resume(type(options))
     differing = [
@@ -119,4 +120,11 @@ def check_same_options(saved: TrainingOptions, options: TrainingOptions) -> None
         raise InputError(
             f"`resume` cannot change these options: {'; '.join(differing)}. "
             "Leave the option out, or start a new run in another `run_dir`."
+        )
+    if options.spreads_over_run() and options.epochs != saved.epochs:
+        raise InputError(
+            f"`resume` cannot change `epochs` from {saved.epochs} to {options.epochs}: the "
+            f"`schedule` {options.schedule} has spread the learning rate over {saved.epochs}. "
+            "Start a new run of that length in another `run_dir`; a run with the exponential or "
+            "the constant `schedule` can go on for any number of epochs."
         )

@@ -15,6 +15,7 @@ from tfseq.files.checkpoint import Checkpoint
 from tfseq.options.optimizers import OPTIMIZERS
 from tfseq.options.rules import Rule
 from tfseq.runs.objective import Objective
+from tfseq.runs.recipe.schedule import learning_rate
 from tfseq.runs.training_step import TrainingStep
 
 _OPTIMIZER = Rule(
@@ -234,7 +235,7 @@ class Trainer:
         self.states = self.objective.initial_states()
 
     def _out_of_patience(self) -> bool:
-        return 0 < self.options.patience <= self.progress.epochs_without_improvement
+        return 0 < self.options.patience_epochs() <= self.progress.epochs_without_improvement
 
     def _divergence(self, what: str, step: int | None = None) -> DivergenceError:
         progress = self.progress
@@ -266,10 +267,6 @@ def make_optimizer(options: Any, steps_per_epoch: int) -> keras.optimizers.Optim
             "of the learning rate that makes it with its weight decay, and name that as "
             f"`optimizer`. Received: {decay:g} with {options.optimizer}."
         )
-    rate = float(options.learning_rate)
-    if options.learning_rate_decay < 1:
-        rate = keras.optimizers.schedules.ExponentialDecay(
-            rate, decay_steps=steps_per_epoch, decay_rate=options.learning_rate_decay
-        )
+    rate = learning_rate(options, steps_per_epoch)
     more = {"weight_decay": decay} if options.optimizer == "adamw" else {}
     return OPTIMIZERS.make(options.optimizer, _OPTIMIZER, rate, **more)
