@@ -91,7 +91,11 @@ def read_run_options(options_type: type[Options], run_dir: str | Path) -> Option
             f"{name.script} goes on with it."
         )
     path = Path(run_dir) / "config.json"
-    options = options_type(**read_options(options_type, path, "the run's", _FORMER_NAMES))
+    values = read_options(options_type, path, "the run's", _FORMER_NAMES)
+    if "schedule" not in values and values.get("weight_decay") == 0.01:
+        # Earlier versions had this value for every optimizer, and used it for adamw alone.
+        values["weight_decay"] = None
+    options = options_type(**values)
     try:
         check_options(options)
     except InputError as error:

@@ -13,6 +13,7 @@ from tfseq.options.rules import (
     PathText,
     PositiveFloat,
     PositiveInt,
+    Probability,
     Seed,
     Size,
     from_to,
@@ -46,8 +47,11 @@ class TrainingOptions:
     epochs: FreeOnResume[PositiveInt] = 10
     """Passes over the training examples, at most."""
     optimizer: OptimizerName = "adamw"
-    """The optimizer: sgd, adam, adamw, or module:Name, a function learning_rate -> optimizer of
-    your own."""
+    """The optimizer: sgd, adam, adamw, nadam, lion (arXiv 2302.06675; it needs about a tenth of
+    the learning rate), rmsprop, or module:Name, a function learning_rate -> optimizer of your
+    own."""
+    momentum: Probability = 0.0
+    """Momentum of sgd or rmsprop."""
     learning_rate: PositiveFloat = 0.002
     """Learning rate at the start, or at the end of the warm-up."""
     learning_rate_decay: Fraction = 0.9
@@ -63,8 +67,11 @@ class TrainingOptions:
     the run with one_cycle, which rises from 1/25 of its peak."""
     final_rate: Part = 0.01
     """Learning rate at the end of cosine and one_cycle, as a fraction of its peak."""
-    weight_decay: NonNegativeFloat = 0.01
-    """Weight decay of adamw; no other optimizer takes it."""
+    weight_decay: NonNegativeFloat | None = None
+    """Decoupled weight decay (arXiv 1711.05101): before each update, this times the learning rate
+    is the part that every weight loses; if omitted, 0.01 with adamw, 0 with the others."""
+    decay_biases: bool = True
+    """Let weight decay take biases and gains too, not the matrices and tables alone."""
     clip_norm: PositiveFloat | None = 1.0
     """Clip gradients to this global norm."""
     recompute_steps: PositiveInt | None = None
@@ -111,6 +118,12 @@ class TrainingOptions:
         if self.warmup is None:
             return 0.3 * self.epochs if self.schedule == "one_cycle" else 0.0
         return self.warmup
+
+    def weight_decay_rate(self) -> float:
+        """`weight_decay`, filled in."""
+        if self.weight_decay is None:
+            return 0.01 if self.optimizer == "adamw" else 0.0
+        return self.weight_decay
 
     def patience_epochs(self) -> int:
         """`patience`, filled in.

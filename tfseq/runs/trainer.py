@@ -6,23 +6,14 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from tfseq.errors import InputError
 from tfseq.files.checkpoint import Checkpoint
-from tfseq.options.optimizers import OPTIMIZERS
-from tfseq.options.rules import Rule
 from tfseq.runs.objective import Objective
-from tfseq.runs.recipe.schedule import learning_rate
+from tfseq.runs.recipe.optimizers import make_optimizer
 from tfseq.runs.training_step import TrainingStep
-
-_OPTIMIZER = Rule(
-    "`optimizer` must be a class or function that makes a `keras.optimizers.Optimizer` of a "
-    "learning rate",
-    lambda made: isinstance(made, keras.optimizers.Optimizer),
-)
 
 
 class DivergenceError(InputError):
@@ -97,8 +88,9 @@ class Trainer:
         self.options = options
         first = objective.batches(0, 0)
         self.batch_spec = first.element_spec
-        self.optimizer = make_optimizer(options, steps_per_epoch or int(first.cardinality()))
-        self.optimizer.build(self.model.trainable_variables)
+        self.optimizer = make_optimizer(
+            options, self.model.trainable_variables, steps_per_epoch or int(first.cardinality())
+        )
         self.progress = Progress()
         self.best_weights: list[np.ndarray] | None = None
         self.states = objective.initial_states()
@@ -252,21 +244,3 @@ def fit_quietly(objective: Objective, options: Any) -> None:
         for _ in trainer.train_epoch():
             pass
     trainer.use_best_weights()
-
-
-def make_optimizer(options: Any, steps_per_epoch: int) -> keras.optimizers.Optimizer:
-    """The optimizer that the options name, with its learning-rate schedule.
-
-    Raises:
-        InputError: what they name makes no optimizer, or does not take their weight decay.
-    """
-    decay = options.weight_decay
-    if options.optimizer != "adamw" and decay not in (0, type(options).weight_decay):
-        raise InputError(
-            "`weight_decay` is an option of adamw alone. For another optimizer, write a function "
-            "of the learning rate that makes it with its weight decay, and name that as "
-            f"`optimizer`. Received: {decay:g} with {options.optimizer}."
-        )
-    rate = learning_rate(options, steps_per_epoch)
-    more = {"weight_decay": decay} if options.optimizer == "adamw" else {}
-    return OPTIMIZERS.make(options.optimizer, _OPTIMIZER, rate, **more)
