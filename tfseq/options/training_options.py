@@ -74,6 +74,16 @@ class TrainingOptions:
     """Let weight decay take biases and gains too, not the matrices and tables alone."""
     clip_norm: PositiveFloat | None = 1.0
     """Clip gradients to this global norm."""
+    averaging: Literal["none", "ema", "triggered", "two_tailed"] = "none"
+    """Which weights are validated, kept and exported: none, those of the last update; ema, an
+    exponential average; triggered, the average from when validation stalls (NT-ASGD, arXiv
+    1708.02182; it is meant for sgd at a constant rate); two_tailed, the average over as many
+    updates as validation finds best (arXiv 2209.12581)."""
+    ema_decay: Probability = 0.999
+    """Decay of ema for each update; at first it is less, so that a short run is averaged too."""
+    averaging_interval: PositiveInt = 5
+    """With triggered, averaging begins when the validation loss is worse than one of so many
+    epochs ago or before."""
     recompute_steps: PositiveInt | None = None
     """Keep only the states of every so many time steps, and run the steps between them again for
     the gradient. Training on long windows then needs less memory and more time. The square root of

@@ -1,5 +1,6 @@
 """Epochs of steps, checkpointed so that a run resumes to the same bits."""
 
+import contextlib
 import dataclasses
 import math
 import time
@@ -12,6 +13,7 @@ import tensorflow as tf
 from tfseq.errors import InputError
 from tfseq.files.checkpoint import Checkpoint
 from tfseq.runs.objective import Objective
+from tfseq.runs.recipe.averaging import make_averaging
 from tfseq.runs.recipe.optimizers import make_optimizer
 from tfseq.runs.training_step import TrainingStep
 
@@ -52,8 +54,8 @@ class Trainer:
     states that it ends with begin the next step as constants (truncated back-propagation).
 
     The order of batches is a function of (seed, epoch); everything else that a step depends on
-    is in `checkpoint()`: weights, optimizer, states, every seed generator, sums, counters, best
-    weights. `restore` of it, and the steps after it, give the same bits again.
+    is in `checkpoint()`: weights, their averages, optimizer, states, every seed generator, sums,
+    counters, best weights. `restore` of it, and the steps after it, give the same bits again.
 
     Args:
         objective: what is to be learned.
@@ -91,11 +93,22 @@ class Trainer:
         self.optimizer = make_optimizer(
             options, self.model.trainable_variables, steps_per_epoch or int(first.cardinality())
         )
+        self.averaging = make_averaging(options, self.model.trainable_variables)
+        if self.averaging and options.averaging != "ema" and objective.validate is None:
+            raise InputError(
+                f"`averaging` {options.averaging} goes by the validation loss, and there is no "
+                "validation split. Set one apart, or use ema."
+            )
         self.progress = Progress()
         self.best_weights: list[np.ndarray] | None = None
         self.states = objective.initial_states()
         self._train_step = TrainingStep(
-            objective, self.optimizer, options.clip_norm, self.batch_spec, self.states
+            objective,
+            self.optimizer,
+            options.clip_norm,
+            self.batch_spec,
+            self.states,
+            self.averaging,
         )
 
     @property
@@ -157,6 +170,7 @@ class Trainer:
             "optimizer": self.optimizer.variables,
             "state": tf.nest.flatten(self.states),
             "best": self.best_weights or [],
+            "average": self.averaging.variables if self.averaging else [],
         }
         arrays = {
             f"{part}/{i}": np.asarray(value)
@@ -174,6 +188,8 @@ class Trainer:
             variable.assign(arrays[f"model/{i}"])
         for i, variable in enumerate(self.optimizer.variables):
             variable.assign(arrays[f"optimizer/{i}"])
+        for i, variable in enumerate(self.averaging.variables if self.averaging else []):
+            variable.assign(arrays[f"average/{i}"])
         states = tf.nest.flatten(self.states)
         states = [tf.cast(arrays[f"state/{i}"], s.dtype) for i, s in enumerate(states)]
         self.states = tf.nest.pack_sequence_as(self.states, states)
@@ -186,10 +202,20 @@ class Trainer:
         # A run that has stopped goes on with more patience.
         self.progress.stopped_early = self._out_of_patience()
 
+    def averaged(self) -> contextlib.AbstractContextManager[None]:
+        """While it is open, the model has the weights that are validated, kept and exported.
+
+        They are its own, unless the options ask for an average.
+        """
+        return self.averaging.in_use() if self.averaging else contextlib.nullcontext()
+
     def use_best_weights(self) -> None:
-        """Give the model the weights of the best epoch, where validation has chosen one."""
-        if self.best_weights is not None:
-            self.model.set_weights(self.best_weights)
+        """Give the model the weights of the best epoch, or where there is none, the last."""
+        best = self.best_weights
+        if best is None:
+            with self.averaged():
+                best = self.model.get_weights()
+        self.model.set_weights(best)
 
     def _close_epoch(self) -> None:
         progress = self.progress
@@ -204,27 +230,43 @@ class Trainer:
             "gradient_norm_max": progress.norm_max,
         }
         if self.objective.validate is not None:
-            metrics = self.objective.validate()
+            waited = self.averaging is not None and self.averaging.waits
+            metrics, loss = self._validate()
             row |= metrics
-            loss = metrics[self.objective.monitor]
             if not math.isfinite(loss):
-                raise self._divergence(f"validation loss {loss}")
-            if self.objective.greater_is_better:
-                loss = -loss
+                raise self._divergence(f"validation loss {metrics[self.objective.monitor]}")
             if progress.best_loss is None or loss < progress.best_loss:
                 progress.best_loss = loss
                 progress.best_epoch = progress.epoch + 1
                 progress.epochs_without_improvement = 0
-                self.best_weights = self.model.get_weights()
-            else:
+                with self.averaged():
+                    self.best_weights = self.model.get_weights()
+            elif not waited:
                 progress.epochs_without_improvement += 1
                 progress.stopped_early = self._out_of_patience()
+        if self.averaging is not None:
+            row["averaged_updates"] = self.averaging.num_averaged
         progress.history.append(row)
         progress.epoch += 1
         progress.batch = 0
         progress.loss_sum, progress.num_targets = 0.0, 0
         progress.norm_sum, progress.norm_max = 0.0, 0.0
         self.states = self.objective.initial_states()
+
+    def _validate(self) -> tuple[dict[str, float], float]:
+        """The metrics of validation, and the loss: the least is the best."""
+
+        def loss_of(metrics):
+            loss = metrics[self.objective.monitor]
+            return -loss if self.objective.greater_is_better else loss
+
+        def measure():
+            metrics = self.objective.validate()
+            return metrics, loss_of(metrics)
+
+        if self.averaging is None:
+            return measure()
+        return self.averaging.validate(measure, list(map(loss_of, self.progress.history)))
 
     def _out_of_patience(self) -> bool:
         return 0 < self.options.patience_epochs() <= self.progress.epochs_without_improvement

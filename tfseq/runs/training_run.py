@@ -197,7 +197,8 @@ class TrainingRun:
                         if clock.due():
                             save_checkpoint(self.directory.checkpoints, trainer.checkpoint())
                 row = progress.history[-1]
-                self.epoch_ended(row, progress)
+                with trainer.averaged():
+                    self.epoch_ended(row, progress)
                 events.write(row["epoch"], row)
                 self._write_history()
                 if self.options.verbose != "quiet":
@@ -211,7 +212,8 @@ class TrainingRun:
                 # Raises where the last update left weights that are not finite.
                 checkpoint = trainer.checkpoint() if saving else None
                 if row["epoch"] == progress.best_epoch or (saving and not validates):
-                    self.directory.write_weights(self.model)
+                    with trainer.averaged():
+                        self.directory.write_weights(self.model)
                 if checkpoint is not None:
                     save_checkpoint(self.directory.checkpoints, checkpoint)
                     self.draw(progress.history)

@@ -11,6 +11,7 @@ from tensorflow.python.framework import op_def_registry
 from tfseq.layers.tensorflow.whole_step import compiled_whole, loops_listed
 from tfseq.runs.mixed_precision import computing_in_float32
 from tfseq.runs.objective import Objective
+from tfseq.runs.recipe.averaging import Averaging
 from tfseq.runs.row_gradients import Rows, SummedRows, rows_of, summed_rows
 
 # They read or call, and leave no trace.
@@ -56,6 +57,7 @@ class TrainingStep:
         clip_norm: the largest norm of the gradient; None leaves it as it is.
         batch_spec: of the batches.
         states: such as a batch begins with.
+        averaging: of the weights; updated where they are.
 
     Attributes:
         kind: how the gradient is computed, once a step has run: "compiled", "compiled in halves",
@@ -69,8 +71,10 @@ class TrainingStep:
         clip_norm: float | None,
         batch_spec: Any,
         states: Any,
+        averaging: Averaging | None = None,
     ):
         self._objective, self._optimizer, self._clip_norm = objective, optimizer, clip_norm
+        self._averaging = averaging
         model = objective.model
         self._weights = model.trainable_variables
         trainable = {id(v) for v in self._weights}
@@ -91,6 +95,7 @@ class TrainingStep:
         if self._not_by_xla:
             return self._run(batch, states)
         variables = [*self._objective.model.variables, *self._optimizer.variables]
+        variables += self._averaging.variables if self._averaging else []
         before = [tf.identity(v) for v in variables]
         try:
             return self._run(batch, states)
@@ -245,6 +250,8 @@ class TrainingStep:
         if self._clip_norm is not None:
             dense, _ = tf.clip_by_global_norm(dense, self._clip_norm, use_norm=norm)
         self._optimizer.apply_gradients(zip(dense, self._weights, strict=True))
+        if self._averaging is not None:
+            self._averaging.update()
         return mean(losses), norm
 
 
