@@ -74,6 +74,9 @@ class TrainingOptions:
     """Let weight decay take biases and gains too, not the matrices and tables alone."""
     clip_norm: PositiveFloat | None = 1.0
     """Clip gradients to this global norm."""
+    accumulate: PositiveInt = 1
+    """Batches for each update: the gradient is the mean over all their targets, as it is of one
+    batch that many times as large. The last update of an epoch takes those that are left."""
     averaging: Literal["none", "ema", "triggered", "two_tailed"] = "none"
     """Which weights are validated, kept and exported: none, those of the last update; ema, an
     exponential average; triggered, the average from when validation stalls (NT-ASGD, arXiv

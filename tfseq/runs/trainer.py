@@ -13,8 +13,10 @@ import tensorflow as tf
 from tfseq.errors import InputError
 from tfseq.files.checkpoint import Checkpoint
 from tfseq.runs.objective import Objective
+from tfseq.runs.progress import Progress
 from tfseq.runs.recipe.averaging import make_averaging
 from tfseq.runs.recipe.optimizers import make_optimizer
+from tfseq.runs.recipe.update import Update
 from tfseq.runs.training_step import TrainingStep
 
 
@@ -22,36 +24,13 @@ class DivergenceError(InputError):
     """The loss or the gradient became infinite or not a number."""
 
 
-@dataclasses.dataclass
-class Progress:
-    """Where a run stands, besides its arrays: all of it JSON, all of it in every checkpoint.
-
-    `loss_sum` and `num_targets` are of the epoch at hand: the sum of the losses, and the number of
-    targets that it is over. So are `norm_sum` and `norm_max`, of the gradients' norms before
-    clipping.
-    """
-
-    epoch: int = 0
-    batch: int = 0
-    step: int = 0
-    loss_sum: float = 0.0
-    num_targets: int = 0
-    norm_sum: float = 0.0
-    norm_max: float = 0.0
-    seconds: float = 0.0
-    best_loss: float | None = None
-    best_epoch: int | None = None
-    epochs_without_improvement: int = 0
-    stopped_early: bool = False
-    history: list[dict[str, Any]] = dataclasses.field(default_factory=list)
-    samples: list[dict[str, Any]] = dataclasses.field(default_factory=list)
-
-
 class Trainer:
     """Trains a model, one step after another, from wherever it stands.
 
     A step: the gradient g of the batch's loss, g ← g · min(1, clip / ‖g‖), θ ← update(θ, g). The
-    states that it ends with begin the next step as constants (truncated back-propagation).
+    states that it ends with begin the next step as constants (truncated back-propagation). Where
+    gradients are accumulated, g is the mean over the targets of several steps, and the last of
+    them makes the update.
 
     The order of batches is a function of (seed, epoch); everything else that a step depends on
     is in `checkpoint()`: weights, their averages, optimizer, states, every seed generator, sums,
@@ -90,9 +69,8 @@ class Trainer:
         self.options = options
         first = objective.batches(0, 0)
         self.batch_spec = first.element_spec
-        self.optimizer = make_optimizer(
-            options, self.model.trainable_variables, steps_per_epoch or int(first.cardinality())
-        )
+        updates = self._num_updates(steps_per_epoch or int(first.cardinality()))
+        self.optimizer = make_optimizer(options, self.model.trainable_variables, updates)
         self.averaging = make_averaging(options, self.model.trainable_variables)
         if self.averaging and options.averaging != "ema" and objective.validate is None:
             raise InputError(
@@ -102,14 +80,14 @@ class Trainer:
         self.progress = Progress()
         self.best_weights: list[np.ndarray] | None = None
         self.states = objective.initial_states()
-        self._train_step = TrainingStep(
-            objective,
+        self._update = Update(
             self.optimizer,
+            self.model.trainable_variables,
             options.clip_norm,
-            self.batch_spec,
-            self.states,
             self.averaging,
+            options.accumulate,
         )
+        self._train_step = TrainingStep(objective, self._update, self.batch_spec, self.states)
 
     @property
     def finished(self) -> bool:
@@ -139,8 +117,11 @@ class Trainer:
         """
         progress = self.progress
         started = time.monotonic()
-        for batch in self.objective.batches(progress.epoch, progress.batch):
-            loss, norm, num_targets, self.states = self._train_step(batch, self.states)
+        batches = self.objective.batches(progress.epoch, progress.batch)
+        num_batches = progress.batch + int(batches.cardinality())
+        for batch in batches:
+            last = progress.batch + 1 in (num_batches, self._next_update())
+            loss, norm, num_targets, self.states = self._train_step(batch, self.states, last)
             loss, norm, num_targets = float(loss), float(norm), int(num_targets)
             if not (math.isfinite(loss) and math.isfinite(norm)):
                 raise self._divergence(f"loss {loss}, gradient norm {norm}", step=progress.step + 1)
@@ -150,8 +131,9 @@ class Trainer:
             progress.batch += 1
             progress.loss_sum += loss * num_targets
             progress.num_targets += num_targets
-            progress.norm_sum += norm
-            progress.norm_max = max(progress.norm_max, norm)
+            if last:
+                progress.norm_sum += norm
+                progress.norm_max = max(progress.norm_max, norm)
             so_far = self.objective.train_metrics(progress.loss_sum / progress.num_targets)
             yield {"loss": loss, "gradient_norm": norm, **so_far}
             started = time.monotonic()
@@ -171,6 +153,7 @@ class Trainer:
             "state": tf.nest.flatten(self.states),
             "best": self.best_weights or [],
             "average": self.averaging.variables if self.averaging else [],
+            "accumulated": self._update.accumulated,
         }
         arrays = {
             f"{part}/{i}": np.asarray(value)
@@ -190,6 +173,8 @@ class Trainer:
             variable.assign(arrays[f"optimizer/{i}"])
         for i, variable in enumerate(self.averaging.variables if self.averaging else []):
             variable.assign(arrays[f"average/{i}"])
+        for i, variable in enumerate(self._update.accumulated):
+            variable.assign(arrays[f"accumulated/{i}"])
         states = tf.nest.flatten(self.states)
         states = [tf.cast(arrays[f"state/{i}"], s.dtype) for i, s in enumerate(states)]
         self.states = tf.nest.pack_sequence_as(self.states, states)
@@ -217,6 +202,15 @@ class Trainer:
                 best = self.model.get_weights()
         self.model.set_weights(best)
 
+    def _num_updates(self, num_steps: int) -> int:
+        """How many updates so many steps of an epoch make."""
+        return -(-num_steps // self.options.accumulate)
+
+    def _next_update(self) -> int:
+        """After how many steps of the epoch the next update is made."""
+        accumulate = self.options.accumulate
+        return self.progress.batch // accumulate * accumulate + accumulate
+
     def _close_epoch(self) -> None:
         progress = self.progress
         row = {
@@ -226,7 +220,7 @@ class Trainer:
             "seconds": round(progress.seconds - sum(r["seconds"] for r in progress.history), 3),
             "learning_rate": float(self.optimizer.learning_rate),
             **self.objective.train_metrics(progress.loss_sum / progress.num_targets),
-            "gradient_norm": progress.norm_sum / progress.batch,
+            "gradient_norm": progress.norm_sum / self._num_updates(progress.batch),
             "gradient_norm_max": progress.norm_max,
         }
         if self.objective.validate is not None:

@@ -17,9 +17,10 @@ from tfseq.runs.determinism import deterministic_operations
 from tfseq.runs.event_log import EventLog
 from tfseq.runs.objective import Objective
 from tfseq.runs.open_run import as_saved
+from tfseq.runs.progress import Progress
 from tfseq.runs.progress_bar import progress_bar
 from tfseq.runs.run_directory import RunDirectory
-from tfseq.runs.trainer import DivergenceError, Progress, Trainer
+from tfseq.runs.trainer import DivergenceError, Trainer
 from tfseq.runs.training_metrics import describe_losses, training_metrics
 from tfseq.text import Vocabulary
 
