@@ -7,7 +7,6 @@ import pytest
 
 from tfseq.data import random_windows, sequential_windows
 from tfseq.errors import InputError
-from tfseq.tasks.language_model.options import LanguageModelOptions
 
 from .small_trainer import (
     IDS,
@@ -207,12 +206,3 @@ def test_what_makes_no_optimizer(optimizer, found):
         make_trainer(optimizer=optimizer, learning_rate=0.5, learning_rate_decay=1.0)
     assert str(caught.value).endswith(f"which {found}.")
     assert (caught.value.__cause__ is None) == found.startswith("gives")
-
-
-def test_a_weight_decay_that_the_optimizer_would_not_take():
-    with pytest.raises(
-        InputError, match=r"`weight_decay` is .*adamw alone.*Received: 0.3 with sgd"
-    ):
-        make_trainer(optimizer="sgd", weight_decay=0.3)
-    for same in (0.0, LanguageModelOptions.weight_decay):
-        assert make_trainer(optimizer="sgd", weight_decay=same).optimizer.weight_decay is None

@@ -10,6 +10,9 @@ OPTIMIZERS = PartTable(
         "sgd": "keras.optimizers:SGD",
         "adam": "keras.optimizers:Adam",
         "adamw": "keras.optimizers:AdamW",
+        "nadam": "keras.optimizers:Nadam",
+        "lion": "keras.optimizers:Lion",
+        "rmsprop": "keras.optimizers:RMSprop",
     },
 )
 OptimizerName = Annotated[Part, OPTIMIZERS.rule]

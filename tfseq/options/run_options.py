@@ -91,7 +91,11 @@ def read_run_options(options_type: type[Options], run_dir: str | Path) -> Option
             f"{name.script} goes on with it."
         )
     path = Path(run_dir) / "config.json"
-    options = options_type(**read_options(options_type, path, "the run's", _FORMER_NAMES))
+    values = read_options(options_type, path, "the run's", _FORMER_NAMES)
+    if "schedule" not in values and values.get("weight_decay") == 0.01:
+        # Earlier versions had this value for every optimizer, and used it for adamw alone.
+        values["weight_decay"] = None
+    options = options_type(**values)
     try:
         check_options(options)
     except InputError as error:
@@ -107,7 +111,8 @@ def check_same_options(saved: TrainingOptions, options: TrainingOptions) -> None
         options: what it is to go on with.
 
     Raises:
-        InputError: an option differs that is not free on resume; all such options are named.
+        InputError: an option differs that is not free on resume; all such options are named. Or
+            the number of epochs differs, and the schedule depends on it.
     """
     free = free_on_resume(type(options))
     differing = [
@@ -119,4 +124,11 @@ def check_same_options(saved: TrainingOptions, options: TrainingOptions) -> None
         raise InputError(
             f"`resume` cannot change these options: {'; '.join(differing)}. "
             "Leave the option out, or start a new run in another `run_dir`."
+        )
+    if options.spreads_over_run() and options.epochs != saved.epochs:
+        raise InputError(
+            f"`resume` cannot change `epochs` from {saved.epochs} to {options.epochs}: the "
+            f"`schedule` {options.schedule} has spread the learning rate over {saved.epochs}. "
+            "Start a new run of that length in another `run_dir`; a run with the exponential or "
+            "the constant `schedule` can go on for any number of epochs."
         )

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Collection
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from tfseq.options.optimizers import OptimizerName
 from tfseq.options.rules import (
@@ -13,11 +13,14 @@ from tfseq.options.rules import (
     PathText,
     PositiveFloat,
     PositiveInt,
+    Probability,
     Seed,
     Size,
+    from_to,
 )
 
 Precision = Literal["float32", "mixed_bfloat16"]
+Part = Annotated[float, from_to(0, 1, "a number")]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,28 +39,62 @@ class TrainingOptions:
 
     #: The name of the task, as `config.json` has it.
     task: ClassVar[str] = ""
+    #: `patience`, if omitted.
+    usual_patience: ClassVar[int] = 3
 
     batch_size: Size = 32
     """Examples in a batch."""
     epochs: FreeOnResume[PositiveInt] = 10
     """Passes over the training examples, at most."""
     optimizer: OptimizerName = "adamw"
-    """The optimizer: sgd, adam, adamw, or module:Name, a function learning_rate -> optimizer of
-    your own."""
+    """The optimizer: sgd, adam, adamw, nadam, lion (arXiv 2302.06675; it needs about a tenth of
+    the learning rate), rmsprop, or module:Name, a function learning_rate -> optimizer of your
+    own."""
+    momentum: Probability = 0.0
+    """Momentum of sgd or rmsprop."""
     learning_rate: PositiveFloat = 0.002
-    """Learning rate at the start."""
+    """Learning rate at the start, or at the end of the warm-up."""
     learning_rate_decay: Fraction = 0.9
-    """Factor of the learning rate per epoch, applied gradually at each step."""
-    weight_decay: NonNegativeFloat = 0.01
-    """Weight decay of adamw; no other optimizer takes it."""
+    """Factor of the learning rate per epoch, applied gradually at each step, with the exponential
+    schedule."""
+    schedule: Literal["exponential", "cosine", "one_cycle", "constant"] = "exponential"
+    """How the learning rate changes: exponential, by learning_rate_decay; cosine, along half a
+    cosine to the end of the run (arXiv 1608.03983); one_cycle, up to its peak and then so down
+    (arXiv 1708.07120); or constant. Where cosine or one_cycle ends, the run ends: a resumed run
+    cannot change its epochs."""
+    warmup: NonNegativeFloat | None = None
+    """Epochs, or part of one, in which the learning rate rises from zero; if omitted, 0, or 0.3 of
+    the run with one_cycle, which rises from 1/25 of its peak."""
+    final_rate: Part = 0.01
+    """Learning rate at the end of cosine and one_cycle, as a fraction of its peak."""
+    weight_decay: NonNegativeFloat | None = None
+    """Decoupled weight decay (arXiv 1711.05101): before each update, this times the learning rate
+    is the part that every weight loses; if omitted, 0.01 with adamw, 0 with the others."""
+    decay_biases: bool = True
+    """Let weight decay take biases and gains too, not the matrices and tables alone."""
     clip_norm: PositiveFloat | None = 1.0
     """Clip gradients to this global norm."""
+    accumulate: PositiveInt = 1
+    """Batches for each update: the gradient is the mean over all their targets, as it is of one
+    batch that many times as large. The last update of an epoch takes those that are left."""
+    averaging: Literal["none", "ema", "triggered", "two_tailed"] = "none"
+    """Which weights are validated, kept and exported: none, those of the last update; ema, an
+    exponential average; triggered, the average from when validation stalls (NT-ASGD, arXiv
+    1708.02182; it is meant for sgd at a constant rate); two_tailed, the average over as many
+    updates as validation finds best (arXiv 2209.12581)."""
+    ema_decay: Probability = 0.999
+    """Decay of ema for each update; at first it is less, so that a short run is averaged too."""
+    averaging_interval: PositiveInt = 5
+    """With triggered, averaging begins when the validation loss is worse than one of so many
+    epochs ago or before."""
     recompute_steps: PositiveInt | None = None
     """Keep only the states of every so many time steps, and run the steps between them again for
     the gradient. Training on long windows then needs less memory and more time. The square root of
     the number of steps needs the least; if omitted, everything is kept."""
-    patience: FreeOnResume[CountOrZero] = 3
-    """Stop after this many epochs without a better validation loss; 0 turns early stopping off."""
+    patience: FreeOnResume[CountOrZero | None] = None
+    """Stop after this many epochs without a better validation loss; 0 turns early stopping off. If
+    omitted, 3, or 0 with cosine and one_cycle: the loss may stand still while the rate is high, and
+    falls at the end."""
     precision: Precision = "float32"
     """Precision of the model: float32, or mixed_bfloat16, which keeps weights in 32 bits and
     multiplies in 16. Where that is no faster, a note says so when the run starts."""
@@ -80,6 +117,36 @@ class TrainingOptions:
     """Progress output; auto shows a bar on a terminal, and otherwise a line per epoch."""
     config: FreeOnResume[PathText | None] = None
     """A JSON file with options by name (batch_size, ...); the command line wins over the file."""
+
+    def spreads_over_run(self) -> bool:
+        """Whether the learning rate at a step depends on the length of the run."""
+        return self.schedule in ("cosine", "one_cycle")
+
+    def warmup_epochs(self) -> float:
+        """`warmup`, filled in.
+
+        >>> TrainingOptions(schedule="one_cycle", epochs=10).warmup_epochs()
+        3.0
+        """
+        if self.warmup is None:
+            return 0.3 * self.epochs if self.schedule == "one_cycle" else 0.0
+        return self.warmup
+
+    def weight_decay_rate(self) -> float:
+        """`weight_decay`, filled in."""
+        if self.weight_decay is None:
+            return 0.01 if self.optimizer == "adamw" else 0.0
+        return self.weight_decay
+
+    def patience_epochs(self) -> int:
+        """`patience`, filled in.
+
+        >>> [TrainingOptions(schedule=s).patience_epochs() for s in ("constant", "cosine")]
+        [3, 0]
+        """
+        if self.patience is None:
+            return 0 if self.spreads_over_run() else self.usual_patience
+        return self.patience
 
     def names_of_data(self) -> Collection[str]:
         """Names that may stand in place of a path."""

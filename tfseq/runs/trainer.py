@@ -1,67 +1,40 @@
 """Epochs of steps, checkpointed so that a run resumes to the same bits."""
 
+import contextlib
 import dataclasses
 import math
 import time
 from collections.abc import Iterator
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from tfseq.errors import InputError
 from tfseq.files.checkpoint import Checkpoint
-from tfseq.options.optimizers import OPTIMIZERS
-from tfseq.options.rules import Rule
 from tfseq.runs.objective import Objective
+from tfseq.runs.progress import Progress
+from tfseq.runs.recipe.averaging import make_averaging
+from tfseq.runs.recipe.optimizers import make_optimizer
+from tfseq.runs.recipe.update import Update
 from tfseq.runs.training_step import TrainingStep
-
-_OPTIMIZER = Rule(
-    "`optimizer` must be a class or function that makes a `keras.optimizers.Optimizer` of a "
-    "learning rate",
-    lambda made: isinstance(made, keras.optimizers.Optimizer),
-)
 
 
 class DivergenceError(InputError):
     """The loss or the gradient became infinite or not a number."""
 
 
-@dataclasses.dataclass
-class Progress:
-    """Where a run stands, besides its arrays: all of it JSON, all of it in every checkpoint.
-
-    `loss_sum` and `num_targets` are of the epoch at hand: the sum of the losses, and the number of
-    targets that it is over. So are `norm_sum` and `norm_max`, of the gradients' norms before
-    clipping.
-    """
-
-    epoch: int = 0
-    batch: int = 0
-    step: int = 0
-    loss_sum: float = 0.0
-    num_targets: int = 0
-    norm_sum: float = 0.0
-    norm_max: float = 0.0
-    seconds: float = 0.0
-    best_loss: float | None = None
-    best_epoch: int | None = None
-    epochs_without_improvement: int = 0
-    stopped_early: bool = False
-    history: list[dict[str, Any]] = dataclasses.field(default_factory=list)
-    samples: list[dict[str, Any]] = dataclasses.field(default_factory=list)
-
-
 class Trainer:
     """Trains a model, one step after another, from wherever it stands.
 
     A step: the gradient g of the batch's loss, g ← g · min(1, clip / ‖g‖), θ ← update(θ, g). The
-    states that it ends with begin the next step as constants (truncated back-propagation).
+    states that it ends with begin the next step as constants (truncated back-propagation). Where
+    gradients are accumulated, g is the mean over the targets of several steps, and the last of
+    them makes the update.
 
     The order of batches is a function of (seed, epoch); everything else that a step depends on
-    is in `checkpoint()`: weights, optimizer, states, every seed generator, sums, counters, best
-    weights. `restore` of it, and the steps after it, give the same bits again.
+    is in `checkpoint()`: weights, their averages, optimizer, states, every seed generator, sums,
+    counters, best weights. `restore` of it, and the steps after it, give the same bits again.
 
     Args:
         objective: what is to be learned.
@@ -96,14 +69,25 @@ class Trainer:
         self.options = options
         first = objective.batches(0, 0)
         self.batch_spec = first.element_spec
-        self.optimizer = make_optimizer(options, steps_per_epoch or int(first.cardinality()))
-        self.optimizer.build(self.model.trainable_variables)
+        updates = self._num_updates(steps_per_epoch or int(first.cardinality()))
+        self.optimizer = make_optimizer(options, self.model.trainable_variables, updates)
+        self.averaging = make_averaging(options, self.model.trainable_variables)
+        if self.averaging and options.averaging != "ema" and objective.validate is None:
+            raise InputError(
+                f"`averaging` {options.averaging} goes by the validation loss, and there is no "
+                "validation split. Set one apart, or use ema."
+            )
         self.progress = Progress()
         self.best_weights: list[np.ndarray] | None = None
         self.states = objective.initial_states()
-        self._train_step = TrainingStep(
-            objective, self.optimizer, options.clip_norm, self.batch_spec, self.states
+        self._update = Update(
+            self.optimizer,
+            self.model.trainable_variables,
+            options.clip_norm,
+            self.averaging,
+            options.accumulate,
         )
+        self._train_step = TrainingStep(objective, self._update, self.batch_spec, self.states)
 
     @property
     def finished(self) -> bool:
@@ -133,8 +117,11 @@ class Trainer:
         """
         progress = self.progress
         started = time.monotonic()
-        for batch in self.objective.batches(progress.epoch, progress.batch):
-            loss, norm, num_targets, self.states = self._train_step(batch, self.states)
+        batches = self.objective.batches(progress.epoch, progress.batch)
+        num_batches = progress.batch + int(batches.cardinality())
+        for batch in batches:
+            last = progress.batch + 1 in (num_batches, self._next_update())
+            loss, norm, num_targets, self.states = self._train_step(batch, self.states, last)
             loss, norm, num_targets = float(loss), float(norm), int(num_targets)
             if not (math.isfinite(loss) and math.isfinite(norm)):
                 raise self._divergence(f"loss {loss}, gradient norm {norm}", step=progress.step + 1)
@@ -144,8 +131,9 @@ class Trainer:
             progress.batch += 1
             progress.loss_sum += loss * num_targets
             progress.num_targets += num_targets
-            progress.norm_sum += norm
-            progress.norm_max = max(progress.norm_max, norm)
+            if last:
+                progress.norm_sum += norm
+                progress.norm_max = max(progress.norm_max, norm)
             so_far = self.objective.train_metrics(progress.loss_sum / progress.num_targets)
             yield {"loss": loss, "gradient_norm": norm, **so_far}
             started = time.monotonic()
@@ -164,6 +152,8 @@ class Trainer:
             "optimizer": self.optimizer.variables,
             "state": tf.nest.flatten(self.states),
             "best": self.best_weights or [],
+            "average": self.averaging.variables if self.averaging else [],
+            "accumulated": self._update.accumulated,
         }
         arrays = {
             f"{part}/{i}": np.asarray(value)
@@ -181,6 +171,10 @@ class Trainer:
             variable.assign(arrays[f"model/{i}"])
         for i, variable in enumerate(self.optimizer.variables):
             variable.assign(arrays[f"optimizer/{i}"])
+        for i, variable in enumerate(self.averaging.variables if self.averaging else []):
+            variable.assign(arrays[f"average/{i}"])
+        for i, variable in enumerate(self._update.accumulated):
+            variable.assign(arrays[f"accumulated/{i}"])
         states = tf.nest.flatten(self.states)
         states = [tf.cast(arrays[f"state/{i}"], s.dtype) for i, s in enumerate(states)]
         self.states = tf.nest.pack_sequence_as(self.states, states)
@@ -193,10 +187,29 @@ class Trainer:
         # A run that has stopped goes on with more patience.
         self.progress.stopped_early = self._out_of_patience()
 
+    def averaged(self) -> contextlib.AbstractContextManager[None]:
+        """While it is open, the model has the weights that are validated, kept and exported.
+
+        They are its own, unless the options ask for an average.
+        """
+        return self.averaging.in_use() if self.averaging else contextlib.nullcontext()
+
     def use_best_weights(self) -> None:
-        """Give the model the weights of the best epoch, where validation has chosen one."""
-        if self.best_weights is not None:
-            self.model.set_weights(self.best_weights)
+        """Give the model the weights of the best epoch, or where there is none, the last."""
+        best = self.best_weights
+        if best is None:
+            with self.averaged():
+                best = self.model.get_weights()
+        self.model.set_weights(best)
+
+    def _num_updates(self, num_steps: int) -> int:
+        """How many updates so many steps of an epoch make."""
+        return -(-num_steps // self.options.accumulate)
+
+    def _next_update(self) -> int:
+        """After how many steps of the epoch the next update is made."""
+        accumulate = self.options.accumulate
+        return self.progress.batch // accumulate * accumulate + accumulate
 
     def _close_epoch(self) -> None:
         progress = self.progress
@@ -207,25 +220,26 @@ class Trainer:
             "seconds": round(progress.seconds - sum(r["seconds"] for r in progress.history), 3),
             "learning_rate": float(self.optimizer.learning_rate),
             **self.objective.train_metrics(progress.loss_sum / progress.num_targets),
-            "gradient_norm": progress.norm_sum / progress.batch,
+            "gradient_norm": progress.norm_sum / self._num_updates(progress.batch),
             "gradient_norm_max": progress.norm_max,
         }
         if self.objective.validate is not None:
-            metrics = self.objective.validate()
+            waited = self.averaging is not None and self.averaging.waits
+            metrics, loss = self._validate()
             row |= metrics
-            loss = metrics[self.objective.monitor]
             if not math.isfinite(loss):
-                raise self._divergence(f"validation loss {loss}")
-            if self.objective.greater_is_better:
-                loss = -loss
+                raise self._divergence(f"validation loss {metrics[self.objective.monitor]}")
             if progress.best_loss is None or loss < progress.best_loss:
                 progress.best_loss = loss
                 progress.best_epoch = progress.epoch + 1
                 progress.epochs_without_improvement = 0
-                self.best_weights = self.model.get_weights()
-            else:
+                with self.averaged():
+                    self.best_weights = self.model.get_weights()
+            elif not waited:
                 progress.epochs_without_improvement += 1
                 progress.stopped_early = self._out_of_patience()
+        if self.averaging is not None:
+            row["averaged_updates"] = self.averaging.num_averaged
         progress.history.append(row)
         progress.epoch += 1
         progress.batch = 0
@@ -233,8 +247,23 @@ class Trainer:
         progress.norm_sum, progress.norm_max = 0.0, 0.0
         self.states = self.objective.initial_states()
 
+    def _validate(self) -> tuple[dict[str, float], float]:
+        """The metrics of validation, and the loss: the least is the best."""
+
+        def loss_of(metrics):
+            loss = metrics[self.objective.monitor]
+            return -loss if self.objective.greater_is_better else loss
+
+        def measure():
+            metrics = self.objective.validate()
+            return metrics, loss_of(metrics)
+
+        if self.averaging is None:
+            return measure()
+        return self.averaging.validate(measure, list(map(loss_of, self.progress.history)))
+
     def _out_of_patience(self) -> bool:
-        return 0 < self.options.patience <= self.progress.epochs_without_improvement
+        return 0 < self.options.patience_epochs() <= self.progress.epochs_without_improvement
 
     def _divergence(self, what: str, step: int | None = None) -> DivergenceError:
         progress = self.progress
@@ -251,25 +280,3 @@ def fit_quietly(objective: Objective, options: Any) -> None:
         for _ in trainer.train_epoch():
             pass
     trainer.use_best_weights()
-
-
-def make_optimizer(options: Any, steps_per_epoch: int) -> keras.optimizers.Optimizer:
-    """The optimizer that the options name, with its learning-rate schedule.
-
-    Raises:
-        InputError: what they name makes no optimizer, or does not take their weight decay.
-    """
-    decay = options.weight_decay
-    if options.optimizer != "adamw" and decay not in (0, type(options).weight_decay):
-        raise InputError(
-            "`weight_decay` is an option of adamw alone. For another optimizer, write a function "
-            "of the learning rate that makes it with its weight decay, and name that as "
-            f"`optimizer`. Received: {decay:g} with {options.optimizer}."
-        )
-    rate = float(options.learning_rate)
-    if options.learning_rate_decay < 1:
-        rate = keras.optimizers.schedules.ExponentialDecay(
-            rate, decay_steps=steps_per_epoch, decay_rate=options.learning_rate_decay
-        )
-    more = {"weight_decay": decay} if options.optimizer == "adamw" else {}
-    return OPTIMIZERS.make(options.optimizer, _OPTIMIZER, rate, **more)

@@ -7,7 +7,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfseq.runs.trainer import Progress, Trainer
+from tfseq.runs.progress import Progress
+from tfseq.runs.trainer import Trainer
 
 
 def training_metrics(trainer: Trainer, fingerprint: str) -> dict[str, Any]:

@@ -17,9 +17,10 @@ from tfseq.runs.determinism import deterministic_operations
 from tfseq.runs.event_log import EventLog
 from tfseq.runs.objective import Objective
 from tfseq.runs.open_run import as_saved
+from tfseq.runs.progress import Progress
 from tfseq.runs.progress_bar import progress_bar
 from tfseq.runs.run_directory import RunDirectory
-from tfseq.runs.trainer import DivergenceError, Progress, Trainer
+from tfseq.runs.trainer import DivergenceError, Trainer
 from tfseq.runs.training_metrics import describe_losses, training_metrics
 from tfseq.text import Vocabulary
 
@@ -197,7 +198,8 @@ class TrainingRun:
                         if clock.due():
                             save_checkpoint(self.directory.checkpoints, trainer.checkpoint())
                 row = progress.history[-1]
-                self.epoch_ended(row, progress)
+                with trainer.averaged():
+                    self.epoch_ended(row, progress)
                 events.write(row["epoch"], row)
                 self._write_history()
                 if self.options.verbose != "quiet":
@@ -211,7 +213,8 @@ class TrainingRun:
                 # Raises where the last update left weights that are not finite.
                 checkpoint = trainer.checkpoint() if saving else None
                 if row["epoch"] == progress.best_epoch or (saving and not validates):
-                    self.directory.write_weights(self.model)
+                    with trainer.averaged():
+                        self.directory.write_weights(self.model)
                 if checkpoint is not None:
                     save_checkpoint(self.directory.checkpoints, checkpoint)
                     self.draw(progress.history)

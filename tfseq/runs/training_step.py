@@ -11,7 +11,8 @@ from tensorflow.python.framework import op_def_registry
 from tfseq.layers.tensorflow.whole_step import compiled_whole, loops_listed
 from tfseq.runs.mixed_precision import computing_in_float32
 from tfseq.runs.objective import Objective
-from tfseq.runs.row_gradients import Rows, SummedRows, rows_of, summed_rows
+from tfseq.runs.recipe.update import Update
+from tfseq.runs.row_gradients import Rows, rows_of, summed_rows
 
 # They read or call, and leave no trace.
 _WITHOUT_TRACE = frozenset(
@@ -42,6 +43,10 @@ class TrainingStep:
 
         g = ∂L/∂θ,  g ← g · min(1, clip / ‖g‖),  θ ← update(θ, g)
 
+    Where gradients are accumulated, g is the mean over the targets of this batch and of those
+    since the last update, and the norm is that of this mean. Called with `last=False`, a step
+    makes no update.
+
     On a CPU, XLA compiles two functions where it can: the gradient, and the clipping with the
     update. A batch whose rows do not depend on each other is divided in two, and the halves run at
     the same time, each on a core of its own. With n_i targets in half i,
@@ -52,8 +57,7 @@ class TrainingStep:
 
     Args:
         objective: what is to be learned.
-        optimizer: built for the trainable variables of the model.
-        clip_norm: the largest norm of the gradient; None leaves it as it is.
+        update: of the trainable variables of the model.
         batch_spec: of the batches.
         states: such as a batch begins with.
 
@@ -65,12 +69,11 @@ class TrainingStep:
     def __init__(
         self,
         objective: Objective,
-        optimizer: keras.optimizers.Optimizer,
-        clip_norm: float | None,
+        update: Update,
         batch_spec: Any,
         states: Any,
     ):
-        self._objective, self._optimizer, self._clip_norm = objective, optimizer, clip_norm
+        self._objective, self._update = objective, update
         model = objective.model
         self._weights = model.trainable_variables
         trainable = {id(v) for v in self._weights}
@@ -78,28 +81,33 @@ class TrainingStep:
         self._written = []  # Of the others, those that a step writes.
         states = tf.nest.map_structure(lambda s: tf.TensorSpec(s.shape, s.dtype), states)
         self._specs = [batch_spec, states]
+        if update.accumulated:
+            self._specs.append(tf.TensorSpec([], tf.bool))
         gpus = tf.config.get_visible_devices("GPU")
         self._not_by_xla = "there is a GPU" if gpus else None
         self._run = None
         self.kind: str | None = None
 
-    def __call__(self, batch: Any, states: Any) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, Any]:
+    def __call__(
+        self, batch: Any, states: Any, last: bool = True
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, Any]:
+        given = (batch, states, tf.constant(last)) if self._update.accumulated else (batch, states)
         if self._run is not None:
-            return self._run(batch, states)
+            return self._run(*given)
         # The first step, traced, and without XLA if there is an operation that XLA does not have.
         self._run = self._traced()
         if self._not_by_xla:
-            return self._run(batch, states)
-        variables = [*self._objective.model.variables, *self._optimizer.variables]
+            return self._run(*given)
+        variables = [*self._objective.model.variables, *self._update.variables]
         before = [tf.identity(v) for v in variables]
         try:
-            return self._run(batch, states)
+            return self._run(*given)
         except tf.errors.OpError:
             for variable, value in zip(variables, before, strict=True):
                 variable.assign(value)
             self._not_by_xla = "XLA does not have all operations"
             self._run = self._traced()
-            return self._run(batch, states)
+            return self._run(*given)
 
     def _traced(self):
         # A function of one signature: to call it takes half as long.
@@ -107,7 +115,7 @@ class TrainingStep:
             self._step, input_signature=self._specs, autograph=False
         ).get_concrete_function()
 
-    def _step(self, batch, states):
+    def _step(self, batch, states, *last):
         num_parts, self.kind = self._choose(batch, states)
         if num_parts:
             parts = self._compiled_parts(batch, states, num_parts)
@@ -127,7 +135,8 @@ class TrainingStep:
         ]
         by_xla = None if self._not_by_xla else True
         update = tf.function(self._update, jit_compile=by_xla, autograph=False)
-        loss, norm = update([part.loss for part in parts], shares, gradients)
+        more = (num_targets, *last) if last else ()
+        loss, norm = update([part.loss for part in parts], shares, gradients, *more)
         states = tf.nest.map_structure(
             lambda *ends: tf.concat(ends, 0) if len(ends) > 1 else ends[0],
             *(part.states for part in parts),
@@ -226,26 +235,6 @@ class TrainingStep:
         with tape.stop_recording():
             gradients = [rows_of(g) for g in tape.gradient(total, weights)]
         return Part(loss, num_targets, states, gradients, [])
-
-    def _update(self, losses, shares, gradients):
-        """Clip and update; the mean loss, and the norm of the gradient before clipping."""
-
-        def mean(values):
-            if len(values) == 1 or values[0] is None:
-                return values[0]
-            return tf.add_n([v * tf.cast(s, v.dtype) for v, s in zip(values, shares, strict=True)])
-
-        dense, distinct = [], []
-        for g in gradients:
-            rows = isinstance(g, SummedRows)
-            dense.append(g.dense() if rows else mean(g))
-            # Rows that no batch has read add nothing to the norm.
-            distinct.append(g.values if rows else dense[-1])
-        norm = tf.linalg.global_norm(distinct)
-        if self._clip_norm is not None:
-            dense, _ = tf.clip_by_global_norm(dense, self._clip_norm, use_norm=norm)
-        self._optimizer.apply_gradients(zip(dense, self._weights, strict=True))
-        return mean(losses), norm
 
 
 def _summed(parts, shares, num_rows):

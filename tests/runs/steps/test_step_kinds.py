@@ -10,7 +10,8 @@ from tfseq.layers import RNN, Dropout
 from tfseq.options.training_options import TrainingOptions
 from tfseq.runs.determinism import deterministic_operations
 from tfseq.runs.objective import Objective, weighted_loss
-from tfseq.runs.trainer import Trainer, make_optimizer
+from tfseq.runs.recipe.optimizers import make_optimizer
+from tfseq.runs.trainer import Trainer
 
 from .step_models import (
     CallingPython,
@@ -54,8 +55,7 @@ def make(cell, before=(), after=(), x=X, weights=COUNTS, independent=True, loss=
 def eager_epoch(objective, options):
     """Loss and norm of each step of an epoch, taken by Keras."""
     weights = objective.model.trainable_variables
-    optimizer = make_optimizer(options, 1)
-    optimizer.build(weights)
+    optimizer = make_optimizer(options, weights, 1)
     figures = []
     for batch in objective.batches(0, 0):
         with tf.GradientTape() as tape:

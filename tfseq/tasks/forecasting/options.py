@@ -32,6 +32,7 @@ class ForecastingOptions(TrainingOptions):
     export it."""
 
     task: ClassVar[str] = "forecasting"
+    usual_patience: ClassVar[int] = 8
 
     data: FreeOnResume[PathText | None] = None
     """A CSV file (.gz too; commas, semicolons or tabs). The first line holds the names of the
@@ -68,8 +69,9 @@ class ForecastingOptions(TrainingOptions):
     """Passes over the training windows, at most."""
     learning_rate: PositiveFloat = 0.008
     """Learning rate at the start."""
-    patience: FreeOnResume[CountOrZero] = 8
-    """Stop after this many epochs without a better validation loss; 0 turns early stopping off."""
+    patience: FreeOnResume[CountOrZero | None] = None
+    """Stop after this many epochs without a better validation loss; 0 turns early stopping off. If
+    omitted, 8, or 0 with the schedules cosine and one_cycle."""
 
     def num_feedback_steps(self) -> int:
         """`feedback_steps`, filled in.

@@ -74,13 +74,14 @@ class LanguageModelOptions(TrainingOptions):
     epochs: FreeOnResume[PositiveInt] = 16
     """Passes over the training split."""
     optimizer: OptimizerName = "adam"
-    """The optimizer: sgd, adam, adamw, or module:Name, your own function
-    learning_rate -> optimizer."""
+    """The optimizer: sgd, adam, adamw, nadam, lion (arXiv 2302.06675), rmsprop, or module:Name,
+    your own function learning_rate -> optimizer."""
     learning_rate: PositiveFloat | None = None
-    """Learning rate at the start; if omitted, 0.004, or 1 with sgd."""
+    """Learning rate at the start, or at the end of the warm-up; if omitted, 0.004, or 1 with sgd
+    (times 1 - momentum), or 0.0004 with lion."""
     learning_rate_decay: Fraction | None = None
-    """Factor of the learning rate per epoch, applied gradually at each step; if omitted, 0.83, or 1
-    with sgd."""
+    """Factor of the learning rate per epoch, applied gradually at each step, with the exponential
+    schedule; if omitted, 0.83, or 1 with sgd."""
 
     sample_epochs: FreeOnResume[CountOrZero] = 3
     """Epochs between samples of text; 0 turns samples off."""
@@ -102,6 +103,10 @@ class LanguageModelOptions(TrainingOptions):
         """
         usual = dict(TEXTBOOK_DEFAULTS if self.optimizer == "sgd" else ADAPTIVE_DEFAULTS)
         usual["sample_prompt"] = "\n"
+        if self.optimizer == "sgd":
+            usual["learning_rate"] = 1.0 - self.momentum
+        elif self.optimizer == "lion":
+            usual["learning_rate"] = 0.0004
         if self.tie_embeddings:
             usual["embedding_size"] = self.units
         missing = {name: value for name, value in usual.items() if getattr(self, name) is None}

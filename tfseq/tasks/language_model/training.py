@@ -14,7 +14,7 @@ from tfseq.report import Report
 from tfseq.report.curve import PERPLEXITY, save_curves
 from tfseq.runs.objective import Objective
 from tfseq.runs.open_run import as_saved, open_run
-from tfseq.runs.trainer import Progress
+from tfseq.runs.progress import Progress
 from tfseq.runs.training_run import TrainingRun
 from tfseq.serving.signatures.in_graph import OR_NO_EXPORT, check_in_graph
 from tfseq.tasks.language_model.baseline import measure_baseline, order_for

@@ -1,0 +1,1 @@
+"""Parts of a recipe of training: how fast it learns, by which rule, and what it averages."""

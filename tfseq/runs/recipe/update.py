@@ -1,0 +1,96 @@
+"""What is made of gradients: their mean, clipped, moves the weights, and so their averages."""
+
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+
+from tfseq.runs.recipe.averaging import Averaging
+from tfseq.runs.row_gradients import SummedRows
+
+
+class Update:
+    """(losses, shares, gradients) -> (mean loss, norm before clipping); updates the weights.
+
+        g = Σ share_i g_i,  g ← g · min(1, clip / ‖g‖),  θ ← update(θ, g),  averages ← θ
+
+    It is traced, within a function that XLA may compile. Where gradients are accumulated it takes
+    `(…, num_targets, last)` besides: g is then the mean over the targets of all batches since the
+    last update, and no update is made unless `last`.
+
+    Args:
+        optimizer: built for the weights.
+        weights: the trainable variables.
+        clip_norm: the largest norm of the gradient; None leaves it as it is.
+        averaging: of the weights, or None.
+        accumulate: batches for an update.
+
+    Attributes:
+        accumulated: the sum of gradients since the last update, and the number of targets that it
+            is over: variables; none where each batch makes an update.
+    """
+
+    def __init__(
+        self,
+        optimizer: keras.optimizers.Optimizer,
+        weights: Sequence[keras.Variable],
+        clip_norm: float | None,
+        averaging: Averaging | None = None,
+        accumulate: int = 1,
+    ):
+        self._optimizer, self._weights, self._clip_norm = optimizer, weights, clip_norm
+        self._averaging = averaging
+        self.accumulated: list[tf.Variable] = []
+        if accumulate > 1:
+            zeros = [tf.zeros_like(w.value) for w in weights] + [tf.zeros([])]
+            self.accumulated = [tf.Variable(z, trainable=False) for z in zeros]
+
+    @property
+    def variables(self) -> list:
+        """All that an update writes, but for the weights."""
+        averages = self._averaging.variables if self._averaging else []
+        return [*self._optimizer.variables, *averages, *self.accumulated]
+
+    def __call__(self, losses, shares, gradients, num_targets=None, last=None):
+        def mean(values):
+            if len(values) == 1 or values[0] is None:
+                return values[0]
+            return tf.add_n([v * tf.cast(s, v.dtype) for v, s in zip(values, shares, strict=True)])
+
+        dense, distinct = [], []
+        for g in gradients:
+            rows = isinstance(g, SummedRows)
+            dense.append(g.dense() if rows else mean(g))
+            # Rows that no batch has read add nothing to the norm.
+            distinct.append(g.values if rows else dense[-1])
+        if last is not None:
+            dense = distinct = self._mean_of_accumulated(dense, num_targets)
+        norm = tf.linalg.global_norm(distinct)
+        if self._clip_norm is not None:
+            dense, _ = tf.clip_by_global_norm(dense, self._clip_norm, use_norm=norm)
+        if last is None:
+            self._apply(dense)
+        else:
+            tf.cond(last, lambda: self._apply(dense), lambda: False)
+        return mean(losses), norm
+
+    def _mean_of_accumulated(self, gradients, num_targets):
+        """Take in the gradients of a batch; the mean over all targets since the last update."""
+        *sums, count = self.accumulated
+        weight = tf.cast(num_targets, count.dtype)
+        count.assign_add(weight)
+        for total, g in zip(sums, gradients, strict=True):
+            if g is not None:
+                total.assign_add(g * tf.cast(weight, g.dtype))
+        return [
+            None if g is None else tf.math.divide_no_nan(total, tf.cast(count, g.dtype))
+            for total, g in zip(sums, gradients, strict=True)
+        ]
+
+    def _apply(self, gradients):
+        self._optimizer.apply_gradients(zip(gradients, self._weights, strict=True))
+        if self._averaging is not None:
+            self._averaging.update()
+        for variable in self.accumulated:
+            variable.assign(tf.zeros_like(variable))
+        return True
