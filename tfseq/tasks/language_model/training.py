@@ -18,7 +18,7 @@ from tfseq.runs.trainer import Progress
 from tfseq.runs.training_run import TrainingRun
 from tfseq.serving.signatures.in_graph import OR_NO_EXPORT, check_in_graph
 from tfseq.tasks.language_model.baseline import MAX_CONTEXT, measure_baseline, order_for
-from tfseq.tasks.language_model.evaluation import Evaluator
+from tfseq.tasks.language_model.evaluation import Evaluator, test_metrics
 from tfseq.tasks.language_model.options import LanguageModelOptions
 from tfseq.tasks.language_model.task import LanguageModelTask, build_model, describe_model
 from tfseq.tasks.language_model.texts import (
@@ -182,7 +182,7 @@ class LanguageModelTraining:
     final_sample: str = ""
 
     def summary(self) -> str:
-        """The text, the model and the place of the run, a line each, and the files of the splits."""
+        """The text, its files where there are several, the model and the place of the run."""
         corpus, unit = self.corpus, self.task.unit
         test = f"{len(corpus.test):,} to test, " if len(corpus.test) else ""
         files = describe_files(self.run.options)
@@ -205,7 +205,7 @@ class LanguageModelTraining:
         }
         if not len(corpus.validation):
             metrics |= {"validation_perplexity": None, "validation_bits_per_token": None}
-        metrics |= self._measure_test(saved)
+        metrics |= test_metrics(self.run.model, corpus, saved, self.run.options.batch_size)
         known = {name: value for name, value in saved.items() if name.startswith("baseline_")}
         if not self.run.options.baseline or not len(corpus.validation):
             return {**metrics, "baseline_perplexity": None}
@@ -224,23 +224,6 @@ class LanguageModelTraining:
             "baseline_order": baseline.order,
             "baseline_train_tokens": baseline.train_tokens,
             "baseline_validation_tokens": baseline.validation_tokens,
-        }
-
-    def _measure_test(self, saved: Mapping[str, Any]) -> dict[str, Any]:
-        """The figures of the test split, as they were saved, or measured; none without one."""
-        ids = self.corpus.test
-        if not len(ids):
-            return {}
-        known = {name: value for name, value in saved.items() if name.startswith("test_")}
-        if known:
-            return known
-        evaluator = Evaluator(self.run.model, batch_size=self.run.options.batch_size)
-        test = evaluator(ids, context=int(self.corpus.before("test")[-1]))
-        return {
-            "test_tokens": test.num_tokens,
-            "test_loss": test.mean_cross_entropy,
-            "test_perplexity": test.perplexity,
-            "test_bits_per_token": test.bits_per_token,
         }
 
     def result(self, metrics: Mapping[str, Any]) -> str:

@@ -73,8 +73,8 @@ def _files_below(directory: Path) -> list[Path]:
     if not files:
         left_out = " Files of runs, exports and the cache are left out." if found else ""
         raise InputError(
-            f"There is no text in the directory {directory}: "
-            f"no file in it ends in {', '.join(TEXT_ENDINGS)}, or in one of these with .gz.{left_out}"
+            f"There is no text in the directory {directory}: no file in it ends in "
+            f"{', '.join(TEXT_ENDINGS)}, or in one of these with .gz.{left_out}"
         )
     return files
 

@@ -26,8 +26,8 @@ class Tokenizer(ABC):
     Made of TensorFlow's operations, it can be exported; in plain Python it trains and generates,
     and cannot be exported. It may have the method `join` and the attributes `joiner`,
     `document_edge`, `chunk_boundary` and `line_ends`, whose defaults are those below, and take
-    `normalization`, `case_fold` and `line_ends`: then these options are passed on to it. An option names it as `module:Name`, a
-    class or a function that makes the tokenizer.
+    `normalization`, `case_fold` and `line_ends`: then these options are passed on to it. An option
+    names it as `module:Name`, a class or a function that makes the tokenizer.
 
     The ids of a corpus are kept in a cache only if it has a `fingerprint`, a text or a method that
     returns one. It must change whenever the tokens do that it makes, `"2"` after `"1"` say. What

@@ -6,17 +6,15 @@ import tensorflow as tf
 
 from tfseq.text.characters import (
     APOSTROPHE,
-    CLOSING,
     EAST_ASIAN,
     EXTENDER,
-    OPENING,
     SPACE,
     SPACE_BEYOND_ASCII,
-    UNSPACED,
     emoji_pattern,
 )
 from tfseq.text.tokenizers.spaced_tokenizer import SpacedTokenizer
 from tfseq.text.tokenizers.tokenizer import AFTER_LETTERS
+from tfseq.text.tokenizers.word_spacing import join_as_in_print, space_as_in_print
 
 _SIGN = rf"(?:[^\pL\pN{EXTENDER}{APOSTROPHE}{SPACE}]|[{EAST_ASIAN}])[{EXTENDER}]*"
 _EMOJI_OR_SIGN = f"{emoji_pattern(EXTENDER)}|{_SIGN}"
@@ -42,6 +40,8 @@ class WordTokenizer(SpacedTokenizer):
 
     `detokenize` puts a space between tokens where print has one: not before `,` or `)`, not
     after `(`, not between Chinese characters, and straight double quotes are taken in pairs.
+    Numbers, times, abbreviations and compounds come back whole: `3.14`, `1,000`, `10:30`, `u.s.`,
+    `well-known`, `a/b`. Tokens do not tell `well-known` from `well - known`; the first is likelier.
     Line breaks are lost, but the text has the same tokens again. With `line_ends`, every line end
     is the token `<eos>` and becomes a line break again: such a model writes lines and verse. An
     `<eos>` that is written in the text is three tokens, `<`, `eos` and `>`.
@@ -70,28 +70,10 @@ class WordTokenizer(SpacedTokenizer):
         return self._split(_separate_outer_apostrophes(strings))
 
     def detokenize(self, tokens: tf.Tensor | tf.RaggedTensor) -> tf.Tensor:
-        text = self._joined(tokens)
-        text = tf.strings.regex_replace(text, rf'" ([^"{EXTENDER}][^"]*) "', r'"\1"')
-        text = tf.strings.regex_replace(text, rf" ([{CLOSING}])", r"\1")
-        # Twice, since a match consumes the character that begins the next one.
-        for _ in range(2):
-            text = tf.strings.regex_replace(text, rf"([{OPENING}]) ([^{EXTENDER}])", r"\1\2")
-            text = tf.strings.regex_replace(text, rf"([{UNSPACED}]) ([{UNSPACED}])", r"\1\2")
-        return self._without_outer_spaces(text)
+        return self._without_outer_spaces(space_as_in_print(self._joined(tokens)))
 
     def join(self, prompt: tf.Tensor, completion: tf.Tensor) -> tf.Tensor:
-        tail = rf"[{OPENING}{SPACE}]"
-        together = (
-            (prompt == "")
-            | (completion == "")
-            | tf.strings.regex_full_match(prompt, rf"(?s).*{tail}")
-            | tf.strings.regex_full_match(completion, rf"(?s)[{CLOSING}{SPACE}].*")
-            | (
-                tf.strings.regex_full_match(prompt, rf"(?s).*[{UNSPACED}]")
-                & tf.strings.regex_full_match(completion, rf"(?s)[{UNSPACED}].*")
-            )
-        )
-        return tf.strings.join([prompt, tf.where(together, "", " "), completion])
+        return join_as_in_print(prompt, completion)
 
 
 def _separate_outer_apostrophes(strings: tf.Tensor) -> tf.Tensor:
