@@ -22,8 +22,8 @@ class EvaluationOptions:
     """The run directory of any task."""
     data: Annotated[PathText | None, tyro.conf.arg(aliases=["--corpus"])] = None
     """Other data of the same kind, all of which is used; if omitted, the run's held-out data."""
-    split: Literal["validation", "train"] | None = None
-    """Language model: which split of the run's own text; if omitted, validation."""
+    split: Literal["validation", "train", "test"] | None = None
+    """Language model: which split of the run's own texts; if omitted, validation."""
     batch_size: PositiveInt | None = None
     """Language model: read a long text as this many pieces in parallel, each from a zero state; 1
     reads it in one pass; if omitted, 32."""

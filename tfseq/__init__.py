@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from tfseq.tasks import train as train
     from tfseq.text import CharTokenizer as CharTokenizer
     from tfseq.text import Vocabulary as Vocabulary
+    from tfseq.text import WhitespaceTokenizer as WhitespaceTokenizer
     from tfseq.text import WordTokenizer as WordTokenizer
 else:
     __getattr__, __dir__, __all__ = attach(__name__)

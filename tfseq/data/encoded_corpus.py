@@ -1,7 +1,9 @@
 """A corpus as token ids on disk, with the vocabulary they stand for."""
 
+import dataclasses
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,24 +12,34 @@ import tensorflow as tf
 
 from tfseq.data.numbering import NumberedTokens
 from tfseq.text import Vocabulary
+from tfseq.text.tokenizers.spaced_tokenizer import LINE_END
 
 
 @dataclass(frozen=True, eq=False)
 class EncodedCorpus:
-    """Token ids of a corpus, of which the last ones are kept for validation.
+    """Token ids of a corpus, of which the last ones are kept for validation, and then for the test.
+
+    Either split may be a text of its own instead. Such a text does not go on where the training
+    text ends: it is read as what follows a line end.
 
     Attributes:
-        ids: all token ids, a read-only `np.memmap` of the smallest unsigned type that holds the
-            vocabulary.
+        ids: all token ids of the corpus, a read-only `np.memmap` of the smallest unsigned type
+            that holds the vocabulary.
         num_train: how many of them, from the first, are for training.
         vocabulary: the tokens that the ids stand for.
-        fingerprint: SHA-256, in hexadecimal, of ids, vocabulary and `num_train`.
+        fingerprint: SHA-256, in hexadecimal, of ids, vocabulary, the sizes of the splits, and the
+            texts of their own.
+        num_test: how many of the ids, from the last, are for the test.
+        texts: the ids of the splits that are texts of their own, by the names `validation` and
+            `test`.
     """
 
     ids: np.memmap
     num_train: int
     vocabulary: Vocabulary
     fingerprint: str
+    num_test: int = 0
+    texts: Mapping[str, np.memmap] = dataclasses.field(default_factory=dict)
 
     @property
     def train(self) -> np.memmap:
@@ -36,8 +48,64 @@ class EncodedCorpus:
 
     @property
     def validation(self) -> np.memmap:
-        """The validation split: the contiguous tail. May be empty."""
-        return self.ids[self.num_train :]
+        """The validation split: what follows the training split. May be empty."""
+        return self.texts.get("validation", self.ids[self.num_train : self._test_start])
+
+    @property
+    def test(self) -> np.memmap:
+        """The test split: the contiguous tail. May be empty."""
+        return self.texts.get("test", self.ids[self._test_start :])
+
+    @property
+    def _test_start(self) -> int:
+        return len(self.ids) - self.num_test
+
+    def before(self, split: str, length: int = 1) -> np.ndarray:
+        """The ids that a model reads before a split, at most `length` of them.
+
+        A split that is the end of the corpus goes on from what stands before it. To a text of its
+        own the first line is one that follows a line end, which is `<eos>` or a line break, and
+        each of its tokens is predicted: published figures of Penn Treebank and WikiText count
+        `words + lines` tokens. A vocabulary without either gives the last id of the training
+        split.
+
+        Args:
+            split: `train`, `validation` or `test`.
+            length: how many ids, at least 1.
+
+        Returns:
+            Integers; none for `train`, whose first token is not predicted.
+
+        >>> ids = np.array([1, 2, 3, 1, 2, 3])
+        >>> EncodedCorpus(ids, 4, Vocabulary(["a", "b", "<eos>"]), "").before("validation", 2)
+        array([3, 1])
+        """
+        if split not in self.texts:
+            end = {"train": 0, "validation": self.num_train, "test": self._test_start}[split]
+            return np.asarray(self.ids[max(0, end - length) : end])
+        tokens = self.vocabulary.tokens
+        ends = [tokens.index(token) for token in (LINE_END, "\n") if token in tokens]
+        return np.asarray([*ends, self.ids[self.num_train - 1]][:1], self.ids.dtype)
+
+    def with_texts(self, **texts: "EncodedCorpus | None") -> "EncodedCorpus":
+        """This corpus with splits that are texts of their own.
+
+        Args:
+            **texts: `validation`, `test`: a corpus in ids of the same vocabulary, all of which is
+                the split. None leaves the split as it is.
+        """
+        given = {split: text for split, text in texts.items() if text is not None}
+        if not given:
+            return self
+        parts = [
+            self.fingerprint,
+            *(f"{split} {text.fingerprint}" for split, text in given.items()),
+        ]
+        return dataclasses.replace(
+            self,
+            texts={split: text.ids for split, text in given.items()},
+            fingerprint=hashlib.sha256("\n".join(parts).encode()).hexdigest(),
+        )
 
 
 def load_encoded(directory: Path) -> EncodedCorpus | None:
@@ -45,19 +113,24 @@ def load_encoded(directory: Path) -> EncodedCorpus | None:
     try:
         contents = json.loads((directory / "contents.json").read_text())
         num_train, fingerprint = contents["num_train"], contents["fingerprint"]
+        num_test = contents.get("num_test", 0)
         vocabulary = Vocabulary.load(directory / "vocabulary.txt")
         with (directory / "ids").open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    if _fingerprint(digest, vocabulary, num_train) != fingerprint:
+    if _fingerprint(digest, vocabulary, num_train, num_test) != fingerprint:
         return None
     ids = np.memmap(directory / "ids", _id_dtype(vocabulary), mode="r")
-    return EncodedCorpus(ids, num_train, vocabulary, fingerprint)
+    return EncodedCorpus(ids, num_train, vocabulary, fingerprint, num_test)
 
 
 def write_encoded(
-    directory: Path, numbered: NumberedTokens, num_train: int, vocabulary: Vocabulary
+    directory: Path,
+    numbered: NumberedTokens,
+    num_train: int,
+    vocabulary: Vocabulary,
+    num_test: int = 0,
 ) -> None:
     """Write what `load_encoded` reads.
 
@@ -75,7 +148,8 @@ def write_encoded(
     vocabulary.save(directory / "vocabulary.txt")
     contents = {
         "num_train": num_train,
-        "fingerprint": _fingerprint(digest.hexdigest(), vocabulary, num_train),
+        "num_test": num_test,
+        "fingerprint": _fingerprint(digest.hexdigest(), vocabulary, num_train, num_test),
     }
     (directory / "contents.json").write_text(json.dumps(contents))
 
@@ -84,6 +158,7 @@ def _id_dtype(vocabulary: Vocabulary) -> np.dtype:
     return np.min_scalar_type(len(vocabulary) - 1)
 
 
-def _fingerprint(ids_digest: str, vocabulary: Vocabulary, num_train: int) -> str:
-    parts = f"{ids_digest} {vocabulary.fingerprint} {num_train}"
-    return hashlib.sha256(parts.encode()).hexdigest()
+def _fingerprint(ids_digest: str, vocabulary: Vocabulary, num_train: int, num_test: int) -> str:
+    # Without a test split it is what it was before there were any.
+    parts = [ids_digest, vocabulary.fingerprint, num_train, *([num_test] if num_test else [])]
+    return hashlib.sha256(" ".join(map(str, parts)).encode()).hexdigest()

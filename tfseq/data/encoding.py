@@ -39,6 +39,7 @@ def encode_corpus(
     reserved_tokens: Iterable[str] = (),
     max_tokens: int | None = None,
     validation_fraction: float = 0.1,
+    test_fraction: float = 0.0,
     cache_dir: str | os.PathLike | None = None,
 ) -> EncodedCorpus:
     """Turn a corpus into token ids on disk, or find them there.
@@ -56,6 +57,7 @@ def encode_corpus(
         max_tokens: how many tokens to take from the start of the corpus; by default all.
         validation_fraction: the share of the tokens, in [0, 1), that is kept for validation,
             rounded down to whole tokens.
+        test_fraction: the share, in [0, 1), that is kept for the test, after those for validation.
         cache_dir: where encoded corpora are kept; by default `encoded` in tfseq's cache
             directory.
 
@@ -75,6 +77,12 @@ def encode_corpus(
     """
     checked("max_tokens", max_tokens, PositiveInt | None)
     checked("validation_fraction", validation_fraction, Probability)
+    checked("test_fraction", test_fraction, Probability)
+    if validation_fraction + test_fraction >= 1:
+        raise ValueError(
+            "`validation_fraction` and `test_fraction` must add up to less than 1. "
+            f"Received: {validation_fraction} and {test_fraction}."
+        )
     tokenizer = as_tokenizer(tokenizer)
     building = {
         "min_frequency": min_frequency,
@@ -91,6 +99,7 @@ def encode_corpus(
         "vocabulary": building if vocabulary is None else vocabulary.fingerprint,
         "max_tokens": max_tokens,
         "validation_fraction": validation_fraction,
+        **({"test_fraction": test_fraction} if test_fraction else {}),
     }
     cache_dir = Path(cache_dir) if cache_dir is not None else cache_directory() / "encoded"
     entry = cache_dir / hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
@@ -109,12 +118,16 @@ def encode_corpus(
             numbered = number_tokens(chunks, tokenizer, Path(aside, "numbers"), max_tokens)
             if numbered.num_tokens == 0:
                 raise InputError(f"There are no tokens in the corpus {corpus.name}.")
-            num_train = numbered.num_tokens - math.floor(numbered.num_tokens * validation_fraction)
+            num_validation, num_test = (
+                math.floor(numbered.num_tokens * fraction)
+                for fraction in (validation_fraction, test_fraction)
+            )
+            num_train = numbered.num_tokens - num_validation - num_test
             if vocabulary is None:
                 vocabulary = Vocabulary.build(numbered.counts(num_train), **building)
             made = Path(aside, "encoded")
             made.mkdir()
-            write_encoded(made, numbered, num_train, vocabulary)
+            write_encoded(made, numbered, num_train, vocabulary, num_test)
             # Without a key the file loses its name here, and lasts as long as the ids do.
             return _put(made, entry) if key else load_encoded(made)
 

@@ -176,10 +176,11 @@ def cell_words(cell: str) -> str:
 
 def tokenizer_of(options: Any) -> Tokenizer:
     """The tokenizer that options name."""
-    return make_tokenizer(
-        {
-            "kind": options.tokenizer,
-            "normalization": options.normalization,
-            "case_fold": options.case_fold,
-        }
-    )
+    settings = {
+        "kind": options.tokenizer,
+        "normalization": options.normalization,
+        "case_fold": options.case_fold,
+    }
+    if getattr(options, "line_ends", False):
+        settings["line_ends"] = True
+    return make_tokenizer(settings)

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from tfseq.text.tokenizers.make_tokenizer import make_tokenizer as make_tokenizer
     from tfseq.text.tokenizers.table import TOKENIZERS as TOKENIZERS
     from tfseq.text.tokenizers.tokenizer import Tokenizer as Tokenizer
+    from tfseq.text.tokenizers.whitespace_tokenizer import (
+        WhitespaceTokenizer as WhitespaceTokenizer,
+    )
     from tfseq.text.tokenizers.word_tokenizer import WordTokenizer as WordTokenizer
     from tfseq.text.vocabulary import UNKNOWN as UNKNOWN
     from tfseq.text.vocabulary import Vocabulary as Vocabulary

@@ -1,4 +1,5 @@
 import hashlib
+import io
 from itertools import chain, product
 
 import pytest
@@ -7,13 +8,19 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import tfseq.text.corpora.corpus
-from tfseq.text import CharTokenizer, Corpus, WordTokenizer
+from tfseq.text import CharTokenizer, Corpus, WhitespaceTokenizer, WordTokenizer
 
 TOKENIZERS = [
     kind(normalization, case_fold)
     for kind, normalization, case_fold in product(
         (CharTokenizer, WordTokenizer), ("none", "nfkc", "letters"), (False, True)
     )
+]
+TOKENIZERS += [
+    WhitespaceTokenizer(),
+    WhitespaceTokenizer("nfkc", line_ends=True),
+    WordTokenizer(line_ends=True),
+    WordTokenizer("letters", line_ends=True),
 ]
 # What joins, folds, frames or separates: the characters beside which a cut could do harm.
 ODD = (
@@ -62,6 +69,20 @@ def test_chinese_without_spaces_is_cut_soon(tokenizer):
 def test_documents_are_joined_by_a_newline_where_there_is_none():
     corpus = corpus_of(["one"], ["tw", "o\n"], [], ["", ""], ["three\r"], ["four"])
     assert list(corpus.chunks(CharTokenizer())) == ["one\ntwo\nthree\rfour"]
+
+
+@given(st.lists(st.text("ab \r\n\x0b\x1c\u2028"), min_size=1, max_size=3), st.integers(1, 5))
+@example(["a\r\nb"], 1)
+@example(["a\nb\n", " "], 1)
+def test_every_line_ends_in_a_token(documents, chunk_chars):
+    """As in published figures, where the lines of a file are split by Python."""
+    tokenizer = WhitespaceTokenizer(line_ends=True)
+    corpus = corpus_of(*([document] for document in documents))
+    expected = []
+    for line in io.StringIO("".join(corpus.text()), newline=None):
+        expected += [*line.split(), "<eos>"]
+    tokens = tokens_of(corpus.chunks(tokenizer, chunk_chars), tokenizer)
+    assert [token.decode() for token in tokens] == expected
 
 
 def test_letters_strips_the_outer_lines_of_documents():

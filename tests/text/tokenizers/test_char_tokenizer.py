@@ -90,7 +90,9 @@ def test_config(normalization, case_fold):
 def test_wrong_arguments():
     with pytest.raises(ValueError, match="`normalization` must be one of"):
         CharTokenizer("nfc")
-    with pytest.raises(ValueError, match="`tokenizer` must be one of char, word, or module:Name"):
+    with pytest.raises(
+        ValueError, match="`tokenizer` must be one of char, word, whitespace, or module:Name"
+    ):
         make_tokenizer({"kind": "byte"})
     with pytest.raises(TypeError, match="lower"):
         make_tokenizer({"kind": "char", "lower": True})

@@ -162,11 +162,56 @@ def test_the_text_of_tokens_has_the_same_tokens(text):
         "想要有直升机。「是」",
         "a ((b)) [c; d] {e}",
         "“Quoted, twice,” «ici»",
+        "5.2 u.s. million, or 1,000,000.50; see e.g. U.S. law at 10:30:15 p.m.",
+        "It's a well-known mother-in-law and/or x-y-z -- on 10.0.0.1 for $5.20, 50%.",
+        "------- pages 10-20, vitamin A. I left.",
     ],
 )
 def test_detokenize_spaces_text_as_print_does(text):
     tokenizer = WordTokenizer()
     assert tokenizer.detokenize(tokenizer.tokenize(text)).numpy().decode() == text
+
+
+@pytest.mark.parametrize(
+    ("text", "printed"),
+    [
+        ("a - b", "a-b"),  # Tokens do not say which it was.
+        ("3:1 and 1,00", "3: 1 and 1, 00"),
+        ("J. R. R. Tolkien", "J.R.R. Tolkien"),
+        ("at 5. Then", "at 5. Then"),
+    ],
+)
+def test_what_tokens_do_not_tell_is_read_as_the_likelier(text, printed):
+    tokenizer = WordTokenizer()
+    assert tokenizer.detokenize(tokenizer.tokenize(text)).numpy().decode() == printed
+
+
+@given(
+    st.lists(st.sampled_from([*"1 1 20 300 a u well , . : - / $ € ' \" ( é".split(), "中", "1️⃣"]))
+)
+def test_numbers_and_compounds_keep_their_tokens(tokens):
+    tokenizer = WordTokenizer()
+    assert tokens_of(tokenizer.detokenize(tf.constant(tokens, tf.string)).numpy()) == tokens
+
+
+LINES = WordTokenizer(line_ends=True)
+
+
+@given(TEXT | st.text("a1.-' \r\n"))
+def test_line_ends_are_tokens(text):
+    """What stands between them has the tokens that it has alone."""
+    expected = []
+    for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n"):
+        expected += [*reference(line), "<eos>"]
+    assert tokens_of(text, LINES) == expected[:-1]
+    assert tokens_of(LINES.detokenize(LINES.tokenize(text)).numpy(), LINES) == expected[:-1]
+
+
+def test_verse_comes_back_in_its_lines():
+    text = 'To be, or not to be:\n"That" is\n\n(the question)\n'
+    assert LINES.detokenize(LINES.tokenize(text)).numpy().decode() == text
+    assert LINES.detokenize(["<eos>", "a", "<", "eos", ">"]).numpy() == b"\na < eos >"
+    assert tokens_of("<eos>", LINES) == ["<", "eos", ">"]
 
 
 def test_letters_never_merge_words_across_lines():
@@ -216,6 +261,13 @@ TRACED = tf.function(WordTokenizer().tokenize, input_signature=[tf.TensorSpec([N
         ("", "machine", "machine"),
         ("the time", "", "the time"),
         ("line\n", "next", "line\nnext"),
+        ("line", "\nnext", "line\nnext"),
+        ("costs 5", ". 2 million", "costs 5.2 million"),
+        ("a well", "- known", "a well-known"),
+        ("a well-", "known", "a well-known"),
+        ("the u", ". s. ", "the u.s. "),
+        ("a - b", "- c", "a - b-c"),
+        ("é" * 3 + " 1", ", 000", "ééé 1,000"),
     ],
 )
 def test_join(prompt, completion, joined):
@@ -228,3 +280,6 @@ def test_config():
     tokenizer = make_tokenizer(config)
     assert isinstance(tokenizer, WordTokenizer)
     assert tokenizer.get_config() == config
+    lines = make_tokenizer({"kind": "word", "line_ends": True})
+    assert repr(lines) == "WordTokenizer(normalization='none', case_fold=False, line_ends=True)"
+    assert make_tokenizer(lines.get_config()).line_ends

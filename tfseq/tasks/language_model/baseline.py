@@ -11,6 +11,8 @@ from tfseq.models import NGramModel
 # More is not read, so that counting takes seconds and some hundred megabytes whatever the text.
 MAX_TRAIN_TOKENS = 2_000_000
 MAX_VALIDATION_TOKENS = 1_000_000
+# No n-gram that is counted is longer.
+MAX_CONTEXT = 16
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,27 +49,30 @@ def measure_baseline(
     order: int,
     max_train_tokens: int = MAX_TRAIN_TOKENS,
     max_validation_tokens: int = MAX_VALIDATION_TOKENS,
+    context: np.ndarray | None = None,
 ) -> Baseline:
     """Count the training split, and measure the counts on the validation split.
 
     Args:
         train: token ids, integers [N].
-        validation: the ids that follow, at least one.
+        validation: the ids to predict, at least one.
         vocabulary_size: the number of ids there are.
         order: tokens of the n-grams.
         max_train_tokens: the most that are counted.
         max_validation_tokens: the most that are predicted.
+        context: the ids before the validation split; None takes the end of the training split.
 
     >>> text = np.array([1, 2, 3] * 40)
     >>> measure_baseline(text[:90], text[90:], vocabulary_size=4, order=2).validation_tokens
     30
     """
+    context = train[-order:] if context is None else context
     train = np.array(train[max(0, len(train) - max_train_tokens) :])
     validation = np.array(validation[:max_validation_tokens])
     model = NGramModel(order).fit(train, vocabulary_size)
     return Baseline(
         order=order,
-        perplexity=model.perplexity(validation, context=train[-order:]),
+        perplexity=model.perplexity(validation, context=np.array(context)),
         train_tokens=len(train),
         validation_tokens=len(validation),
     )

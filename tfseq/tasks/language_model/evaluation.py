@@ -1,11 +1,13 @@
 """How well a language model predicts a text it has not seen."""
 
 import dataclasses
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from tfseq.data import evaluation_windows
+from tfseq.data import EncodedCorpus, evaluation_windows
 from tfseq.metrics.perplexity import Perplexity, bits, perplexity
 from tfseq.models import LanguageModel
 
@@ -80,3 +82,27 @@ class Evaluator:
         logits, states = self.model(inputs, states=states, return_states=True, training=False)
         self._metric.update_state(targets, logits, sample_weight=weights)
         return states
+
+
+def test_metrics(
+    model: LanguageModel, corpus: EncodedCorpus, saved: Mapping[str, Any], batch_size: int
+) -> dict[str, Any]:
+    """The figures of the test split, by the names of `metrics.json`; none where there is no split.
+
+    Args:
+        model: the model, with its best weights.
+        corpus: the text of the run.
+        saved: figures of these same weights that were saved before; they are not measured again.
+        batch_size: see `Evaluator`.
+    """
+    ids = corpus.test
+    known = {name: value for name, value in saved.items() if name.startswith("test_")}
+    if known or not len(ids):
+        return known
+    test = Evaluator(model, batch_size)(ids, context=int(corpus.before("test")[-1]))
+    return {
+        "test_tokens": test.num_tokens,
+        "test_loss": test.mean_cross_entropy,
+        "test_perplexity": test.perplexity,
+        "test_bits_per_token": test.bits_per_token,
+    }

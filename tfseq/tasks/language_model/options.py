@@ -33,17 +33,26 @@ class LanguageModelOptions(TrainingOptions):
 
     corpus: FreeOnResume[PathText] = "python_docs"
     """The text: python_docs, time_machine, tiny_shakespeare, or a file, directory or glob
-    (.gz and .jsonl too)."""
+    (.gz and .jsonl too). Of a directory with train, valid and test files, each is its split."""
+    validation: FreeOnResume[PathText | None] = None
+    """The validation split as a text of its own; the corpus is then all for training."""
+    test: FreeOnResume[PathText | None] = None
+    """The test split as a text of its own. It is measured once, at the end, with the best
+    weights."""
     text_field: FreeOnResume[str] = "text"
     """The field of a .jsonl record that holds the text."""
     encoding_errors: FreeOnResume[Literal["strict", "replace"]] = "strict"
     """strict: a byte that is not UTF-8 is an error; replace: it becomes U+FFFD."""
     tokenizer: TokenizerName = "char"
-    """What a token is: char, word, or module:Name, your own tokenizer."""
+    """What a token is: char, word, whitespace (of text that is tokenized already), or module:Name,
+    your own tokenizer."""
     normalization: Literal["none", "nfkc", "letters"] = "none"
     """Normalization before the tokenizer; letters keeps only a-z and single spaces."""
     case_fold: bool = False
     """Fold case: treat upper and lower case as the same."""
+    line_ends: bool = False
+    """Read every line end as the token <eos>, as published figures of words do; with the tokenizers
+    word and whitespace."""
     min_frequency: PositiveInt = 1
     """Tokens with a lower count in the training split become <unk>."""
     max_vocabulary: PositiveInt | None = None
@@ -51,7 +60,9 @@ class LanguageModelOptions(TrainingOptions):
     max_tokens: PositiveInt | None = None
     """Use only this many tokens from the start of the corpus; if omitted, all."""
     validation_fraction: Probability = 0.1
-    """Fraction of the corpus, at its end, that is the validation split."""
+    """Fraction of the corpus, at its end, that is the validation split; not with --validation."""
+    test_fraction: Probability = 0.0
+    """Fraction of the corpus, at its very end, that is the test split; not with --test."""
 
     cell: CellName = "gru"
     """The recurrent cell: rnn, gru, lstm, or module:Name, your own function units -> cell."""
@@ -101,6 +112,7 @@ class LanguageModelOptions(TrainingOptions):
         >>> LanguageModelOptions(optimizer="sgd").with_defaults_filled().learning_rate
         1.0
         """
+        self._check_splits()
         usual = dict(TEXTBOOK_DEFAULTS if self.optimizer == "sgd" else ADAPTIVE_DEFAULTS)
         usual["sample_prompt"] = "\n"
         if self.optimizer == "sgd":
@@ -117,6 +129,30 @@ class LanguageModelOptions(TrainingOptions):
                 f"`embedding_size` {filled.embedding_size}, `units` {filled.units}."
             )
         return filled
+
+    def _check_splits(self) -> None:
+        usual = LanguageModelOptions.validation_fraction
+        if self.validation is not None and self.validation_fraction not in (0, usual):
+            raise InputError(
+                "`validation_fraction` must be left out where `validation` names the validation "
+                f"split. Received: {self.validation_fraction}."
+            )
+        if self.test is not None and self.test_fraction:
+            raise InputError(
+                "`test_fraction` must be left out where `test` names the test split. "
+                f"Received: {self.test_fraction}."
+            )
+        apart = self.test_fraction + (0 if self.validation else self.validation_fraction)
+        if apart >= 1:
+            raise InputError(
+                "`validation_fraction` and `test_fraction` must leave something to train on. "
+                f"Received: {self.validation_fraction} and {self.test_fraction}."
+            )
+        if self.line_ends and self.tokenizer == "char":
+            raise InputError(
+                "`line_ends` must be left out with the tokenizer char: to it a line break is a "
+                "character as any other."
+            )
 
     def names_of_data(self) -> Collection[str]:
         """The corpora by name, which stand in place of a path."""

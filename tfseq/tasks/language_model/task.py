@@ -16,10 +16,12 @@ from tfseq.runs.run_directory import RunDirectory
 from tfseq.serving import ServingSettings, export_language_model
 from tfseq.tasks.language_model.evaluation import Evaluator
 from tfseq.tasks.language_model.options import LanguageModelOptions
+from tfseq.tasks.language_model.texts import data_words, open_texts
 from tfseq.tasks.task import Task, cell_words, checked_argument, tokenizer_of
 from tfseq.text import Tokenizer, Vocabulary, open_corpus
+from tfseq.text.tokenizers.spaced_tokenizer import LINE_END
 
-Split = Literal["validation", "train"]
+Split = Literal["validation", "train", "test"]
 
 
 class LanguageModelTask(Task):
@@ -111,8 +113,10 @@ class LanguageModelTask(Task):
 
         Args:
             path: a path or a named corpus, all of it; None takes a split of the run's own. A text
-                that an export's `score` would read whole is read as `score` reads it.
-            split: which split of the run's own text; None takes `validation`.
+                that an export's `score` would read whole is read as `score` reads it. Where line
+                ends are tokens, it is read as what follows a line end, and every token is counted,
+                as in a split that is a text of its own: see `EncodedCorpus.before`.
+            split: which split of the run's own texts; None takes `validation`.
             batch_size: stretches of a long text that are read side by side, each from the zero
                 state; 1 reads it in one pass.
 
@@ -121,22 +125,25 @@ class LanguageModelTask(Task):
 
         Raises:
             InputError: an argument breaks its rule; the text cannot be read, or is the run's own
-                and has changed since; or the run has no validation split.
+                and has changed since; or the run has no such split.
         """
         batch_size = checked_argument("batch_size", batch_size, PositiveInt)
         if split is not None:
             checked_argument("split", split, Split)
         context = None
         if path is None:
-            corpus = self.encode()
-            ids = corpus.train if split == "train" else corpus.validation
-            context = None if split == "train" else int(corpus.train[-1])
+            corpus, split = self.encode(), split or "validation"
+            ids = {"train": corpus.train, "test": corpus.test}.get(split, corpus.validation)
             if not len(ids):
                 raise InputError(
-                    f"`run_dir` {self.run.path}: there is no validation split; use `split='train'`."
+                    f"`run_dir` {self.run.path}: there is no {split} split; use `split='train'`."
                 )
+            before = corpus.before(split)
+            context = int(before[-1]) if len(before) else None
         elif split is not None:
             raise InputError("`split` is one of the run's own text; of other text all is used.")
+        elif self.tokenizer.line_ends and LINE_END in self.vocabulary.tokens:
+            ids, context = self.encode(path).ids, self.vocabulary.tokens.index(LINE_END)
         else:
             ids = self._short_text(path, ServingSettings.max_score_bytes)
             if ids is None or len(ids) < 2:
@@ -168,17 +175,15 @@ class LanguageModelTask(Task):
         Raises:
             InputError: the corpus cannot be read, or is the run's own and has changed since.
         """
-        options = self.options
-        own = corpus is None
-        encoded = encode_corpus(
-            self._open(options.corpus if own else corpus),
-            self.tokenizer,
-            vocabulary=self.vocabulary,
-            max_tokens=options.max_tokens if own else None,
-            validation_fraction=options.validation_fraction if own else 0.0,
-        )
-        if own:
-            self.run.check_fingerprint(encoded.fingerprint, "`corpus`: the text")
+        if corpus is not None:
+            return encode_corpus(
+                self._open(corpus),
+                self.tokenizer,
+                vocabulary=self.vocabulary,
+                validation_fraction=0.0,
+            )
+        encoded = open_texts(self.options).encode(self.options, self.tokenizer, self.vocabulary)
+        self.run.check_fingerprint(encoded.fingerprint, data_words(self.options))
         return encoded
 
     def write_export(self, directory: str | os.PathLike, **more: Any) -> Path:

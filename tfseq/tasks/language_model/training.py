@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfseq.data import EncodedCorpus, encode_corpus, num_batches, random_windows, sequential_windows
+from tfseq.data import EncodedCorpus, num_batches, random_windows, sequential_windows
 from tfseq.metrics.perplexity import bits, perplexity
 from tfseq.models import LanguageModel
 from tfseq.report import Report
@@ -17,13 +17,19 @@ from tfseq.runs.open_run import as_saved, open_run
 from tfseq.runs.progress import Progress
 from tfseq.runs.training_run import TrainingRun
 from tfseq.serving.signatures.in_graph import OR_NO_EXPORT, check_in_graph
-from tfseq.tasks.language_model.baseline import measure_baseline, order_for
-from tfseq.tasks.language_model.evaluation import Evaluator
+from tfseq.tasks.language_model.baseline import MAX_CONTEXT, measure_baseline, order_for
+from tfseq.tasks.language_model.evaluation import Evaluator, test_metrics
 from tfseq.tasks.language_model.options import LanguageModelOptions
 from tfseq.tasks.language_model.task import LanguageModelTask, build_model, describe_model
+from tfseq.tasks.language_model.texts import (
+    data_words,
+    describe_files,
+    open_texts,
+    text_name,
+    with_splits_named,
+)
 from tfseq.tasks.task import short_name, tokenizer_of
 from tfseq.tasks.vocabulary_check import check_tells_apart
-from tfseq.text import open_corpus
 
 WINDOWS = {"random": random_windows, "sequential": sequential_windows}
 
@@ -33,6 +39,7 @@ def language_model_objective(
     options: LanguageModelOptions,
     train_ids: np.ndarray,
     validation_ids: np.ndarray,
+    validation_context: int | None = None,
 ) -> Objective:
     """Truncated back-propagation through time, on windows of T tokens.
 
@@ -44,12 +51,15 @@ def language_model_objective(
         model: the language model.
         options: with no field left None that `with_defaults_filled` fills.
         train_ids: integer `[N]`.
-        validation_ids: integer `[M]`, the ids that follow; empty: no validation.
+        validation_ids: integer `[M]`; empty: no validation.
+        validation_context: the id before the first of these; None takes the last of `train_ids`.
 
     Raises:
         InputError: too little text for one batch.
     """
     evaluator = Evaluator(model, batch_size=options.batch_size)
+    if validation_context is None:
+        validation_context = int(train_ids[-1])
 
     def batches(epoch: int, start_batch: int) -> tf.data.Dataset:
         return WINDOWS[options.sampling](
@@ -71,7 +81,7 @@ def language_model_objective(
         return tf.reduce_mean(losses), tf.size(targets), carried
 
     def validate() -> dict[str, float]:
-        validation = evaluator(validation_ids, context=int(train_ids[-1]))
+        validation = evaluator(validation_ids, context=validation_context)
         return {
             "validation_loss": validation.mean_cross_entropy,
             "validation_perplexity": validation.perplexity,
@@ -111,20 +121,14 @@ def prepare(
         InputError: the corpus, the run directory or its checkpoints cannot be used, or the
             tokenizer cannot be exported. Nothing has been written to the run directory then.
     """
-    options = options.with_defaults_filled()
-    text = open_corpus(options.corpus, options.encoding_errors, options.text_field)
-    directory = open_run(options, f"{text.name}_{short_name(options.cell)}")
+    name = text_name(options)
+    options = with_splits_named(options).with_defaults_filled()
+    texts = open_texts(options)
+    directory = open_run(options, f"{name}_{short_name(options.cell)}")
     tokenizer = tokenizer_of(options)
     if options.export:
         check_in_graph(tokenizer, "tokenize", "detokenize", "join", advice=OR_NO_EXPORT)
-    corpus = encode_corpus(
-        text,
-        tokenizer,
-        min_frequency=options.min_frequency,
-        max_size=options.max_vocabulary,
-        max_tokens=options.max_tokens,
-        validation_fraction=options.validation_fraction,
-    )
+    corpus = texts.encode(options, tokenizer)
     check_tells_apart(corpus.vocabulary)
     model = build_model(options, len(corpus.vocabulary))
     saved = as_saved(options, directory.path)
@@ -141,9 +145,15 @@ def prepare(
     run = TrainingRun(
         options,
         directory,
-        language_model_objective(model, options, corpus.train, corpus.validation),
+        language_model_objective(
+            model,
+            options,
+            corpus.train,
+            corpus.validation,
+            validation_context=int(corpus.before("validation")[-1]),
+        ),
         fingerprint=corpus.fingerprint,
-        data="`corpus`: the text",
+        data=data_words(options),
         vocabulary=corpus.vocabulary,
         steps_per_epoch=schedule_steps(options, len(corpus.train)),
         describe_epoch=describe_epoch,
@@ -151,7 +161,7 @@ def prepare(
         epoch_ended=add_sample,
         log=log,
     )
-    return LanguageModelTraining(run, task, corpus, text.name)
+    return LanguageModelTraining(run, task, corpus, name)
 
 
 @dataclass
@@ -172,17 +182,20 @@ class LanguageModelTraining:
     final_sample: str = ""
 
     def summary(self) -> str:
-        """The text, the model and the place of the run, in three lines."""
+        """The text, its files where there are several, the model and the place of the run."""
         corpus, unit = self.corpus, self.task.unit
+        test = f"{len(corpus.test):,} to test, " if len(corpus.test) else ""
+        files = describe_files(self.run.options)
         return (
             f"text   {self.name}: {len(corpus.train):,} {unit}s to train on, "
-            f"{len(corpus.validation):,} to validate, {len(corpus.vocabulary):,} symbols\n"
+            f"{len(corpus.validation):,} to validate, {test}{len(corpus.vocabulary):,} symbols\n"
+            f"{f'files  {files}{chr(10)}' if files else ''}"
             f"model  {describe_model(self.run.options)}: {self.run.model.count_params():,} "
             f"parameters\nrun    {self.run.directory.path}\n"
         )
 
     def evaluate(self, saved: Mapping[str, Any]) -> dict[str, Any]:
-        """Sizes, and what n-gram counts achieve, which depends on the text alone."""
+        """Sizes, the figures of the test split, and what n-gram counts achieve."""
         corpus = self.corpus
         metrics = {
             "corpus_tokens": len(corpus.ids),
@@ -192,6 +205,7 @@ class LanguageModelTraining:
         }
         if not len(corpus.validation):
             metrics |= {"validation_perplexity": None, "validation_bits_per_token": None}
+        metrics |= test_metrics(self.run.model, corpus, saved, self.run.options.batch_size)
         known = {name: value for name, value in saved.items() if name.startswith("baseline_")}
         if not self.run.options.baseline or not len(corpus.validation):
             return {**metrics, "baseline_perplexity": None}
@@ -202,6 +216,7 @@ class LanguageModelTraining:
             corpus.validation,
             len(corpus.vocabulary),
             order_for(self.run.options.tokenizer),
+            context=corpus.before("validation", MAX_CONTEXT),
         )
         return metrics | {
             "baseline_perplexity": baseline.perplexity,
@@ -247,6 +262,12 @@ def describe_result(metrics: Mapping[str, Any], unit: str) -> str:
             f"validation perplexity {metrics['validation_perplexity']:.3f} per {unit} "
             f"({metrics['validation_bits_per_token']:.3f} bits), best after epoch "
             f"{metrics['best_epoch']} of {metrics['epochs']}"
+        )
+    if metrics.get("test_perplexity") is not None:
+        lines.append(
+            f"test perplexity       {metrics['test_perplexity']:.3f} per {unit} "
+            f"({metrics['test_bits_per_token']:.3f} bits, {metrics['test_loss']:.4f} nats), "
+            f"{metrics['test_tokens']:,} {unit}s"
         )
     if metrics["baseline_perplexity"] is not None:
         lines.append(_describe_baseline(metrics, unit))

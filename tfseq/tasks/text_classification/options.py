@@ -20,8 +20,8 @@ class TextClassificationOptions(LabelledOptions):
     label_field: str = "label"
     """Column or key of the label; white space around a label is dropped."""
     tokenizer: TokenizerName | None = None
-    """What a token is: char, word, or module:Name, your own tokenizer; if omitted, char for the
-    built-in task and word for a file."""
+    """What a token is: char, word, whitespace, or module:Name, your own tokenizer; if omitted, char
+    for the built-in task and word for a file."""
     normalization: Literal["none", "nfkc", "letters"] = "none"
     """Normalization before the tokenizer; letters keeps only a-z and single spaces."""
     case_fold: bool = False

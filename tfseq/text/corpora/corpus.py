@@ -47,7 +47,8 @@ class Corpus:
     def chunks(self, tokenizer: Tokenizer, chunk_chars: int = 1 << 20) -> Iterator[str]:
         """Yield the text in pieces whose tokens, one after the other, are those of the whole.
 
-        The text is framed by `tokenizer.document_edge`. Memory stays constant, however large
+        The text is framed by `tokenizer.document_edge`, and ends in a line break where
+        `tokenizer.line_ends` asks for it. Memory stays constant, however large
         the corpus and however long its lines.
 
         Args:
@@ -62,7 +63,8 @@ class Corpus:
         checked("chunk_chars", chunk_chars, PositiveInt)
         tokenizer = as_tokenizer(tokenizer)
         edge = [tokenizer.document_edge]
-        return self._cut(chain(edge, self.text(), edge), tokenizer.chunk_boundary, chunk_chars)
+        text = _with_last_line_ended(self.text()) if tokenizer.line_ends else self.text()
+        return self._cut(chain(edge, text, edge), tokenizer.chunk_boundary, chunk_chars)
 
     def _cut(
         self, pieces: Iterable[str], boundary: re.Pattern[str], chunk_chars: int
@@ -97,6 +99,16 @@ class Corpus:
                     yield "\n"
                 yield piece
                 starts, last = False, piece[-1]
+
+
+def _with_last_line_ended(pieces: Iterable[str]) -> Iterator[str]:
+    """The pieces, none of which is empty, and a line break where the last one has none."""
+    last = "\n"
+    for piece in pieces:
+        yield piece
+        last = piece[-1]
+    if last not in "\r\n":
+        yield "\n"
 
 
 def _gathered(pieces: Iterable[str], num_chars: int) -> Iterator[str]:

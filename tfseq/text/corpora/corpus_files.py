@@ -9,8 +9,8 @@ from pathlib import Path
 from tfseq.errors import InputError, did_you_mean
 from tfseq.text.corpora.downloads import cache_directory
 
-_ENDINGS = (".txt", ".text", ".md", ".rst", ".jsonl")
-_ENDINGS_READ = (*_ENDINGS, *(f"{ending}.gz" for ending in _ENDINGS))
+TEXT_ENDINGS = (".txt", ".text", ".md", ".rst", ".jsonl")
+_ENDINGS_READ = (*TEXT_ENDINGS, *(f"{ending}.gz" for ending in TEXT_ENDINGS))
 # What a run directory holds that has one of these endings.
 _RUN_TEXTS = frozenset({"vocabulary.txt", "samples.txt"})
 
@@ -73,8 +73,8 @@ def _files_below(directory: Path) -> list[Path]:
     if not files:
         left_out = " Files of runs, exports and the cache are left out." if found else ""
         raise InputError(
-            f"There is no text in the directory {directory}: "
-            f"no file in it ends in {', '.join(_ENDINGS)}, or in one of these with .gz.{left_out}"
+            f"There is no text in the directory {directory}: no file in it ends in "
+            f"{', '.join(TEXT_ENDINGS)}, or in one of these with .gz.{left_out}"
         )
     return files
 

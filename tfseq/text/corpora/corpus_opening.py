@@ -55,7 +55,7 @@ def open_corpus(spec: str, encoding_errors: str = "strict", text_field: str = "t
         name = spec
     else:
         files = find_files(spec, CORPUS_NAMES)
-        name = _name(spec)
+        name = corpus_name(spec)
 
     corpus = Corpus(
         name,
@@ -84,7 +84,7 @@ def read_documents(
         yield read_text(path, encoding_errors)
 
 
-def _name(spec: str) -> str:
+def corpus_name(spec: str) -> str:
     """Return a short name for a path: its last part without endings or odd characters."""
     name = os.path.basename(os.path.abspath(os.path.expanduser(spec)))
     stem = re.sub(r"(\.(txt|text|md|rst|jsonl))?(\.gz)?$", "", name, flags=re.IGNORECASE)

@@ -20,8 +20,8 @@ def make_tokenizer(config: dict[str, Any]) -> Tokenizer:
     """Build the tokenizer whose `get_config()` gave `config`.
 
     Args:
-        config: `kind`, a name in `TOKENIZERS` or `module:Name`, and optionally `normalization` and
-            `case_fold`.
+        config: `kind`, a name in `TOKENIZERS` or `module:Name`, and optionally `normalization`,
+            `case_fold` and `line_ends`.
 
     Raises:
         InputError: there is no such tokenizer, it cannot be made, or takes no such option.

@@ -27,7 +27,7 @@ class OwnTokenizer(Tokenizer):
                 raise InputError(f"`tokenizer` must have a method `{method}`. Received: {own!r}.")
         super().__init__(getattr(own, "normalization", "none"), getattr(own, "case_fold", False))
         self.own = own
-        for name in ("joiner", "chunk_boundary"):
+        for name in ("joiner", "chunk_boundary", "line_ends"):
             setattr(self, name, getattr(own, name, getattr(self, name)))
 
     @property

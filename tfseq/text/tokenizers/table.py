@@ -5,6 +5,11 @@ from typing import Annotated
 from tfseq.options.parts import Part, PartTable
 
 TOKENIZERS = PartTable(
-    "tokenizer", {"char": "tfseq.text:CharTokenizer", "word": "tfseq.text:WordTokenizer"}
+    "tokenizer",
+    {
+        "char": "tfseq.text:CharTokenizer",
+        "word": "tfseq.text:WordTokenizer",
+        "whitespace": "tfseq.text:WhitespaceTokenizer",
+    },
 )
 TokenizerName = Annotated[Part, TOKENIZERS.rule]

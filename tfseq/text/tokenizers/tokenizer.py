@@ -25,9 +25,9 @@ class Tokenizer(ABC):
 
     Made of TensorFlow's operations, it can be exported; in plain Python it trains and generates,
     and cannot be exported. It may have the method `join` and the attributes `joiner`,
-    `document_edge` and `chunk_boundary`, whose defaults are those below, and take `normalization`
-    and `case_fold`: then these options are passed on to it. An option names it as `module:Name`, a
-    class or a function that makes the tokenizer.
+    `document_edge`, `chunk_boundary` and `line_ends`, whose defaults are those below, and take
+    `normalization`, `case_fold` and `line_ends`: then these options are passed on to it. An option
+    names it as `module:Name`, a class or a function that makes the tokenizer.
 
     The ids of a corpus are kept in a cache only if it has a `fingerprint`, a text or a method that
     returns one. It must change whenever the tokens do that it makes, `"2"` after `"1"` say. What
@@ -46,6 +46,8 @@ class Tokenizer(ABC):
         chunk_boundary: a pattern that matches, with no width, where a long text may be cut and
             the tokens stay the same. The match depends on one character before and one after the
             place. By default that is after a line break.
+        line_ends: whether every line end is a token. Then the last line of a corpus is given a
+            line break where it has none.
 
     Raises:
         ValueError: if `normalization` is unknown.
@@ -65,6 +67,7 @@ class Tokenizer(ABC):
     chunk_boundary = re.compile(r"(?<=\n)")
     normalization = "none"
     case_fold = False
+    line_ends = False
     #: What an option has named to make it, where that is not its class.
     made_by: str | None = None
 

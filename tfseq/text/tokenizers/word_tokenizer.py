@@ -6,16 +6,15 @@ import tensorflow as tf
 
 from tfseq.text.characters import (
     APOSTROPHE,
-    CLOSING,
     EAST_ASIAN,
     EXTENDER,
-    OPENING,
     SPACE,
     SPACE_BEYOND_ASCII,
-    UNSPACED,
     emoji_pattern,
 )
-from tfseq.text.tokenizers.tokenizer import AFTER_LETTERS, Tokenizer
+from tfseq.text.tokenizers.spaced_tokenizer import SpacedTokenizer
+from tfseq.text.tokenizers.tokenizer import AFTER_LETTERS
+from tfseq.text.tokenizers.word_spacing import join_as_in_print, space_as_in_print
 
 _SIGN = rf"(?:[^\pL\pN{EXTENDER}{APOSTROPHE}{SPACE}]|[{EAST_ASIAN}])[{EXTENDER}]*"
 _EMOJI_OR_SIGN = f"{emoji_pattern(EXTENDER)}|{_SIGN}"
@@ -23,10 +22,11 @@ _EMOJI_OR_SIGN = f"{emoji_pattern(EXTENDER)}|{_SIGN}"
 # After ASCII white space, or before a character that always begins a token. No normalization
 # reaches across either place.
 _BETWEEN_WORDS = re.compile(r"(?<=[ \t\n\v\f\r])|(?=[ぁ-ゖァ-ヺ一-鿿])")
+_BETWEEN_WORDS_OR_LINES = re.compile(r"(?<=[ \t\n\v\f])|(?<=\r)(?!\n)|(?=[ぁ-ゖァ-ヺ一-鿿])")
 
 
-class WordTokenizer(Tokenizer):
-    """Splits text into words and signs.
+class WordTokenizer(SpacedTokenizer):
+    r"""Splits text into words and signs.
 
     - A word is a longest run of letters, marks and digits of any script. Single apostrophes
       (`'` or `’`) inside it belong to it: `don't` is one word, `'tis` and `dogs'` are two tokens.
@@ -40,7 +40,11 @@ class WordTokenizer(Tokenizer):
 
     `detokenize` puts a space between tokens where print has one: not before `,` or `)`, not
     after `(`, not between Chinese characters, and straight double quotes are taken in pairs.
-    Line breaks are lost, but the text has the same tokens again.
+    Numbers, times, abbreviations and compounds come back whole: `3.14`, `1,000`, `10:30`, `u.s.`,
+    `well-known`, `a/b`. Tokens do not tell `well-known` from `well - known`; the first is likelier.
+    Line breaks are lost, but the text has the same tokens again. With `line_ends`, every line end
+    is the token `<eos>` and becomes a line break again: such a model writes lines and verse. An
+    `<eos>` that is written in the text is three tokens, `<`, `eos` and `>`.
 
     >>> tokenizer = WordTokenizer(case_fold=True)
     >>> tokens = tokenizer.tokenize("Don't panic (much), 先生!")
@@ -48,42 +52,28 @@ class WordTokenizer(Tokenizer):
     ["don't", 'panic', '(', 'much', ')', ',', '先', '生', '!']
     >>> tokenizer.detokenize(tokens).numpy().decode()
     "don't panic (much), 先生!"
+    >>> WordTokenizer(line_ends=True).tokenize("Yes,\nno.\n").numpy().tolist()
+    [b'Yes', b',', b'<eos>', b'no', b'.', b'<eos>']
     """
 
     @property
     def chunk_boundary(self) -> re.Pattern[str]:
-        return AFTER_LETTERS if self.normalization == "letters" else _BETWEEN_WORDS
+        if self.normalization == "letters":
+            return AFTER_LETTERS
+        return _BETWEEN_WORDS_OR_LINES if self.line_ends else _BETWEEN_WORDS
 
     def tokenize(self, strings: tf.Tensor) -> tf.Tensor | tf.RaggedTensor:
         strings = self._normalize(strings)
         # Spaces are put round signs, so that splitting at spaces gives the tokens.
         strings = tf.strings.regex_replace(strings, f"[{SPACE_BEYOND_ASCII}]", " ")
         strings = tf.strings.regex_replace(strings, _EMOJI_OR_SIGN, r" \0 ")
-        return tf.strings.split(_separate_outer_apostrophes(strings))
+        return self._split(_separate_outer_apostrophes(strings))
 
     def detokenize(self, tokens: tf.Tensor | tf.RaggedTensor) -> tf.Tensor:
-        text = tf.strings.reduce_join(tokens, axis=-1, separator=" ")
-        text = tf.strings.regex_replace(text, rf'" ([^"{EXTENDER}][^"]*) "', r'"\1"')
-        text = tf.strings.regex_replace(text, rf" ([{CLOSING}])", r"\1")
-        # Twice, since a match consumes the character that begins the next one.
-        for _ in range(2):
-            text = tf.strings.regex_replace(text, rf"([{OPENING}]) ([^{EXTENDER}])", r"\1\2")
-            text = tf.strings.regex_replace(text, rf"([{UNSPACED}]) ([{UNSPACED}])", r"\1\2")
-        return text
+        return self._without_outer_spaces(space_as_in_print(self._joined(tokens)))
 
     def join(self, prompt: tf.Tensor, completion: tf.Tensor) -> tf.Tensor:
-        tail = rf"[{OPENING}{SPACE}]"
-        together = (
-            (prompt == "")
-            | (completion == "")
-            | tf.strings.regex_full_match(prompt, rf"(?s).*{tail}")
-            | tf.strings.regex_full_match(completion, rf"(?s)[{CLOSING}{SPACE}].*")
-            | (
-                tf.strings.regex_full_match(prompt, rf"(?s).*[{UNSPACED}]")
-                & tf.strings.regex_full_match(completion, rf"(?s)[{UNSPACED}].*")
-            )
-        )
-        return tf.strings.join([prompt, tf.where(together, "", " "), completion])
+        return join_as_in_print(prompt, completion)
 
 
 def _separate_outer_apostrophes(strings: tf.Tensor) -> tf.Tensor:

@@ -1,0 +1,132 @@
+"""The texts of a language model's run: which there are, and their ids."""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+
+from tfseq.data import EncodedCorpus, encode_corpus
+from tfseq.errors import InputError
+from tfseq.tasks.language_model.options import LanguageModelOptions
+from tfseq.text import CORPUS_NAMES, Corpus, Tokenizer, Vocabulary, open_corpus
+from tfseq.text.corpora.corpus_opening import corpus_name
+from tfseq.text.corpora.split_files import split_files
+
+
+@dataclasses.dataclass(frozen=True)
+class Texts:
+    """The opened texts of a run.
+
+    Attributes:
+        corpus: the text of `corpus`.
+        own: the splits that are texts of their own, by the names `validation` and `test`.
+    """
+
+    corpus: Corpus
+    own: Mapping[str, Corpus]
+
+    def encode(
+        self,
+        options: LanguageModelOptions,
+        tokenizer: Tokenizer,
+        vocabulary: Vocabulary | None = None,
+    ) -> EncodedCorpus:
+        """All texts as ids of one vocabulary, by default that of the training split.
+
+        Raises:
+            InputError: a text cannot be read, or has no tokens.
+        """
+        corpus = encode_corpus(
+            self.corpus,
+            tokenizer,
+            vocabulary=vocabulary,
+            min_frequency=options.min_frequency,
+            max_size=options.max_vocabulary,
+            max_tokens=options.max_tokens,
+            validation_fraction=0.0 if "validation" in self.own else options.validation_fraction,
+            test_fraction=options.test_fraction,
+        )
+        own = {
+            split: encode_corpus(
+                text, tokenizer, vocabulary=corpus.vocabulary, validation_fraction=0.0
+            )
+            for split, text in self.own.items()
+        }
+        return corpus.with_texts(**own)
+
+
+def open_texts(options: LanguageModelOptions) -> Texts:
+    """Open the texts that options name.
+
+    Raises:
+        InputError: one of them cannot be opened; says which.
+    """
+
+    def opened(split: str, path: str) -> Corpus:
+        try:
+            return open_corpus(path, options.encoding_errors, options.text_field)
+        except InputError as error:
+            raise InputError(f"`{split}`: {error}") from error
+
+    named = {"validation": options.validation, "test": options.test}
+    return Texts(
+        open_corpus(options.corpus, options.encoding_errors, options.text_field),
+        {split: opened(split, path) for split, path in named.items() if path is not None},
+    )
+
+
+def with_splits_named(options: LanguageModelOptions) -> LanguageModelOptions:
+    """The options with a directory in which each split is a file replaced by these files.
+
+    A file that the options name themselves is kept. A run that goes on has been given its files
+    when it began.
+
+    Raises:
+        InputError: the directory holds several files for one split.
+    """
+    if options.corpus in CORPUS_NAMES or (
+        options.resume and not (options.validation or options.test)
+    ):
+        return options
+    files = {split: str(path) for split, path in split_files(options.corpus).items()}
+    if not files:
+        return options
+    return dataclasses.replace(
+        options,
+        corpus=files["train"],
+        validation=options.validation or files.get("validation"),
+        test=options.test or (None if options.test_fraction else files.get("test")),
+    )
+
+
+def text_name(options: LanguageModelOptions) -> str:
+    """What a run is called after its text, as the options name that; the directory of the splits
+    where it is one."""
+    return options.corpus if options.corpus in CORPUS_NAMES else corpus_name(options.corpus)
+
+
+def describe_files(options: LanguageModelOptions) -> str:
+    """Which file is which split; empty where there is one text.
+
+    >>> describe_files(LanguageModelOptions(corpus="a/train.txt", test="a/test.txt"))
+    'train train.txt, validation the end of train.txt, test test.txt'
+    """
+    if options.validation is None and options.test is None:
+        return ""
+    corpus = Path(options.corpus).name
+    shares = {"validation": options.validation_fraction, "test": options.test_fraction}
+    parts = [f"train {corpus}"]
+    for split, share in shares.items():
+        path = getattr(options, split)
+        if path is not None:
+            parts.append(f"{split} {Path(path).name}")
+        elif share:
+            parts.append(f"{split} the end of {corpus}")
+    return ", ".join(parts)
+
+
+def data_words(options: LanguageModelOptions) -> str:
+    """How an error calls the texts of a run."""
+    own = [f"`{split}`" for split in ("validation", "test") if getattr(options, split) is not None]
+    if not own:
+        return "`corpus`: the text"
+    return f"{', '.join(['`corpus`', *own[:-1]])} or {own[-1]}: a text"
