@@ -70,6 +70,9 @@ def test_number_of_parameters():
         3 * (28 * 256 + 256**2 + 2 * 256) + 256 * 28 + 28
     )
     assert LanguageModel(
+        28, "lstm", (9, 7), embedding_size=7, tie_embeddings=True
+    ).count_params() == (28 * 7 + 4 * 9 * (7 + 9 + 1) + 4 * 7 * (9 + 7 + 1) + 28)
+    assert LanguageModel(
         28, "lstm", 7, 2, embedding_size=7, tie_embeddings=True
     ).count_params() == (28 * 7 + 2 * 4 * (7 * 7 + 7 * 7 + 7) + 28)
 
@@ -80,8 +83,9 @@ def test_number_of_parameters():
         {"cell": "rnn", "num_layers": 1},
         {"cell": "gru", "dropout": 0.3},
         {"cell": "lstm", "embedding_size": 5, "tie_embeddings": True},
+        {"cell": "lstm", "units": (6, 5), "embedding_size": 5, "tie_embeddings": True},
     ],
-    ids=lambda options: options["cell"],
+    ids=lambda options: f"{options['cell']}-{len(options)}",
 )
 def test_round_trips(options, tmp_path):
     model = make_model(**options)
@@ -154,10 +158,13 @@ def test_mixed_bfloat16(cell, tmp_path):
             r"`dropout` must be at least 0 and less than 1\. Received: dropout=1\.7",
         ),
         ({"cell": "gruu"}, "`cell` must be one of rnn, gru, lstm, or module:Name. .*'gruu'"),
-        ({"tie_embeddings": True}, "`embedding_size` equal to `units`. Received: .*None, units=4"),
+        (
+            {"tie_embeddings": True},
+            "`embedding_size` equal to `units`, .*Received: .*None, units=4",
+        ),
         (
             {"tie_embeddings": True, "embedding_size": 3},
-            "`embedding_size` equal to `units`. Received: embedding_size=3, units=4",
+            "equal to `units`, .*Received: embedding_size=3, units=4",
         ),
         ({"bidirectional": True}, "`bidirectional` must be False: .* sees the future"),
     ],

@@ -1,6 +1,6 @@
 """Layers of a recurrent network on top of each other, in one or both directions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -10,6 +10,7 @@ from tfseq.cells.arguments import check_shape
 from tfseq.cells.table import cell_name, checked_cell, make_cell
 from tfseq.layers.dropout import Dropout
 from tfseq.layers.rnn import RNN
+from tfseq.options.layer_sizes import as_given, layer_sizes
 from tfseq.options.rules import PositiveInt, Probability, checked
 
 _CONFIG = (
@@ -31,7 +32,8 @@ class RecurrentStack(keras.layers.Layer):
             called once for each layer and direction. To save the model, a function that is not at
             the top of a module has to be registered with Keras. Cells of one's own choose their
             own dtype; the named ones take that of the stack.
-        units, num_layers: positive integers, the size of each cell, and the layers.
+        units, num_layers: positive integers, the size of each cell, and the layers. `units` may
+            be a list with a size for each layer; `num_layers` may then be left out.
         bidirectional: whether each layer reads the sequence from both ends.
         dropout: share in [0, 1) of a layer's outputs set to zero, in training, before the next
             layer reads them.
@@ -75,7 +77,7 @@ class RecurrentStack(keras.layers.Layer):
     def __init__(
         self,
         cell_type: str | Callable[[int], keras.Layer],
-        units: int,
+        units: int | Sequence[int],
         num_layers: int = 1,
         bidirectional: bool = False,
         dropout: float = 0.0,
@@ -86,8 +88,7 @@ class RecurrentStack(keras.layers.Layer):
         **kwargs,
     ):
         cell_type = checked_cell("cell_type", cell_type)
-        units = checked("units", units, PositiveInt)
-        num_layers = checked("num_layers", num_layers, PositiveInt)
+        sizes = layer_sizes(units, num_layers)
         dropout = checked("dropout", dropout, Probability)
         recompute_steps = checked("recompute_steps", recompute_steps, PositiveInt | None)
         if bidirectional and go_backwards:
@@ -97,8 +98,8 @@ class RecurrentStack(keras.layers.Layer):
             )
         super().__init__(**kwargs)
         self.cell_type = cell_type
-        self.units = units
-        self.num_layers = num_layers
+        self.units = as_given(sizes)
+        self.num_layers = len(sizes)
         self.bidirectional = bool(bidirectional)
         self.dropout = float(dropout)
         self.return_state = bool(return_state)
@@ -109,16 +110,14 @@ class RecurrentStack(keras.layers.Layer):
         self.supports_masking = True
 
         directions = (False, True) if bidirectional else (False,)
-        self.rnns = [
-            self._make_rnn(backwards) for _ in range(num_layers) for backwards in directions
-        ]
+        self.rnns = [self._make_rnn(size, backwards) for size in sizes for backwards in directions]
         self.dropouts = [
-            Dropout(dropout, dtype=self.dtype_policy) for _ in range(num_layers - 1) if dropout > 0
+            Dropout(dropout, dtype=self.dtype_policy) for _ in sizes[1:] if dropout > 0
         ]
 
-    def _make_rnn(self, backwards: bool) -> RNN:
+    def _make_rnn(self, units: int, backwards: bool) -> RNN:
         return RNN(
-            make_cell(self.cell_type, self.units, self.dtype_policy),
+            make_cell(self.cell_type, units, self.dtype_policy),
             return_sequences=True,
             return_state=True,
             go_backwards=backwards,

@@ -1,5 +1,6 @@
 """The recurrent language model: token ids in, logits of the next token out."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -9,6 +10,7 @@ from tfseq.cells.arguments import check_shape
 from tfseq.layers import mark_lookup
 from tfseq.layers.projection import project
 from tfseq.models.recurrent_model import RecurrentModel
+from tfseq.options.layer_sizes import as_given, layer_sizes
 from tfseq.options.rules import PositiveInt, checked
 
 
@@ -29,7 +31,7 @@ class LanguageModel(RecurrentModel):
         embedding_size: positive integer, columns of the embedding table; None feeds one-hot
             vectors of size V.
         tie_embeddings: use the embedding table, transposed, as W_hq (Press and Wolf, 2017,
-            https://arxiv.org/abs/1608.05859). Needs `embedding_size == units`.
+            https://arxiv.org/abs/1608.05859). Needs `embedding_size == units`, of the last layer.
         bidirectional: refused when True; such a model would see the future.
 
     Call arguments:
@@ -58,7 +60,7 @@ class LanguageModel(RecurrentModel):
         self,
         vocabulary_size: int,
         cell="gru",
-        units: int = 256,
+        units: int | Sequence[int] = 256,
         num_layers: int = 1,
         dropout: float = 0.0,
         embedding_size: int | None = None,
@@ -74,14 +76,14 @@ class LanguageModel(RecurrentModel):
                 "`tfseq.RecurrentStack(..., bidirectional=True)` for labels and tags."
             )
         vocabulary_size = checked("vocabulary_size", vocabulary_size, PositiveInt)
-        units = checked("units", units, PositiveInt)
+        sizes = layer_sizes(units, num_layers)
         if embedding_size is not None:
             embedding_size = checked("embedding_size", embedding_size, PositiveInt)
-        if tie_embeddings and embedding_size != units:
+        if tie_embeddings and embedding_size != sizes[-1]:
             raise ValueError(
                 "`tie_embeddings` uses the embedding table as the output layer and needs "
-                "`embedding_size` equal to `units`. "
-                f"Received: embedding_size={embedding_size}, units={units}."
+                "`embedding_size` equal to `units`, of the last layer where they differ. "
+                f"Received: embedding_size={embedding_size}, units={as_given(sizes)}."
             )
         self.vocabulary_size = vocabulary_size
         self.embedding_size = embedding_size
@@ -120,7 +122,10 @@ class LanguageModel(RecurrentModel):
 
     @property
     def hidden_size(self) -> int:
-        """Size D of the vectors that the output layer reads; `units` for tfseq's own cells."""
+        """Size D of the vectors that the output layer reads.
+
+        For tfseq's own cells it is `units`, of the last layer.
+        """
         return self.stack.output_size
 
     def call(self, ids, states=None, return_states=False, mask=None, training=None) -> Any:

@@ -18,8 +18,10 @@ class RecurrentModel(keras.Model):
         cell: `"rnn"`, `"gru"`, `"lstm"`, `module:Name`, or a class or function `units -> cell`. To
             save the model, a function that is not at the top of a module has to be registered with
             Keras. Loading a model whose cell is named `module:Name` imports that module.
-        units: positive integer, the size of each layer's hidden state.
-        num_layers: positive integer, layers in the stack.
+        units: positive integer, the size of each layer's hidden state; or a list with a size for
+            each layer.
+        num_layers: positive integer, layers in the stack; with a list of sizes, as many as those,
+            or left out.
         dropout: probability in [0, 1).
         recompute_steps: positive integer n: training keeps only the states of every n-th step and
             runs the others again; None keeps all. See `tfseq.RNN`.

@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 
 from tfseq.cells.table import CellName
 from tfseq.errors import InputError
+from tfseq.options.layer_sizes import LayerSizes, layer_sizes, with_layers_agreed
 from tfseq.options.optimizers import OptimizerName
 from tfseq.options.rules import (
     CountOrZero,
@@ -55,16 +56,18 @@ class LanguageModelOptions(TrainingOptions):
 
     cell: CellName = "gru"
     """The recurrent cell: rnn, gru, lstm, or module:Name, your own function units -> cell."""
-    units: Size = 256
-    """Size of the hidden state of a layer."""
+    units: LayerSizes = 256
+    """Size of the hidden state of a layer; several numbers set one for each
+    layer."""
     num_layers: Size = 1
-    """Layers in the stack."""
+    """Layers in the stack; left out where --units has several sizes."""
     dropout: Probability | None = None
     """Dropout rate before, between and after the layers; if omitted, 0.15, or 0 with sgd."""
     embedding_size: SizeOrZero | None = None
     """Size of the embedding, or 0 for one-hot tokens; if omitted, 64, or 0 with sgd."""
     tie_embeddings: bool = False
-    """Use the embedding as the output layer too; its size is then that of the units."""
+    """Use the embedding as the output layer too; its size is then that of the last
+    layer."""
 
     sampling: Literal["random", "sequential"] = "sequential"
     """random: windows in random order, each from a zero state; sequential: windows in text order,
@@ -103,12 +106,13 @@ class LanguageModelOptions(TrainingOptions):
         usual = dict(TEXTBOOK_DEFAULTS if self.optimizer == "sgd" else ADAPTIVE_DEFAULTS)
         usual["sample_prompt"] = "\n"
         if self.tie_embeddings:
-            usual["embedding_size"] = self.units
+            usual["embedding_size"] = layer_sizes(self.units)[-1]
         missing = {name: value for name, value in usual.items() if getattr(self, name) is None}
-        filled = dataclasses.replace(self, **missing)
-        if filled.tie_embeddings and filled.embedding_size != filled.units:
+        filled = with_layers_agreed(dataclasses.replace(self, **missing))
+        if filled.tie_embeddings and filled.embedding_size != layer_sizes(filled.units)[-1]:
             raise InputError(
-                "`tie_embeddings` needs `embedding_size` equal to `units`. Received: "
+                "`tie_embeddings` needs `embedding_size` equal to `units`, of the last layer where "
+                "they differ. Received: "
                 f"`embedding_size` {filled.embedding_size}, `units` {filled.units}."
             )
         return filled

@@ -11,6 +11,7 @@ from tfseq.data import EncodedCorpus, encode_corpus
 from tfseq.errors import InputError
 from tfseq.generation import Generation, Score, TextGenerator
 from tfseq.models import LanguageModel
+from tfseq.options.layer_sizes import sizes_in_words
 from tfseq.options.rules import PositiveInt
 from tfseq.runs.run_directory import RunDirectory
 from tfseq.serving import ServingSettings, export_language_model
@@ -223,5 +224,4 @@ def describe_model(options: LanguageModelOptions) -> str:
     >>> describe_model(LanguageModelOptions(cell="lstm", num_layers=2))
     'LSTM, 256 units, 2 layers'
     """
-    layers = f", {options.num_layers} layers" if options.num_layers > 1 else ""
-    return f"{cell_words(options.cell)}, {options.units} units{layers}"
+    return f"{cell_words(options.cell)}, {sizes_in_words(options.units, options.num_layers)}"
