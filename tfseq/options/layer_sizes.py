@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any, TypeVar
 
 from tfseq.errors import InputError
+from tfseq.options.connections import check_connections
 from tfseq.options.rules import PositiveInt, Rule, checked
 
 Options = TypeVar("Options")
@@ -83,9 +84,10 @@ def with_layers_agreed(options: Options) -> Options:
     """Options whose `num_layers` is that of the sizes in `units`.
 
     Raises:
-        InputError: they do not agree.
+        InputError: they do not agree, or the connections of the layers do not go together.
     """
     try:
+        check_connections(options.skip_connections, options.residual, options.feed_forward)
         sizes = layer_sizes(options.units, options.num_layers)
     except ValueError as error:
         raise InputError(str(error)) from None

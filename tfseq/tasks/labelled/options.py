@@ -43,4 +43,5 @@ class LabelledOptions(TrainingOptions):
     def encoder(self) -> dict[str, Any]:
         """The arguments of the model that is a `TokenEncoder` with an output layer."""
         names = ("cell", "units", "num_layers", "dropout", "embedding_size", "recompute_steps")
+        names += ("skip_connections", "residual", "feed_forward")
         return {name: getattr(self, name) for name in names} | {"dtype": self.precision}

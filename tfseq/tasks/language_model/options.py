@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 
 from tfseq.cells.table import CellName
 from tfseq.errors import InputError
+from tfseq.options.connections import OF_WHICH, output_width
 from tfseq.options.layer_sizes import LayerSizes, layer_sizes, with_layers_agreed
 from tfseq.options.optimizers import OptimizerName
 from tfseq.options.rules import (
@@ -106,16 +107,18 @@ class LanguageModelOptions(TrainingOptions):
         usual = dict(TEXTBOOK_DEFAULTS if self.optimizer == "sgd" else ADAPTIVE_DEFAULTS)
         usual["sample_prompt"] = "\n"
         if self.tie_embeddings:
-            usual["embedding_size"] = layer_sizes(self.units)[-1]
+            usual["embedding_size"] = self._output_width()
         missing = {name: value for name, value in usual.items() if getattr(self, name) is None}
         filled = with_layers_agreed(dataclasses.replace(self, **missing))
-        if filled.tie_embeddings and filled.embedding_size != layer_sizes(filled.units)[-1]:
+        if filled.tie_embeddings and filled.embedding_size != filled._output_width():
             raise InputError(
-                "`tie_embeddings` needs `embedding_size` equal to `units`, of the last layer where "
-                "they differ. Received: "
+                f"`tie_embeddings` needs `embedding_size` equal to `units`, {OF_WHICH}. Received: "
                 f"`embedding_size` {filled.embedding_size}, `units` {filled.units}."
             )
         return filled
+
+    def _output_width(self) -> int:
+        return output_width(layer_sizes(self.units, self.num_layers), self.skip_connections)
 
     def names_of_data(self) -> Collection[str]:
         """The corpora by name, which stand in place of a path."""

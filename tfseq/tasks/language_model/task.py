@@ -215,6 +215,9 @@ def build_model(options: LanguageModelOptions, vocabulary_size: int) -> Language
         tie_embeddings=options.tie_embeddings,
         dtype=options.precision,
         recompute_steps=options.recompute_steps,
+        skip_connections=options.skip_connections,
+        residual=options.residual,
+        feed_forward=options.feed_forward,
     )
 
 
