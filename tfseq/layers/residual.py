@@ -54,7 +54,9 @@ class ResidualConnections(keras.layers.Layer):
         self.last_norm = self._norm()
 
     def _norm(self):
-        return keras.layers.RMSNormalization(dtype=self.dtype_policy)
+        norm = keras.layers.RMSNormalization(dtype=self.dtype_policy)
+        norm.supports_masking = True  # Each step by itself.
+        return norm
 
     @property
     def num_dropouts(self) -> int:
@@ -102,6 +104,7 @@ class Projection(keras.layers.Layer):
     def __init__(self, size: int, **kwargs):
         super().__init__(**kwargs)
         self.size = size
+        self.supports_masking = True
 
     def build(self, shape) -> None:
         self.kernel = self.add_weight(shape=(shape[-1], self.size), name="kernel")
@@ -126,6 +129,7 @@ class FeedForward(keras.layers.Layer):
     def __init__(self, hidden: int, size: int, **kwargs):
         super().__init__(**kwargs)
         self.hidden, self.size = hidden, size
+        self.supports_masking = True
 
     def build(self, shape) -> None:
         self.gate_kernel = self.add_weight(shape=(shape[-1], self.hidden), name="gate_kernel")
