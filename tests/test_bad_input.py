@@ -14,7 +14,8 @@ BAD = {
     "unknown cell": (["--cell=transformer"], "transformer"),
     "negative units": (
         ["--units=-3"],
-        "`--units` must be a positive integer, at most 65536. Received: -3",
+        "`--units` must be a positive integer, at most 65536, or several, one for each layer. "
+        "Received: -3",
     ),
     "dropout": (["--dropout=1.7"], "`--dropout` must be at least 0 and less than 1"),
     "run directory": (["--corpus=text.txt", "--run-dir=empty.txt/run"], "is not a directory"),
@@ -22,7 +23,8 @@ BAD = {
     "unknown key": (["--config=key.json"], "unknown key 'unit'. Did you mean 'units'?"),
     "wrong type": (
         ["--config=type.json"],
-        "'units' must be a positive integer, at most 65536. Received: '8'",
+        "'units' must be a positive integer, at most 65536, or several, one for each layer. "
+        "Received: '8'",
     ),
     "only unknown symbols": (["--corpus=text.txt", "--max-vocabulary=1"], "only <unk>"),
     "too large": (["--units=100000000000"], "at most 65536"),

@@ -31,6 +31,9 @@ def make_trainer(
         dropout=options.dropout,
         embedding_size=options.embedding_size or None,
         tie_embeddings=options.tie_embeddings,
+        skip_connections=options.skip_connections,
+        residual=options.residual,
+        feed_forward=options.feed_forward,
         **(model_options or {}),
     )
     objective = language_model_objective(model, options, train, validation)

@@ -17,15 +17,17 @@ from .small_trainer import (
 
 @pytest.mark.everyday(2)
 @pytest.mark.parametrize(
-    ("cell", "sampling", "num_layers"),
+    ("cell", "sampling", "num_layers", "more"),
     [
-        ("rnn", "sequential", 1),
-        ("gru", "sequential", 1),
-        ("lstm", "sequential", 2),
-        ("gru", "random", 2),
+        ("rnn", "sequential", 1, {}),
+        ("gru", "sequential", 1, {}),
+        ("lstm", "sequential", 2, {}),
+        ("gru", "random", 2, {}),
+        ("gru", "sequential", 2, {"residual": True, "feed_forward": 1.5}),
+        ("lstm", "sequential", 1, {"units": (4, 3), "skip_connections": "both"}),
     ],
 )
-def test_taken_up_at_every_step(cell, sampling, num_layers, tmp_path):
+def test_taken_up_at_every_step(cell, sampling, num_layers, more, tmp_path):
     """From each of its checkpoints, read back from disk, a run goes on to the same bits."""
     options = {
         "cell": cell,
@@ -39,6 +41,7 @@ def test_taken_up_at_every_step(cell, sampling, num_layers, tmp_path):
         "epochs": 2,
         "train": IDS[:49],
         "validation": IDS[49:70],
+        **more,
     }
     whole = make_trainer(**options)
     counter = itertools.count()

@@ -59,8 +59,8 @@ def gradient_norms_through_time(
             zeros.
 
     Raises:
-        ValueError: an argument breaks its rule, or the outputs of the model's cells are not
-            their first state.
+        ValueError: an argument breaks its rule, the outputs of the model's cells are not their
+            first state, or its layers have skip or residual connections.
 
     Example:
 
@@ -75,6 +75,11 @@ def gradient_norms_through_time(
     inputs, targets = _checked(batch)
     if norm not in ("spectral", "frobenius", None):
         raise ValueError(f"`norm` must be 'spectral', 'frobenius' or None. Received: {norm!r}.")
+    if not model.stack.connections.plain:
+        raise ValueError(
+            "each layer of the model must read the outputs of the one below alone, without skip or "
+            "residual connections."
+        )
     states = model.initial_states(len(inputs)) if states is None else states
     states = [list(s) if isinstance(s, list | tuple) else [s] for s in states]
     taken = _taken(part, states)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import tensorflow as tf
 from keras import ops
 
+from tfseq.layers.connections import keep
 from tfseq.models import LanguageModel
 
 # Up to so many symbols, what the first layer makes of an embedded symbol is looked up in a table
@@ -31,16 +32,20 @@ def token_step(model: LanguageModel) -> tuple[Callable, Callable]:
     rnns = model.stack.rnns
     if any(getattr(rnn.cell, "has_own_call", True) for rnn in rnns):
         return model.step_hidden, logits
-    first, *others = rnns
-    steps = [_cell_step(first, _lookup(model, first.cell))]
-    steps += [_cell_step(rnn, _projection(rnn.cell)) for rnn in others]
+    connections = model.stack.connections
+    projections = [_projection(rnn.cell) for rnn in rnns[1:]]
+    # Whatever else reads the embedded symbol needs it as a vector.
+    cell = rnns[0].cell
+    first = _lookup(model, cell) if connections.plain else _projection(cell)
+    steps = list(map(_cell_step, rnns, [first, *projections]))
 
     def advance(ids, states):
-        inputs, after = ids, []
-        for step, before in zip(steps, states, strict=True):
-            inputs, state = step(inputs, before)
+        flow, after = connections.enter(ids if connections.plain else model.step_inputs(ids)), []
+        for layer, (step, before) in enumerate(zip(steps, states, strict=True)):
+            outputs, state = step(connections.read(layer, flow, keep), before)
             after.append(state)
-        return inputs, after
+            flow = connections.join(layer, flow, outputs, keep)
+        return connections.leave(flow), after
 
     return advance, logits
 

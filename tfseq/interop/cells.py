@@ -37,6 +37,12 @@ def _collect(argument, layer):
     if isinstance(layer, list | tuple) and layer:
         return [cells for each in layer for cells in _collect(argument, each)]
     if isinstance(layer, RecurrentStack):
+        if not layer.connections.plain:
+            raise ValueError(
+                f"The layers of `{argument}` must each read the outputs of the one below alone, "
+                "as those of PyTorch and Keras do. Received: "
+                f"skip_connections={layer.skip_connections!r}, residual={layer.residual}."
+            )
         n = 2 if layer.bidirectional else 1
         cells = [rnn.cell for rnn in layer.rnns]
         return [cells[i : i + n] for i in range(0, len(cells), n)]

@@ -82,7 +82,7 @@ def torch_state_dict(layer: keras.Layer) -> dict[str, np.ndarray]:
     cells = flat(layers)
     if not all(cell.built for cell in cells):
         raise ValueError("`layer` must be built: call it, or its `build`, first.")
-    for name in ("units", "use_bias", "activation"):
+    for name in ("use_bias", "activation"):
         if len({getattr(cell, name) for cell in cells}) > 1:
             raise ValueError(
                 f"`layer` must have the same `{name}` in all cells, as a PyTorch network has. "
@@ -181,6 +181,11 @@ def _check_representable(layers):
         raise ValueError(
             "`layer` must have as many directions in every layer, as a PyTorch network has. "
             f"Received: directions by layer {[len(cells) for cells in layers]}."
+        )
+    if len({cell.units for cell in flat(layers)}) > 1:
+        raise ValueError(
+            "`layer` must have the same `units` in all cells, as a PyTorch network has. "
+            f"Received: {[cell.units for cell in flat(layers)]}."
         )
     for cell in flat(layers):
         if not getattr(cell, "reset_after", True):

@@ -1,6 +1,6 @@
 """Layers of a recurrent network on top of each other, in one or both directions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -8,13 +8,18 @@ from keras import ops
 
 from tfseq.cells.arguments import check_shape
 from tfseq.cells.table import cell_name, checked_cell, make_cell
+from tfseq.layers.connections import Connections, SkipConnections, keep
 from tfseq.layers.dropout import Dropout
+from tfseq.layers.residual import ResidualConnections
 from tfseq.layers.rnn import RNN
+from tfseq.options.connections import check_connections
+from tfseq.options.layer_sizes import as_given, layer_sizes
 from tfseq.options.rules import PositiveInt, Probability, checked
 
 _CONFIG = (
     *("units", "num_layers", "bidirectional", "dropout"),
     *("return_state", "go_backwards", "stateful", "recompute_steps"),
+    *("skip_connections", "residual", "feed_forward"),
 )
 
 
@@ -31,7 +36,8 @@ class RecurrentStack(keras.layers.Layer):
             called once for each layer and direction. To save the model, a function that is not at
             the top of a module has to be registered with Keras. Cells of one's own choose their
             own dtype; the named ones take that of the stack.
-        units, num_layers: positive integers, the size of each cell, and the layers.
+        units, num_layers: positive integers, the size of each cell, and the layers. `units` may
+            be a list with a size for each layer; `num_layers` may then be left out.
         bidirectional: whether each layer reads the sequence from both ends.
         dropout: share in [0, 1) of a layer's outputs set to zero, in training, before the next
             layer reads them.
@@ -43,6 +49,12 @@ class RecurrentStack(keras.layers.Layer):
             batch size must be fixed.
         recompute_steps: positive integer n: training keeps only the states of every n-th step of
             each layer and runs the others again; None keeps all. See `tfseq.RNN`.
+        skip_connections: "inputs": every layer reads the inputs beside the outputs of the one
+            below; "outputs": the outputs are those of all layers side by side; "both"; or "none".
+        residual: whether each layer adds to what it reads, with RMSNorm before it and after the
+            last. Dropout then acts on what is added.
+        feed_forward: with `residual`, how many times wider than the outputs the hidden layer of
+            the feed-forward block behind each layer is; 0 for no such block.
         **kwargs: `name`, `dtype` and `trainable`, as every Keras layer takes them.
 
     Call arguments:
@@ -54,7 +66,8 @@ class RecurrentStack(keras.layers.Layer):
         inputs_mask: filled in by Keras: the mask that `inputs` carry, of an Embedding say.
 
     Returns:
-        `(outputs, states)`. The outputs are `[batch, time, directions * units]`. The states
+        `(outputs, states)`. The outputs are `[batch, time, directions * units]`, with `units` of
+        the last layer, or with skip connections to the outputs the sum over all. The states
         are a list in PyTorch's order: layer 0 forward, layer 0 backward, layer 1 forward, …;
         an entry is `[batch, units]`, and for a cell with several states the list of them, for an
         LSTM `[h, c]`. An empty time axis gives empty outputs and the initial states.
@@ -75,7 +88,7 @@ class RecurrentStack(keras.layers.Layer):
     def __init__(
         self,
         cell_type: str | Callable[[int], keras.Layer],
-        units: int,
+        units: int | Sequence[int],
         num_layers: int = 1,
         bidirectional: bool = False,
         dropout: float = 0.0,
@@ -83,13 +96,16 @@ class RecurrentStack(keras.layers.Layer):
         go_backwards: bool = False,
         stateful: bool = False,
         recompute_steps: int | None = None,
+        skip_connections: str = "none",
+        residual: bool = False,
+        feed_forward: float = 0.0,
         **kwargs,
     ):
         cell_type = checked_cell("cell_type", cell_type)
-        units = checked("units", units, PositiveInt)
-        num_layers = checked("num_layers", num_layers, PositiveInt)
+        sizes = layer_sizes(units, num_layers)
         dropout = checked("dropout", dropout, Probability)
         recompute_steps = checked("recompute_steps", recompute_steps, PositiveInt | None)
+        check_connections(skip_connections, residual, feed_forward)
         if bidirectional and go_backwards:
             raise ValueError(
                 "`go_backwards` must be False where `bidirectional` is True, because such a stack "
@@ -97,28 +113,32 @@ class RecurrentStack(keras.layers.Layer):
             )
         super().__init__(**kwargs)
         self.cell_type = cell_type
-        self.units = units
-        self.num_layers = num_layers
+        self.units = as_given(sizes)
+        self.num_layers = len(sizes)
         self.bidirectional = bool(bidirectional)
         self.dropout = float(dropout)
         self.return_state = bool(return_state)
         self.go_backwards = bool(go_backwards)
         self.stateful = bool(stateful)
         self.recompute_steps = recompute_steps
+        self.skip_connections = skip_connections
+        self.residual = bool(residual)
+        self.feed_forward = float(feed_forward)
         self.return_sequences = True
         self.supports_masking = True
 
         directions = (False, True) if bidirectional else (False,)
-        self.rnns = [
-            self._make_rnn(backwards) for _ in range(num_layers) for backwards in directions
-        ]
+        self.rnns = [self._make_rnn(size, backwards) for size in sizes for backwards in directions]
+        self.connections = self._make_connections()
         self.dropouts = [
-            Dropout(dropout, dtype=self.dtype_policy) for _ in range(num_layers - 1) if dropout > 0
+            Dropout(dropout, dtype=self.dtype_policy)
+            for _ in range(self.connections.num_dropouts)
+            if dropout > 0
         ]
 
-    def _make_rnn(self, backwards: bool) -> RNN:
+    def _make_rnn(self, units: int, backwards: bool) -> RNN:
         return RNN(
-            make_cell(self.cell_type, self.units, self.dtype_policy),
+            make_cell(self.cell_type, units, self.dtype_policy),
             return_sequences=True,
             return_state=True,
             go_backwards=backwards,
@@ -128,15 +148,24 @@ class RecurrentStack(keras.layers.Layer):
             dtype=self.dtype_policy,
         )
 
+    def _make_connections(self):
+        widths = [sum(rnn.output_size for rnn in layer) for layer in self._by_layer(self.rnns)]
+        if self.residual:
+            return ResidualConnections(widths, self.feed_forward, dtype=self.dtype_policy)
+        if self.skip_connections != "none":
+            return SkipConnections(widths, self.skip_connections)
+        return Connections(widths)
+
     def build(self, inputs_shape, initial_state_shape=None) -> None:
         _check_rank(inputs_shape)
-        batch, time, size = inputs_shape
-        for layer in self._by_layer(self.rnns):
+        batch, time, features = inputs_shape
+        sizes = self.connections.read_sizes(features)
+        for layer, size in zip(self._by_layer(self.rnns), sizes, strict=True):
             for rnn in layer:
                 if not rnn.built:
                     rnn.build((batch, time, size))
                     rnn.built = True
-            size = sum(rnn.output_size for rnn in layer)
+        self.connections.build(features)
 
     def call(self, inputs, initial_state=None, mask=None, training=None, inputs_mask=None) -> Any:
         mask = inputs_mask if mask is None else mask
@@ -149,18 +178,24 @@ class RecurrentStack(keras.layers.Layer):
             outputs = ops.flip(outputs, axis=1)
             mask = None if mask is None else ops.flip(mask, axis=1)
 
-        states = []
+        def drop(n, tensor):
+            return self.dropouts[n](tensor, training=training) if self.dropouts else tensor
+
+        flow, states = self.connections.enter(outputs), []
         for i, (rnns, initial) in enumerate(
             zip(self._by_layer(self.rnns), self._by_layer(initial_state), strict=True)
         ):
-            if i > 0 and self.dropouts:
-                outputs = self.dropouts[i - 1](outputs, training=training)
+            outputs = self.connections.read(i, flow, drop)
             directions = []
             for rnn, before in zip(rnns, initial, strict=True):
                 y, *after = rnn(outputs, initial_state=before, mask=mask, training=training)
                 directions.append(ops.flip(y, axis=1) if rnn.go_backwards else y)
                 states.append(after[0] if rnn.single_state else after)
             outputs = ops.concatenate(directions, axis=-1) if self.bidirectional else directions[0]
+            flow = self.connections.join(i, flow, outputs, drop)
+        outputs = self.connections.leave(flow)
+        if mask is not None and self.connections.fills_masked_steps:
+            outputs = ops.where(ops.expand_dims(mask, -1), outputs, ops.zeros_like(outputs))
         return (outputs, states) if self.return_state else outputs
 
     def step(self, inputs, states) -> tuple:
@@ -178,21 +213,33 @@ class RecurrentStack(keras.layers.Layer):
                 "at the end of the sequence. Received: bidirectional=True."
             )
         self._check_entries("states", states)
-        new_states = []
-        for rnn, before in zip(self.rnns, states, strict=True):
-            inputs, after = rnn.step(inputs, [before] if rnn.single_state else before)
+        connections, new_states = self.connections, []
+        flow = connections.enter(inputs)
+        for i, (rnn, before) in enumerate(zip(self.rnns, states, strict=True)):
+            read = connections.read(i, flow, keep)
+            outputs, after = rnn.step(read, [before] if rnn.single_state else before)
             new_states.append(after[0] if rnn.single_state else after)
-        return inputs, new_states
+            flow = connections.join(i, flow, outputs, keep)
+        return connections.leave(flow), new_states
 
     def get_initial_state(self, batch_size: int) -> list:
         """The states a sequence begins with, in the form in which `call` takes them."""
         states = [rnn.get_initial_state(batch_size) for rnn in self.rnns]
         return [s[0] if rnn.single_state else s for rnn, s in zip(self.rnns, states, strict=True)]
 
+    def kernels_of_inputs(self, features: int) -> list[tuple]:
+        """The weights that `features` inputs are multiplied by, each with the rows in question."""
+        rnns = [layer[0] for layer in self._by_layer(self.rnns)]
+        kernels = [getattr(rnn.cell, "kernel", None) for rnn in rnns]
+        read = zip(kernels, self.connections.read_sizes(features), strict=True)
+        kernels = [k if k is not None and tuple(k.shape)[:1] == (n,) else None for k, n in read]
+        found = self.connections.kernels_of_inputs(kernels, features)
+        return [(kernel, rows) for kernel, rows in found if kernel is not None]
+
     @property
     def output_size(self) -> int:
         """Size of the outputs, of all directions."""
-        return sum(rnn.output_size for rnn in self._by_layer(self.rnns)[-1])
+        return self.connections.output_size
 
     @property
     def states(self) -> list | None:

@@ -1,5 +1,6 @@
 """The recurrent forecaster: a series so far in, its next values out."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -57,7 +58,7 @@ class Forecaster(SeriesScaling, RecurrentModel):
         num_columns: int,
         lookback: int,
         cell="gru",
-        units: int = 32,
+        units: int | Sequence[int] = 32,
         num_layers: int = 1,
         dropout: float = 0.0,
         steps_ahead: int = 1,

@@ -1,14 +1,18 @@
 """The recurrent language model: token ids in, logits of the next token out."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from tfseq.cells.arguments import check_shape
 from tfseq.layers import mark_lookup
 from tfseq.layers.projection import project
 from tfseq.models.recurrent_model import RecurrentModel
+from tfseq.options.connections import OF_WHICH, output_width
+from tfseq.options.layer_sizes import as_given, layer_sizes
 from tfseq.options.rules import PositiveInt, checked
 
 
@@ -29,7 +33,9 @@ class LanguageModel(RecurrentModel):
         embedding_size: positive integer, columns of the embedding table; None feeds one-hot
             vectors of size V.
         tie_embeddings: use the embedding table, transposed, as W_hq (Press and Wolf, 2017,
-            https://arxiv.org/abs/1608.05859). Needs `embedding_size == units`.
+            https://arxiv.org/abs/1608.05859). Needs an `embedding_size` as wide as the
+            outputs of the stack: `units` of the last layer, or, with skip connections to the
+            outputs, the sum over all layers.
         bidirectional: refused when True; such a model would see the future.
 
     Call arguments:
@@ -58,7 +64,7 @@ class LanguageModel(RecurrentModel):
         self,
         vocabulary_size: int,
         cell="gru",
-        units: int = 256,
+        units: int | Sequence[int] = 256,
         num_layers: int = 1,
         dropout: float = 0.0,
         embedding_size: int | None = None,
@@ -74,14 +80,15 @@ class LanguageModel(RecurrentModel):
                 "`tfseq.RecurrentStack(..., bidirectional=True)` for labels and tags."
             )
         vocabulary_size = checked("vocabulary_size", vocabulary_size, PositiveInt)
-        units = checked("units", units, PositiveInt)
+        sizes = layer_sizes(units, num_layers)
         if embedding_size is not None:
             embedding_size = checked("embedding_size", embedding_size, PositiveInt)
-        if tie_embeddings and embedding_size != units:
+        width = output_width(sizes, self.skip_connections)
+        if tie_embeddings and embedding_size != width:
             raise ValueError(
                 "`tie_embeddings` uses the embedding table as the output layer and needs "
-                "`embedding_size` equal to `units`. "
-                f"Received: embedding_size={embedding_size}, units={units}."
+                f"`embedding_size` equal to `units`, {OF_WHICH}. "
+                f"Received: embedding_size={embedding_size}, units={as_given(sizes)}."
             )
         self.vocabulary_size = vocabulary_size
         self.embedding_size = embedding_size
@@ -110,17 +117,28 @@ class LanguageModel(RecurrentModel):
         self.output_bias = self.add_weight(
             shape=(vocabulary_size,), initializer="zeros", name="output_bias"
         )
-        kernel = getattr(self.stack.rnns[0].cell, "kernel", None)
-        rows = tuple(getattr(kernel, "shape", ()))[:1]
-        if self.embedding is None and rows == (vocabulary_size,):
-            # An initializer such as Glorot's presumes components of variance 1. Those of a one-hot
-            # vector have a mean square of 1 / V, so the kernel that reads it is multiplied by √V.
-            kernel.assign(kernel * vocabulary_size**0.5)
+        if self.embedding is None:
+            self._scale_kernels_of_inputs()
         self.built = True
+
+    def _scale_kernels_of_inputs(self):
+        """For one-hot vectors: multiplies the kernels that read them by √V.
+
+        An initializer such as Glorot's presumes components of variance 1; those of a one-hot vector
+        have a mean square of 1 / V.
+        """
+        size = self.vocabulary_size
+        for kernel, rows in self.stack.kernels_of_inputs(size):
+            scale = np.ones((kernel.shape[0], 1), "float32")
+            scale[rows] = size**0.5
+            kernel.assign(kernel * scale)
 
     @property
     def hidden_size(self) -> int:
-        """Size D of the vectors that the output layer reads; `units` for tfseq's own cells."""
+        """Size D of the vectors that the output layer reads.
+
+        For tfseq's own cells it is `units`, of the last layer.
+        """
         return self.stack.output_size
 
     def call(self, ids, states=None, return_states=False, mask=None, training=None) -> Any:
@@ -162,6 +180,7 @@ class LanguageModel(RecurrentModel):
         """What a step of the stack reads for ids `[B]`."""
         # A row of the kernel for an id is what the product with its one-hot vector comes to.
         looked_up = not getattr(self.stack.rnns[0].cell, "has_own_call", True)
+        looked_up = looked_up and self.stack.connections.plain
         return ids if self.embedding is None and looked_up else self._embed(ids)
 
     def initial_states(self, batch_size) -> list:

@@ -18,20 +18,35 @@ class RecurrentModel(keras.Model):
         cell: `"rnn"`, `"gru"`, `"lstm"`, `module:Name`, or a class or function `units -> cell`. To
             save the model, a function that is not at the top of a module has to be registered with
             Keras. Loading a model whose cell is named `module:Name` imports that module.
-        units: positive integer, the size of each layer's hidden state.
-        num_layers: positive integer, layers in the stack.
+        units: positive integer, the size of each layer's hidden state; or a list with a size for
+            each layer.
+        num_layers: positive integer, layers in the stack; with a list of sizes, as many as those,
+            or left out.
         dropout: probability in [0, 1).
         recompute_steps: positive integer n: training keeps only the states of every n-th step and
             runs the others again; None keeps all. See `tfseq.RNN`.
+        skip_connections, residual, feed_forward: how the layers are connected; see
+            `RecurrentStack`.
         **kwargs: `name`, `dtype` and `trainable`, as every Keras model takes them.
 
     Raises:
         ValueError: an argument breaks its rule; the message names it.
     """
 
-    def __init__(self, *, recompute_steps: int | None = None, **kwargs):
+    def __init__(
+        self,
+        *,
+        recompute_steps: int | None = None,
+        skip_connections: str = "none",
+        residual: bool = False,
+        feed_forward: float = 0.0,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         self.recompute_steps = recompute_steps
+        self.skip_connections = skip_connections
+        self.residual = residual
+        self.feed_forward = feed_forward
 
     def _add_embedding(self, vocabulary_size: int, embedding_size: int, scale: float) -> None:
         self.embedding = keras.layers.Embedding(
@@ -53,6 +68,9 @@ class RecurrentModel(keras.Model):
             num_layers,
             dropout=dropout,
             recompute_steps=self.recompute_steps,
+            skip_connections=self.skip_connections,
+            residual=self.residual,
+            feed_forward=self.feed_forward,
             dtype=self.dtype_policy,
             name="stack",
             **options,
@@ -75,4 +93,7 @@ class RecurrentModel(keras.Model):
             "num_layers": self.num_layers,
             "dropout": self.dropout,
             "recompute_steps": self.recompute_steps,
+            "skip_connections": self.skip_connections,
+            "residual": self.residual,
+            "feed_forward": self.feed_forward,
         }

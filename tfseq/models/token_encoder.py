@@ -1,5 +1,6 @@
 """Token ids read from both ends: what a classifier and a tagger have in common."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from keras import ops
@@ -29,7 +30,7 @@ class TokenEncoder(RecurrentModel):
         self,
         vocabulary_size: int,
         cell="gru",
-        units: int = 64,
+        units: int | Sequence[int] = 64,
         num_layers: int = 1,
         dropout: float = 0.0,
         embedding_size: int = 64,

@@ -158,6 +158,9 @@ def has_type(value: Any, hint: Any) -> bool:
         return has_type(value, typing.get_args(hint)[0])
     if choices := _choices(hint):
         return any(has_type(value, choice) for choice in choices)
+    if origin is tuple:  # A list in a JSON file.
+        item = typing.get_args(hint)[0]
+        return isinstance(value, tuple | list) and all(has_type(v, item) for v in value)
     if origin is Literal:
         return value in typing.get_args(hint) and not isinstance(value, bool)
     if hint in (int, float):

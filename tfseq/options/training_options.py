@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Collection
 from typing import Annotated, ClassVar, Literal
 
+from tfseq.options.connections import FeedForward, SkipConnections
 from tfseq.options.optimizers import OptimizerName
 from tfseq.options.rules import (
     CountOrZero,
@@ -91,6 +92,15 @@ class TrainingOptions:
     """Keep only the states of every so many time steps, and run the steps between them again for
     the gradient. Training on long windows then needs less memory and more time. The square root of
     the number of steps needs the least; if omitted, everything is kept."""
+    skip_connections: SkipConnections = "none"
+    """Connections past the layers (Graves, 2013, arXiv 1308.0850): inputs, from the input to every
+    layer; outputs, from every layer to the output; both; or none."""
+    residual: bool = False
+    """Let each layer add to what it reads, after RMSNorm, as in Griffin (arXiv 2402.19427) and
+    minGRU (arXiv 2410.01201). What is added is as wide as the last layer."""
+    feed_forward: FeedForward = 0.0
+    """With --residual: how many times wider the feed-forward block behind each layer is; 3 in
+    Griffin, 0: no such block."""
     patience: FreeOnResume[CountOrZero | None] = None
     """Stop after this many epochs without a better validation loss; 0 turns early stopping off. If
     omitted, 3, or 0 with cosine and one_cycle: the loss may stand still while the rate is high, and

@@ -60,6 +60,24 @@ def test_a_tied_table_is_as_wide_as_the_units():
         LanguageModelOptions(tie_embeddings=True, units=48, embedding_size=0).with_defaults_filled()
 
 
+def test_a_size_for_each_layer(tmp_path):
+    options = parse("--units 24 16 12 --tie-embeddings".split()).with_defaults_filled()
+    assert (options.units, options.num_layers, options.embedding_size) == ((24, 16, 12), 3, 12)
+    (tmp_path / "config.json").write_text(json.dumps({**to_json(options), "run_dir": "a"}))
+    saved = read_run_options(LanguageModelOptions, tmp_path)
+    assert saved == dataclasses.replace(options, run_dir="a")
+    check_same_options(saved, parse(["--run-dir", str(tmp_path), "--resume"]))
+    with pytest.raises(InputError, match=r"`units` was \(24, 16, 12\) and is now 24"):
+        check_same_options(saved, dataclasses.replace(saved, units=24))
+    same = parse("--units 24 24 --num-layers 2".split()).with_defaults_filled()
+    assert (same.units, same.num_layers) == (24, 2)
+    with pytest.raises(InputError, match="`num_layers` must be 2, the number of sizes in `units`"):
+        parse("--units 24 16 --num-layers 3".split()).with_defaults_filled()
+    for words in ("--units 24 0", "--units 24 16.5", "--units"):
+        with pytest.raises((InputError, SystemExit)):
+            parse(words.split())
+
+
 def test_from_the_command_line():
     words = (
         "--corpus time_machine --normalization letters --validation-fraction 0 --max-tokens 10000 "
@@ -97,7 +115,8 @@ def test_wrong_values_all_at_once():
     assert str(caught.value).splitlines() == [
         "`clip_norm` must be a positive finite number. Received: 0.0.",
         "`seed` must be an integer from 0 to 2**31 - 1. Received: -1.",
-        "`units` must be a positive integer, at most 65536. Received: -3.",
+        "`units` must be a positive integer, at most 65536, or several, one for each layer. "
+        "Received: -3.",
         "`dropout` must be at least 0 and less than 1. Received: 1.7.",
     ]
 
@@ -167,7 +186,7 @@ HELD = """tokenizer normalization case_fold min_frequency max_vocabulary max_tok
     validation_fraction cell units num_layers dropout embedding_size tie_embeddings sampling
     batch_size num_steps optimizer learning_rate learning_rate_decay schedule warmup final_rate
     weight_decay clip_norm momentum decay_biases averaging ema_decay averaging_interval accumulate
-    precision recompute_steps seed""".split()
+    precision recompute_steps skip_connections residual feed_forward seed""".split()
 
 
 @pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(LanguageModelOptions)])

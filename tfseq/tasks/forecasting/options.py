@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar
 
 from tfseq.cells.table import CellName
 from tfseq.errors import InputError
+from tfseq.options.layer_sizes import LayerSizes
 from tfseq.options.rules import (
     CountOrZero,
     FreeOnResume,
@@ -55,10 +56,11 @@ class ForecastingOptions(TrainingOptions):
 
     cell: CellName = "gru"
     """The recurrent cell: rnn, gru, lstm, or module:Name, your own function units -> cell."""
-    units: Size = 32
-    """Size of the hidden state of a layer; the feed-forward baseline's are twice as wide."""
+    units: LayerSizes = 32
+    """Size of the hidden state of a layer; the feed-forward baseline's are twice as wide. Several
+    numbers set one for each layer."""
     num_layers: Size = 1
-    """Layers in the stack."""
+    """Layers in the stack; left out where --units has several sizes."""
     dropout: Probability = 0.0
     """Dropout rate between and after the layers."""
     feedback_steps: Size | None = None

@@ -212,6 +212,9 @@ def build_model(options: ForecastingOptions, num_columns: int) -> Forecaster:
         steps_ahead=options.num_feedback_steps(),
         dtype=options.precision,
         recompute_steps=options.recompute_steps,
+        skip_connections=options.skip_connections,
+        residual=options.residual,
+        feed_forward=options.feed_forward,
     )
 
 

@@ -23,6 +23,7 @@ from tfseq.models.forecast_baselines import (
     naive_forecast,
     seasonal_naive_forecast,
 )
+from tfseq.options.layer_sizes import layer_sizes, sizes_in_words, with_layers_agreed
 from tfseq.report import Report
 from tfseq.report.curve import Panel, save_curves
 from tfseq.runs.objective import Objective, weighted_loss
@@ -52,6 +53,7 @@ def prepare(
     Raises:
         InputError: the series or the run directory cannot be used.
     """
+    options = with_layers_agreed(options)
     series = load_series(options)
     season = options.season or series.season
     split = split_of(series, options)
@@ -161,9 +163,8 @@ class ForecasterTraining:
     def describe_model(self) -> str:
         """The model in a line."""
         options = self.run.options
-        layers = f", {options.num_layers} layers" if options.num_layers > 1 else ""
         return (
-            f"{self.task.method}, {options.units} units{layers}: "
+            f"{self.task.method}, {sizes_in_words(options.units, options.num_layers)}: "
             f"{self.run.model.count_params():,} parameters; lookback {options.lookback}, "
             f"{options.horizon} steps ahead"
         )
@@ -243,9 +244,9 @@ class ForecasterTraining:
         """A network without hidden state, trained on the same windows in the same way."""
         options, split = self.run.options, self.split
         keras.utils.set_random_seed(options.seed)
-        feedback = options.num_feedback_steps()
+        feedback, widest = options.num_feedback_steps(), max(layer_sizes(options.units))
         model = FeedForwardForecaster(
-            len(self.series.columns), options.lookback, 2 * options.units, steps_ahead=feedback
+            len(self.series.columns), options.lookback, 2 * widest, steps_ahead=feedback
         )
         model.adapt(self.series.values[: split.train_end])
         forecast = tf.function(

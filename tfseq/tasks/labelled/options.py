@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any
 
 from tfseq.cells.table import CellName
+from tfseq.options.layer_sizes import LayerSizes
 from tfseq.options.rules import FreeOnResume, PathText, PositiveInt, Probability, Share, Size
 from tfseq.options.training_options import TrainingOptions
 
@@ -27,10 +28,11 @@ class LabelledOptions(TrainingOptions):
 
     cell: CellName = "gru"
     """The recurrent cell: rnn, gru, lstm, or module:Name, your own function units -> cell."""
-    units: Size = 64
-    """Size of the hidden state of a layer in each direction."""
+    units: LayerSizes = 64
+    """Size of the hidden state of a layer in each direction; several numbers set one for each
+    layer."""
     num_layers: Size = 1
-    """Layers in the stack."""
+    """Layers in the stack; left out where --units has several sizes."""
     dropout: Probability = 0.3
     """Dropout rate before, between and after the layers."""
     embedding_size: Size = 64
@@ -41,4 +43,5 @@ class LabelledOptions(TrainingOptions):
     def encoder(self) -> dict[str, Any]:
         """The arguments of the model that is a `TokenEncoder` with an output layer."""
         names = ("cell", "units", "num_layers", "dropout", "embedding_size", "recompute_steps")
+        names += ("skip_connections", "residual", "feed_forward")
         return {name: getattr(self, name) for name in names} | {"dtype": self.precision}

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tfseq.metrics.classification import confusion_matrix, f1_scores
+from tfseq.options.layer_sizes import sizes_in_words, with_layers_agreed
 from tfseq.report import Report
 from tfseq.report.aligned import aligned
 from tfseq.report.confusion_picture import save_confusion_matrix
@@ -46,7 +47,7 @@ class LabelledTraining:
             f"{examples.name}: {sizes['train']:,} to train on, {sizes['validation']:,} to "
             f"validate, {sizes['test']:,} to test; {len(examples.labels)} labels, "
             f"{len(self.task.vocabulary):,} symbols",
-            f"{self.model_name}, {self.run.options.units} units each way: "
+            f"{self.model_name}, {sizes_in_words(self.run.options.units)} each way: "
             f"{self.run.model.count_params():,} parameters",
             f"{self.run.directory.path}",
         ]
@@ -125,6 +126,7 @@ def prepare_labelled(
     task_type: type[LabelledTask], options: LabelledOptions, log: Callable[[str], None]
 ) -> LabelledTraining:
     """Read the data, look at the run directory, and build a model: validated by loss and scores."""
+    options = with_layers_agreed(options)
     data = task_type.read_data(options)
     directory = open_run(options, f"{data.name}_{short_name(options.cell)}")
     examples = task_type.examples_type(data, options)

@@ -6,6 +6,8 @@ from typing import ClassVar, Literal
 
 from tfseq.cells.table import CellName
 from tfseq.errors import InputError
+from tfseq.options.connections import OF_WHICH, output_width
+from tfseq.options.layer_sizes import LayerSizes, layer_sizes, with_layers_agreed
 from tfseq.options.optimizers import OptimizerName
 from tfseq.options.rules import (
     CountOrZero,
@@ -66,16 +68,18 @@ class LanguageModelOptions(TrainingOptions):
 
     cell: CellName = "gru"
     """The recurrent cell: rnn, gru, lstm, or module:Name, your own function units -> cell."""
-    units: Size = 256
-    """Size of the hidden state of a layer."""
+    units: LayerSizes = 256
+    """Size of the hidden state of a layer; several numbers set one for each
+    layer."""
     num_layers: Size = 1
-    """Layers in the stack."""
+    """Layers in the stack; left out where --units has several sizes."""
     dropout: Probability | None = None
     """Dropout rate before, between and after the layers; if omitted, 0.15, or 0 with sgd."""
     embedding_size: SizeOrZero | None = None
     """Size of the embedding, or 0 for one-hot tokens; if omitted, 64, or 0 with sgd."""
     tie_embeddings: bool = False
-    """Use the embedding as the output layer too; its size is then that of the units."""
+    """Use the embedding as the output layer too; its size is then that of the last
+    layer."""
 
     sampling: Literal["random", "sequential"] = "sequential"
     """random: windows in random order, each from a zero state; sequential: windows in text order,
@@ -120,12 +124,12 @@ class LanguageModelOptions(TrainingOptions):
         elif self.optimizer == "lion":
             usual["learning_rate"] = 0.0004
         if self.tie_embeddings:
-            usual["embedding_size"] = self.units
+            usual["embedding_size"] = self._output_width()
         missing = {name: value for name, value in usual.items() if getattr(self, name) is None}
-        filled = dataclasses.replace(self, **missing)
-        if filled.tie_embeddings and filled.embedding_size != filled.units:
+        filled = with_layers_agreed(dataclasses.replace(self, **missing))
+        if filled.tie_embeddings and filled.embedding_size != filled._output_width():
             raise InputError(
-                "`tie_embeddings` needs `embedding_size` equal to `units`. Received: "
+                f"`tie_embeddings` needs `embedding_size` equal to `units`, {OF_WHICH}. Received: "
                 f"`embedding_size` {filled.embedding_size}, `units` {filled.units}."
             )
         return filled
@@ -153,6 +157,9 @@ class LanguageModelOptions(TrainingOptions):
                 "`line_ends` must be left out with the tokenizer char: to it a line break is a "
                 "character as any other."
             )
+
+    def _output_width(self) -> int:
+        return output_width(layer_sizes(self.units, self.num_layers), self.skip_connections)
 
     def names_of_data(self) -> Collection[str]:
         """The corpora by name, which stand in place of a path."""

@@ -9,6 +9,7 @@ import numpy as np
 from tfseq.analysis.gradient_norms import gradient_norms_through_time
 from tfseq.cells.table import kind_of
 from tfseq.data import EncodedCorpus, sequential_windows
+from tfseq.options.layer_sizes import layer_sizes
 from tfseq.report import Report
 from tfseq.report.format import shown
 from tfseq.report.report_gradient_norms import add_gradient_norms
@@ -178,7 +179,7 @@ def _add_gradients(report, task, corpus, history) -> None:
         report.prose("The text is too short to follow gradients back through it.")
         return
     batch = next(iter(sequential_windows(corpus.ids, BACK_ROWS, steps, offset=0)))
-    jacobians = model.units <= JACOBIAN_UNITS
+    jacobians = max(layer_sizes(model.units)) <= JACOBIAN_UNITS
     try:
         norms = gradient_norms_through_time(model, batch, norm="spectral" if jacobians else None)
     except ValueError as error:  # A cell of one's own may be of another kind.

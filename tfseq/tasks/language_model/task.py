@@ -11,6 +11,7 @@ from tfseq.data import EncodedCorpus, encode_corpus
 from tfseq.errors import InputError
 from tfseq.generation import Generation, Score, TextGenerator
 from tfseq.models import LanguageModel
+from tfseq.options.layer_sizes import sizes_in_words
 from tfseq.options.rules import PositiveInt
 from tfseq.runs.run_directory import RunDirectory
 from tfseq.serving import ServingSettings, export_language_model
@@ -219,6 +220,9 @@ def build_model(options: LanguageModelOptions, vocabulary_size: int) -> Language
         tie_embeddings=options.tie_embeddings,
         dtype=options.precision,
         recompute_steps=options.recompute_steps,
+        skip_connections=options.skip_connections,
+        residual=options.residual,
+        feed_forward=options.feed_forward,
     )
 
 
@@ -228,5 +232,4 @@ def describe_model(options: LanguageModelOptions) -> str:
     >>> describe_model(LanguageModelOptions(cell="lstm", num_layers=2))
     'LSTM, 256 units, 2 layers'
     """
-    layers = f", {options.num_layers} layers" if options.num_layers > 1 else ""
-    return f"{cell_words(options.cell)}, {options.units} units{layers}"
+    return f"{cell_words(options.cell)}, {sizes_in_words(options.units, options.num_layers)}"
