@@ -7,7 +7,8 @@ from keras import ops, tree
 
 from tfseq.cells.arguments import check_shape
 from tfseq.cells.table import kind_of, register_cells
-from tfseq.options.rules import PositiveInt, checked
+from tfseq.layers.weight_drop import DroppedKernels, check_has_kernel
+from tfseq.options.rules import PositiveInt, Probability, checked
 
 # A model that is loaded may hold any of them.
 register_cells()
@@ -48,6 +49,11 @@ class RNN(keras.layers.RNN):
             order in which they were made, the one for X_T first. `reset_state()` sets the states
             of a `stateful` layer to zero.
         recompute_steps: positive integer, the length n of a segment; None keeps all steps.
+        weight_dropout: share in [0, 1) of the cell's `recurrent_kernel` that is zero in training;
+            the rest is divided by 1 − share. Which are zero is drawn for each call, so all steps
+            and rows of a batch have the same ones (Merity et al., 2017,
+            https://arxiv.org/abs/1708.02182). A training step of tfseq that runs the halves of a
+            batch side by side draws for each of them.
 
     Call arguments:
         sequences: X, `[batch, time, features]`.
@@ -68,6 +74,7 @@ class RNN(keras.layers.RNN):
     Raises:
         ValueError: if `cell` has no `call` or no `state_size`, `recompute_steps` breaks its rule,
             or `sequences` or `initial_state` has a wrong rank, size or number of tensors.
+        InputError: a ValueError, if there is `weight_dropout` and no weight `recurrent_kernel`.
 
     Example:
 
@@ -81,17 +88,34 @@ class RNN(keras.layers.RNN):
 
     last_loop: str | None = None
 
-    def __init__(self, cell, *arguments, recompute_steps: int | None = None, **kwargs):
+    def __init__(
+        self,
+        cell,
+        *arguments,
+        recompute_steps: int | None = None,
+        weight_dropout: float = 0.0,
+        **kwargs,
+    ):
         recompute_steps = checked("recompute_steps", recompute_steps, PositiveInt | None)
+        weight_dropout = checked("weight_dropout", weight_dropout, Probability)
         super().__init__(cell, *arguments, **kwargs)
         self.recompute_steps = recompute_steps
+        self.weight_dropout = float(weight_dropout)
+        if self.weight_dropout:
+            self.seed_generator = keras.random.SeedGenerator()
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "recompute_steps": self.recompute_steps}
+        return {
+            **super().get_config(),
+            "recompute_steps": self.recompute_steps,
+            "weight_dropout": self.weight_dropout,
+        }
 
     def build(self, sequences_shape, initial_state_shape=None) -> None:
         _check_rank(sequences_shape)
         super().build(sequences_shape, initial_state_shape)
+        if self.weight_dropout:
+            check_has_kernel(self.cell, self.weight_dropout)
 
     def call(
         self, sequences, initial_state=None, mask=None, training=None, sequences_mask=None
@@ -160,19 +184,27 @@ class RNN(keras.layers.RNN):
             state.assign(ops.zeros_like(state.value))
 
     def inner_loop(self, sequences, initial_state, mask, training=False) -> tuple:
-        if keras.backend.backend() != "tensorflow" or self.unroll:
-            return self._loop_of_keras(sequences, initial_state, mask, training)
-        # Imported here: the layer needs Keras alone where another backend runs it.
-        from tfseq.layers.tensorflow.differentiation import refused_clearly
-        from tfseq.layers.tensorflow.tensorflow_loop import run_on_tensorflow
+        dropped = None
+        if self.weight_dropout and training:
+            dropped = DroppedKernels(self.cell, self.weight_dropout, self.seed_generator)
+        if keras.backend.backend() == "tensorflow" and not self.unroll:
+            # Imported here: the layer needs Keras alone where another backend runs it.
+            from tfseq.layers.tensorflow.differentiation import refused_clearly
+            from tfseq.layers.tensorflow.tensorflow_loop import run_on_tensorflow
 
-        with refused_clearly():
-            result = run_on_tensorflow(self, sequences, initial_state, mask, training)
-            if result is not None:
-                return result
-            return self._loop_of_keras(sequences, initial_state, mask, training)
+            with refused_clearly():
+                result = run_on_tensorflow(
+                    self, sequences, initial_state, mask, training, dropped
+                )
+                if result is not None:
+                    return result
+                return self._loop_of_keras(sequences, initial_state, mask, training, dropped)
+        return self._loop_of_keras(sequences, initial_state, mask, training, dropped)
 
-    def _loop_of_keras(self, sequences, initial_state, mask, training):
+    def _loop_of_keras(self, sequences, initial_state, mask, training, dropped):
+        if dropped is not None:
+            with dropped.in_place():
+                return self._loop_of_keras(sequences, initial_state, mask, training, None)
         if not (self.unroll and self.go_backwards and mask is not None):
             return super().inner_loop(sequences, initial_state, mask, training)
         # In this one case Keras 3.15 zeroes the outputs of the wrong steps: by a mask that it

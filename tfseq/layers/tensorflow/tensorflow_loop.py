@@ -24,7 +24,7 @@ _NOBODYS_SIZE = 7919
 _ROWS_OF_A_PART = 16
 
 
-def run_on_tensorflow(layer, sequences, initial_state, mask, training):
+def run_on_tensorflow(layer, sequences, initial_state, mask, training, dropped=None):
     """What `keras.layers.RNN.inner_loop` returns, or None where that has to run.
 
     Also sets `layer.last_loop`:
@@ -40,6 +40,8 @@ def run_on_tensorflow(layer, sequences, initial_state, mask, training):
     in bfloat16, XLA's is not. In inference XLA is the caller's to choose, as `Model.predict` does
     for the whole model: what is traced may be on its way into an export, which must run without.
 
+    `dropped`, the `DroppedKernels` of this call, or None, stand for weights of the cell.
+
     `layer.recompute_steps` holds in training for "compiled" and "graph"; cuDNN, which keeps what it
     likes, is then left out.
     """
@@ -51,7 +53,7 @@ def run_on_tensorflow(layer, sequences, initial_state, mask, training):
     most_parts = 1 if on_gpu or is_compiled_whole() else 2
     try:
         weights, num_parts, step = without_autocast(
-            lambda: _trace(layer, x, states, mask, training, most_parts)
+            lambda: _trace(layer, x, states, mask, training, dropped, most_parts)
         )
     except NotTraceableError as reason:
         _note_keras(layer, reason)
@@ -72,7 +74,8 @@ def run_on_tensorflow(layer, sequences, initial_state, mask, training):
     recomputes = layer.recompute_steps is not None and training is not False
     if on_gpu and cudnn.can_run(layer.cell, x.dtype) and not recomputes:
         _note(layer, "cudnn" if mask is None else "cudnn, or compiled if not right-padded")
-        return cudnn.run(layer, x, mask, states, otherwise=run)
+        with contextlib.nullcontext() if dropped is None else dropped.in_place():
+            return cudnn.run(layer, x, mask, states, otherwise=run)
     return run(x, mask, states)
 
 
@@ -134,14 +137,15 @@ def _with_batch_size(layer, x, states):
     return sized(x), tree.pack_sequence_as(states, flat)
 
 
-def _trace(layer, x, states, mask, training, num_parts):
+def _trace(layer, x, states, mask, training, dropped, num_parts):
     """Values of the weights, the number of parts of the batch, at most `num_parts`, a part's step.
 
     A batch is divided where no row of a step depends on another, nor on how many there are.
     """
     if not isinstance(layer.cell, keras.layers.Layer):
         raise NotTraceableError("it is no Keras layer")
-    weights = [tf.convert_to_tensor(v) for v in layer.cell.variables]
+    read = tf.convert_to_tensor if dropped is None else dropped.value_of
+    weights = [read(v) for v in layer.cell.variables]
     batch_size = x.shape[0]
     if batch_size is None or batch_size % num_parts or batch_size < num_parts * _ROWS_OF_A_PART:
         num_parts = 1
