@@ -14,7 +14,7 @@ from tfseq.options.rules import PositiveInt, Probability, checked
 
 _CONFIG = (
     *("units", "num_layers", "bidirectional", "dropout"),
-    *("return_state", "go_backwards", "stateful", "recompute_steps"),
+    *("return_state", "go_backwards", "stateful", "recompute_steps", "weight_dropout"),
 )
 
 
@@ -43,6 +43,8 @@ class RecurrentStack(keras.layers.Layer):
             batch size must be fixed.
         recompute_steps: positive integer n: training keeps only the states of every n-th step of
             each layer and runs the others again; None keeps all. See `tfseq.RNN`.
+        weight_dropout: share in [0, 1) of each `recurrent_kernel` that is zero in training, the
+            same at all steps. See `tfseq.RNN`.
         **kwargs: `name`, `dtype` and `trainable`, as every Keras layer takes them.
 
     Call arguments:
@@ -83,6 +85,7 @@ class RecurrentStack(keras.layers.Layer):
         go_backwards: bool = False,
         stateful: bool = False,
         recompute_steps: int | None = None,
+        weight_dropout: float = 0.0,
         **kwargs,
     ):
         cell_type = checked_cell("cell_type", cell_type)
@@ -90,6 +93,7 @@ class RecurrentStack(keras.layers.Layer):
         num_layers = checked("num_layers", num_layers, PositiveInt)
         dropout = checked("dropout", dropout, Probability)
         recompute_steps = checked("recompute_steps", recompute_steps, PositiveInt | None)
+        weight_dropout = checked("weight_dropout", weight_dropout, Probability)
         if bidirectional and go_backwards:
             raise ValueError(
                 "`go_backwards` must be False where `bidirectional` is True, because such a stack "
@@ -105,6 +109,7 @@ class RecurrentStack(keras.layers.Layer):
         self.go_backwards = bool(go_backwards)
         self.stateful = bool(stateful)
         self.recompute_steps = recompute_steps
+        self.weight_dropout = float(weight_dropout)
         self.return_sequences = True
         self.supports_masking = True
 
@@ -125,6 +130,7 @@ class RecurrentStack(keras.layers.Layer):
             stateful=self.stateful,
             zero_output_for_mask=True,
             recompute_steps=self.recompute_steps,
+            weight_dropout=self.weight_dropout,
             dtype=self.dtype_policy,
         )
 

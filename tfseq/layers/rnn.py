@@ -193,9 +193,7 @@ class RNN(keras.layers.RNN):
             from tfseq.layers.tensorflow.tensorflow_loop import run_on_tensorflow
 
             with refused_clearly():
-                result = run_on_tensorflow(
-                    self, sequences, initial_state, mask, training, dropped
-                )
+                result = run_on_tensorflow(self, sequences, initial_state, mask, training, dropped)
                 if result is not None:
                     return result
                 return self._loop_of_keras(sequences, initial_state, mask, training, dropped)

@@ -6,7 +6,7 @@ import keras
 
 from tfseq.cells.table import cell_name, checked_cell
 from tfseq.layers import Dropout, RecurrentStack
-from tfseq.options.rules import PositiveInt, checked
+from tfseq.options.rules import PositiveInt, Probability, checked
 
 
 class RecurrentModel(keras.Model):
@@ -23,15 +23,19 @@ class RecurrentModel(keras.Model):
         dropout: probability in [0, 1).
         recompute_steps: positive integer n: training keeps only the states of every n-th step and
             runs the others again; None keeps all. See `tfseq.RNN`.
+        weight_dropout: probability in [0, 1), of each `recurrent_kernel`. See `tfseq.RNN`.
         **kwargs: `name`, `dtype` and `trainable`, as every Keras model takes them.
 
     Raises:
         ValueError: an argument breaks its rule; the message names it.
     """
 
-    def __init__(self, *, recompute_steps: int | None = None, **kwargs):
+    def __init__(
+        self, *, recompute_steps: int | None = None, weight_dropout: float = 0.0, **kwargs
+    ):
         super().__init__(**kwargs)
         self.recompute_steps = recompute_steps
+        self.weight_dropout = float(checked("weight_dropout", weight_dropout, Probability))
 
     def _add_embedding(self, vocabulary_size: int, embedding_size: int, scale: float) -> None:
         self.embedding = keras.layers.Embedding(
@@ -53,6 +57,7 @@ class RecurrentModel(keras.Model):
             num_layers,
             dropout=dropout,
             recompute_steps=self.recompute_steps,
+            weight_dropout=self.weight_dropout,
             dtype=self.dtype_policy,
             name="stack",
             **options,
@@ -75,4 +80,5 @@ class RecurrentModel(keras.Model):
             "num_layers": self.num_layers,
             "dropout": self.dropout,
             "recompute_steps": self.recompute_steps,
+            "weight_dropout": self.weight_dropout,
         }
