@@ -2,9 +2,14 @@
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import keras
+
+#: What the steps of a sequence have: a mask each, or one for all of them.
+DropoutMask = Literal["step", "window"]
+#: The `noise_shape` of either, of sequences `[batch, time, features]`.
+NOISE_SHAPES = {"step": None, "window": (None, 1, None)}
 
 
 @keras.saving.register_keras_serializable(package="tfseq")

@@ -8,13 +8,14 @@ from keras import ops
 
 from tfseq.cells.arguments import check_shape
 from tfseq.cells.table import cell_name, checked_cell, make_cell
-from tfseq.layers.dropout import Dropout
+from tfseq.layers.dropout import NOISE_SHAPES, Dropout, DropoutMask
 from tfseq.layers.rnn import RNN
 from tfseq.options.rules import PositiveInt, Probability, checked
 
 _CONFIG = (
     *("units", "num_layers", "bidirectional", "dropout"),
-    *("return_state", "go_backwards", "stateful", "recompute_steps", "weight_dropout"),
+    *("return_state", "go_backwards", "stateful", "recompute_steps"),
+    *("dropout_mask", "weight_dropout"),
 )
 
 
@@ -43,6 +44,9 @@ class RecurrentStack(keras.layers.Layer):
             batch size must be fixed.
         recompute_steps: positive integer n: training keeps only the states of every n-th step of
             each layer and runs the others again; None keeps all. See `tfseq.RNN`.
+        dropout_mask: "step" drops other outputs at each step; "window" drops the same ones at all
+            steps of a sequence, others in each row (Gal and Ghahramani, 2016,
+            https://arxiv.org/abs/1512.05287).
         weight_dropout: share in [0, 1) of each `recurrent_kernel` that is zero in training, the
             same at all steps. See `tfseq.RNN`.
         **kwargs: `name`, `dtype` and `trainable`, as every Keras layer takes them.
@@ -85,6 +89,7 @@ class RecurrentStack(keras.layers.Layer):
         go_backwards: bool = False,
         stateful: bool = False,
         recompute_steps: int | None = None,
+        dropout_mask: DropoutMask = "step",
         weight_dropout: float = 0.0,
         **kwargs,
     ):
@@ -93,6 +98,7 @@ class RecurrentStack(keras.layers.Layer):
         num_layers = checked("num_layers", num_layers, PositiveInt)
         dropout = checked("dropout", dropout, Probability)
         recompute_steps = checked("recompute_steps", recompute_steps, PositiveInt | None)
+        dropout_mask = checked("dropout_mask", dropout_mask, DropoutMask)
         weight_dropout = checked("weight_dropout", weight_dropout, Probability)
         if bidirectional and go_backwards:
             raise ValueError(
@@ -109,6 +115,7 @@ class RecurrentStack(keras.layers.Layer):
         self.go_backwards = bool(go_backwards)
         self.stateful = bool(stateful)
         self.recompute_steps = recompute_steps
+        self.dropout_mask = dropout_mask
         self.weight_dropout = float(weight_dropout)
         self.return_sequences = True
         self.supports_masking = True
@@ -118,7 +125,9 @@ class RecurrentStack(keras.layers.Layer):
             self._make_rnn(backwards) for _ in range(num_layers) for backwards in directions
         ]
         self.dropouts = [
-            Dropout(dropout, dtype=self.dtype_policy) for _ in range(num_layers - 1) if dropout > 0
+            Dropout(dropout, NOISE_SHAPES[dropout_mask], dtype=self.dtype_policy)
+            for _ in range(num_layers - 1)
+            if dropout > 0
         ]
 
     def _make_rnn(self, backwards: bool) -> RNN:

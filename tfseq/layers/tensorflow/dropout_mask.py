@@ -26,7 +26,7 @@ def drop(inputs, rate: float, seed, noise_shape=None):
 def kept_places(shape, rate: float, seed):
     """The mask: bool `shape`, a list of integers or an int32 tensor; False for a share `rate`.
 
-    >>> kept = kept_places([1000, 10], 0.25, tf.constant([1, 0], tf.int64))
+    >>> kept = kept_places([1000, 100], 0.25, tf.constant([1, 0], tf.int64))
     >>> round(float(tf.reduce_mean(tf.cast(kept, tf.float32))), 2)
     0.75
     """

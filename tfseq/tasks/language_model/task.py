@@ -214,7 +214,7 @@ def build_model(options: LanguageModelOptions, vocabulary_size: int) -> Language
         tie_embeddings=options.tie_embeddings,
         dtype=options.precision,
         recompute_steps=options.recompute_steps,
-        weight_dropout=options.weight_dropout,
+        **options.model_regularization(),
     )
 
 
