@@ -30,21 +30,11 @@ def kept_places(shape, rate: float, seed):
     >>> round(float(tf.reduce_mean(tf.cast(kept, tf.float32))), 2)
     0.75
     """
-    places = tf.range(tf.reduce_prod(shape) if tf.is_tensor(shape) else math.prod(shape))
-    return tf.reshape(kept_numbers(places, rate, seed), shape)
-
-
-def kept_numbers(numbers, rate: float, seed):
-    """Those of the integers that are kept, of any shape: number n as place n of a mask is.
-
-    >>> seed = tf.constant([1, 0], tf.int64)
-    >>> kept_numbers([2, 0, 2], 0.5, seed) == tf.gather(kept_places([3], 0.5, seed), [2, 0, 2])
-    <tf.Tensor: shape=(3,), dtype=bool, numpy=array([ True,  True,  True])>
-    """
     key = tf.zeros([], tf.uint32)
     for word in tf.unstack(tf.reshape(tf.bitcast(seed, tf.uint32), [4])):
         key = _hash(key + word + _word(_GOLDEN_RATIO))
-    places = tf.bitcast(tf.cast(numbers, tf.int32), tf.uint32)
+    places = tf.range(tf.reduce_prod(shape) if tf.is_tensor(shape) else math.prod(shape))
+    places = tf.bitcast(tf.reshape(places, shape), tf.uint32)
     bits = _hash(tf.bitwise.bitwise_xor(places, key), _hash(key + _word(_GOLDEN_RATIO)))
     return bits >= _word(min(round(rate * 2**32), 2**32 - 1))
 

@@ -8,7 +8,7 @@ from tfseq.options.rules import Probability
 # What the model itself is given.
 _OF_MODEL = (
     *("dropout_mask", "input_dropout", "layer_dropout", "output_dropout"),
-    *("weight_dropout",),
+    *("embedding_dropout", "weight_dropout"),
 )
 
 
@@ -25,6 +25,9 @@ class RegularizationOptions:
     """Dropout rate between the layers; if omitted, that of --dropout."""
     output_dropout: Probability | None = None
     """Dropout rate after the last layer; if omitted, that of --dropout."""
+    embedding_dropout: Probability = 0.0
+    """Share of the symbols that are zero wherever they occur in a window, drawn for each window
+    (arXiv 1512.05287)."""
     weight_dropout: Probability = 0.0
     """Share of the recurrent weights that is zero during a window, drawn for each window
     (arXiv 1708.02182)."""
