@@ -138,10 +138,14 @@ class LanguageModel(RecurrentModel):
 
     def hidden(self, ids, states=None, mask=None, training=None) -> tuple:
         """Run the stack: ids int `[B, T]` -> (H float `[B, T, D]`, states)."""
+        outputs, states = self.stack_outputs(ids, states, mask=mask, training=training)
+        return self.output_dropout(outputs, training=training), states
+
+    def stack_outputs(self, ids, states=None, mask=None, training=None) -> tuple:
+        """What `hidden` returns, before the dropout behind the last layer."""
         check_shape(ids, "`ids` must have the shape", "B", "T")
         inputs = self.input_dropout(self._embed(ids, training), training=training)
-        outputs, states = self.stack(inputs, initial_state=states, mask=mask, training=training)
-        return self.output_dropout(outputs, training=training), states
+        return self.stack(inputs, initial_state=states, mask=mask, training=training)
 
     def output_weights(self) -> tuple:
         """W_hq and b_q, in the dtype that the model computes in."""

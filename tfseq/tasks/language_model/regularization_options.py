@@ -3,13 +3,15 @@
 import dataclasses
 from typing import Any, Literal
 
-from tfseq.options.rules import Probability
+from tfseq.options.rules import NonNegativeFloat, Probability
 
 # What the model itself is given.
 _OF_MODEL = (
     *("dropout_mask", "input_dropout", "layer_dropout", "output_dropout"),
     *("embedding_dropout", "weight_dropout"),
 )
+#: What is added to the loss that is learned from, and not to the one that is reported.
+PENALTIES = ("activation_regularization", "temporal_activation_regularization", "label_smoothing")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,6 +33,15 @@ class RegularizationOptions:
     weight_dropout: Probability = 0.0
     """Share of the recurrent weights that is zero during a window, drawn for each window
     (arXiv 1708.02182)."""
+    activation_regularization: NonNegativeFloat = 0.0
+    """Penalty on the mean square of the last layer's outputs after dropout, times this number (AR,
+    arXiv 1708.01009). It is learned from, and not in the perplexity that is reported."""
+    temporal_activation_regularization: NonNegativeFloat = 0.0
+    """The same on the change of these outputs from one step to the next, before dropout (TAR,
+    arXiv 1708.01009)."""
+    label_smoothing: Probability = 0.0
+    """Share of a target's probability that is spread over all symbols in what is learned from, not
+    in what is reported (arXiv 1512.00567)."""
 
     def model_regularization(self) -> dict[str, Any]:
         """The arguments of `LanguageModel` among them."""
