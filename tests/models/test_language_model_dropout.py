@@ -95,6 +95,8 @@ def test_all_of_it_is_saved(tmp_path):
         "dropout_mask": "window",
         "embedding_dropout": 0.15,
         "weight_dropout": 0.25,
+        "recurrent_dropout": 0.05,
+        "zoneout": 0.35,
     }
     model = make(**options, num_layers=2)
     model.save(tmp_path / "model.keras")

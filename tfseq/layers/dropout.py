@@ -1,7 +1,7 @@
 """Dropout with masks that cost next to nothing."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import keras
@@ -62,3 +62,12 @@ def _drop_by_keras(inputs, rate, seed, noise_shape=None):
         shape = keras.ops.shape(inputs)
         noise_shape = [n if m is None else m for n, m in zip(shape, noise_shape, strict=True)]
     return keras.random.dropout(inputs, rate, noise_shape, seed=seed)
+
+
+def draw_kept(shape: Sequence, rate: float, seed_generator: keras.random.SeedGenerator) -> Any:
+    """A mask, bool `shape`, drawn now; False for a share `rate` in (0, 1)."""
+    if keras.backend.backend() != "tensorflow":
+        return keras.random.uniform(shape, seed=seed_generator) >= rate
+    from tfseq.layers.tensorflow.dropout_mask import kept_places
+
+    return kept_places(shape, rate, seed_generator.next())

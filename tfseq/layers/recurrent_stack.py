@@ -1,6 +1,6 @@
 """Layers of a recurrent network on top of each other, in one or both directions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -15,7 +15,7 @@ from tfseq.options.rules import PositiveInt, Probability, checked
 _CONFIG = (
     *("units", "num_layers", "bidirectional", "dropout"),
     *("return_state", "go_backwards", "stateful", "recompute_steps"),
-    *("dropout_mask", "weight_dropout"),
+    *("dropout_mask", "weight_dropout", "recurrent_dropout", "zoneout"),
 )
 
 
@@ -49,6 +49,10 @@ class RecurrentStack(keras.layers.Layer):
             https://arxiv.org/abs/1512.05287).
         weight_dropout: share in [0, 1) of each `recurrent_kernel` that is zero in training, the
             same at all steps. See `tfseq.RNN`.
+        recurrent_dropout: share in [0, 1) of the state that is zero, in training, where it
+            multiplies the recurrent weights, the same at all steps. See `tfseq.RNN`.
+        zoneout: probability in [0, 1), or one for each state of a cell, that a component of a
+            state stays as it was in a step. See `tfseq.RNN`.
         **kwargs: `name`, `dtype` and `trainable`, as every Keras layer takes them.
 
     Call arguments:
@@ -91,6 +95,8 @@ class RecurrentStack(keras.layers.Layer):
         recompute_steps: int | None = None,
         dropout_mask: DropoutMask = "step",
         weight_dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        zoneout: float | Sequence[float] = 0.0,
         **kwargs,
     ):
         cell_type = checked_cell("cell_type", cell_type)
@@ -117,6 +123,8 @@ class RecurrentStack(keras.layers.Layer):
         self.recompute_steps = recompute_steps
         self.dropout_mask = dropout_mask
         self.weight_dropout = float(weight_dropout)
+        self.recurrent_dropout = recurrent_dropout
+        self.zoneout = zoneout
         self.return_sequences = True
         self.supports_masking = True
 
@@ -140,6 +148,8 @@ class RecurrentStack(keras.layers.Layer):
             zero_output_for_mask=True,
             recompute_steps=self.recompute_steps,
             weight_dropout=self.weight_dropout,
+            recurrent_dropout=self.recurrent_dropout,
+            zoneout=self.zoneout,
             dtype=self.dtype_policy,
         )
 

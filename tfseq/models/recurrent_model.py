@@ -29,7 +29,8 @@ class RecurrentModel(keras.Model):
             steps of a row. See `tfseq.RecurrentStack`.
         recompute_steps: positive integer n: training keeps only the states of every n-th step and
             runs the others again; None keeps all. See `tfseq.RNN`.
-        weight_dropout: probability in [0, 1), of each `recurrent_kernel`. See `tfseq.RNN`.
+        weight_dropout, recurrent_dropout, zoneout: probabilities in [0, 1), of each
+            `recurrent_kernel`, and of the states. See `tfseq.RNN`.
         **kwargs: `name`, `dtype` and `trainable`, as every Keras model takes them.
 
     Raises:
@@ -45,12 +46,16 @@ class RecurrentModel(keras.Model):
         output_dropout: float | None = None,
         dropout_mask: DropoutMask = "step",
         weight_dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        zoneout: float = 0.0,
         **kwargs,
     ):
         super().__init__(**kwargs)
         self.recompute_steps = recompute_steps
         self.dropout_mask = checked("dropout_mask", dropout_mask, DropoutMask)
         self.weight_dropout = float(checked("weight_dropout", weight_dropout, Probability))
+        self.recurrent_dropout = recurrent_dropout
+        self.zoneout = zoneout
         rates = {"input": input_dropout, "layer": layer_dropout, "output": output_dropout}
         self._rates = {
             name: checked(f"{name}_dropout", rate, Probability | None)
@@ -81,6 +86,8 @@ class RecurrentModel(keras.Model):
             recompute_steps=self.recompute_steps,
             dropout_mask=self.dropout_mask,
             weight_dropout=self.weight_dropout,
+            recurrent_dropout=self.recurrent_dropout,
+            zoneout=self.zoneout,
             dtype=self.dtype_policy,
             name="stack",
             **options,
@@ -108,4 +115,6 @@ class RecurrentModel(keras.Model):
             **{f"{place}_dropout": rate for place, rate in self._rates.items()},
             "dropout_mask": self.dropout_mask,
             "weight_dropout": self.weight_dropout,
+            "recurrent_dropout": self.recurrent_dropout,
+            "zoneout": self.zoneout,
         }

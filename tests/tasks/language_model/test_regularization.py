@@ -31,6 +31,8 @@ EVERYTHING = {
     "output_dropout": 0.15,
     "embedding_dropout": 0.1,
     "weight_dropout": 0.4,
+    "recurrent_dropout": 0.2,
+    "zoneout": 0.1,
 }
 
 

@@ -24,7 +24,7 @@ def drop(inputs, rate: float, seed, noise_shape=None):
 
 
 def kept_places(shape, rate: float, seed):
-    """The mask: bool `shape`, a list of integers or an int32 tensor; False for a share `rate`.
+    """The mask: bool `shape`, False for a share `rate`; sizes are integers or int32 tensors.
 
     >>> kept = kept_places([1000, 100], 0.25, tf.constant([1, 0], tf.int64))
     >>> round(float(tf.reduce_mean(tf.cast(kept, tf.float32))), 2)
@@ -33,7 +33,7 @@ def kept_places(shape, rate: float, seed):
     key = tf.zeros([], tf.uint32)
     for word in tf.unstack(tf.reshape(tf.bitcast(seed, tf.uint32), [4])):
         key = _hash(key + word + _word(_GOLDEN_RATIO))
-    places = tf.range(tf.reduce_prod(shape) if tf.is_tensor(shape) else math.prod(shape))
+    places = tf.range(math.prod(shape))
     places = tf.bitcast(tf.reshape(places, shape), tf.uint32)
     bits = _hash(tf.bitwise.bitwise_xor(places, key), _hash(key + _word(_GOLDEN_RATIO)))
     return bits >= _word(min(round(rate * 2**32), 2**32 - 1))
@@ -43,10 +43,10 @@ def _shape_of_mask(inputs, noise_shape):
     sizes = inputs.shape.as_list()
     if noise_shape is not None:
         sizes = [n if m is None else m for n, m in zip(sizes, noise_shape, strict=True)]
-    if None not in sizes:
-        return sizes
-    known = tf.shape(inputs)
-    return tf.stack([known[i] if n is None else n for i, n in enumerate(sizes)])
+    if None in sizes:
+        known = tf.shape(inputs)
+        sizes = [known[i] if n is None else n for i, n in enumerate(sizes)]
+    return sizes
 
 
 def _hash(x, key=None):

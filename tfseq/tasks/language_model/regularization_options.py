@@ -8,7 +8,7 @@ from tfseq.options.rules import NonNegativeFloat, Probability
 # What the model itself is given.
 _OF_MODEL = (
     *("dropout_mask", "input_dropout", "layer_dropout", "output_dropout"),
-    *("embedding_dropout", "weight_dropout"),
+    *("embedding_dropout", "weight_dropout", "recurrent_dropout", "zoneout"),
 )
 #: What is added to the loss that is learned from, and not to the one that is reported.
 PENALTIES = ("activation_regularization", "temporal_activation_regularization", "label_smoothing")
@@ -33,6 +33,12 @@ class RegularizationOptions:
     weight_dropout: Probability = 0.0
     """Share of the recurrent weights that is zero during a window, drawn for each window
     (arXiv 1708.02182)."""
+    recurrent_dropout: Probability = 0.0
+    """Share of the state that is zero where it multiplies the recurrent weights, drawn for each row
+    of a window (arXiv 1512.05287). For rnn, gru, lstm."""
+    zoneout: Probability = 0.0
+    """Probability that a number of the state stays as it was, drawn for each step
+    (arXiv 1606.01305)."""
     activation_regularization: NonNegativeFloat = 0.0
     """Penalty on the mean square of the last layer's outputs after dropout, times this number (AR,
     arXiv 1708.01009). It is learned from, and not in the perplexity that is reported."""
