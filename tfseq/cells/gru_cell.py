@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from tfseq.cells.recurrent_cell import GatedCell
+from tfseq.cells.recurrent_cell import GatedCell, unchanged
 
 
 @keras.saving.register_keras_serializable(package="tfseq")
@@ -62,14 +62,14 @@ class GRUCell(GatedCell):
             return w, self.bias[1] if self.use_bias else None
         return w[:, : 2 * self.units], w[:, 2 * self.units :]
 
-    def recur(self, x, states, *weights) -> list:
+    def recur(self, x, states, *weights, drop_state=unchanged) -> list:
         (h,) = states
         σ, φ = self.recurrent_activation, self.activation
         x_z, x_r, x_h = ops.split(x, 3, axis=-1)
 
         if self.reset_after:
             w, b = weights
-            a = ops.matmul(h, w)
+            a = ops.matmul(drop_state(h), w)
             if b is not None:
                 a = a + b
             h_z, h_r, h_h = ops.split(a, 3, axis=-1)
@@ -78,10 +78,10 @@ class GRUCell(GatedCell):
             candidate = φ(x_h + r * h_h)
         else:
             w_zr, w_h = weights
-            h_z, h_r = ops.split(ops.matmul(h, w_zr), 2, axis=-1)
+            h_z, h_r = ops.split(ops.matmul(drop_state(h), w_zr), 2, axis=-1)
             z = σ(x_z + h_z)
             r = σ(x_r + h_r)
-            candidate = φ(x_h + ops.matmul(r * h, w_h))
+            candidate = φ(x_h + ops.matmul(drop_state(r * h), w_h))
 
         h = z * h + (1 - z) * candidate
         return [h]

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from tfseq.cells.recurrent_cell import GatedCell
+from tfseq.cells.recurrent_cell import GatedCell, unchanged
 
 
 @keras.saving.register_keras_serializable(package="tfseq")
@@ -54,10 +54,10 @@ class LSTMCell(GatedCell):
         b_co = self.bias_initializer((2 * self.units,), dtype=dtype)
         return ops.concatenate([b_i, b_f, b_co])
 
-    def recur(self, x, states, recurrent_kernel) -> list:
+    def recur(self, x, states, recurrent_kernel, drop_state=unchanged) -> list:
         h, c = states
         σ, φ = self.recurrent_activation, self.activation
-        a = x + ops.matmul(h, recurrent_kernel)
+        a = x + ops.matmul(drop_state(h), recurrent_kernel)
         i, f, candidate, o = ops.split(a, 4, axis=-1)
         c = σ(f) * c + σ(i) * φ(candidate)
         h = σ(o) * φ(c)

@@ -44,6 +44,9 @@ class RecurrentCell(keras.layers.Layer):
         inputs: X_t, `[batch, features]`, or integers `[batch]` that stand for one-hot rows.
         states: `num_states` tensors `[batch, units]`; a single one may be given without a list.
         training: not used; the step is the same in training.
+        drop_state: a function of a tensor `[batch, units]`: what becomes of H_{t-1} before it
+            multiplies the recurrent weights; `tfseq.RNN(cell, recurrent_dropout=...)` gives it.
+            Only to a cell whose `recur` takes it.
 
     Returns:
         The output, which is the first of the new states, and these, in the form they came in.
@@ -140,10 +143,11 @@ class RecurrentCell(keras.layers.Layer):
         sizes = [self.state_size] if isinstance(self.state_size, int) else self.state_size
         return [ops.zeros((batch_size, size), dtype=self.compute_dtype) for size in sizes]
 
-    def call(self, inputs, states, training=None) -> Any:
+    def call(self, inputs, states, training=None, drop_state=None) -> Any:
         before = self._checked_states(inputs, states)
         x = self.project(inputs, *self.input_weights())
-        new = self.recur(x, before, *self.recurrent_weights())
+        keywords = {} if drop_state is None else {"drop_state": drop_state}
+        new = self.recur(x, before, *self.recurrent_weights(), **keywords)
         return new[0], new if isinstance(states, list | tuple) else new[0]
 
     def project(self, inputs, kernel, bias) -> Any:
@@ -204,6 +208,11 @@ class RecurrentCell(keras.layers.Layer):
             for name in (f"kernel_{kind}", f"recurrent_{kind}", f"bias_{kind}"):
                 config[name] = module.serialize(getattr(self, name))
         return config
+
+
+def unchanged(state) -> Any:
+    """`state`: the `drop_state` that drops nothing."""
+    return state
 
 
 class GatedCell(RecurrentCell):

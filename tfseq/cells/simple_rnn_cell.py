@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from tfseq.cells.recurrent_cell import RecurrentCell
+from tfseq.cells.recurrent_cell import RecurrentCell, unchanged
 
 
 @keras.saving.register_keras_serializable(package="tfseq")
@@ -31,7 +31,7 @@ class SimpleRNNCell(RecurrentCell):
     (2, 4)
     """
 
-    def recur(self, x, states, recurrent_kernel) -> list:
+    def recur(self, x, states, recurrent_kernel, drop_state=unchanged) -> list:
         (h,) = states
-        h = self.activation(x + ops.matmul(h, recurrent_kernel))
+        h = self.activation(x + ops.matmul(drop_state(h), recurrent_kernel))
         return [h]

@@ -69,11 +69,11 @@ def _projection(cell) -> Callable:
 
 def _cell_step(rnn, project: Callable) -> Callable:
     """(inputs, states) -> (H_t, states)."""
-    weights = _read(rnn.cell, rnn.cell.recurrent_weights())
+    weights, noise = _read(rnn.cell, rnn.cell.recurrent_weights()), rnn.noise(training=False)
 
     def step(inputs, before):
         before = [before] if rnn.single_state else before
-        new = rnn.cell.recur(project(inputs), before, *weights)
+        new = noise.zoned(before, rnn.cell.recur(project(inputs), before, *weights))
         return new[0], new[0] if rnn.single_state else new
 
     return step

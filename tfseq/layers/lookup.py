@@ -14,7 +14,8 @@ def mark_lookup(sequences, ids, table=None) -> Any:
     Args:
         sequences: `[batch, time, features]`.
         ids: integers `[batch, time]`, each a row of `table`.
-        table: `[rows, features]`; None where the sequences are the one-hot vectors of `ids`.
+        table: `[rows, features]`; None where the sequences are the one-hot vectors of `ids`;
+            `[features]` where they are these multiplied by numbers, one for each id.
 
     Returns:
         `sequences`. Backends other than TensorFlow ignore the mark.
@@ -31,8 +32,8 @@ def mark_lookup(sequences, ids, table=None) -> Any:
     if not fits or (table is not None and table.shape[-1] != features):
         raise ValueError(
             f"`sequences` must have one axis more than `ids`, and `table` the shape [rows, "
-            f"{features}]. Received: sequences {tuple(sequences.shape)}, ids {tuple(ids.shape)}, "
-            f"table {None if table is None else tuple(table.shape)}."
+            f"{features}] or [{features}]. Received: sequences {tuple(sequences.shape)}, "
+            f"ids {tuple(ids.shape)}, table {None if table is None else tuple(table.shape)}."
         )
     if keras.backend.backend() == "tensorflow":
         sequences._tfseq_lookup = (ids, table)

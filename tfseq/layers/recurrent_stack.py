@@ -9,7 +9,7 @@ from keras import ops
 from tfseq.cells.arguments import check_shape
 from tfseq.cells.table import cell_name, checked_cell, make_cell
 from tfseq.layers.connections import Connections, SkipConnections, keep
-from tfseq.layers.dropout import Dropout
+from tfseq.layers.dropout import NOISE_SHAPES, Dropout, DropoutMask
 from tfseq.layers.residual import ResidualConnections
 from tfseq.layers.rnn import RNN
 from tfseq.options.connections import check_connections
@@ -20,6 +20,7 @@ _CONFIG = (
     *("units", "num_layers", "bidirectional", "dropout"),
     *("return_state", "go_backwards", "stateful", "recompute_steps"),
     *("skip_connections", "residual", "feed_forward"),
+    *("dropout_mask", "weight_dropout", "recurrent_dropout", "zoneout"),
 )
 
 
@@ -55,6 +56,15 @@ class RecurrentStack(keras.layers.Layer):
             last. Dropout then acts on what is added.
         feed_forward: with `residual`, how many times wider than the outputs the hidden layer of
             the feed-forward block behind each layer is; 0 for no such block.
+        dropout_mask: "step" drops other outputs at each step; "window" drops the same ones at all
+            steps of a sequence, others in each row (Gal and Ghahramani, 2016,
+            https://arxiv.org/abs/1512.05287).
+        weight_dropout: share in [0, 1) of each `recurrent_kernel` that is zero in training, the
+            same at all steps. See `tfseq.RNN`.
+        recurrent_dropout: share in [0, 1) of the state that is zero, in training, where it
+            multiplies the recurrent weights, the same at all steps. See `tfseq.RNN`.
+        zoneout: probability in [0, 1), or one for each state of a cell, that a component of a
+            state stays as it was in a step. See `tfseq.RNN`.
         **kwargs: `name`, `dtype` and `trainable`, as every Keras layer takes them.
 
     Call arguments:
@@ -99,6 +109,10 @@ class RecurrentStack(keras.layers.Layer):
         skip_connections: str = "none",
         residual: bool = False,
         feed_forward: float = 0.0,
+        dropout_mask: DropoutMask = "step",
+        weight_dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        zoneout: float | Sequence[float] = 0.0,
         **kwargs,
     ):
         cell_type = checked_cell("cell_type", cell_type)
@@ -106,6 +120,8 @@ class RecurrentStack(keras.layers.Layer):
         dropout = checked("dropout", dropout, Probability)
         recompute_steps = checked("recompute_steps", recompute_steps, PositiveInt | None)
         check_connections(skip_connections, residual, feed_forward)
+        dropout_mask = checked("dropout_mask", dropout_mask, DropoutMask)
+        weight_dropout = checked("weight_dropout", weight_dropout, Probability)
         if bidirectional and go_backwards:
             raise ValueError(
                 "`go_backwards` must be False where `bidirectional` is True, because such a stack "
@@ -124,6 +140,10 @@ class RecurrentStack(keras.layers.Layer):
         self.skip_connections = skip_connections
         self.residual = bool(residual)
         self.feed_forward = float(feed_forward)
+        self.dropout_mask = dropout_mask
+        self.weight_dropout = float(weight_dropout)
+        self.recurrent_dropout = recurrent_dropout
+        self.zoneout = zoneout
         self.return_sequences = True
         self.supports_masking = True
 
@@ -131,7 +151,7 @@ class RecurrentStack(keras.layers.Layer):
         self.rnns = [self._make_rnn(size, backwards) for size in sizes for backwards in directions]
         self.connections = self._make_connections()
         self.dropouts = [
-            Dropout(dropout, dtype=self.dtype_policy)
+            Dropout(dropout, NOISE_SHAPES[dropout_mask], dtype=self.dtype_policy)
             for _ in range(self.connections.num_dropouts)
             if dropout > 0
         ]
@@ -145,6 +165,9 @@ class RecurrentStack(keras.layers.Layer):
             stateful=self.stateful,
             zero_output_for_mask=True,
             recompute_steps=self.recompute_steps,
+            weight_dropout=self.weight_dropout,
+            recurrent_dropout=self.recurrent_dropout,
+            zoneout=self.zoneout,
             dtype=self.dtype_policy,
         )
 

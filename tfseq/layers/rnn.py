@@ -1,5 +1,6 @@
 """A cell run over a sequence."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -7,7 +8,10 @@ from keras import ops, tree
 
 from tfseq.cells.arguments import check_shape
 from tfseq.cells.table import kind_of, register_cells
-from tfseq.options.rules import PositiveInt, checked
+from tfseq.layers.keras_loop import run_on_keras
+from tfseq.layers.state_noise import StateNoise, check_takes_noise
+from tfseq.layers.weight_drop import DroppedKernels, check_has_kernel
+from tfseq.options.rules import PositiveInt, Probability, checked
 
 # A model that is loaded may hold any of them.
 register_cells()
@@ -48,6 +52,17 @@ class RNN(keras.layers.RNN):
             order in which they were made, the one for X_T first. `reset_state()` sets the states
             of a `stateful` layer to zero.
         recompute_steps: positive integer, the length n of a segment; None keeps all steps.
+        weight_dropout: share in [0, 1) of the cell's `recurrent_kernel` that is zero in training;
+            the rest is divided by 1 − share. Which are zero is drawn for each call, so all steps
+            and rows of a batch have the same ones (Merity et al., 2017,
+            https://arxiv.org/abs/1708.02182). A training step of tfseq that runs the halves of a
+            batch side by side draws for each of them.
+        recurrent_dropout: share in [0, 1) of the state that is zero where it multiplies the
+            recurrent weights in training: other components in each row, the same at all steps and
+            for all gates. For the cells of tfseq, and those whose `call` or `recur` takes
+            `drop_state`. See `StateNoise`.
+        zoneout: probability in [0, 1), or one for each state, that a component of a state stays as
+            it was in a step of training; inference takes the expected value. For any cell.
 
     Call arguments:
         sequences: X, `[batch, time, features]`.
@@ -68,6 +83,8 @@ class RNN(keras.layers.RNN):
     Raises:
         ValueError: if `cell` has no `call` or no `state_size`, `recompute_steps` breaks its rule,
             or `sequences` or `initial_state` has a wrong rank, size or number of tensors.
+        InputError: a ValueError, if the cell lacks what `weight_dropout`, `recurrent_dropout` or
+            `zoneout` act on.
 
     Example:
 
@@ -81,17 +98,44 @@ class RNN(keras.layers.RNN):
 
     last_loop: str | None = None
 
-    def __init__(self, cell, *arguments, recompute_steps: int | None = None, **kwargs):
+    def __init__(
+        self,
+        cell,
+        *arguments,
+        recompute_steps: int | None = None,
+        weight_dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        zoneout: float | Sequence[float] = 0.0,
+        **kwargs,
+    ):
         recompute_steps = checked("recompute_steps", recompute_steps, PositiveInt | None)
+        weight_dropout = checked("weight_dropout", weight_dropout, Probability)
+        recurrent_dropout = checked("recurrent_dropout", recurrent_dropout, Probability)
+        rates = zoneout if isinstance(zoneout, list | tuple) else [zoneout]
+        rates = [float(checked("zoneout", rate, Probability)) for rate in rates]
         super().__init__(cell, *arguments, **kwargs)
         self.recompute_steps = recompute_steps
+        self.weight_dropout = float(weight_dropout)
+        self.recurrent_dropout = float(recurrent_dropout)
+        self.zoneout = rates if isinstance(zoneout, list | tuple) else rates[0]
+        if self.weight_dropout or self.recurrent_dropout or any(rates):
+            self.seed_generator = keras.random.SeedGenerator()
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "recompute_steps": self.recompute_steps}
+        return {
+            **super().get_config(),
+            "recompute_steps": self.recompute_steps,
+            "weight_dropout": self.weight_dropout,
+            "recurrent_dropout": self.recurrent_dropout,
+            "zoneout": self.zoneout,
+        }
 
     def build(self, sequences_shape, initial_state_shape=None) -> None:
         _check_rank(sequences_shape)
         super().build(sequences_shape, initial_state_shape)
+        if self.weight_dropout:
+            check_has_kernel(self.cell, self.weight_dropout)
+        check_takes_noise(self.cell, self.recurrent_dropout, self.zoneout)
 
     def call(
         self, sequences, initial_state=None, mask=None, training=None, sequences_mask=None
@@ -145,7 +189,7 @@ class RNN(keras.layers.RNN):
 
     def step(self, inputs, states: list) -> tuple:
         """One step without a loop: `inputs` `[batch, features]`; the output and the new states."""
-        output, states = self.cell(inputs, states)
+        output, states = self.noise(training=False).step(self.cell, inputs, states)
         return output, list(states) if tree.is_nested(states) else [states]
 
     @property
@@ -160,32 +204,30 @@ class RNN(keras.layers.RNN):
             state.assign(ops.zeros_like(state.value))
 
     def inner_loop(self, sequences, initial_state, mask, training=False) -> tuple:
-        if keras.backend.backend() != "tensorflow" or self.unroll:
-            return self._loop_of_keras(sequences, initial_state, mask, training)
-        # Imported here: the layer needs Keras alone where another backend runs it.
-        from tfseq.layers.tensorflow.differentiation import refused_clearly
-        from tfseq.layers.tensorflow.tensorflow_loop import run_on_tensorflow
+        dropped = None
+        if self.weight_dropout and training:
+            dropped = DroppedKernels(self.cell, self.weight_dropout, self.seed_generator)
+        noise = self.noise(training)
+        noise = noise if noise.acts else None
+        if keras.backend.backend() == "tensorflow" and not self.unroll:
+            # Imported here: the layer needs Keras alone where another backend runs it.
+            from tfseq.layers.tensorflow.differentiation import refused_clearly
+            from tfseq.layers.tensorflow.tensorflow_loop import run_on_tensorflow
 
-        with refused_clearly():
-            result = run_on_tensorflow(self, sequences, initial_state, mask, training)
-            if result is not None:
-                return result
-            return self._loop_of_keras(sequences, initial_state, mask, training)
+            with refused_clearly():
+                result = run_on_tensorflow(
+                    self, sequences, initial_state, mask, training, dropped, noise
+                )
+                if result is None:
+                    result = run_on_keras(
+                        self, sequences, initial_state, mask, training, dropped, noise
+                    )
+            return result
+        return run_on_keras(self, sequences, initial_state, mask, training, dropped, noise)
 
-    def _loop_of_keras(self, sequences, initial_state, mask, training):
-        if not (self.unroll and self.go_backwards and mask is not None):
-            return super().inner_loop(sequences, initial_state, mask, training)
-        # In this one case Keras 3.15 zeroes the outputs of the wrong steps: by a mask that it
-        # has not reversed. Read forward, the reversed sequence gives what was asked for.
-        forward = keras.layers.RNN(
-            self.cell,
-            return_sequences=self.return_sequences,
-            stateful=self.stateful,
-            unroll=True,
-            zero_output_for_mask=self.zero_output_for_mask,
-        )
-        sequences, mask = ops.flip(sequences, axis=1), ops.flip(mask, axis=1)
-        return forward.inner_loop(sequences, initial_state, mask, training)
+    def noise(self, training) -> StateNoise:
+        """What is done to the states in a call, in training or not."""
+        return StateNoise(self.recurrent_dropout, self.zoneout, training)
 
 
 def _append_steps(tensor, num_steps):

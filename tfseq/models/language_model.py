@@ -9,11 +9,12 @@ from keras import ops
 
 from tfseq.cells.arguments import check_shape
 from tfseq.layers import mark_lookup
+from tfseq.layers.dropout import dropping
 from tfseq.layers.projection import project
 from tfseq.models.recurrent_model import RecurrentModel
 from tfseq.options.connections import OF_WHICH, output_width
 from tfseq.options.layer_sizes import as_given, layer_sizes
-from tfseq.options.rules import PositiveInt, checked
+from tfseq.options.rules import PositiveInt, Probability, checked
 
 
 @keras.saving.register_keras_serializable(package="tfseq")
@@ -36,6 +37,9 @@ class LanguageModel(RecurrentModel):
             https://arxiv.org/abs/1608.05859). Needs an `embedding_size` as wide as the
             outputs of the stack: `units` of the last layer, or, with skip connections to the
             outputs, the sum over all layers.
+        embedding_dropout: probability in [0, 1), of a symbol in a window: all its X_t are then
+            zero in training, and those of the others divided by 1 − probability (Gal and
+            Ghahramani, 2016, https://arxiv.org/abs/1512.05287). Drawn for each call.
         bidirectional: refused when True; such a model would see the future.
 
     Call arguments:
@@ -70,6 +74,7 @@ class LanguageModel(RecurrentModel):
         embedding_size: int | None = None,
         tie_embeddings: bool = False,
         bidirectional: bool = False,
+        embedding_dropout: float = 0.0,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -94,6 +99,9 @@ class LanguageModel(RecurrentModel):
         self.embedding_size = embedding_size
         self.tie_embeddings = tie_embeddings
         self.supports_masking = True
+        self.embedding_dropout = float(checked("embedding_dropout", embedding_dropout, Probability))
+        if self.embedding_dropout:
+            self.seed_generator = keras.random.SeedGenerator()
 
         self.embedding = None
         if embedding_size is not None:
@@ -148,10 +156,14 @@ class LanguageModel(RecurrentModel):
 
     def hidden(self, ids, states=None, mask=None, training=None) -> tuple:
         """Run the stack: ids int `[B, T]` -> (H float `[B, T, D]`, states)."""
-        check_shape(ids, "`ids` must have the shape", "B", "T")
-        inputs = self.input_dropout(self._embed(ids), training=training)
-        outputs, states = self.stack(inputs, initial_state=states, mask=mask, training=training)
+        outputs, states = self.stack_outputs(ids, states, mask=mask, training=training)
         return self.output_dropout(outputs, training=training), states
+
+    def stack_outputs(self, ids, states=None, mask=None, training=None) -> tuple:
+        """What `hidden` returns, before the dropout behind the last layer."""
+        check_shape(ids, "`ids` must have the shape", "B", "T")
+        inputs = self.input_dropout(self._embed(ids, training), training=training)
+        return self.stack(inputs, initial_state=states, mask=mask, training=training)
 
     def output_weights(self) -> tuple:
         """W_hq and b_q, in the dtype that the model computes in."""
@@ -187,11 +199,21 @@ class LanguageModel(RecurrentModel):
         """The zero states for `batch_size` sequences, as `call` takes and returns them."""
         return self.stack.get_initial_state(batch_size)
 
-    def _embed(self, ids):
-        if self.embedding is not None:
-            table = self.embedding.embeddings
-            return mark_lookup(self.embedding(ids), ids, ops.cast(table, self.compute_dtype))
-        return mark_lookup(ops.one_hot(ids, self.vocabulary_size, dtype=self.compute_dtype), ids)
+    def _embed(self, ids, training=False):
+        if self.embedding is None:
+            inputs = ops.one_hot(ids, self.vocabulary_size, dtype=self.compute_dtype)
+            table = None
+        else:
+            inputs = self.embedding(ids)
+            table = ops.cast(self.embedding.embeddings, self.compute_dtype)
+        if training and self.embedding_dropout:
+            # One factor for each symbol. Of the table itself, the rows that are read keep a
+            # gradient of their own.
+            factors = ops.ones([self.vocabulary_size], self.compute_dtype)
+            factors = dropping(self.embedding_dropout, self.seed_generator)(factors)
+            inputs *= ops.take(factors, ids, axis=0)[..., None]
+            table = factors if table is None else table * factors[:, None]
+        return mark_lookup(inputs, ids, table)
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -199,4 +221,5 @@ class LanguageModel(RecurrentModel):
             "vocabulary_size": self.vocabulary_size,
             "embedding_size": self.embedding_size,
             "tie_embeddings": self.tie_embeddings,
+            "embedding_dropout": self.embedding_dropout,
         }

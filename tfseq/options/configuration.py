@@ -66,8 +66,9 @@ def parse_options(
 def _as_shown(options_type: type[Options]) -> type[Options]:
     """The dataclass as the command line takes it.
 
-    A part is a text, and the help names them. What a task has of its own comes first, then what all
-    options share, the fields of the dataclass that is inherited from.
+    A part is a text, and the help names them. What a task has of its own comes first, then the
+    groups of fields that are mixed in, then what all options share, the fields of the dataclass
+    that is inherited from.
     """
     import tyro
 
@@ -80,15 +81,16 @@ def _as_shown(options_type: type[Options]) -> type[Options]:
         for rule in rules_of(hint)
         if isinstance(rule, PartRule)
     }
-    *_, shared = filter(dataclasses.is_dataclass, options_type.__mro__)
-    fields = dict(
-        sorted(
-            options_type.__dataclass_fields__.items(),
-            key=lambda field: (
-                field[0] in shared.__dataclass_fields__ and shared is not options_type
-            ),
-        )
-    )
+    *kinds, shared = filter(dataclasses.is_dataclass, options_type.__mro__)
+    mixed_in = [kind for kind in kinds if not issubclass(kind, shared)]
+
+    def place(name):
+        if name in shared.__dataclass_fields__ and shared is not options_type:
+            return 2
+        return int(any(name in kind.__dataclass_fields__ for kind in mixed_in))
+
+    fields = options_type.__dataclass_fields__
+    fields = {name: fields[name] for name in sorted(fields, key=place)}
     members = {
         "__annotations__": hints,
         "__doc__": options_type.__doc__,

@@ -19,7 +19,9 @@ class Objective:
             determined by the two numbers and the seed.
         loss: (batch, states) -> (loss, number of targets, states): the mean loss over the targets
             of a batch, a scalar that the gradient is taken of, and the states that the next batch
-            begins with. Their gradient is cut there. It is traced, more than once.
+            begins with. Their gradient is cut there. It is traced, more than once. A fourth result,
+            if there is one, is the scalar that the gradient is taken of in place of the loss, which
+            is then reported alone; it is a mean over the rows of the batch, too.
         initial_states: gives the states that an epoch begins with; the usual ones are none.
         validate: gives metrics of the model with its present weights, `validation_loss` among
             them, each name beginning with `validation_`; None does without validation, and so
@@ -34,7 +36,7 @@ class Objective:
 
     model: keras.Model
     batches: Callable[[int, int], tf.data.Dataset]
-    loss: Callable[[Any, Any], tuple[tf.Tensor, tf.Tensor, Any]]
+    loss: Callable[[Any, Any], tuple]
     initial_states: Callable[[], Any] = tuple
     validate: Callable[[], Mapping[str, float]] | None = None
     monitor: str = "validation_loss"

@@ -229,9 +229,10 @@ class TrainingStep:
 
     def _differentiated(self, tape, batch, states, weights):
         model = self._objective.model
-        loss, num_targets, states = self._objective.loss(batch, states)
+        loss, num_targets, states, *learned = self._objective.loss(batch, states)
+        (learned,) = learned or [loss]
         penalties = model.losses  # Of regularizers, say: learned from, but not reported.
-        total = tf.add_n([loss, *penalties]) if penalties else loss
+        total = tf.add_n([learned, *penalties]) if penalties else learned
         with tape.stop_recording():
             gradients = [rows_of(g) for g in tape.gradient(total, weights)]
         return Part(loss, num_targets, states, gradients, [])

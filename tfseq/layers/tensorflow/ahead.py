@@ -38,7 +38,8 @@ def projected_tables(step: StepGraph, table, num_rows: int | None, tensors: dict
 
     Args:
         step: a traced step.
-        table: `[rows, features]`, or None where X are one-hot vectors.
+        table: `[rows, features]`; None where X are one-hot vectors, or `[features]`, what they are
+            multiplied by.
         num_rows: those of X that are to be looked up, if it is known how many.
         tensors: as `run_ahead` has them.
 
@@ -48,20 +49,26 @@ def projected_tables(step: StepGraph, table, num_rows: int | None, tensors: dict
     products = _products_of_inputs(step)
     if not _only_multiplied(step, products):
         return []
-    if table is not None and (num_rows is None or table.shape[0] > num_rows):
-        return []
     kernels = [tensors[operation.inputs[1].ref()] for operation in products]
-    if table is None:
+    if _is_one_hot(table):
+        if table is not None:
+            kernels = [tf.cast(table, kernel.dtype)[:, None] * kernel for kernel in kernels]
         # The one-hot vector of an id that is no symbol's is zero, and so is its product.
         return [tf.pad(kernel, [[0, 1], [0, 0]]) for kernel in kernels]
+    if num_rows is None or table.shape[0] > num_rows:
+        return []
     return [product(tf.cast(table, kernel.dtype), kernel) for kernel in kernels]
 
 
 def row_numbers(ids, table, num_features: int):
     """The rows of `projected_tables` that `ids` stand for."""
-    if table is not None:
+    if not _is_one_hot(table):
         return ids
     return tf.where((ids >= 0) & (ids < num_features), ids, num_features)
+
+
+def _is_one_hot(table):
+    return table is None or table.shape.rank == 1
 
 
 def _products_of_inputs(step):

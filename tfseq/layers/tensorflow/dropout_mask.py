@@ -1,11 +1,13 @@
 """Dropout masks as a function of a seed, a call and a place."""
 
+import math
+
 import tensorflow as tf
 
 _GOLDEN_RATIO = 0x9E3779B9  # 2³² / φ: sets the words of a seed apart.
 
 
-def drop(inputs, rate: float, seed):
+def drop(inputs, rate: float, seed, noise_shape=None):
     """`inputs` / (1 − rate) where they are kept, else zeros.
 
     Args:
@@ -13,18 +15,38 @@ def drop(inputs, rate: float, seed):
         rate: in (0, 1).
         seed: int64 `[2]`, as `keras.random.SeedGenerator` gives it: a number, and how often it was
             used before.
+        noise_shape: the shape of the mask, one size for each axis of `inputs`: None for the size
+            that they have, 1 where all share one mask. By default that of `inputs`.
+    """
+    kept = kept_places(_shape_of_mask(inputs, noise_shape), rate, seed)
+    scaled = inputs * tf.cast(1 / (1 - rate), inputs.dtype)
+    return tf.where(kept, scaled, tf.zeros([], inputs.dtype))
+
+
+def kept_places(shape, rate: float, seed):
+    """The mask: bool `shape`, False for a share `rate`; sizes are integers or int32 tensors.
+
+    >>> kept = kept_places([1000, 100], 0.25, tf.constant([1, 0], tf.int64))
+    >>> round(float(tf.reduce_mean(tf.cast(kept, tf.float32))), 2)
+    0.75
     """
     key = tf.zeros([], tf.uint32)
     for word in tf.unstack(tf.reshape(tf.bitcast(seed, tf.uint32), [4])):
         key = _hash(key + word + _word(_GOLDEN_RATIO))
-    size = inputs.shape.num_elements()
-    places = tf.range(tf.size(inputs) if size is None else size)
-    places = tf.reshape(places, tf.shape(inputs) if size is None else inputs.shape)
-    places = tf.bitcast(places, tf.uint32)
+    places = tf.range(math.prod(shape))
+    places = tf.bitcast(tf.reshape(places, shape), tf.uint32)
     bits = _hash(tf.bitwise.bitwise_xor(places, key), _hash(key + _word(_GOLDEN_RATIO)))
-    scaled = inputs * tf.cast(1 / (1 - rate), inputs.dtype)
-    threshold = min(round(rate * 2**32), 2**32 - 1)
-    return tf.where(bits >= _word(threshold), scaled, tf.zeros([], inputs.dtype))
+    return bits >= _word(min(round(rate * 2**32), 2**32 - 1))
+
+
+def _shape_of_mask(inputs, noise_shape):
+    sizes = inputs.shape.as_list()
+    if noise_shape is not None:
+        sizes = [n if m is None else m for n, m in zip(sizes, noise_shape, strict=True)]
+    if None in sizes:
+        known = tf.shape(inputs)
+        sizes = [known[i] if n is None else n for i, n in enumerate(sizes)]
+    return sizes
 
 
 def _hash(x, key=None):

@@ -33,7 +33,7 @@ from tfseq.layers.tensorflow.whole_step import transposed_product
 def run_loop(
     step: StepGraph,
     sequences,
-    mask,
+    others,
     previous,
     weights,
     lookup=None,
@@ -55,7 +55,7 @@ def run_loop(
     Args:
         step: a traced step, for the rows of one part.
         sequences: X, `[parts, time, rows, …]`.
-        mask: bool, `[parts, time, rows, 1]`, or None.
+        others: values of the other `step.inputs`, `[parts, time, rows, …]` each.
         previous, weights: values of `step.previous`, `[parts, rows, …]`, and of `step.weights`.
         lookup: `(ids [parts, time, rows], table)` that `sequences` are rows of, or None.
         all_outputs: whether every y_t is put out, or the last one.
@@ -70,7 +70,7 @@ def run_loop(
         the final states, `[parts, rows, …]` each.
     """
     tensors = _of_weights(step, weights)
-    x, by_step = step.inputs[0], [sequences] if mask is None else [sequences, mask]
+    x, by_step = step.inputs[0], [sequences, *others]
     tables = []
     if lookup is not None:
         ids, table = lookup

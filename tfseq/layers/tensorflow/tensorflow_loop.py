@@ -24,7 +24,7 @@ _NOBODYS_SIZE = 7919
 _ROWS_OF_A_PART = 16
 
 
-def run_on_tensorflow(layer, sequences, initial_state, mask, training):
+def run_on_tensorflow(layer, sequences, initial_state, mask, training, dropped=None, noise=None):
     """What `keras.layers.RNN.inner_loop` returns, or None where that has to run.
 
     Also sets `layer.last_loop`:
@@ -40,6 +40,9 @@ def run_on_tensorflow(layer, sequences, initial_state, mask, training):
     in bfloat16, XLA's is not. In inference XLA is the caller's to choose, as `Model.predict` does
     for the whole model: what is traced may be on its way into an export, which must run without.
 
+    `dropped`, the `DroppedKernels` of this call, or None, stand for weights of the cell; `noise`,
+    the `StateNoise` of it, or None, takes the steps.
+
     `layer.recompute_steps` holds in training for "compiled" and "graph"; cuDNN, which keeps what it
     likes, is then left out.
     """
@@ -47,11 +50,12 @@ def run_on_tensorflow(layer, sequences, initial_state, mask, training):
         _note_keras(layer, "called eagerly, outside of tf.function")
         return None
     x, states, mask = _as_arguments(layer, sequences, initial_state, mask)
+    drawn = [] if noise is None else noise.draw(*sizes(x)[:2], states, layer.seed_generator)
     on_gpu = bool(tf.config.get_visible_devices("GPU")) and not in_portable_loops()
     most_parts = 1 if on_gpu or is_compiled_whole() else 2
     try:
         weights, num_parts, step = without_autocast(
-            lambda: _trace(layer, x, states, mask, training, most_parts)
+            lambda: _trace(layer, x, states, mask, training, dropped, noise, drawn, most_parts)
         )
     except NotTraceableError as reason:
         _note_keras(layer, reason)
@@ -67,12 +71,14 @@ def run_on_tensorflow(layer, sequences, initial_state, mask, training):
 
     def run(x, mask, states):
         lookup = lookup_of(sequences)
-        return _run(layer, weights, step, num_parts, x, mask, states, lookup, training, by_xla)
+        others = drawn if mask is None else [mask, *drawn]
+        return _run(layer, weights, step, num_parts, x, others, states, lookup, training, by_xla)
 
     recomputes = layer.recompute_steps is not None and training is not False
-    if on_gpu and cudnn.can_run(layer.cell, x.dtype) and not recomputes:
+    if on_gpu and cudnn.can_run(layer.cell, x.dtype) and not recomputes and noise is None:
         _note(layer, "cudnn" if mask is None else "cudnn, or compiled if not right-padded")
-        return cudnn.run(layer, x, mask, states, otherwise=run)
+        with contextlib.nullcontext() if dropped is None else dropped.in_place():
+            return cudnn.run(layer, x, mask, states, otherwise=run)
     return run(x, mask, states)
 
 
@@ -134,14 +140,15 @@ def _with_batch_size(layer, x, states):
     return sized(x), tree.pack_sequence_as(states, flat)
 
 
-def _trace(layer, x, states, mask, training, num_parts):
+def _trace(layer, x, states, mask, training, dropped, noise, drawn, num_parts):
     """Values of the weights, the number of parts of the batch, at most `num_parts`, a part's step.
 
     A batch is divided where no row of a step depends on another, nor on how many there are.
     """
     if not isinstance(layer.cell, keras.layers.Layer):
         raise NotTraceableError("it is no Keras layer")
-    weights = [tf.convert_to_tensor(v) for v in layer.cell.variables]
+    read = tf.convert_to_tensor if dropped is None else dropped.value_of
+    weights = [read(v) for v in layer.cell.variables]
     batch_size = x.shape[0]
     if batch_size is None or batch_size % num_parts or batch_size < num_parts * _ROWS_OF_A_PART:
         num_parts = 1
@@ -157,6 +164,8 @@ def _trace(layer, x, states, mask, training, num_parts):
             None if mask is None else tf.TensorSpec([num_rows, 1], tf.bool),
             training,
             layer.zero_output_for_mask,
+            noise=noise,
+            drawn=[tf.TensorSpec([num_rows, *d.shape[2:]], d.dtype) for d in drawn],
             **options,
         )
 
@@ -176,12 +185,12 @@ def _of_part(state, num_rows, num_parts):
     return tf.TensorSpec(shape, state.dtype)
 
 
-def _run(layer, weights, step, num_parts, x, mask, states, lookup, training, by_xla):
-    x, mask = _time_first(x, num_parts), None if mask is None else _time_first(mask, num_parts)
+def _run(layer, weights, step, num_parts, x, others, states, lookup, training, by_xla):
+    x, *others = (_time_first(t, num_parts) for t in (x, *others))
     if lookup is not None:
         lookup = (_time_first(lookup[0], num_parts), lookup[1])
     if layer.go_backwards:
-        x, mask = tf.reverse(x, [1]), None if mask is None else tf.reverse(mask, [1])
+        x, *others = (tf.reverse(t, [1]) for t in (x, *others))
         lookup = None if lookup is None else (tf.reverse(lookup[0], [1]), lookup[1])
     previous = tree.flatten(states)
     if step.repeats:
@@ -189,7 +198,7 @@ def _run(layer, weights, step, num_parts, x, mask, states, lookup, training, by_
     outputs, final = run_loop(
         step,
         x,
-        mask,
+        others,
         [_in_parts(p, num_parts) for p in previous],
         weights,
         lookup=lookup,

@@ -23,11 +23,12 @@ from tfseq.options.rules import (
     Temperature,
 )
 from tfseq.options.training_options import TrainingOptions
+from tfseq.tasks.language_model.regularization_options import RegularizationOptions
 from tfseq.text.tokenizers.table import TokenizerName
 
 
 @dataclasses.dataclass(frozen=True)
-class LanguageModelOptions(TrainingOptions):
+class LanguageModelOptions(RegularizationOptions, TrainingOptions):
     """Train a recurrent language model on a text, print its perplexity, generate samples, and
     export the model."""
 

@@ -223,6 +223,7 @@ def build_model(options: LanguageModelOptions, vocabulary_size: int) -> Language
         skip_connections=options.skip_connections,
         residual=options.residual,
         feed_forward=options.feed_forward,
+        **options.model_regularization(),
     )
 
 

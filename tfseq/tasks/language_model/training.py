@@ -4,21 +4,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import tensorflow as tf
-
-from tfseq.data import EncodedCorpus, num_batches, random_windows, sequential_windows
-from tfseq.metrics.perplexity import bits, perplexity
-from tfseq.models import LanguageModel
+from tfseq.data import EncodedCorpus, num_batches
 from tfseq.report import Report
 from tfseq.report.curve import PERPLEXITY, save_curves
-from tfseq.runs.objective import Objective
 from tfseq.runs.open_run import as_saved, open_run
 from tfseq.runs.progress import Progress
 from tfseq.runs.training_run import TrainingRun
 from tfseq.serving.signatures.in_graph import OR_NO_EXPORT, check_in_graph
 from tfseq.tasks.language_model.baseline import MAX_CONTEXT, measure_baseline, order_for
-from tfseq.tasks.language_model.evaluation import Evaluator, test_metrics
+from tfseq.tasks.language_model.evaluation import test_metrics
+from tfseq.tasks.language_model.objective import language_model_objective
 from tfseq.tasks.language_model.options import LanguageModelOptions
 from tfseq.tasks.language_model.task import LanguageModelTask, build_model, describe_model
 from tfseq.tasks.language_model.texts import (
@@ -30,78 +25,6 @@ from tfseq.tasks.language_model.texts import (
 )
 from tfseq.tasks.task import short_name, tokenizer_of
 from tfseq.tasks.vocabulary_check import check_tells_apart
-
-WINDOWS = {"random": random_windows, "sequential": sequential_windows}
-
-
-def language_model_objective(
-    model: LanguageModel,
-    options: LanguageModelOptions,
-    train_ids: np.ndarray,
-    validation_ids: np.ndarray,
-    validation_context: int | None = None,
-) -> Objective:
-    """Truncated back-propagation through time, on windows of T tokens.
-
-    L = −(1 / BT) Σ log P(y_t). With sequential sampling the next window starts from the state
-    that this one ended with, as a constant: the gradient is cut there. With random sampling it
-    starts from zeros.
-
-    Args:
-        model: the language model.
-        options: with no field left None that `with_defaults_filled` fills.
-        train_ids: integer `[N]`.
-        validation_ids: integer `[M]`; empty: no validation.
-        validation_context: the id before the first of these; None takes the last of `train_ids`.
-
-    Raises:
-        InputError: too little text for one batch.
-    """
-    evaluator = Evaluator(model, batch_size=options.batch_size)
-    if validation_context is None:
-        validation_context = int(train_ids[-1])
-
-    def batches(epoch: int, start_batch: int) -> tf.data.Dataset:
-        return WINDOWS[options.sampling](
-            train_ids,
-            options.batch_size,
-            options.num_steps,
-            seed=options.seed,
-            epoch=epoch,
-            start_batch=start_batch,
-        )
-
-    def loss(batch, states):
-        inputs, targets = batch
-        logits, after = model(inputs, states=states, return_states=True, training=True)
-        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
-            targets, tf.cast(logits, tf.float32)
-        )
-        carried = after if options.sampling == "sequential" else states
-        return tf.reduce_mean(losses), tf.size(targets), carried
-
-    def validate() -> dict[str, float]:
-        validation = evaluator(validation_ids, context=validation_context)
-        return {
-            "validation_loss": validation.mean_cross_entropy,
-            "validation_perplexity": validation.perplexity,
-            "validation_bits_per_token": validation.bits_per_token,
-        }
-
-    return Objective(
-        model,
-        batches,
-        loss,
-        initial_states=lambda: model.initial_states(options.batch_size),
-        validate=validate if len(validation_ids) else None,
-        train_metrics=lambda loss: {
-            "train_loss": loss,
-            "train_perplexity": perplexity(loss),
-            "train_bits_per_token": bits(loss),
-        },
-        targets="tokens",
-        independent_rows=True,
-    )
 
 
 def schedule_steps(options: LanguageModelOptions, num_tokens: int) -> int:

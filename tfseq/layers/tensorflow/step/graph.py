@@ -26,7 +26,7 @@ class StepGraph:
     All tensors and operations are those of the traced graph; `replay` runs them elsewhere.
 
     Attributes:
-        inputs: x_t, and the mask where there is one.
+        inputs: x_t, then the mask where there is one, then what is drawn for a step.
         previous: y_{t-1} where a masked step repeats it, then the s_{t-1}.
         weights: stand for the variables of the cell.
         results: y_t, then the s_t.
@@ -68,7 +68,16 @@ class StepGraph:
 
 
 def trace_step(
-    cell, weights, inputs, states, mask, training, zero_output_for_mask, backward=True
+    cell,
+    weights,
+    inputs,
+    states,
+    mask,
+    training,
+    zero_output_for_mask,
+    backward=True,
+    noise=None,
+    drawn=(),
 ) -> StepGraph:
     """The step of `cell`, with its gradient, for inputs and states of the given shapes.
 
@@ -80,6 +89,8 @@ def trace_step(
         training: handed to the cell, if it takes it.
         zero_output_for_mask: whether a masked step puts out zeros, or repeats the output.
         backward: whether the gradient is traced too.
+        noise, drawn: the `StateNoise` of the call, or None, and `tf.TensorSpec`s of what a step
+            reads of it, `[batch, …]`.
 
     Raises:
         NotTraceableError: for a cell that `tfseq.RNN` leaves to the loop of Keras; says why.
@@ -93,7 +104,7 @@ def trace_step(
         # Keras opens a scope of the cell's name; a root scope's must not begin with "_".
         with tf.name_scope("step"):
             step = _forward_step(
-                cell, weights, inputs, states, mask, training, zero_output_for_mask
+                cell, weights, inputs, states, mask, training, zero_output_for_mask, noise, drawn
             )
             kinds = sort_forward(step)
             if backward:
@@ -135,9 +146,12 @@ def _placeholder(spec):
     return tf.compat.v1.placeholder(spec.dtype, spec.shape)
 
 
-def _forward_step(cell, weights, inputs, states, mask, training, zero_output_for_mask):
+def _forward_step(
+    cell, weights, inputs, states, mask, training, zero_output_for_mask, noise, drawn
+):
     x = _placeholder(inputs)
     m = None if mask is None else _placeholder(mask)
+    drawn = list(map(_placeholder, drawn))
     previous = tree.map_structure(_placeholder, states)
     weights = list(map(_placeholder, weights))
     variables = list(zip(cell.variables, weights, strict=True))
@@ -145,7 +159,10 @@ def _forward_step(cell, weights, inputs, states, mask, training, zero_output_for
     keywords = {"training": training} if takes_training else {}
     with keras.StatelessScope(state_mapping=variables, collect_losses=True) as scope:
         try:
-            y, new = cell(x, previous, **keywords)
+            if noise is None:
+                y, new = cell(x, previous, **keywords)
+            else:
+                y, new = noise.step(cell, x, previous, drawn, **keywords)
         except Exception as error:
             # If the cell itself is wrong, the loop of Keras meets the same error, and raises it.
             raise NotTraceableError(
@@ -167,13 +184,13 @@ def _forward_step(cell, weights, inputs, states, mask, training, zero_output_for
     if not y.shape.rank or y.shape[0] != x.shape[0]:
         raise NotTraceableError("its output is not one of a batch")
     if m is None:
-        return StepGraph([x], old, weights, [y, *new])
+        return StepGraph([x, *drawn], old, weights, [y, *new])
     if not all(_is_masked_by(m, t) for t in (y, *new)):
         raise NotTraceableError("a mask cannot choose between the rows of a state")
     repeated = [] if zero_output_for_mask else [_placeholder(tf.TensorSpec(y.shape, y.dtype))]
     y = tf.where(_as_wide(m, y), y, tf.zeros([], y.dtype) if zero_output_for_mask else repeated[0])
     new = [tf.where(_as_wide(m, n), n, o) for n, o in zip(new, old, strict=True)]
-    return StepGraph([x, m], [*repeated, *old], weights, [y, *new])
+    return StepGraph([x, m, *drawn], [*repeated, *old], weights, [y, *new])
 
 
 def _as_wide(mask, tensor):
