@@ -15,7 +15,9 @@ from tfseq.options.rules import PositiveInt
 from tfseq.runs.run_directory import RunDirectory
 from tfseq.serving import ServingSettings, export_language_model
 from tfseq.tasks.language_model.evaluation import Evaluator
+from tfseq.tasks.language_model.evaluation_figures import describe_evaluation, evaluation_figures
 from tfseq.tasks.language_model.options import LanguageModelOptions
+from tfseq.tasks.language_model.text_size import text_size
 from tfseq.tasks.task import Task, cell_words, checked_argument, tokenizer_of
 from tfseq.text import Tokenizer, Vocabulary, open_corpus
 
@@ -117,7 +119,11 @@ class LanguageModelTask(Task):
                 state; 1 reads it in one pass.
 
         Returns:
-            `perplexity`, `bits_per_token`, `cross_entropy` in nats, `num_tokens`.
+            `perplexity`, `cross_entropy` (nats) and `bits_per_token`, of a token; `num_tokens`,
+            those predicted, and `num_unknown`, those of them that are `<unk>`;
+            `bits_per_character` and `bits_per_byte`, of the text that the predicted tokens stand
+            for, normalized if the tokenizer does so, and its `num_characters` and `num_bytes` in
+            UTF-8. These four are None where the text cannot be told; see `text_size`.
 
         Raises:
             InputError: an argument breaks its rule; the text cannot be read, or is the run's own
@@ -144,19 +150,13 @@ class LanguageModelTask(Task):
             else:
                 batch_size = 1
         result = Evaluator(self.model, batch_size)(ids, context)
-        return {
-            "perplexity": result.perplexity,
-            "bits_per_token": result.bits_per_token,
-            "cross_entropy": result.mean_cross_entropy,
-            "num_tokens": result.num_tokens,
-        }
+        predicted = ids[1:] if context is None else ids
+        size = text_size(predicted, self.tokenizer, self.vocabulary)
+        return evaluation_figures(result, size)
 
     def describe(self, evaluation: Mapping[str, Any]) -> str:
-        return (
-            f"text        {evaluation['num_tokens']:,} {self.unit}s predicted\n"
-            f"perplexity  {evaluation['perplexity']:.4f} per {self.unit}\n"
-            f"bits        {evaluation['bits_per_token']:.4f} per {self.unit}"
-        )
+        normalized = self.options.normalization != "none" or self.options.case_fold
+        return describe_evaluation(evaluation, self.unit, normalized)
 
     def encode(self, corpus: str | os.PathLike | None = None) -> EncodedCorpus:
         """A corpus as ids of this run's vocabulary.

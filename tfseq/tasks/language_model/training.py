@@ -19,8 +19,10 @@ from tfseq.runs.training_run import TrainingRun
 from tfseq.serving.signatures.in_graph import OR_NO_EXPORT, check_in_graph
 from tfseq.tasks.language_model.baseline import measure_baseline, order_for
 from tfseq.tasks.language_model.evaluation import Evaluator
+from tfseq.tasks.language_model.evaluation_figures import unknown_words
 from tfseq.tasks.language_model.options import LanguageModelOptions
 from tfseq.tasks.language_model.task import LanguageModelTask, build_model, describe_model
+from tfseq.tasks.language_model.text_size import count_unknown
 from tfseq.tasks.task import short_name, tokenizer_of
 from tfseq.tasks.vocabulary_check import check_tells_apart
 from tfseq.text import open_corpus
@@ -174,9 +176,10 @@ class LanguageModelTraining:
     def summary(self) -> str:
         """The text, the model and the place of the run, in three lines."""
         corpus, unit = self.corpus, self.task.unit
+        unknown = unknown_words(count_unknown(corpus.validation), len(corpus.validation))
         return (
             f"text   {self.name}: {len(corpus.train):,} {unit}s to train on, "
-            f"{len(corpus.validation):,} to validate, {len(corpus.vocabulary):,} symbols\n"
+            f"{len(corpus.validation):,} to validate{unknown}, {len(corpus.vocabulary):,} symbols\n"
             f"model  {describe_model(self.run.options)}: {self.run.model.count_params():,} "
             f"parameters\nrun    {self.run.directory.path}\n"
         )
@@ -188,6 +191,7 @@ class LanguageModelTraining:
             "corpus_tokens": len(corpus.ids),
             "train_tokens": len(corpus.train),
             "validation_tokens": len(corpus.validation),
+            "validation_unknown": count_unknown(corpus.validation),
             "vocabulary_size": len(corpus.vocabulary),
         }
         if not len(corpus.validation):
