@@ -17,7 +17,7 @@ from tfseq.runs.open_run import as_saved, open_run
 from tfseq.runs.trainer import Progress
 from tfseq.runs.training_run import TrainingRun
 from tfseq.serving.signatures.in_graph import OR_NO_EXPORT, check_in_graph
-from tfseq.tasks.language_model.baseline import measure_baseline, order_for
+from tfseq.tasks.language_model.baseline import measure_baseline
 from tfseq.tasks.language_model.evaluation import Evaluator
 from tfseq.tasks.language_model.evaluation_figures import unknown_words
 from tfseq.tasks.language_model.options import LanguageModelOptions
@@ -201,12 +201,7 @@ class LanguageModelTraining:
             return {**metrics, "baseline_perplexity": None}
         if known.get("baseline_perplexity") is not None:
             return metrics | known
-        baseline = measure_baseline(
-            corpus.train,
-            corpus.validation,
-            len(corpus.vocabulary),
-            order_for(self.run.options.tokenizer),
-        )
+        baseline = measure_baseline(corpus.train, corpus.validation, len(corpus.vocabulary))
         return metrics | {
             "baseline_perplexity": baseline.perplexity,
             "baseline_bits_per_token": baseline.bits_per_token,
