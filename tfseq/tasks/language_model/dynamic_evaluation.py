@@ -1,7 +1,6 @@
 """A model that goes on learning from the text it is measured on."""
 
 import contextlib
-import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -20,23 +19,6 @@ STATISTICS_ROWS = 100
 MAX_STATISTICS_BATCHES = 500
 # Segments that one call of a compiled function reads, one after the other.
 _SEGMENTS_OF_A_CALL = 64
-
-
-@dataclasses.dataclass(frozen=True)
-class DynamicSettings:
-    """How a model goes on learning while it is measured.
-
-    Attributes:
-        learning_rate: η.
-        decay: λ, how fast a weight goes back to its trained value.
-        segment_tokens: tokens that are predicted before each update.
-        epsilon: ε, added to the root mean square of a gradient.
-    """
-
-    learning_rate: float = 0.002
-    decay: float = 0.02
-    segment_tokens: int = 20
-    epsilon: float = 0.001
 
 
 class DynamicEvaluator:
@@ -63,8 +45,8 @@ class DynamicEvaluator:
     >>> model = LanguageModel(8, units=4)
     >>> text = np.arange(400) % 7
     >>> dynamic = DynamicEvaluator(model, text[:300], segment_tokens=5)
-    >>> still = dynamic(text[300:], learning_rate=0.0, decay=0.0)
-    >>> learning = dynamic(text[300:], learning_rate=0.01, decay=0.0)
+    >>> still = dynamic(text[300:], learning_rate=0.0, decay=0.0, epsilon=1e-5)
+    >>> learning = dynamic(text[300:], learning_rate=1e-3, decay=0.0, epsilon=1e-5)
     >>> learning.perplexity < still.perplexity
     True
     """
@@ -82,7 +64,7 @@ class DynamicEvaluator:
         *,
         learning_rate: float,
         decay: float,
-        epsilon: float = 0.001,
+        epsilon: float,
     ) -> Evaluation:
         """Predict every id once, in order; see `Evaluator` and `DynamicSettings`."""
         trained = list(map(tf.convert_to_tensor, self._variables))
