@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -101,12 +101,3 @@ def tuned(
             if settings is not start:
                 break
     return settings
-
-
-def described(settings: Mapping[str, Any]) -> str:
-    """Settings in words.
-
-    >>> described({"learning_rate": 0.0001, "segment_tokens": 20})
-    'learning rate 0.0001, segment tokens 20'
-    """
-    return ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in settings.items())
