@@ -10,7 +10,12 @@ import tyro
 
 import tfseq
 from tfseq.options.command_line import run
-from tfseq.options.rules import PathText, PositiveInt
+from tfseq.options.rules import NonNegativeFloat, PathText, PositiveInt, Probability, Size
+from tfseq.tasks.language_model.adaptive_settings import (
+    CacheSettings,
+    DynamicSettings,
+    settings_of,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,10 +32,34 @@ class EvaluationOptions:
     batch_size: PositiveInt | None = None
     """Language model: read a long text as this many pieces in parallel, each from a zero state; 1
     reads it in one pass; if omitted, 32."""
+    dynamic: bool = False
+    """Language model: also evaluate a copy that goes on learning from the text that it has just
+    predicted (dynamic evaluation, Krause et al., 2018)."""
+    dynamic_learning_rate: NonNegativeFloat | None = None
+    """Its learning rate; if omitted, 0.0001."""
+    dynamic_decay: NonNegativeFloat | None = None
+    """How fast its weights go back to the trained ones; if omitted, 0.005."""
+    dynamic_segment_tokens: Size | None = None
+    """Tokens that it predicts before each update; if omitted, 20 characters, or 5 other tokens."""
+    cache: PositiveInt | None = None
+    """Language model: also evaluate it with a neural cache of so many tokens (Grave et al.,
+    2017)."""
+    cache_flatness: NonNegativeFloat | None = None
+    """How much more the cache heeds states like the present one; if omitted, 0.3."""
+    cache_weight: Probability | None = None
+    """The share of the cache in each probability; if omitted, 0.1."""
+    tune: bool = False
+    """Choose learning rate, decay, flatness and weight on the validation split."""
 
 
 def main(options: EvaluationOptions) -> None:
-    given = {name: getattr(options, name) for name in ("split", "batch_size")}
+    given = {
+        "split": options.split,
+        "batch_size": options.batch_size,
+        "dynamic": settings_of(options, "dynamic", DynamicSettings),
+        "cache": settings_of(options, "cache", CacheSettings, size=options.cache),
+        "tune": options.tune or None,
+    }
     given = {name: value for name, value in given.items() if value is not None}
     task = tfseq.load(options.run_dir)
     task.check_arguments(task.evaluate, given)

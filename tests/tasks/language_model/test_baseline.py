@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from tfseq import NGramModel
-from tfseq.tasks.language_model.baseline import measure_baseline
+from tfseq.models.ngram.ngram_orders import mean_losses_by_order
+from tfseq.tasks.language_model import baseline as baseline_module
+from tfseq.tasks.language_model.baseline import best_order, measure_baseline
 from tfseq.tasks.language_model.options import LanguageModelOptions
 from tfseq.tasks.language_model.training import describe_result, prepare
 
@@ -29,6 +31,27 @@ def test_of_a_long_text_it_reads_what_lies_round_the_cut():
     )
     assert capped == measure_baseline(IDS[310:400], IDS[400:409], 7, 3)
     assert (capped.train_tokens, capped.validation_tokens) == (90, 9)
+
+
+def test_the_order_is_the_best_for_the_last_tenth_of_the_training_split(monkeypatch):
+    """The validation split has no say. The words of the text repeat in another order each time."""
+    chance = np.random.default_rng(1)
+    words = chance.integers(0, 6, [8, 5])
+    text = words[chance.integers(0, 8, 240)].ravel()
+    losses = {
+        order: NGramModel(order).fit(text[:1080], 7).perplexity(text[1080:], text[:1080])
+        for order in range(1, 10)
+    }
+    order = min(losses, key=losses.get)
+    assert 2 < order < 9
+    assert best_order(text, 7) == order
+    for validation in (text[:100], IDS):
+        assert measure_baseline(text, validation, 7).order == order
+    assert best_order(text, 7, max_order=2) == 2
+    assert best_order(text[:1], 7) == 1
+    monkeypatch.setattr(baseline_module, "MAX_HELD_OUT_TOKENS", 1)
+    last = mean_losses_by_order(text[:-1], text[-1:], 9, 7)
+    assert best_order(text, 7) == np.argmin(last) + 1
 
 
 @pytest.fixture
@@ -57,16 +80,21 @@ def fit(options, **changes):
 def test_a_run_tells_it_and_a_resumed_run_tells_the_same(options, tmp_path):
     training, metrics = fit(options)
     train, validation = np.array(training.corpus.train), np.array(training.corpus.validation)
-    model = NGramModel(6).fit(train, len(training.task.vocabulary))
-    assert metrics["baseline_perplexity"] == model.perplexity(validation, train[-5:])
+    order = metrics["baseline_order"]
+    assert order == best_order(train, len(training.task.vocabulary)) > 2
+    model = NGramModel(order).fit(train, len(training.task.vocabulary))
+    assert metrics["baseline_perplexity"] == model.perplexity(validation, train[-order:])
     line = (
         f"baseline perplexity   {metrics['baseline_perplexity']:.3f} per character "
-        f"({metrics['baseline_bits_per_token']:.3f} bits), 6-gram counts with Kneser-Ney smoothing"
+        f"({metrics['baseline_bits_per_token']:.3f} bits), {order}-gram counts with Kneser-Ney "
+        "smoothing"
     )
     assert line in training.result(metrics).splitlines()
     assert json.loads((tmp_path / "run" / "metrics.json").read_text()) == metrics
     _, again = fit(options, resume=True)
     assert again == metrics
+    saved = {**metrics, "baseline_perplexity": 9.5, "baseline_order": 6}
+    assert training.evaluate(saved)["baseline_order"] == 6, "the figure of an old run stays"
     off, metrics = fit(options, resume=True, baseline=False)
     assert metrics["baseline_perplexity"] is None
     assert "baseline" not in off.result(metrics)

@@ -45,10 +45,13 @@ def laplace_weights(counts: NGramCounts, pseudocount: float) -> NGramWeights:
     return _weights(counts, counts.counts, none, added=added, uniform_rest=True)
 
 
-def kneser_ney_weights(counts: NGramCounts, discounts: np.ndarray) -> NGramWeights:
+def kneser_ney_weights(
+    counts: NGramCounts, discounts: np.ndarray, adjusted: list[np.ndarray] | None = None
+) -> NGramWeights:
     """p(w | c) = (k(c w) - D(k)) / k(c ·) + (sum over v of D(k(c v))) / k(c ·) * lower(w | c),
-    k being the `continuation_counts` and D the discount of a count of 1, 2, and 3 or more."""
-    adjusted = counts.continuation_counts()
+    k being `adjusted`, by default the `continuation_counts`, and D the discount of a count of 1, 2,
+    and 3 or more."""
+    adjusted = counts.continuation_counts() if adjusted is None else adjusted
     discounted = [
         np.concatenate([[0.0], discounts[place]])[np.minimum(count, 3)]
         for place, count in enumerate(adjusted)
@@ -56,19 +59,23 @@ def kneser_ney_weights(counts: NGramCounts, discounts: np.ndarray) -> NGramWeigh
     return _weights(counts, adjusted, discounted, added=0.0, uniform_rest=False)
 
 
-def kneser_ney_discounts(counts: NGramCounts) -> tuple[np.ndarray, list[int]]:
+def kneser_ney_discounts(
+    counts: NGramCounts, adjusted: list[np.ndarray] | None = None
+) -> tuple[np.ndarray, list[int]]:
     """The discounts of modified Kneser-Ney smoothing, and where they are not the text's own.
 
     With n_k the number of n-grams that count k, y = n_1 / (n_1 + 2 n_2) and
     D_k = k - (k + 1) y n_{k+1} / n_k for k = 1, 2 and 3 (Chen and Goodman 1999, equation 26). If
     n_1, n_2 or n_3 is 0, or a discount is not above 0, `FALLBACK_DISCOUNTS` stand in for all three.
-    So every probability is above 0.
+    So every probability is above 0. The counts are `adjusted`, by default the
+    `continuation_counts`.
 
     Returns:
         Discounts, float64 [order, 3], and the lengths whose discounts are the fallback.
     """
+    adjusted = counts.continuation_counts() if adjusted is None else adjusted
     discounts, fallback = [], []
-    for place, count in enumerate(counts.continuation_counts()):
+    for place, count in enumerate(adjusted):
         _, n1, n2, n3, n4 = np.bincount(np.minimum(count, 5), minlength=6)[:5].tolist()
         own = None
         if n1 and n2 and n3:

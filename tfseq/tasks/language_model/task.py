@@ -15,8 +15,24 @@ from tfseq.options.layer_sizes import sizes_in_words
 from tfseq.options.rules import PositiveInt
 from tfseq.runs.run_directory import RunDirectory
 from tfseq.serving import ServingSettings, export_language_model
+from tfseq.tasks.language_model.adaptive_evaluation import (
+    Text,
+    evaluate_dynamically,
+    evaluate_with_cache,
+)
+from tfseq.tasks.language_model.adaptive_settings import (
+    CacheSettings,
+    DynamicSettings,
+    checked_settings,
+)
 from tfseq.tasks.language_model.evaluation import Evaluator
+from tfseq.tasks.language_model.evaluation_figures import (
+    adaptive_figures,
+    describe_evaluation,
+    evaluation_figures,
+)
 from tfseq.tasks.language_model.options import LanguageModelOptions
+from tfseq.tasks.language_model.text_size import text_size
 from tfseq.tasks.language_model.texts import data_words, open_texts
 from tfseq.tasks.task import Task, cell_words, checked_argument, tokenizer_of
 from tfseq.text import Tokenizer, Vocabulary, open_corpus
@@ -109,6 +125,9 @@ class LanguageModelTask(Task):
         path: str | os.PathLike | None = None,
         split: Split | None = None,
         batch_size: int = 32,
+        dynamic: bool | DynamicSettings = False,
+        cache: int | CacheSettings = 0,
+        tune: bool = False,
     ) -> dict[str, Any]:
         """Predict every token of a text once, in order.
 
@@ -120,9 +139,21 @@ class LanguageModelTask(Task):
             split: which split of the run's own texts; None takes `validation`.
             batch_size: stretches of a long text that are read side by side, each from the zero
                 state; 1 reads it in one pass.
+            dynamic: also evaluate a copy of the model that goes on learning from the text it has
+                just predicted; see `DynamicEvaluator`.
+            cache: also evaluate the model with a cache of so many of the tokens it has just
+                predicted, 0 for none; see `CacheEvaluator`.
+            tune: choose learning rate and decay of `dynamic`, and flatness and weight of `cache`,
+                on the run's validation split.
 
         Returns:
-            `perplexity`, `bits_per_token`, `cross_entropy` in nats, `num_tokens`.
+            `perplexity`, `cross_entropy` (nats) and `bits_per_token`, of a token; `num_tokens`,
+            those predicted, and `num_unknown`, those of them that are `<unk>`;
+            `bits_per_character` and `bits_per_byte`, of the text that the predicted tokens stand
+            for, normalized if the tokenizer does so, and its `num_characters` and `num_bytes` in
+            UTF-8. These four are None where the text cannot be told; see `text_size`. `dynamic`
+            and `cache` add figures of their own, such as `dynamic_perplexity`, and
+            `dynamic_settings`.
 
         Raises:
             InputError: an argument breaks its rule; the text cannot be read, or is the run's own
@@ -131,6 +162,7 @@ class LanguageModelTask(Task):
         batch_size = checked_argument("batch_size", batch_size, PositiveInt)
         if split is not None:
             checked_argument("split", split, Split)
+        dynamic, cache = checked_settings(dynamic, cache, tune, self.unit)
         context = None
         if path is None:
             corpus, split = self.encode(), split or "validation"
@@ -152,19 +184,29 @@ class LanguageModelTask(Task):
             else:
                 batch_size = 1
         result = Evaluator(self.model, batch_size)(ids, context)
-        return {
-            "perplexity": result.perplexity,
-            "bits_per_token": result.bits_per_token,
-            "cross_entropy": result.mean_cross_entropy,
-            "num_tokens": result.num_tokens,
-        }
+        predicted = ids[1:] if context is None else ids
+        size = text_size(predicted, self.tokenizer, self.vocabulary)
+        figures = evaluation_figures(result, size)
+        if not (dynamic or cache):
+            return figures
+        text, tune_on, train = Text(ids, context), None, None
+        if dynamic or tune:
+            corpus = self.encode()
+            train = corpus.train
+            if tune and not len(corpus.validation):
+                raise InputError(f"`tune` needs a validation split; {self.run.path} has none.")
+            tune_on = Text(corpus.validation, int(corpus.before("validation")[-1])) if tune else None
+        if dynamic:
+            found = evaluate_dynamically(self.model, train, dynamic, text, tune_on)
+            figures |= adaptive_figures("dynamic", *found, size, tune)
+        if cache:
+            found = evaluate_with_cache(self.model, cache, text, tune_on)
+            figures |= adaptive_figures("cache", *found, size, tune)
+        return figures
 
     def describe(self, evaluation: Mapping[str, Any]) -> str:
-        return (
-            f"text        {evaluation['num_tokens']:,} {self.unit}s predicted\n"
-            f"perplexity  {evaluation['perplexity']:.4f} per {self.unit}\n"
-            f"bits        {evaluation['bits_per_token']:.4f} per {self.unit}"
-        )
+        normalized = self.options.normalization != "none" or self.options.case_fold
+        return describe_evaluation(evaluation, self.unit, normalized)
 
     def encode(self, corpus: str | os.PathLike | None = None) -> EncodedCorpus:
         """A corpus as ids of this run's vocabulary.

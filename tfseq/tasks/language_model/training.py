@@ -11,11 +11,13 @@ from tfseq.runs.open_run import as_saved, open_run
 from tfseq.runs.progress import Progress
 from tfseq.runs.training_run import TrainingRun
 from tfseq.serving.signatures.in_graph import OR_NO_EXPORT, check_in_graph
-from tfseq.tasks.language_model.baseline import MAX_CONTEXT, measure_baseline, order_for
+from tfseq.tasks.language_model.baseline import MAX_ORDER, measure_baseline
 from tfseq.tasks.language_model.evaluation import test_metrics
+from tfseq.tasks.language_model.evaluation_figures import unknown_words
 from tfseq.tasks.language_model.objective import language_model_objective
 from tfseq.tasks.language_model.options import LanguageModelOptions
 from tfseq.tasks.language_model.task import LanguageModelTask, build_model, describe_model
+from tfseq.tasks.language_model.text_size import count_unknown
 from tfseq.tasks.language_model.texts import (
     data_words,
     describe_files,
@@ -107,11 +109,13 @@ class LanguageModelTraining:
     def summary(self) -> str:
         """The text, its files where there are several, the model and the place of the run."""
         corpus, unit = self.corpus, self.task.unit
+        unknown = unknown_words(count_unknown(corpus.validation), len(corpus.validation))
         test = f"{len(corpus.test):,} to test, " if len(corpus.test) else ""
         files = describe_files(self.run.options)
         return (
             f"text   {self.name}: {len(corpus.train):,} {unit}s to train on, "
-            f"{len(corpus.validation):,} to validate, {test}{len(corpus.vocabulary):,} symbols\n"
+            f"{len(corpus.validation):,} to validate{unknown}, {test}"
+            f"{len(corpus.vocabulary):,} symbols\n"
             f"{f'files  {files}{chr(10)}' if files else ''}"
             f"model  {describe_model(self.run.options)}: {self.run.model.count_params():,} "
             f"parameters\nrun    {self.run.directory.path}\n"
@@ -124,6 +128,7 @@ class LanguageModelTraining:
             "corpus_tokens": len(corpus.ids),
             "train_tokens": len(corpus.train),
             "validation_tokens": len(corpus.validation),
+            "validation_unknown": count_unknown(corpus.validation),
             "vocabulary_size": len(corpus.vocabulary),
         }
         if not len(corpus.validation):
@@ -138,8 +143,7 @@ class LanguageModelTraining:
             corpus.train,
             corpus.validation,
             len(corpus.vocabulary),
-            order_for(self.run.options.tokenizer),
-            context=corpus.before("validation", MAX_CONTEXT),
+            context=corpus.before("validation", MAX_ORDER),
         )
         return metrics | {
             "baseline_perplexity": baseline.perplexity,

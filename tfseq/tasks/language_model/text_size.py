@@ -1,0 +1,73 @@
+"""How long the text is that tokens stand for."""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+from tfseq.text import CharTokenizer, Tokenizer, Vocabulary
+
+# Tokens that are joined at a time, so that memory does not grow with the text.
+_BLOCK_TOKENS = 1 << 18
+
+
+@dataclasses.dataclass(frozen=True)
+class TextSize:
+    """The size of a text, where it can be told.
+
+    Attributes:
+        num_tokens: its tokens.
+        num_unknown: those of them that are `<unk>`.
+        num_characters: its Unicode code points; None if it cannot be told.
+        num_bytes: its bytes in UTF-8; None if they cannot be told.
+    """
+
+    num_tokens: int
+    num_unknown: int
+    num_characters: int | None
+    num_bytes: int | None
+
+
+def text_size(ids: np.ndarray, tokenizer: Tokenizer, vocabulary: Vocabulary) -> TextSize:
+    """The size of the text that `detokenize` makes of tokens: normalized, if the tokenizer does so.
+
+    What `<unk>` stands for is not known: with one among the tokens, the size cannot be told. Of a
+    `CharTokenizer` each token is one character, an unknown one too.
+
+    Args:
+        ids: integers `[N]`.
+        tokenizer: what joins tokens.
+        vocabulary: what the ids stand for.
+
+    >>> vocabulary = Vocabulary(["a", "é", "猫"])
+    >>> text_size(np.array([1, 2, 3, 3]), CharTokenizer(), vocabulary)
+    TextSize(num_tokens=4, num_unknown=0, num_characters=4, num_bytes=9)
+    """
+    num_unknown = count_unknown(ids)
+    if num_unknown:
+        characters = len(ids) if isinstance(tokenizer, CharTokenizer) else None
+        return TextSize(len(ids), num_unknown, characters, None)
+    tokens = tf.constant(vocabulary.tokens)
+    characters = size = 0
+    before = tf.constant("")
+    for block in _blocks(ids):
+        text = tokenizer.detokenize(tf.gather(tokens, block.astype(np.int32)))
+        # What stands between two blocks belongs to the text.
+        for part, sign in ((tokenizer.join(before, text), 1), (before, -1)):
+            characters += sign * int(tf.strings.length(part, unit="UTF8_CHAR"))
+            size += sign * int(tf.strings.length(part))
+        before = text
+    return TextSize(len(ids), 0, characters, size)
+
+
+def count_unknown(ids: np.ndarray) -> int:
+    """How many ids are 0, `<unk>`.
+
+    >>> count_unknown(np.array([3, 0, 1, 0]))
+    2
+    """
+    return sum(len(block) - int(np.count_nonzero(block)) for block in _blocks(ids))
+
+
+def _blocks(ids):
+    return (ids[start : start + _BLOCK_TOKENS] for start in range(0, len(ids), _BLOCK_TOKENS))
