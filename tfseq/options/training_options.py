@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Collection
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from tfseq.options.connections import FeedForward, SkipConnections
 from tfseq.options.optimizers import OptimizerName
@@ -21,6 +21,8 @@ from tfseq.options.rules import (
 )
 
 Precision = Literal["float32", "mixed_bfloat16"]
+Schedule = Literal["exponential", "cosine", "one_cycle", "constant"]
+Averaging = Literal["none", "ema", "triggered", "two_tailed"]
 Part = Annotated[float, from_to(0, 1, "a number")]
 
 
@@ -58,7 +60,7 @@ class TrainingOptions:
     learning_rate_decay: Fraction = 0.9
     """Factor of the learning rate per epoch, applied gradually at each step, with the exponential
     schedule."""
-    schedule: Literal["exponential", "cosine", "one_cycle", "constant"] = "exponential"
+    schedule: Schedule = "exponential"
     """How the learning rate changes: exponential, by learning_rate_decay; cosine, along half a
     cosine to the end of the run (arXiv 1608.03983); one_cycle, up to its peak and then so down
     (arXiv 1708.07120); or constant. Where cosine or one_cycle ends, the run ends: a resumed run
@@ -78,7 +80,7 @@ class TrainingOptions:
     accumulate: PositiveInt = 1
     """Batches for each update: the gradient is the mean over all their targets, as it is of one
     batch that many times as large. The last update of an epoch takes those that are left."""
-    averaging: Literal["none", "ema", "triggered", "two_tailed"] = "none"
+    averaging: Averaging = "none"
     """Which weights are validated, kept and exported: none, those of the last update; ema, an
     exponential average; triggered, the average from when validation stalls (NT-ASGD, arXiv
     1708.02182; it is meant for sgd at a constant rate); two_tailed, the average over as many
@@ -157,6 +159,11 @@ class TrainingOptions:
         if self.patience is None:
             return 0 if self.spreads_over_run() else self.usual_patience
         return self.patience
+
+    @classmethod
+    def completed(cls, saved: dict[str, Any]) -> dict[str, Any]:
+        """What a run's `config.json` holds, with what an earlier version did not write."""
+        return saved
 
     def names_of_data(self) -> Collection[str]:
         """Names that may stand in place of a path."""

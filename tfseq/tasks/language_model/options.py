@@ -1,8 +1,8 @@
 """Options of a language model's training run."""
 
 import dataclasses
-from collections.abc import Collection
-from typing import ClassVar, Literal
+from collections.abc import Collection, Mapping
+from typing import Any, ClassVar, Literal
 
 from tfseq.cells.table import CellName
 from tfseq.errors import InputError
@@ -22,8 +22,14 @@ from tfseq.options.rules import (
     SizeOrZero,
     Temperature,
 )
-from tfseq.options.training_options import TrainingOptions
-from tfseq.tasks.language_model.regularization_options import RegularizationOptions
+from tfseq.options.training_options import Averaging, Schedule, TrainingOptions
+from tfseq.tasks.language_model.presets import (
+    BEFORE_PRESETS,
+    WITH_RECURRENT_KERNEL,
+    PresetName,
+    preset_values,
+)
+from tfseq.tasks.language_model.regularization_options import DropoutMask, RegularizationOptions
 from tfseq.text.tokenizers.table import TokenizerName
 
 
@@ -67,37 +73,64 @@ class LanguageModelOptions(RegularizationOptions, TrainingOptions):
     test_fraction: Probability = 0.0
     """Fraction of the corpus, at its very end, that is the test split; not with --test."""
 
-    cell: CellName = "gru"
-    """The recurrent cell: rnn, gru, lstm, or module:Name, your own function units -> cell."""
-    units: LayerSizes = 256
+    preset: PresetName | None = None
+    """A whole recipe, for characters or for words by the tokenizer: small, of a few minutes on two
+    cores; medium, for megabytes of text; large, for tens of megabytes, better on a GPU; textbook,
+    plain gradient descent. It sets the options below that are left out. If omitted, small, or
+    textbook with sgd."""
+    cell: CellName | None = None
+    """The recurrent cell: rnn, gru, lstm, or module:Name, your own function units -> cell; if
+    omitted, by --preset."""
+    units: LayerSizes | None = None
     """Size of the hidden state of a layer; several numbers set one for each
-    layer."""
-    num_layers: Size = 1
+    layer; if omitted, by --preset."""
+    num_layers: Size | None = None
     """Layers in the stack; left out where --units has several sizes."""
     dropout: Probability | None = None
-    """Dropout rate before, between and after the layers; if omitted, 0.15, or 0 with sgd."""
+    """Dropout rate before, between and after the layers; if omitted, by --preset."""
     embedding_size: SizeOrZero | None = None
-    """Size of the embedding, or 0 for one-hot tokens; if omitted, 64, or 0 with sgd."""
-    tie_embeddings: bool = False
+    """Size of the embedding, or 0 for one-hot tokens; if omitted, by --preset."""
+    tie_embeddings: bool | None = None
     """Use the embedding as the output layer too; its size is then that of the last
-    layer."""
+    layer. If omitted, by --preset."""
 
     sampling: Literal["random", "sequential"] = "sequential"
     """random: windows in random order, each from a zero state; sequential: windows in text order,
     with the state carried along."""
-    num_steps: Size = 35
-    """Tokens in a window: how far gradients reach back."""
-    epochs: FreeOnResume[PositiveInt] = 16
-    """Passes over the training split."""
-    optimizer: OptimizerName = "adam"
+    batch_size: Size | None = None
+    """Windows in a batch; if omitted, by --preset."""
+    num_steps: Size | None = None
+    """Tokens in a window: how far gradients reach back; if omitted, by --preset."""
+    epochs: FreeOnResume[PositiveInt | None] = None
+    """Passes over the training split; if omitted, by --preset, or 16 with sgd alone."""
+    optimizer: OptimizerName | None = None
     """The optimizer: sgd, adam, adamw, nadam, lion (arXiv 2302.06675), rmsprop, or module:Name,
-    your own function learning_rate -> optimizer."""
+    your own function learning_rate -> optimizer; if omitted, by --preset."""
     learning_rate: PositiveFloat | None = None
-    """Learning rate at the start, or at the end of the warm-up; if omitted, 0.004, or 1 with sgd
-    (times 1 - momentum), or 0.0004 with lion."""
+    """Learning rate at the start, or at the end of the warm-up; if omitted, by --preset, or 1 with
+    sgd (times 1 - momentum), or a tenth of the preset's with lion."""
     learning_rate_decay: Fraction | None = None
     """Factor of the learning rate per epoch, applied gradually at each step, with the exponential
     schedule; if omitted, 0.83, or 1 with sgd."""
+    schedule: Schedule | None = None
+    """How the learning rate changes: exponential, by learning_rate_decay; cosine, along half a
+    cosine to the end of the run (arXiv 1608.03983); one_cycle, up to its peak and then so down
+    (arXiv 1708.07120); or constant. Where cosine or one_cycle ends, the run ends: a resumed run
+    cannot change its epochs. If omitted, by --preset."""
+    averaging: Averaging | None = None
+    """Which weights are validated, kept and exported: none, those of the last update; ema, an
+    exponential average; triggered, the average from when validation stalls (NT-ASGD, arXiv
+    1708.02182; it is meant for sgd at a constant rate); two_tailed, the average over as many
+    updates as validation finds best (arXiv 2209.12581). If omitted, by --preset."""
+    dropout_mask: DropoutMask | None = None
+    """step: dropout draws a mask for each step; window: one for all steps of a row of a window
+    (variational dropout, arXiv 1512.05287). If omitted, by --preset."""
+    embedding_dropout: Probability | None = None
+    """Share of the symbols that are zero wherever they occur in a window, drawn for each window
+    (arXiv 1512.05287); if omitted, by --preset."""
+    weight_dropout: Probability | None = None
+    """Share of the recurrent weights that is zero during a window, drawn for each window
+    (arXiv 1708.02182); if omitted, by --preset."""
 
     sample_epochs: FreeOnResume[CountOrZero] = 3
     """Epochs between samples of text; 0 turns samples off."""
@@ -118,16 +151,10 @@ class LanguageModelOptions(RegularizationOptions, TrainingOptions):
         1.0
         """
         self._check_splits()
-        usual = dict(TEXTBOOK_DEFAULTS if self.optimizer == "sgd" else ADAPTIVE_DEFAULTS)
-        usual["sample_prompt"] = "\n"
-        if self.optimizer == "sgd":
-            usual["learning_rate"] = 1.0 - self.momentum
-        elif self.optimizer == "lion":
-            usual["learning_rate"] = 0.0004
-        if self.tie_embeddings:
-            usual["embedding_size"] = self._output_width()
-        missing = {name: value for name, value in usual.items() if getattr(self, name) is None}
-        filled = with_layers_agreed(dataclasses.replace(self, **missing))
+        usual = self._usual()
+        if self.tie_embeddings or (self.tie_embeddings is None and usual["tie_embeddings"]):
+            usual["embedding_size"] = self._with(usual)._output_width()
+        filled = with_layers_agreed(self._with(usual))
         if filled.tie_embeddings and filled.embedding_size != filled._output_width():
             raise InputError(
                 f"`tie_embeddings` needs `embedding_size` equal to `units`, {OF_WHICH}. Received: "
@@ -159,26 +186,44 @@ class LanguageModelOptions(RegularizationOptions, TrainingOptions):
                 "character as any other."
             )
 
+    def _usual(self) -> dict[str, Any]:
+        """What options are that are left out."""
+        plain = self.optimizer == "sgd" and self.preset is None
+        preset = self.preset or ("textbook" if plain else "small")
+        usual = {**preset_values(preset, self.tokenizer), "preset": preset, "sample_prompt": "\n"}
+        if plain:
+            usual["epochs"] = preset_values("small", self.tokenizer)["epochs"]
+        optimizer = self.optimizer or usual["optimizer"]
+        if optimizer == "sgd":
+            usual["learning_rate"] = 1.0 - self.momentum
+        elif optimizer == "lion":
+            usual["learning_rate"] /= 10
+        if self.embedding_size is not None:
+            usual["tie_embeddings"] = False
+        if (self.cell or usual["cell"]) not in WITH_RECURRENT_KERNEL:
+            usual["weight_dropout"] = 0.0
+        decays = (self.schedule or usual["schedule"]) == "exponential" and optimizer != "sgd"
+        usual["learning_rate_decay"] = 0.83 if decays else 1.0
+        if self.units is not None:
+            # Its own number of layers, and not that of the preset's sizes.
+            usual["num_layers"] = 1 if isinstance(self.units, int) else len(self.units)
+        elif self.num_layers is not None and not isinstance(usual["units"], int):
+            usual["units"] = usual["units"][0]
+        return usual
+
+    def _with(self, usual: Mapping[str, Any]) -> "LanguageModelOptions":
+        missing = {name: value for name, value in usual.items() if getattr(self, name) is None}
+        return dataclasses.replace(self, **missing)
+
     def _output_width(self) -> int:
         return output_width(layer_sizes(self.units, self.num_layers), self.skip_connections)
+
+    @classmethod
+    def completed(cls, saved: dict[str, Any]) -> dict[str, Any]:
+        return saved if "preset" in saved else {**BEFORE_PRESETS, **saved}
 
     def names_of_data(self) -> Collection[str]:
         """The corpora by name, which stand in place of a path."""
         from tfseq.text import CORPUS_NAMES
 
         return CORPUS_NAMES
-
-
-# Plain gradient descent is the textbook's recipe, and goes with the rest of it.
-TEXTBOOK_DEFAULTS = {
-    "dropout": 0.0,
-    "embedding_size": 0,
-    "learning_rate": 1.0,
-    "learning_rate_decay": 1.0,
-}
-ADAPTIVE_DEFAULTS = {
-    "dropout": 0.15,
-    "embedding_size": 64,
-    "learning_rate": 0.004,
-    "learning_rate_decay": 0.83,
-}

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from tfseq.options.rules import NonNegativeFloat, Probability
 
+DropoutMask = Literal["step", "window"]
 # What the model itself is given.
 _OF_MODEL = (
     *("dropout_mask", "input_dropout", "layer_dropout", "output_dropout"),
@@ -18,7 +19,7 @@ PENALTIES = ("activation_regularization", "temporal_activation_regularization", 
 class RegularizationOptions:
     """What is dropped in training, and what is penalised."""
 
-    dropout_mask: Literal["step", "window"] = "step"
+    dropout_mask: DropoutMask = "step"
     """step: dropout draws a mask for each step; window: one for all steps of a row of a window
     (variational dropout, arXiv 1512.05287)."""
     input_dropout: Probability | None = None

@@ -195,7 +195,9 @@ class LanguageModelTask(Task):
             train = corpus.train
             if tune and not len(corpus.validation):
                 raise InputError(f"`tune` needs a validation split; {self.run.path} has none.")
-            tune_on = Text(corpus.validation, int(corpus.before("validation")[-1])) if tune else None
+            tune_on = (
+                Text(corpus.validation, int(corpus.before("validation")[-1])) if tune else None
+            )
         if dynamic:
             found = evaluate_dynamically(self.model, train, dynamic, text, tune_on)
             figures |= adaptive_figures("dynamic", *found, size, tune)
