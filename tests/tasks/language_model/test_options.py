@@ -163,10 +163,10 @@ def another(value):
 
 
 # Each of these has a say in the weights: a run that goes on with another is another run.
-HELD = """tokenizer normalization case_fold min_frequency max_vocabulary max_tokens
-    validation_fraction cell units num_layers dropout embedding_size tie_embeddings sampling
-    batch_size num_steps optimizer learning_rate learning_rate_decay weight_decay clip_norm
-    precision recompute_steps seed""".split()
+HELD = """tokenizer normalization case_fold line_ends min_frequency max_vocabulary max_tokens
+    validation_fraction test_fraction cell units num_layers dropout embedding_size
+    tie_embeddings sampling batch_size num_steps optimizer learning_rate learning_rate_decay
+    weight_decay clip_norm precision recompute_steps seed""".split()
 
 
 @pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(LanguageModelOptions)])
