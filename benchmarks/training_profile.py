@@ -79,10 +79,10 @@ def start() -> dict[str, float]:
         options = parse_run_options(LanguageModelOptions, given)
         keep_freed_memory()
         import_tensorflow()
-        from tfseq.tasks.language_model import training
+        from tfseq.tasks.language_model import texts, training
 
         marks = [0.0, time.process_time()]
-        encode, corpus = training.encode_corpus, []
+        encode, corpus = texts.encode_corpus, []
 
         def encode_and_time(*arguments, **options):
             begun = time.process_time()
@@ -90,7 +90,7 @@ def start() -> dict[str, float]:
             corpus.append(time.process_time() - begun)
             return encoded
 
-        training.encode_corpus = encode_and_time
+        texts.encode_corpus = encode_and_time
         run = training.prepare(options, log=lambda line: None).run
         marks.append(time.process_time())
         steps = run.trainer.train_epoch()

@@ -40,8 +40,8 @@ def test_names_of_the_contract():
     """Those that are promised to users of the library."""
     promised = (
         "SimpleRNNCell GRUCell LSTMCell RNN RecurrentStack CharTokenizer WordTokenizer Vocabulary "
-        "random_windows sequential_windows LanguageModel interop train load LanguageModelOptions "
-        "TextClassificationOptions TaggingOptions ForecastingOptions"
+        "WhitespaceTokenizer random_windows sequential_windows LanguageModel interop train load "
+        "LanguageModelOptions TextClassificationOptions TaggingOptions ForecastingOptions"
     )
     assert set(promised.split()) <= set(tfseq.__all__)
     assert callable(tfseq.interop.load_torch_weights)

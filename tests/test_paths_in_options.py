@@ -66,7 +66,8 @@ def test_every_path_of_every_script_is_one():
     """So that all that holds of paths holds of each of them."""
     found = options_types()
     assert len(found) == 10
-    known = {"run_dir", "export_dir", "result_dir", "corpus", "data", "config", "path"}
+    known = {"run_dir", "export_dir", "result_dir", "corpus", "data", "config", "path", "test"}
+    known |= {"validation"}
     for options_type in found:
         hints = get_type_hints(options_type, include_extras=True)
         for name in known & set(hints):

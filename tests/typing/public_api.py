@@ -51,6 +51,7 @@ def texts_and_windows() -> None:
     tokenizer: Tokenizer = tfseq.CharTokenizer(normalization="letters")
     assert_type(tokenizer.get_config(), dict[str, Any])
     assert_type(tfseq.WordTokenizer(case_fold=True), tfseq.WordTokenizer)
+    assert_type(tfseq.WhitespaceTokenizer(line_ends=True), tfseq.WhitespaceTokenizer)
     corpus = open_corpus("mine.txt")
     assert_type(corpus, Corpus)
     assert_type(corpus.name, str)

@@ -17,7 +17,7 @@ class CorpusStatisticsOptions:
     """The field of a .jsonl record that holds the text."""
     encoding_errors: Literal["strict", "replace"] = "strict"
     """strict: a byte that is not UTF-8 is an error; replace: it becomes U+FFFD."""
-    tokenizer: Literal["char", "word"] = "word"
+    tokenizer: Literal["char", "word", "whitespace"] = "word"
     """What a token is."""
     normalization: Literal["none", "nfkc", "letters"] = "none"
     """Normalization before the tokenizer; letters keeps only a-z and single spaces."""

@@ -22,7 +22,7 @@ from tfseq.text import CORPUS_NAMES, make_tokenizer, open_corpus
 from tfseq.text.vocabulary import escape
 
 # What a token is called, by the tokenizer's name.
-_UNITS = {"char": "character", "word": "word"}
+_UNITS = {"char": "character", "word": "word", "whitespace": "token"}
 
 
 def run_corpus_statistics(

@@ -1,9 +1,14 @@
 """Text from a server piece by piece: the client holds the state, and draws the tokens."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+
+# The end of a text of words whose space goes where more follows: `well -` of `well-known`, and
+# `u. s` of `u.s.`
+_MAY_CLOSE_UP = re.compile(r" (?:[-/]|[^\W\d_])\Z")
 
 
 def stream_text(
@@ -22,7 +27,7 @@ def stream_text(
     takes one request for each token of the prompt, and two for each new one.
 
     Words need their neighbours to be put together: text after a straight double quote waits for
-    the quote that ends it.
+    the quote that ends it, and a hyphen or a single letter for the token after it.
 
     Args:
         client: a `Client`, or what else has its methods.
@@ -77,6 +82,8 @@ def _texts(client, tokens: Iterator[int]) -> Iterator[str]:
         text = client.decode([ids])["text"][0]
         if words and text.count('"') % 2:
             yield text[: text.rindex('"')].rstrip()
+        elif words:
+            yield _MAY_CLOSE_UP.sub("", text)
         else:
             yield text
     yield text

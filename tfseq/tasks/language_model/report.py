@@ -75,6 +75,7 @@ def _add_result(report: Report, metrics: Mapping[str, Any], unit: str) -> None:
     figures = {
         f"validation perplexity per {unit}": validation,
         f"validation bits per {unit}": metrics["validation_bits_per_token"],
+        f"test perplexity per {unit}": metrics.get("test_perplexity"),
         f"perplexity of {counts}": baseline,
         f"training perplexity per {unit}": metrics["train_perplexity"],
         "best epoch": f"{metrics['best_epoch']} of {metrics['epochs']}" if validation else None,
@@ -128,11 +129,12 @@ def _add_curves(report, history, metrics, unit) -> None:
 def _add_surprisal(report, task, corpus, unit) -> None:
     tokens = task.vocabulary.tokens
     size = PASSAGE.get(unit, WORDS)
-    start = corpus.num_train
-    if len(corpus.validation) < 2:
-        start = max(1, len(corpus.ids) - size)
-    ids = np.asarray(corpus.ids[start : start + size])
-    context = np.asarray(corpus.ids[max(0, start - CONTEXT) : start])
+    if len(corpus.validation) >= 2:
+        part, ids, context = "validation", corpus.validation, corpus.before("validation", CONTEXT)
+    else:
+        start = max(1, len(corpus.train) - size)
+        part, ids, context = "training", corpus.train[start:], corpus.train[:start][-CONTEXT:]
+    ids, context = np.asarray(ids[:size]), np.asarray(context)
     surprisal = token_surprisal(task.model, ids, context)
     texts = [tokens[i] for i in ids]
     expected = [
@@ -140,15 +142,14 @@ def _add_surprisal(report, task, corpus, unit) -> None:
         for row in zip(surprisal.expected, surprisal.probabilities, strict=True)
     ]
     blind = math.log2(len(tokens))
-    part = "validation split" if start == corpus.num_train else "training split"
     report.section("Surprisal").prose(
-        f"The first {len(ids):,} {unit}s of the {part}, each shaded by its surprisal: −log₂ of the "
-        f"probability that the model gave it after all {unit}s before it. The full colour is "
-        f"{blind:.3f} bits, the surprisal of a uniform prediction over {len(tokens):,} symbols. "
+        f"The first {len(ids):,} {unit}s of the {part} split, each shaded by its surprisal: −log₂ "
+        f"of the probability that the model gave it after all {unit}s before it. The full colour "
+        f"is {blind:.3f} bits, the surprisal of a uniform prediction over {len(tokens):,} symbols. "
         f"The mean is {surprisal.bits.mean():.3f} bits. The tooltip of a {unit} gives its bits and "
         "what the model expected there."
     )
-    if part == "training split":
+    if part == "training":
         report.prose("There is no validation split: the model has learned from this text.")
     words = unit != "character"
     notes = [f"expected {told}" for told in expected]

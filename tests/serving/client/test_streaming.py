@@ -1,0 +1,61 @@
+"""Text of words that comes piece by piece, from a client that writes what it is told."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+import tfseq
+from tfseq.serving.client.streaming import stream_text
+
+SIGNS = ". , : - / $ \" ' ( ) 1 20 300 u s well é 中 <eos>".split()
+
+
+class Dictated:
+    """A client whose model writes given tokens, one after the other."""
+
+    def __init__(self, tokens):
+        self.tokenizer = tfseq.WordTokenizer(line_ends=True)
+        self.vocabulary = tfseq.Vocabulary(SIGNS)
+        self.ids = self.vocabulary.token_to_id(tf.constant(tokens, tf.string)).numpy().tolist()
+        self.left = list(self.ids)
+
+    def encode(self, text):
+        ids = self.vocabulary.token_to_id(self.tokenizer.tokenize([text])).numpy()
+        return {"token_ids": ids, "num_tokens": [len(ids[0])]}
+
+    def decode(self, ids):
+        tokens = self.vocabulary.id_to_token(tf.constant(ids, tf.int32))
+        return {"text": [text.decode() for text in self.tokenizer.detokenize(tokens).numpy()]}
+
+    def initial_states(self, rows):
+        return {}
+
+    def step(self, ids, states):
+        return {"logits": np.eye(len(self.vocabulary), dtype="float32")[[self.left.pop(0)]]}
+
+
+@settings(max_examples=12)
+@given(st.lists(st.sampled_from(SIGNS), min_size=1, max_size=8))
+@example(["well", "-", "well", "/", "s"])
+@example(["u", ".", "s", ".", "u", ".", "s", "."])
+@example(["s", "-", "-", "-", "s", "-"])
+@example([".", "u", "<eos>"])
+@example(["<eos>", '"', "u", "<eos>", '"', ".", "1", ".", "1"])
+def test_the_pieces_are_the_text(tokens):
+    client = Dictated(tokens)
+    pieces = list(stream_text(client, "u", len(tokens), temperature=0))
+    assert "".join(pieces) == client.decode([client.ids])["text"][0]
+
+
+@pytest.mark.parametrize(
+    ("tokens", "pieces"),
+    [
+        (["well", "-", "well", "20"], ["well", "-well", " 20"]),
+        (["u", ".", "s", ".", "well"], ["u", ".", "s.", " well"]),
+        (["1", ".", "20", "<eos>", "1"], ["1", ".", "20", "\n", "1"]),
+    ],
+)
+def test_only_what_may_close_up_waits(tokens, pieces):
+    assert list(stream_text(Dictated(tokens), "u", len(tokens), temperature=0)) == pieces
