@@ -99,7 +99,7 @@ def test_what_decays():
     model = keras.Sequential([keras.Input((3, 2)), keras.layers.GRU(4), keras.layers.Dense(1)])
     model.set_weights([np.ones_like(w) for w in model.get_weights()])
     options = TrainingOptions(weight_decay=0.5, decay_biases=False, learning_rate=1.0)
-    optimizer = make_optimizer(options, model.trainable_variables, 1)
+    optimizer = make_optimizer(options, model.trainable_variables, 1.0)
     optimizer.apply_gradients([(0 * v.value, v) for v in model.trainable_variables])
     left = {v.path.split("/", 1)[1]: float(np.ravel(v)[0]) for v in model.trainable_variables}
     assert [left.pop(name) for name in list(left) if name.endswith("kernel")] == [0.5] * 3

@@ -167,6 +167,7 @@ HELD = """tokenizer normalization case_fold min_frequency max_vocabulary max_tok
     validation_fraction cell units num_layers dropout embedding_size tie_embeddings sampling
     batch_size num_steps optimizer learning_rate learning_rate_decay schedule warmup final_rate
     weight_decay clip_norm momentum decay_biases averaging ema_decay averaging_interval accumulate
+    window_lengths state_reset
     precision recompute_steps seed""".split()
 
 

@@ -1,11 +1,13 @@
 """What is made of gradients: their mean, clipped, moves the weights, and so their averages."""
 
+import contextlib
 from collections.abc import Sequence
 
 import keras
 import tensorflow as tf
 
 from tfseq.runs.recipe.averaging import Averaging
+from tfseq.runs.recipe.schedule import Schedule
 from tfseq.runs.row_gradients import SummedRows
 
 
@@ -24,6 +26,7 @@ class Update:
         clip_norm: the largest norm of the gradient; None leaves it as it is.
         averaging: of the weights, or None.
         accumulate: batches for an update.
+        rate: the learning rate of the optimizer, where `at_rate` is to change it.
 
     Attributes:
         accumulated: the sum of gradients since the last update, and the number of targets that it
@@ -37,7 +40,9 @@ class Update:
         clip_norm: float | None,
         averaging: Averaging | None = None,
         accumulate: int = 1,
+        rate: float | Schedule = 0.0,
     ):
+        self._rate = rate
         self._optimizer, self._weights, self._clip_norm = optimizer, weights, clip_norm
         self._averaging = averaging
         self.accumulated: list[tf.Variable] = []
@@ -50,6 +55,10 @@ class Update:
         """All that an update writes, but for the weights."""
         averages = self._averaging.variables if self._averaging else []
         return [*self._optimizer.variables, *averages, *self.accumulated]
+
+    def at_rate(self, factor: float) -> contextlib.AbstractContextManager[None]:
+        """While it is open, updates are traced whose learning rate is `factor` times as high."""
+        return contextlib.nullcontext() if factor == 1 else self._rate.scaled(factor)
 
     def __call__(self, losses, shares, gradients, num_targets=None, last=None):
         def mean(values):

@@ -71,6 +71,12 @@ class LanguageModelOptions(TrainingOptions):
     with the state carried along."""
     num_steps: Size = 35
     """Tokens in a window: how far gradients reach back."""
+    window_lengths: Literal["fixed", "varied"] = "fixed"
+    """varied: the length of each batch's windows is drawn from four around num_steps, and the
+    learning rate goes with it (AWD-LSTM, arXiv 1708.02182)."""
+    state_reset: Probability = 0.0
+    """Probability that a row of sequential windows begins a window from the zero state, as
+    generated text does (arXiv 1707.05589)."""
     epochs: FreeOnResume[PositiveInt] = 16
     """Passes over the training split."""
     optimizer: OptimizerName = "adam"
@@ -115,6 +121,11 @@ class LanguageModelOptions(TrainingOptions):
             raise InputError(
                 "`tie_embeddings` needs `embedding_size` equal to `units`. Received: "
                 f"`embedding_size` {filled.embedding_size}, `units` {filled.units}."
+            )
+        if filled.state_reset and filled.sampling == "random":
+            raise InputError(
+                "`state_reset` needs `sampling` sequential: random windows all begin from the zero "
+                f"state. Received: `state_reset` {filled.state_reset:g}."
             )
         return filled
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfseq.data import EncodedCorpus, encode_corpus, num_batches, random_windows, sequential_windows
+from tfseq.data import EncodedCorpus, encode_corpus
 from tfseq.metrics.perplexity import bits, perplexity
 from tfseq.models import LanguageModel
 from tfseq.report import Report
@@ -21,11 +21,15 @@ from tfseq.tasks.language_model.baseline import measure_baseline, order_for
 from tfseq.tasks.language_model.evaluation import Evaluator
 from tfseq.tasks.language_model.options import LanguageModelOptions
 from tfseq.tasks.language_model.task import LanguageModelTask, build_model, describe_model
+from tfseq.tasks.language_model.windows import (
+    batch_specs,
+    resetting,
+    schedule_steps,
+    training_windows,
+)
 from tfseq.tasks.task import short_name, tokenizer_of
 from tfseq.tasks.vocabulary_check import check_tells_apart
 from tfseq.text import open_corpus
-
-WINDOWS = {"random": random_windows, "sequential": sequential_windows}
 
 
 def language_model_objective(
@@ -51,16 +55,6 @@ def language_model_objective(
     """
     evaluator = Evaluator(model, batch_size=options.batch_size)
 
-    def batches(epoch: int, start_batch: int) -> tf.data.Dataset:
-        return WINDOWS[options.sampling](
-            train_ids,
-            options.batch_size,
-            options.num_steps,
-            seed=options.seed,
-            epoch=epoch,
-            start_batch=start_batch,
-        )
-
     def loss(batch, states):
         inputs, targets = batch
         logits, after = model(inputs, states=states, return_states=True, training=True)
@@ -80,8 +74,8 @@ def language_model_objective(
 
     return Objective(
         model,
-        batches,
-        loss,
+        lambda epoch, start_batch: training_windows(options, train_ids, epoch, start_batch),
+        resetting(loss) if options.state_reset else loss,
         initial_states=lambda: model.initial_states(options.batch_size),
         validate=validate if len(validation_ids) else None,
         train_metrics=lambda loss: {
@@ -91,15 +85,8 @@ def language_model_objective(
         },
         targets="tokens",
         independent_rows=True,
+        batch_specs=batch_specs(options),
     )
-
-
-def schedule_steps(options: LanguageModelOptions, num_tokens: int) -> int:
-    """What the learning-rate schedule takes an epoch to be: the most steps there can be.
-
-    Their number varies by one with an epoch's offset; a schedule does not depend on chance.
-    """
-    return max(num_batches(num_tokens, options.batch_size, options.num_steps), 1)
 
 
 def prepare(
