@@ -114,6 +114,15 @@ def test_weight_decay_is_none_if_it_is_omitted_but_for_adamw():
     assert make("adamw").optimizer.weight_decay == 0.01
 
 
+def test_learning_rates_of_a_language_model_go_with_the_optimizer():
+    def rate(**given):
+        return LanguageModelOptions(**given).with_defaults_filled().learning_rate
+
+    assert rate(optimizer="sgd", momentum=0.75) == 0.25
+    assert rate(optimizer="lion") == rate() / 10 == rate(optimizer="nadam") / 10
+    assert rate(optimizer="lion", learning_rate=0.5) == 0.5
+
+
 def test_an_old_run_keeps_the_weight_decay_that_it_had(tmp_path):
     """Its config.json has 0.01 for every optimizer."""
     for name, expected in (("adam", 0.0), ("adamw", 0.01)):

@@ -88,14 +88,15 @@ ALL = {
     "weight_decay": 0.1,
     "decay_biases": False,
     "dropout": 0.3,
-    "epochs": 3,
+    "epochs": 2,
     "units": 6,
+    "num_steps": 2,
 }
 
 
 @pytest.mark.slow
 def test_all_at_once_taken_up_at_any_step(tmp_path):
-    train, validation = TEXT[:700], TEXT[700:900]
+    train, validation = TEXT[:300], TEXT[300:400]
     whole = make_trainer(train, validation, cell="gru", embedding_size=4, **ALL)
     places = []
 
@@ -109,11 +110,11 @@ def test_all_at_once_taken_up_at_any_step(tmp_path):
             note()
         note()
     assert whole.step_kind == "compiled in halves"
-    assert len({row["validation_loss"] for row in whole.progress.history}) == 3
+    assert len({row["validation_loss"] for row in whole.progress.history}) == 2
     expected = bits_of(whole.checkpoint())
     other = make_trainer(train, validation, cell="gru", embedding_size=4, weights_seed=9, **ALL)
     next(other.train_epoch())
-    for place in places:
+    for place in places[::3]:
         other.restore(load_latest_checkpoint(place)[0])
         while not other.finished:
             list(other.train_epoch())
