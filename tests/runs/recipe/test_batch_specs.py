@@ -46,7 +46,10 @@ def gradients(weights, batches):
     return [2 * x.T @ (w[:, None] * error) / w.sum(), 2 * (w @ error) / w.sum()]
 
 
-@pytest.mark.parametrize(("accumulate", "factors"), [(1, [1, 0.5, 0.5, 1]), (2, [0.75, 0.75])])
+@pytest.mark.parametrize(
+    ("accumulate", "factors"),
+    [pytest.param(1, [1, 0.5, 0.5, 1], marks=pytest.mark.slow), (2, [0.75, 0.75])],
+)
 def test_the_learning_rate_goes_with_the_shape(accumulate, factors):
     """Where gradients are accumulated, it goes with the mean of the factors."""
     trainer, parts = make(accumulate=accumulate)

@@ -63,6 +63,7 @@ def nadam(θ, g, t, state):
 RULES = [(sgd, {"momentum": 0.9}), (rmsprop, {"momentum": 0.5}), (lion, {}), (nadam, {})]
 
 
+@pytest.mark.everyday(2)
 @pytest.mark.parametrize(("rule", "options"), RULES)
 @pytest.mark.parametrize("decay", [{}, {"weight_decay": 0.3, "decay_biases": False}])
 def test_an_epoch(rule, options, decay):
@@ -77,6 +78,7 @@ def test_an_epoch(rule, options, decay):
             np.testing.assert_allclose(weight, expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.everyday(1)
 @pytest.mark.parametrize(("rule", "options"), RULES)
 def test_taken_up_in_the_middle(rule, options, tmp_path):
     name = getattr(rule, "__name__", rule)
