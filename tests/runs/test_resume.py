@@ -200,6 +200,23 @@ def test_killed_where_it_recomputes(corpus, tmp_path):
     assert_same_run(run_dir, tmp_path / "whole")
 
 
+RECIPE = (
+    "--schedule=cosine --warmup=0.5 --optimizer=nadam --weight-decay=0.1 --no-decay-biases "
+    "--accumulate=2 --averaging=two_tailed --window-lengths=varied --state-reset=0.2"
+).split()
+
+
+@pytest.mark.slow
+def test_killed_with_every_part_of_a_recipe(corpus, tmp_path):
+    options = [*options_of("lstm"), *RECIPE]
+    train(corpus, tmp_path / "whole", *options)
+    run_dir = tmp_path / "killed"
+    assert train_and_kill(corpus, run_dir, after_some_steps(8, 0.01), *options)
+    train(corpus, run_dir, *options, "--resume")
+
+    assert_same_run(run_dir, tmp_path / "whole")
+
+
 @pytest.mark.slow
 def test_damaged_checkpoint_and_more_epochs(corpus, whole, one_epoch):
     """The newest checkpoint is passed over, aloud; `--epochs` grows; options need no repeating."""

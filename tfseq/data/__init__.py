@@ -7,6 +7,7 @@ from tfseq.data.series.series import Series, noisy_sine
 from tfseq.data.series.series_batches import series_batches
 from tfseq.data.series.series_file import read_series
 from tfseq.data.series.series_windows import SeriesSplit, split_series
+from tfseq.data.varied_windows import varied_windows, window_lengths
 from tfseq.data.windows import num_batches, random_windows, sequential_windows
 
 __all__ = [
@@ -22,4 +23,6 @@ __all__ = [
     "sequential_windows",
     "series_batches",
     "split_series",
+    "varied_windows",
+    "window_lengths",
 ]

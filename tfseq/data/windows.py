@@ -120,7 +120,7 @@ def random_batches(
 ) -> tuple[Gather, int]:
     """An epoch of `random_windows`: what gathers batches [first, last), and their number."""
     ids = as_token_ids(ids)
-    rng, offset = _begin_epoch(len(ids), batch_size, num_steps, seed, epoch, offset)
+    rng, offset = begin_epoch(len(ids), batch_size, num_steps, seed, epoch, offset)
     num_windows = (len(ids) - offset - 1) // num_steps
     order = np.arange(num_windows, dtype=np.min_scalar_type(num_windows))
     rng.shuffle(order)
@@ -143,7 +143,7 @@ def sequential_batches(
 ) -> tuple[Gather, int]:
     """An epoch of `sequential_windows`, as `random_batches` gives one of `random_windows`."""
     ids = as_token_ids(ids)
-    _, offset = _begin_epoch(len(ids), batch_size, num_steps, seed, epoch, offset)
+    _, offset = begin_epoch(len(ids), batch_size, num_steps, seed, epoch, offset)
     row_starts = offset + np.arange(batch_size) * ((len(ids) - offset - 1) // batch_size)
 
     def gather(first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
@@ -164,7 +164,7 @@ def as_token_ids(ids: np.ndarray | Sequence[int]) -> np.ndarray:
     return array
 
 
-def _begin_epoch(
+def begin_epoch(
     num_tokens: int, batch_size: int, num_steps: int, seed: int, epoch: int, offset: int | None
 ) -> tuple[np.random.Generator, int]:
     """Check the arguments; return the epoch's random generator and its offset."""

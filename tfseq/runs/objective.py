@@ -1,6 +1,6 @@
 """What a training run is to learn."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,9 @@ class Objective:
         batches: (epoch, start_batch) -> the batches of an epoch from `start_batch` on, a finite
             `tf.data.Dataset` with known cardinality and the same `element_spec` each time, wholly
             determined by the two numbers and the seed.
+        batch_specs: where batches are of a few shapes, what `element_spec` would be of each, and
+            what the learning rate is multiplied by; a step is compiled for each. The usual ones
+            are none: all batches are of the shape that `element_spec` says.
         loss: (batch, states) -> (loss, number of targets, states): the mean loss over the targets
             of a batch, a scalar that the gradient is taken of, and the states that the next batch
             begins with. Their gradient is cut there. It is traced, more than once. A fourth result,
@@ -44,6 +47,7 @@ class Objective:
     train_metrics: Callable[[float], Mapping[str, float]] = lambda loss: {"train_loss": loss}
     targets: str = "targets"
     independent_rows: bool = False
+    batch_specs: Sequence[tuple[Any, float]] = ()
 
 
 def weighted_loss(

@@ -16,6 +16,7 @@ from tfseq.runs.objective import Objective
 from tfseq.runs.progress import Progress
 from tfseq.runs.recipe.averaging import make_averaging
 from tfseq.runs.recipe.optimizers import make_optimizer
+from tfseq.runs.recipe.schedule import learning_rate
 from tfseq.runs.recipe.update import Update
 from tfseq.runs.training_step import TrainingStep
 
@@ -39,8 +40,8 @@ class Trainer:
     Args:
         objective: what is to be learned.
         options: `TrainingOptions`, with no field left None that has a default of its own.
-        steps_per_epoch: what the learning-rate schedule takes an epoch to be; None takes the
-            number of steps of the first.
+        steps_per_epoch: what the learning-rate schedule takes an epoch to be, on average; None
+            takes the number of steps of the first.
 
     Example:
 
@@ -63,15 +64,17 @@ class Trainer:
     True
     """
 
-    def __init__(self, objective: Objective, options: Any, steps_per_epoch: int | None = None):
+    def __init__(self, objective: Objective, options: Any, steps_per_epoch: float | None = None):
         self.objective = objective
         self.model = objective.model
         self.options = options
-        first = objective.batches(0, 0)
-        self.batch_spec = first.element_spec
+        first, weights = objective.batches(0, 0), self.model.trainable_variables
+        specs = objective.batch_specs or [(first.element_spec, 1.0)]
+        self.batch_spec = specs[0][0]
         updates = self._num_updates(steps_per_epoch or int(first.cardinality()))
-        self.optimizer = make_optimizer(options, self.model.trainable_variables, updates)
-        self.averaging = make_averaging(options, self.model.trainable_variables)
+        rate = learning_rate(options, updates, varies=len(specs) > 1)
+        self.optimizer = make_optimizer(options, weights, rate)
+        self.averaging = make_averaging(options, weights)
         if self.averaging and options.averaging != "ema" and objective.validate is None:
             raise InputError(
                 f"`averaging` {options.averaging} goes by the validation loss, and there is no "
@@ -81,13 +84,9 @@ class Trainer:
         self.best_weights: list[np.ndarray] | None = None
         self.states = objective.initial_states()
         self._update = Update(
-            self.optimizer,
-            self.model.trainable_variables,
-            options.clip_norm,
-            self.averaging,
-            options.accumulate,
+            self.optimizer, weights, options.clip_norm, self.averaging, options.accumulate, rate
         )
-        self._train_step = TrainingStep(objective, self._update, self.batch_spec, self.states)
+        self._train_step = TrainingStep(objective, self._update, specs, self.states)
 
     @property
     def finished(self) -> bool:
@@ -202,9 +201,9 @@ class Trainer:
                 best = self.model.get_weights()
         self.model.set_weights(best)
 
-    def _num_updates(self, num_steps: int) -> int:
+    def _num_updates(self, num_steps: float) -> int:
         """How many updates so many steps of an epoch make."""
-        return -(-num_steps // self.options.accumulate)
+        return math.ceil(num_steps / self.options.accumulate)
 
     def _next_update(self) -> int:
         """After how many steps of the epoch the next update is made."""

@@ -67,7 +67,7 @@ class TrainingRun:
         data: str = "the data",
         vocabulary: Vocabulary | None = None,
         files: Mapping[str, bytes] = MappingProxyType({}),
-        steps_per_epoch: int | None = None,
+        steps_per_epoch: float | None = None,
         describe_epoch: Callable[[Row, Progress], str] = describe_losses,
         draw: Callable[[Sequence[Row]], None] = lambda history: None,
         epoch_ended: Callable[[Row, Progress], None] = lambda row, progress: None,

@@ -1,5 +1,6 @@
 """One step of training: loss, gradient, clipping, update."""
 
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -58,7 +59,8 @@ class TrainingStep:
     Args:
         objective: what is to be learned.
         update: of the trainable variables of the model.
-        batch_spec: of the batches.
+        batch_specs: of the batches, each with what the learning rate is multiplied by. A step is
+            traced for each when it is first needed.
         states: such as a batch begins with.
 
     Attributes:
@@ -70,7 +72,7 @@ class TrainingStep:
         self,
         objective: Objective,
         update: Update,
-        batch_spec: Any,
+        batch_specs: Sequence[tuple[Any, float]],
         states: Any,
     ):
         self._objective, self._update = objective, update
@@ -80,40 +82,50 @@ class TrainingStep:
         self._others = [v for v in model.variables if id(v) not in trainable]
         self._written = []  # Of the others, those that a step writes.
         states = tf.nest.map_structure(lambda s: tf.TensorSpec(s.shape, s.dtype), states)
-        self._specs = [batch_spec, states]
-        if update.accumulated:
-            self._specs.append(tf.TensorSpec([], tf.bool))
+        more = [tf.TensorSpec([], tf.bool)] if update.accumulated else []
+        self._one_shape = len(batch_specs) == 1
+        self._specs = {
+            self._shape(batch): ([batch, states, *more], factor) for batch, factor in batch_specs
+        }
         gpus = tf.config.get_visible_devices("GPU")
         self._not_by_xla = "there is a GPU" if gpus else None
-        self._run = None
+        self._runs: dict[Any, Callable] = {}  # The traced steps, by the shape of their batches.
         self.kind: str | None = None
 
     def __call__(
         self, batch: Any, states: Any, last: bool = True
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, Any]:
         given = (batch, states, tf.constant(last)) if self._update.accumulated else (batch, states)
-        if self._run is not None:
-            return self._run(*given)
+        shape = self._shape(batch)
+        if shape in self._runs:
+            return self._runs[shape](*given)
         # The first step, traced, and without XLA if there is an operation that XLA does not have.
-        self._run = self._traced()
+        run = self._runs[shape] = self._traced(shape)
         if self._not_by_xla:
-            return self._run(*given)
+            return run(*given)
         variables = [*self._objective.model.variables, *self._update.variables]
         before = [tf.identity(v) for v in variables]
         try:
-            return self._run(*given)
+            return run(*given)
         except tf.errors.OpError:
             for variable, value in zip(variables, before, strict=True):
                 variable.assign(value)
             self._not_by_xla = "XLA does not have all operations"
-            self._run = self._traced()
-            return self._run(*given)
+            run = self._runs[shape] = self._traced(shape)
+            return run(*given)
 
-    def _traced(self):
+    def _shape(self, batch) -> Any:
+        """By what batches, or specs of batches, of several shapes are told apart."""
+        if self._one_shape:
+            return None
+        return tuple(tuple(tensor.shape) for tensor in tf.nest.flatten(batch))
+
+    def _traced(self, shape):
+        specs, factor = self._specs[shape]
         # A function of one signature: to call it takes half as long.
-        return tf.function(
-            self._step, input_signature=self._specs, autograph=False
-        ).get_concrete_function()
+        step = tf.function(self._step, input_signature=specs, autograph=False)
+        with self._update.at_rate(factor):
+            return step.get_concrete_function()
 
     def _step(self, batch, states, *last):
         num_parts, self.kind = self._choose(batch, states)

@@ -127,7 +127,7 @@ def test_two_tailed():
     assert_close(run.objective.model.get_weights(), run.mean(e[2], e[5]))
 
 
-@pytest.mark.everyday(1)
+@pytest.mark.slow
 @pytest.mark.parametrize("averaging", ["ema", "triggered", "two_tailed"])
 def test_taken_up_at_every_step(averaging, tmp_path):
     losses = {

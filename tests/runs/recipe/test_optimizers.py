@@ -63,6 +63,7 @@ def nadam(θ, g, t, state):
 RULES = [(sgd, {"momentum": 0.9}), (rmsprop, {"momentum": 0.5}), (lion, {}), (nadam, {})]
 
 
+@pytest.mark.everyday(2)
 @pytest.mark.parametrize(("rule", "options"), RULES)
 @pytest.mark.parametrize("decay", [{}, {"weight_decay": 0.3, "decay_biases": False}])
 def test_an_epoch(rule, options, decay):
@@ -77,6 +78,7 @@ def test_an_epoch(rule, options, decay):
             np.testing.assert_allclose(weight, expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.everyday(1)
 @pytest.mark.parametrize(("rule", "options"), RULES)
 def test_taken_up_in_the_middle(rule, options, tmp_path):
     name = getattr(rule, "__name__", rule)
@@ -99,7 +101,7 @@ def test_what_decays():
     model = keras.Sequential([keras.Input((3, 2)), keras.layers.GRU(4), keras.layers.Dense(1)])
     model.set_weights([np.ones_like(w) for w in model.get_weights()])
     options = TrainingOptions(weight_decay=0.5, decay_biases=False, learning_rate=1.0)
-    optimizer = make_optimizer(options, model.trainable_variables, 1)
+    optimizer = make_optimizer(options, model.trainable_variables, 1.0)
     optimizer.apply_gradients([(0 * v.value, v) for v in model.trainable_variables])
     left = {v.path.split("/", 1)[1]: float(np.ravel(v)[0]) for v in model.trainable_variables}
     assert [left.pop(name) for name in list(left) if name.endswith("kernel")] == [0.5] * 3
@@ -112,6 +114,15 @@ def test_weight_decay_is_none_if_it_is_omitted_but_for_adamw():
         assert make(name, weight_decay=0.0).optimizer.weight_decay is None
         assert make(name, weight_decay=0.2).optimizer.weight_decay == 0.2
     assert make("adamw").optimizer.weight_decay == 0.01
+
+
+def test_learning_rates_of_a_language_model_go_with_the_optimizer():
+    def rate(**given):
+        return LanguageModelOptions(**given).with_defaults_filled().learning_rate
+
+    assert rate(optimizer="sgd", momentum=0.75) == 0.25
+    assert rate(optimizer="lion") == rate() / 10 == rate(optimizer="nadam") / 10
+    assert rate(optimizer="lion", learning_rate=0.5) == 0.5
 
 
 def test_an_old_run_keeps_the_weight_decay_that_it_had(tmp_path):

@@ -55,7 +55,7 @@ def make(cell, before=(), after=(), x=X, weights=COUNTS, independent=True, loss=
 def eager_epoch(objective, options):
     """Loss and norm of each step of an epoch, taken by Keras."""
     weights = objective.model.trainable_variables
-    optimizer = make_optimizer(options, weights, 1)
+    optimizer = make_optimizer(options, weights, options.learning_rate)
     figures = []
     for batch in objective.batches(0, 0):
         with tf.GradientTape() as tape:

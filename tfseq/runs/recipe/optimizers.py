@@ -1,4 +1,4 @@
-"""The optimizer that the options name, with its learning rate, momentum and weight decay."""
+"""The optimizer that the options name, with its momentum and weight decay."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,7 +8,6 @@ import keras
 from tfseq.errors import InputError
 from tfseq.options.optimizers import OPTIMIZERS
 from tfseq.options.rules import Rule
-from tfseq.runs.recipe.schedule import learning_rate
 
 _OPTIMIZER = Rule(
     "`optimizer` must be a class or function that makes a `keras.optimizers.Optimizer` of a "
@@ -21,8 +20,7 @@ _WITH_MOMENTUM = ("sgd", "rmsprop")
 def make_optimizer(
     options: Any,
     weights: Sequence[keras.Variable],
-    updates_per_epoch: float,
-    varies: bool = False,
+    rate: float | keras.optimizers.schedules.LearningRateSchedule,
 ) -> keras.optimizers.Optimizer:
     """The optimizer that the options name, built for `weights`.
 
@@ -32,7 +30,7 @@ def make_optimizer(
     Args:
         options: `TrainingOptions`.
         weights: what it is to update.
-        updates_per_epoch, varies: see `learning_rate`.
+        rate: the learning rate.
 
     Raises:
         InputError: what they name makes no optimizer, or does not take their momentum or weight
@@ -54,7 +52,6 @@ def make_optimizer(
     settings = {"weight_decay": decay} if decay or name == "adamw" else {}
     if options.momentum:
         settings["momentum"] = options.momentum
-    rate = learning_rate(options, updates_per_epoch, varies)
     optimizer = OPTIMIZERS.make(name, _OPTIMIZER, rate, **settings)
     if decay and not options.decay_biases:
         optimizer.exclude_from_weight_decay([v for v in weights if _is_bias_or_gain(v)])

@@ -1,7 +1,7 @@
 """The learning rate, as a function of the number of updates."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -36,13 +36,13 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
         return self.peak * self.shape(tf.cast(step, tf.float32)) * self.factor
 
     @contextmanager
-    def scaled(self, factor: float):
+    def scaled(self, factor: float | tf.Tensor) -> Iterator[None]:
         """While it is open, rates are `factor` times as high."""
-        self.factor = factor
+        before, self.factor = self.factor, factor
         try:
             yield
         finally:
-            self.factor = 1.0
+            self.factor = before
 
     def get_config(self):
         return {"peak": self.peak, "shape": self.shape}

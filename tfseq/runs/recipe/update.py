@@ -1,11 +1,13 @@
 """What is made of gradients: their mean, clipped, moves the weights, and so their averages."""
 
+import contextlib
 from collections.abc import Sequence
 
 import keras
 import tensorflow as tf
 
 from tfseq.runs.recipe.averaging import Averaging
+from tfseq.runs.recipe.schedule import Schedule
 from tfseq.runs.row_gradients import SummedRows
 
 
@@ -24,10 +26,12 @@ class Update:
         clip_norm: the largest norm of the gradient; None leaves it as it is.
         averaging: of the weights, or None.
         accumulate: batches for an update.
+        rate: the learning rate of the optimizer, where `at_rate` is to change it.
 
     Attributes:
-        accumulated: the sum of gradients since the last update, and the number of targets that it
-            is over: variables; none where each batch makes an update.
+        accumulated: the sum of gradients since the last update, the number of targets that it is
+            over, the sum of the batches' factors of the learning rate, and their number: variables;
+            none where each batch makes an update.
     """
 
     def __init__(
@@ -37,12 +41,14 @@ class Update:
         clip_norm: float | None,
         averaging: Averaging | None = None,
         accumulate: int = 1,
+        rate: float | Schedule = 0.0,
     ):
+        self._rate, self._factor = rate, 1.0
         self._optimizer, self._weights, self._clip_norm = optimizer, weights, clip_norm
         self._averaging = averaging
         self.accumulated: list[tf.Variable] = []
         if accumulate > 1:
-            zeros = [tf.zeros_like(w.value) for w in weights] + [tf.zeros([])]
+            zeros = [tf.zeros_like(w.value) for w in weights] + [tf.zeros([])] * 3
             self.accumulated = [tf.Variable(z, trainable=False) for z in zeros]
 
     @property
@@ -50,6 +56,14 @@ class Update:
         """All that an update writes, but for the weights."""
         averages = self._averaging.variables if self._averaging else []
         return [*self._optimizer.variables, *averages, *self.accumulated]
+
+    def at_rate(self, factor: float) -> contextlib.AbstractContextManager[None]:
+        """While it is open, updates are traced whose learning rate is `factor` times as high.
+
+        Where gradients are accumulated, it is the mean of the factors of their batches.
+        """
+        self._factor = factor
+        return contextlib.nullcontext() if factor == 1 else self._rate.scaled(factor)
 
     def __call__(self, losses, shares, gradients, num_targets=None, last=None):
         def mean(values):
@@ -76,9 +90,10 @@ class Update:
 
     def _mean_of_accumulated(self, gradients, num_targets):
         """Take in the gradients of a batch; the mean over all targets since the last update."""
-        *sums, count = self.accumulated
+        *sums, count, factors, batches = self.accumulated
         weight = tf.cast(num_targets, count.dtype)
-        count.assign_add(weight)
+        for variable, value in ((count, weight), (factors, self._factor), (batches, 1.0)):
+            variable.assign_add(value)
         for total, g in zip(sums, gradients, strict=True):
             if g is not None:
                 total.assign_add(g * tf.cast(weight, g.dtype))
@@ -88,7 +103,12 @@ class Update:
         ]
 
     def _apply(self, gradients):
-        self._optimizer.apply_gradients(zip(gradients, self._weights, strict=True))
+        rate = contextlib.nullcontext()
+        if self.accumulated and isinstance(self._rate, Schedule):
+            *_, factors, batches = self.accumulated
+            rate = self._rate.scaled(factors / batches)
+        with rate:
+            self._optimizer.apply_gradients(zip(gradients, self._weights, strict=True))
         if self._averaging is not None:
             self._averaging.update()
         for variable in self.accumulated:

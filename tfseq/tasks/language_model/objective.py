@@ -3,15 +3,13 @@
 import numpy as np
 import tensorflow as tf
 
-from tfseq.data import random_windows, sequential_windows
 from tfseq.metrics.perplexity import bits, perplexity
 from tfseq.models import LanguageModel
 from tfseq.runs.objective import Objective
 from tfseq.tasks.language_model.evaluation import Evaluator
 from tfseq.tasks.language_model.options import LanguageModelOptions
 from tfseq.tasks.language_model.regularization_options import PENALTIES, RegularizationOptions
-
-WINDOWS = {"random": random_windows, "sequential": sequential_windows}
+from tfseq.tasks.language_model.windows import batch_specs, resetting, training_windows
 
 
 def language_model_objective(
@@ -42,16 +40,6 @@ def language_model_objective(
     evaluator = Evaluator(model, batch_size=options.batch_size)
     if validation_context is None:
         validation_context = int(train_ids[-1])
-
-    def batches(epoch: int, start_batch: int) -> tf.data.Dataset:
-        return WINDOWS[options.sampling](
-            train_ids,
-            options.batch_size,
-            options.num_steps,
-            seed=options.seed,
-            epoch=epoch,
-            start_batch=start_batch,
-        )
 
     def loss(batch, states):
         inputs, targets = batch
@@ -84,8 +72,8 @@ def language_model_objective(
 
     return Objective(
         model,
-        batches,
-        loss,
+        lambda epoch, start_batch: training_windows(options, train_ids, epoch, start_batch),
+        resetting(loss) if options.state_reset else loss,
         initial_states=lambda: model.initial_states(options.batch_size),
         validate=validate if len(validation_ids) else None,
         train_metrics=lambda loss: {
@@ -95,6 +83,7 @@ def language_model_objective(
         },
         targets="tokens",
         independent_rows=True,
+        batch_specs=batch_specs(options),
     )
 
 

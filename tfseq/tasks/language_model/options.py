@@ -101,6 +101,12 @@ class LanguageModelOptions(RegularizationOptions, TrainingOptions):
     """Windows in a batch; if omitted, by --preset."""
     num_steps: Size | None = None
     """Tokens in a window: how far gradients reach back; if omitted, by --preset."""
+    window_lengths: Literal["fixed", "varied"] = "fixed"
+    """varied: the length of each batch's windows is drawn from four around num_steps, and the
+    learning rate goes with it (AWD-LSTM, arXiv 1708.02182)."""
+    state_reset: Probability = 0.0
+    """Probability that a row of sequential windows begins a window from the zero state, as
+    generated text does (arXiv 1707.05589)."""
     epochs: FreeOnResume[PositiveInt | None] = None
     """Passes over the training split; if omitted, by --preset, or 16 with sgd alone."""
     optimizer: OptimizerName | None = None
@@ -159,6 +165,11 @@ class LanguageModelOptions(RegularizationOptions, TrainingOptions):
             raise InputError(
                 f"`tie_embeddings` needs `embedding_size` equal to `units`, {OF_WHICH}. Received: "
                 f"`embedding_size` {filled.embedding_size}, `units` {filled.units}."
+            )
+        if filled.state_reset and filled.sampling == "random":
+            raise InputError(
+                "`state_reset` needs `sampling` sequential: random windows all begin from the zero "
+                f"state. Received: `state_reset` {filled.state_reset:g}."
             )
         return filled
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tfseq.data import EncodedCorpus, num_batches
+from tfseq.data import EncodedCorpus
 from tfseq.report import Report
 from tfseq.report.curve import PERPLEXITY, save_curves
 from tfseq.runs.open_run import as_saved, open_run
@@ -25,16 +25,9 @@ from tfseq.tasks.language_model.texts import (
     text_name,
     with_splits_named,
 )
+from tfseq.tasks.language_model.windows import schedule_steps
 from tfseq.tasks.task import short_name, tokenizer_of
 from tfseq.tasks.vocabulary_check import check_tells_apart
-
-
-def schedule_steps(options: LanguageModelOptions, num_tokens: int) -> int:
-    """What the learning-rate schedule takes an epoch to be: the most steps there can be.
-
-    Their number varies by one with an epoch's offset; a schedule does not depend on chance.
-    """
-    return max(num_batches(num_tokens, options.batch_size, options.num_steps), 1)
 
 
 def prepare(
