@@ -38,7 +38,7 @@ class EvaluationOptions:
     dynamic_learning_rate: NonNegativeFloat | None = None
     """Its learning rate; if omitted, 0.0001."""
     dynamic_decay: NonNegativeFloat | None = None
-    """How fast its weights go back to the trained ones; if omitted, 0.005."""
+    """How fast its weights go back to the trained ones; if omitted, 0.003."""
     dynamic_segment_tokens: Size | None = None
     """Tokens that it predicts before each update; if omitted, 20 characters, or 5 other tokens."""
     cache: PositiveInt | None = None

@@ -29,7 +29,7 @@ class DynamicSettings:
     """
 
     learning_rate: NonNegativeFloat = 1e-4
-    decay: NonNegativeFloat = 0.005
+    decay: NonNegativeFloat = 0.003
     segment_tokens: Size | None = None
     epsilon: PositiveFloat = 1e-5
 
