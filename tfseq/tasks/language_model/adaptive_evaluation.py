@@ -15,6 +15,8 @@ from tfseq.tasks.language_model.neural_cache import CacheEvaluator
 
 # A setting is chosen by so many tokens of the validation split, the first ones.
 TUNING_TOKENS = 20_000
+# It is doubled or halved so often, at most.
+MAX_SEARCH_STEPS = 6
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,7 +98,9 @@ def tuned(
     for name, limit in limits.items():
         start = settings
         for factor in (2, 0.5):
-            while (value := getattr(settings, name) * factor) < limit:
+            for _ in range(MAX_SEARCH_STEPS):
+                if (value := getattr(settings, name) * factor) >= limit:
+                    break
                 changed = dataclasses.replace(settings, **{name: value})
                 loss = measure(text, changed).mean_cross_entropy
                 # Nor where it is no number.
