@@ -36,9 +36,9 @@ class EvaluationOptions:
     """Language model: also evaluate a copy that goes on learning from the text that it has just
     predicted (dynamic evaluation, Krause et al., 2018)."""
     dynamic_learning_rate: NonNegativeFloat | None = None
-    """Its learning rate; if omitted, 0.0001."""
+    """Its learning rate; if omitted, 0.0001 for characters, or 0.00005 for other tokens."""
     dynamic_decay: NonNegativeFloat | None = None
-    """How fast its weights go back to the trained ones; if omitted, 0.005."""
+    """How fast its weights go back to the trained ones; if omitted, 0.003."""
     dynamic_segment_tokens: Size | None = None
     """Tokens that it predicts before each update; if omitted, 20 characters, or 5 other tokens."""
     cache: PositiveInt | None = None

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,8 @@ from tfseq.tasks.language_model.neural_cache import CacheEvaluator
 
 # A setting is chosen by so many tokens of the validation split, the first ones.
 TUNING_TOKENS = 20_000
+# It is doubled or halved so often, at most.
+MAX_SEARCH_STEPS = 6
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +55,7 @@ def evaluate_dynamically(
         return evaluator(text.ids, text.context, **options)
 
     if tune_on is not None:
-        settings = tuned(measure, settings, ("learning_rate", "decay"), tune_on)
+        settings = tuned(measure, settings, {"learning_rate": math.inf, "decay": math.inf}, tune_on)
     return measure(text, settings), settings
 
 
@@ -71,27 +73,34 @@ def evaluate_with_cache(
         return evaluator(text.ids, text.context, **weights)
 
     if tune_on is not None:
-        settings = tuned(measure, settings, ("flatness", "weight"), tune_on, most=0.99)
+        settings = tuned(measure, settings, {"flatness": math.inf, "weight": 1.0}, tune_on)
     return measure(text, settings), settings
 
 
 def tuned(
     measure: Callable[[Text, Any], Evaluation],
     settings: Any,
-    names: tuple[str, ...],
+    limits: Mapping[str, float],
     text: Text,
-    most: float = math.inf,
 ) -> Any:
     """Settings with which the start of a text is predicted better than with those beside them.
 
     Each setting in turn is doubled, or else halved, for as long as that helps.
+
+    Args:
+        measure: what a text and settings give.
+        settings: where the search begins.
+        limits: what is chosen, by name, and what it stays below.
+        text: what it is chosen by; `TUNING_TOKENS` of it are read.
     """
     text = Text(text.ids[:TUNING_TOKENS], text.context)
     least = measure(text, settings).mean_cross_entropy
-    for name in names:
+    for name, limit in limits.items():
         start = settings
         for factor in (2, 0.5):
-            while (value := getattr(settings, name) * factor) < most:
+            for _ in range(MAX_SEARCH_STEPS):
+                if (value := getattr(settings, name) * factor) >= limit:
+                    break
                 changed = dataclasses.replace(settings, **{name: value})
                 loss = measure(text, changed).mean_cross_entropy
                 # Nor where it is no number.

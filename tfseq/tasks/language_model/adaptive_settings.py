@@ -15,21 +15,27 @@ from tfseq.options.rules import (
 
 T = TypeVar("T")
 
+# The gradient of fewer tokens is noisier, and takes a smaller step.
+DYNAMIC_DEFAULTS = {
+    "character": {"segment_tokens": 20, "learning_rate": 1e-4},
+    "token": {"segment_tokens": 5, "learning_rate": 5e-5},
+}
+
 
 @dataclasses.dataclass(frozen=True)
 class DynamicSettings:
     """How a model goes on learning while it is measured; see `DynamicEvaluator`.
 
     Attributes:
-        learning_rate: η.
+        learning_rate: η; None takes 1e-4 for characters, and 5e-5 for tokens of another kind.
         decay: λ, how fast a weight goes back to its trained value.
         segment_tokens: tokens that are predicted before each update; None takes 20 characters, or 5
             tokens of another kind.
         epsilon: ε, added to the root mean square of a gradient.
     """
 
-    learning_rate: NonNegativeFloat = 1e-4
-    decay: NonNegativeFloat = 0.005
+    learning_rate: NonNegativeFloat | None = None
+    decay: NonNegativeFloat = 0.003
     segment_tokens: Size | None = None
     epsilon: PositiveFloat = 1e-5
 
@@ -80,8 +86,10 @@ def checked_settings(
             check_options(settings)
     if tune and not (dynamic or cache):
         raise InputError("`tune` chooses the settings of `dynamic` and `cache`: use one of them.")
-    if dynamic and dynamic.segment_tokens is None:
-        dynamic = dataclasses.replace(dynamic, segment_tokens=20 if unit == "character" else 5)
+    if dynamic:
+        usual = DYNAMIC_DEFAULTS["character" if unit == "character" else "token"]
+        missing = {name: v for name, v in usual.items() if getattr(dynamic, name) is None}
+        dynamic = dataclasses.replace(dynamic, **missing)
     return dynamic, cache
 
 

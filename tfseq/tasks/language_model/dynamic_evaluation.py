@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfseq.data import evaluation_windows, num_batches, sequential_windows
+from tfseq.errors import InputError
 from tfseq.layers.tensorflow.whole_step import compiled_whole
 from tfseq.models import LanguageModel
 from tfseq.runs.mixed_precision import computing_in_float32
@@ -84,7 +85,9 @@ class DynamicEvaluator:
 
     def _measure_gradients(self, ids) -> list[tf.Tensor]:
         """√(Σ_k g_k² / K), g_k being the gradient of the mean loss of batch k of segments."""
-        steps = self.segment_tokens
+        if len(ids) < 2:
+            raise InputError("Dynamic evaluation needs a training text of at least 2 tokens.")
+        steps = min(self.segment_tokens, len(ids) - 1)
         rows = max(1, min(STATISTICS_ROWS, (len(ids) - 1) // steps))
         weights = list(map(tf.convert_to_tensor, self._variables))
         counting = tf.ones([rows, steps])
