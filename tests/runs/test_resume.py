@@ -200,6 +200,26 @@ def test_killed_where_it_recomputes(corpus, tmp_path):
     assert_same_run(run_dir, tmp_path / "whole")
 
 
+EVERYTHING_DROPPED = (
+    "--cell=lstm --dropout-mask=window --input-dropout=0.1 --layer-dropout=0.2 "
+    "--output-dropout=0.25 --embedding-dropout=0.1 --weight-dropout=0.4 --recurrent-dropout=0.1 "
+    "--zoneout=0.1 --activation-regularization=2 --temporal-activation-regularization=1 "
+    "--label-smoothing=0.1"
+).split()
+
+
+@pytest.mark.slow
+def test_killed_where_everything_is_dropped(corpus, tmp_path):
+    options = [*options_of("lstm"), *EVERYTHING_DROPPED]
+    train(corpus, tmp_path / "whole", *options)
+    run_dir = tmp_path / "killed"
+    assert train_and_kill(corpus, run_dir, after_some_steps(9, 0.01), *options)
+    assert train_and_kill(corpus, run_dir, while_writing(5), "--resume")
+    train(corpus, run_dir, "--resume")
+
+    assert_same_run(run_dir, tmp_path / "whole")
+
+
 @pytest.mark.slow
 def test_damaged_checkpoint_and_more_epochs(corpus, whole, one_epoch):
     """The newest checkpoint is passed over, aloud; `--epochs` grows; options need no repeating."""
