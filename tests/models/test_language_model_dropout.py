@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tfseq.generation.token_step import token_step
 from tfseq.layers.tensorflow.dropout_mask import kept_places
-from tfseq.models import LanguageModel
+from tfseq.models import Forecaster, LanguageModel
 
 V, UNITS = 9, 5
 IDS = np.random.default_rng(0).integers(0, V, [4, 12]).astype("int32")
@@ -137,3 +137,8 @@ def test_all_of_it_is_saved(tmp_path):
 def test_wrong_values_are_refused(option, value, rule):
     with pytest.raises(ValueError, match=f"`{option}` must be {rule}"):
         make(**{option: value})
+
+
+def test_a_model_without_dropout_of_its_inputs_takes_no_rate_for_it():
+    with pytest.raises(ValueError, match=r"`input_dropout` must be None. Received: .*=0.5"):
+        Forecaster(1, lookback=4, input_dropout=0.5)

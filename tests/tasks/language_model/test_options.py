@@ -166,7 +166,9 @@ def another(value):
 HELD = """tokenizer normalization case_fold min_frequency max_vocabulary max_tokens
     validation_fraction cell units num_layers dropout embedding_size tie_embeddings sampling
     batch_size num_steps optimizer learning_rate learning_rate_decay weight_decay clip_norm
-    precision recompute_steps seed""".split()
+    precision recompute_steps seed dropout_mask input_dropout layer_dropout output_dropout
+    embedding_dropout weight_dropout recurrent_dropout zoneout activation_regularization
+    temporal_activation_regularization label_smoothing""".split()
 
 
 @pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(LanguageModelOptions)])
