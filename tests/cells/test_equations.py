@@ -178,7 +178,7 @@ def test_units_must_be_a_positive_integer(cls, units):
     ("argument", "advice"),
     [
         ("dropout", r"use `tfseq\.RecurrentStack\(\.\.\., dropout=\.\.\.\)`.*{keras}"),
-        ("recurrent_dropout", "dropout between layers.*{keras}, which has it"),
+        ("recurrent_dropout", r"give it to the layer, `tfseq\.RNN\(cell, recurrent_dropout=...\)`"),
         (
             "return_sequences",
             r"to the layer, `tfseq\.RNN\(cell, return_sequences=\.\.\.\)`",

@@ -84,6 +84,26 @@ def check_training_and_saving():
     )
 
 
+def check_noise():
+    """Training draws anew, inference has the expected value, and the weights stay in place."""
+    x = np.random.default_rng(0).normal(size=(16, 5, 2)).astype("float32")
+    settings = {"weight_dropout": 0.3, "recurrent_dropout": 0.2, "zoneout": 0.4}
+    layer = tfseq.RNN(tfseq.LSTMCell(4), return_sequences=True, **settings)
+    outputs = [ops.convert_to_numpy(layer(x, training=True)) for _ in range(2)]
+    assert np.abs(outputs[0] - outputs[1]).max() > 1e-3
+    expected, states = ops.convert_to_numpy(layer(x)), layer.get_initial_state(16)
+    for t in range(5):
+        output, states = layer.step(x[:, t], states)
+        np.testing.assert_allclose(ops.convert_to_numpy(output), expected[:, t], rtol=1e-5)
+    assert isinstance(layer.cell.recurrent_kernel, keras.Variable)
+    stack = tfseq.RecurrentStack(
+        "gru", 8, 2, dropout=0.3, dropout_mask="window", return_state=False, **settings
+    )
+    model = keras.Sequential([keras.Input((5, 2)), stack, keras.layers.Dense(1)])
+    model.compile("adam", "mse")
+    model.fit(x, x[..., :1], epochs=2, verbose=0)
+
+
 def main():
     errors = [
         check_network("rnn_two_layers", "rnn", 2, False),
@@ -98,6 +118,7 @@ def main():
     for steps, batch in [(0, 2), (5, 0), (0, 0)]:
         check_empty(steps, batch)
     check_training_and_saving()
+    check_noise()
     print(f"{keras.backend.backend()} {max(errors):.2e}")
 
 

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfseq.generation.token_step import token_step
 from tfseq.layers.tensorflow.dropout_mask import kept_places
-from tfseq.models import LanguageModel
+from tfseq.models import Forecaster, LanguageModel
 
 V, UNITS = 9, 5
 IDS = np.random.default_rng(0).integers(0, V, [4, 12]).astype("int32")
@@ -86,6 +87,25 @@ def test_rates_of_their_own_and_one_mask_for_all_steps():
     np.testing.assert_allclose(hidden, np.where(kept, plain / 0.8, 0), rtol=1e-5)
 
 
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_generation_takes_the_steps_of_the_loop(cell):
+    """With zoneout, inference has the expected value, one step at a time as well."""
+    keras.utils.set_random_seed(3)
+    model = LanguageModel(V, cell, UNITS, num_layers=2, zoneout=0.4, recurrent_dropout=0.3)
+    expected, end = model(IDS, return_states=True)
+    plain = LanguageModel(V, cell, UNITS, num_layers=2)
+    plain.set_weights(model.get_weights())
+    assert np.abs(plain(IDS) - expected).max() > 1e-3
+    advance, logits = token_step(model)
+    for one_step in (lambda ids, h: (logits((a := advance(ids, h))[0]), a[1]), model.step):
+        states = model.initial_states(len(IDS))
+        for t in range(IDS.shape[1]):
+            now, states = one_step(IDS[:, t], states)
+            np.testing.assert_allclose(now, expected[:, t], rtol=1e-4, atol=1e-6)
+        for one, other in zip(keras.tree.flatten(states), keras.tree.flatten(end), strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
+
+
 def test_all_of_it_is_saved(tmp_path):
     options = {
         "dropout": 0.3,
@@ -117,3 +137,8 @@ def test_all_of_it_is_saved(tmp_path):
 def test_wrong_values_are_refused(option, value, rule):
     with pytest.raises(ValueError, match=f"`{option}` must be {rule}"):
         make(**{option: value})
+
+
+def test_a_model_without_dropout_of_its_inputs_takes_no_rate_for_it():
+    with pytest.raises(ValueError, match=r"`input_dropout` must be None. Received: .*=0.5"):
+        Forecaster(1, lookback=4, input_dropout=0.5)

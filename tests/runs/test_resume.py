@@ -200,19 +200,24 @@ def test_killed_where_it_recomputes(corpus, tmp_path):
     assert_same_run(run_dir, tmp_path / "whole")
 
 
-RECIPE = (
+EVERYTHING = (
     "--schedule=cosine --warmup=0.5 --optimizer=nadam --weight-decay=0.1 --no-decay-biases "
-    "--accumulate=2 --averaging=two_tailed --window-lengths=varied --state-reset=0.2"
+    "--accumulate=2 --averaging=two_tailed --window-lengths=varied --state-reset=0.2 "
+    "--cell=lstm --units 12 8 --dropout-mask=window --input-dropout=0.1 --layer-dropout=0.2 "
+    "--output-dropout=0.25 --embedding-dropout=0.1 --weight-dropout=0.4 --recurrent-dropout=0.1 "
+    "--zoneout=0.1 --activation-regularization=2 --temporal-activation-regularization=1 "
+    "--label-smoothing=0.1 --residual --feed-forward=1.5 --embedding-size=8 --tie-embeddings"
 ).split()
 
 
 @pytest.mark.slow
-def test_killed_with_every_part_of_a_recipe(corpus, tmp_path):
-    options = [*options_of("lstm"), *RECIPE]
+def test_killed_with_every_part_of_a_recipe_at_once(corpus, tmp_path):
+    options = [*options_of("lstm"), *EVERYTHING]
     train(corpus, tmp_path / "whole", *options)
     run_dir = tmp_path / "killed"
     assert train_and_kill(corpus, run_dir, after_some_steps(8, 0.01), *options)
-    train(corpus, run_dir, *options, "--resume")
+    assert train_and_kill(corpus, run_dir, while_writing(5), "--resume")
+    train(corpus, run_dir, "--resume")
 
     assert_same_run(run_dir, tmp_path / "whole")
 

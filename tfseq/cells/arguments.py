@@ -46,14 +46,12 @@ def activation_function(argument: str, value):
 _INSTEAD = {
     "dropout": "use `tfseq.RecurrentStack(..., dropout=...)`, put a keras.layers.Dropout before "
     "the layer, or take {twin}, which tfseq.RNN runs too",
-    "recurrent_dropout": "use dropout between layers (`tfseq.RecurrentStack(..., dropout=...)`), "
-    "or take {twin}, which has it and which tfseq.RNN runs too",
     "seed": "call `keras.utils.set_random_seed`, or give the initializers a seed",
     "implementation": "leave it out: there is one implementation",
 }
 for _name in (
     *("return_sequences", "return_state", "go_backwards", "stateful", "unroll"),
-    "zero_output_for_mask",
+    *("zero_output_for_mask", "recurrent_dropout"),
 ):
     _INSTEAD[_name] = f"give it to the layer, `tfseq.RNN(cell, {_name}=...)`"
 

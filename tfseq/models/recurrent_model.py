@@ -85,6 +85,11 @@ class RecurrentModel(keras.Model):
     def _add_stack(
         self, features, cell, units, num_layers, dropout, drop_inputs=True, **options
     ) -> None:
+        if not drop_inputs and self._rates["input"] is not None:
+            raise ValueError(
+                f"{type(self).__name__} has no dropout of its inputs, so `input_dropout` must be "
+                f"None. Received: input_dropout={self._rates['input']}."
+            )
         self.dropout = float(checked("dropout", dropout, Probability))
         rates = {n: self.dropout if r is None else r for n, r in self._rates.items()}
         self.cell = cell = checked_cell("cell", cell)

@@ -187,7 +187,9 @@ HELD = """tokenizer normalization case_fold line_ends min_frequency max_vocabula
     tie_embeddings sampling batch_size num_steps optimizer learning_rate learning_rate_decay
     schedule warmup final_rate weight_decay clip_norm momentum decay_biases averaging ema_decay
     averaging_interval accumulate precision recompute_steps skip_connections residual feed_forward
-    window_lengths state_reset seed""".split()
+    window_lengths state_reset seed dropout_mask input_dropout layer_dropout output_dropout
+    embedding_dropout weight_dropout recurrent_dropout zoneout activation_regularization
+    temporal_activation_regularization label_smoothing""".split()
 
 
 @pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(LanguageModelOptions)])
