@@ -87,7 +87,7 @@ class LanguageModel(RecurrentModel):
         if tie_embeddings and embedding_size != width:
             raise ValueError(
                 "`tie_embeddings` uses the embedding table as the output layer and needs "
-                f"`embedding_size` equal to `units`, {OF_WHICH}. "
+                f"`embedding_size` equal to `units`, {OF_WHICH}: {width}. "
                 f"Received: embedding_size={embedding_size}, units={as_given(sizes)}."
             )
         self.vocabulary_size = vocabulary_size

@@ -112,7 +112,8 @@ class LanguageModelOptions(TrainingOptions):
         filled = with_layers_agreed(dataclasses.replace(self, **missing))
         if filled.tie_embeddings and filled.embedding_size != filled._output_width():
             raise InputError(
-                f"`tie_embeddings` needs `embedding_size` equal to `units`, {OF_WHICH}. Received: "
+                f"`tie_embeddings` needs `embedding_size` equal to `units`, {OF_WHICH}: "
+                f"{filled._output_width()}. Received: "
                 f"`embedding_size` {filled.embedding_size}, `units` {filled.units}."
             )
         return filled
