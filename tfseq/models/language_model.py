@@ -128,7 +128,8 @@ class LanguageModel(RecurrentModel):
         have a mean square of 1 / V.
         """
         size = self.vocabulary_size
-        for kernel, rows in self.stack.kernels_of_inputs(size):
+        cells = [rnn.cell for rnn in self.stack.rnns]
+        for kernel, rows in self.stack.connections.kernels_of_inputs(cells, size):
             scale = np.ones((kernel.shape[0], 1), "float32")
             scale[rows] = size**0.5
             kernel.assign(kernel * scale)
