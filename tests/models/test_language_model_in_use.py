@@ -16,7 +16,6 @@ from models.small_model import (
     make_model,
 )
 from tfseq.cells import GRUCell
-from tfseq.generation.token_step import token_step
 from tfseq.models import LanguageModel
 
 
@@ -223,50 +222,3 @@ def test_one_hot_inputs_give_projections_of_the_variance_that_glorot_presumes():
     kernel = tfseq.LanguageModel(50, cell="lstm", units=100).stack.rnns[0].cell.kernel.numpy()
     # Glorot: Var(w) = 2 / (fan_in + fan_out); x W has fan_in terms of unit variance.
     assert np.var(kernel) == pytest.approx(50 * 2 / (50 + 400), rel=0.05)
-
-
-CONNECTED = [
-    {"skip_connections": "both"},
-    {"residual": True, "feed_forward": 1.5, "units": (6, 5)},
-    {"residual": True, "feed_forward": 2, "embedding_size": 5, "tie_embeddings": True},
-    {"skip_connections": "both", "embedding_size": 10, "tie_embeddings": True},
-]
-
-
-@pytest.mark.parametrize("options", CONNECTED, ids=str)
-def test_connected_layers_in_steps_and_in_the_loop_that_generates(options):
-    model = make_model("lstm", **{"num_layers": 1 if "units" in options else 2, **options})
-    ids = draw_ids()
-    logits, final = model(ids, return_states=True)
-    advance, output_layer = token_step(model)
-    states = inner = model.initial_states(B)
-    for t in range(T):
-        stepped, states = model.step(ids[:, t], states)
-        hidden, inner = advance(tf.constant(ids[:, t]), inner)
-        close(stepped, logits[:, t], 1e-4)
-        close(output_layer(hidden), logits[:, t], 1e-4)
-    close(states, final, 1e-4)
-    close(inner, final, 1e-4)
-
-
-def test_one_hot_inputs_of_connected_layers_begin_at_the_same_scale():
-    def largest(kernel, rows):
-        """What Glorot's limit, √(6 / (rows + columns)), has been multiplied by."""
-        limit = (6 / sum(kernel.shape)) ** 0.5
-        return np.abs(kernel.numpy()[rows]).max() / limit
-
-    both = LanguageModel(50, units=100, num_layers=2, skip_connections="both")
-    kernel = both.stack.rnns[1].cell.kernel
-    assert largest(kernel, slice(0, 100)) == pytest.approx(1, rel=0.01)
-    assert largest(kernel, slice(100, 150)) == pytest.approx(50**0.5, rel=0.01)
-    blocks = LanguageModel(50, units=100, num_layers=2, residual=True)
-    kernel = blocks.stack.connections.input_projection.kernel
-    assert largest(kernel, slice(0, 50)) == pytest.approx(50**0.5, rel=0.01)
-    assert largest(blocks.stack.rnns[0].cell.kernel, slice(0, 100)) == pytest.approx(1, rel=0.01)
-
-
-def test_a_tied_table_is_as_wide_as_the_layers_that_the_output_reads():
-    with pytest.raises(ValueError, match=r"the sum over all.*embedding_size=4, units=\(3, 4\)"):
-        LanguageModel(
-            5, units=(3, 4), embedding_size=4, tie_embeddings=True, skip_connections="outputs"
-        )

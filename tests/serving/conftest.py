@@ -93,7 +93,7 @@ def make_language():
         tokenizer = tfseq.WordTokenizer() if kind == "word" else tfseq.CharTokenizer()
         vocabulary = tfseq.Vocabulary(WORDS if kind == "word" else CHARACTERS)
         model = tfseq.LanguageModel(
-            len(vocabulary), cell=cell, units=12, num_layers=layers, **options
+            len(vocabulary), cell=cell, **{"units": 12, "num_layers": layers, **options}
         )
         draw_weights(model, len(cell) + 10 * layers)
         return model, tokenizer, vocabulary

@@ -8,10 +8,10 @@ from keras import ops
 
 from tfseq.cells.arguments import check_shape
 from tfseq.cells.table import cell_name, checked_cell, make_cell
-from tfseq.layers.connections import Connections, SkipConnections, keep
+from tfseq.layers.connections import keep, make_connections
 from tfseq.layers.dropout import NOISE_SHAPES, Dropout, DropoutMask
-from tfseq.layers.residual import ResidualConnections
 from tfseq.layers.rnn import RNN
+from tfseq.layers.stack_states import as_entry, as_states, check_entries
 from tfseq.options.connections import check_connections
 from tfseq.options.layer_sizes import as_given, layer_sizes
 from tfseq.options.rules import PositiveInt, Probability, checked
@@ -149,7 +149,10 @@ class RecurrentStack(keras.layers.Layer):
 
         directions = (False, True) if bidirectional else (False,)
         self.rnns = [self._make_rnn(size, backwards) for size in sizes for backwards in directions]
-        self.connections = self._make_connections()
+        widths = [sum(rnn.output_size for rnn in layer) for layer in self._by_layer(self.rnns)]
+        self.connections = make_connections(
+            widths, skip_connections, residual, feed_forward, self.dtype_policy
+        )
         self.dropouts = [
             Dropout(dropout, NOISE_SHAPES[dropout_mask], dtype=self.dtype_policy)
             for _ in range(self.connections.num_dropouts)
@@ -171,14 +174,6 @@ class RecurrentStack(keras.layers.Layer):
             dtype=self.dtype_policy,
         )
 
-    def _make_connections(self):
-        widths = [sum(rnn.output_size for rnn in layer) for layer in self._by_layer(self.rnns)]
-        if self.residual:
-            return ResidualConnections(widths, self.feed_forward, dtype=self.dtype_policy)
-        if self.skip_connections != "none":
-            return SkipConnections(widths, self.skip_connections)
-        return Connections(widths)
-
     def build(self, inputs_shape, initial_state_shape=None) -> None:
         _check_rank(inputs_shape)
         batch, time, features = inputs_shape
@@ -195,7 +190,7 @@ class RecurrentStack(keras.layers.Layer):
         _check_rank(inputs.shape)
         if initial_state is None:
             initial_state = [None] * len(self.rnns)
-        self._check_entries("initial_state", initial_state)
+        check_entries("initial_state", initial_state, len(self.rnns))
         outputs = inputs
         if self.go_backwards:
             outputs = ops.flip(outputs, axis=1)
@@ -213,7 +208,7 @@ class RecurrentStack(keras.layers.Layer):
             for rnn, before in zip(rnns, initial, strict=True):
                 y, *after = rnn(outputs, initial_state=before, mask=mask, training=training)
                 directions.append(ops.flip(y, axis=1) if rnn.go_backwards else y)
-                states.append(after[0] if rnn.single_state else after)
+                states.append(as_entry(rnn, after))
             outputs = ops.concatenate(directions, axis=-1) if self.bidirectional else directions[0]
             flow = self.connections.join(i, flow, outputs, drop)
         outputs = self.connections.leave(flow)
@@ -235,29 +230,20 @@ class RecurrentStack(keras.layers.Layer):
                 "`bidirectional` must be False for single steps: the backward direction begins "
                 "at the end of the sequence. Received: bidirectional=True."
             )
-        self._check_entries("states", states)
+        check_entries("states", states, len(self.rnns))
         connections, new_states = self.connections, []
         flow = connections.enter(inputs)
         for i, (rnn, before) in enumerate(zip(self.rnns, states, strict=True)):
             read = connections.read(i, flow, keep)
-            outputs, after = rnn.step(read, [before] if rnn.single_state else before)
-            new_states.append(after[0] if rnn.single_state else after)
+            outputs, after = rnn.step(read, as_states(rnn, before))
+            new_states.append(as_entry(rnn, after))
             flow = connections.join(i, flow, outputs, keep)
         return connections.leave(flow), new_states
 
     def get_initial_state(self, batch_size: int) -> list:
         """The states a sequence begins with, in the form in which `call` takes them."""
         states = [rnn.get_initial_state(batch_size) for rnn in self.rnns]
-        return [s[0] if rnn.single_state else s for rnn, s in zip(self.rnns, states, strict=True)]
-
-    def kernels_of_inputs(self, features: int) -> list[tuple]:
-        """The weights that `features` inputs are multiplied by, each with the rows in question."""
-        rnns = [layer[0] for layer in self._by_layer(self.rnns)]
-        kernels = [getattr(rnn.cell, "kernel", None) for rnn in rnns]
-        read = zip(kernels, self.connections.read_sizes(features), strict=True)
-        kernels = [k if k is not None and tuple(k.shape)[:1] == (n,) else None for k, n in read]
-        found = self.connections.kernels_of_inputs(kernels, features)
-        return [(kernel, rows) for kernel, rows in found if kernel is not None]
+        return list(map(as_entry, self.rnns, states))
 
     @property
     def output_size(self) -> int:
@@ -269,7 +255,7 @@ class RecurrentStack(keras.layers.Layer):
         """What a stateful stack keeps, in the form of the states; else, or before `build`, None."""
         if any(rnn.states is None for rnn in self.rnns):
             return None
-        return [rnn.states[0] if rnn.single_state else rnn.states for rnn in self.rnns]
+        return [as_entry(rnn, rnn.states) for rnn in self.rnns]
 
     def reset_state(self) -> None:
         """Sets the states of a stateful stack to zero."""
@@ -282,7 +268,7 @@ class RecurrentStack(keras.layers.Layer):
         states = []
         for rnn in self.rnns:
             _, *shapes = rnn.compute_output_shape((batch, time, None))
-            states.append(shapes[0] if rnn.single_state else shapes)
+            states.append(as_entry(rnn, shapes))
         size = self.output_size
         return ((batch, time, size), states) if self.return_state else (batch, time, size)
 
@@ -292,17 +278,6 @@ class RecurrentStack(keras.layers.Layer):
         if previous_mask is not None and self.go_backwards:
             return ops.flip(previous_mask, axis=1)
         return previous_mask
-
-    def _check_entries(self, argument, states):
-        if isinstance(states, list | tuple) and len(states) == len(self.rnns):
-            return
-        received = f"{len(states)} entries" if isinstance(states, list | tuple) else repr(states)
-        if hasattr(states, "shape"):
-            received = f"shape={tuple(states.shape)}"
-        raise ValueError(
-            f"`{argument}` must be a list of {len(self.rnns)} entries, one for each layer and "
-            f"direction. Received: {received}."
-        )
 
     def _by_layer(self, entries):
         n = 2 if self.bidirectional else 1

@@ -92,7 +92,7 @@ class LanguageModel(RecurrentModel):
         if tie_embeddings and embedding_size != width:
             raise ValueError(
                 "`tie_embeddings` uses the embedding table as the output layer and needs "
-                f"`embedding_size` equal to `units`, {OF_WHICH}. "
+                f"`embedding_size` equal to `units`, {OF_WHICH}: {width}. "
                 f"Received: embedding_size={embedding_size}, units={as_given(sizes)}."
             )
         self.vocabulary_size = vocabulary_size
@@ -136,7 +136,8 @@ class LanguageModel(RecurrentModel):
         have a mean square of 1 / V.
         """
         size = self.vocabulary_size
-        for kernel, rows in self.stack.kernels_of_inputs(size):
+        cells = [rnn.cell for rnn in self.stack.rnns]
+        for kernel, rows in self.stack.connections.kernels_of_inputs(cells, size):
             scale = np.ones((kernel.shape[0], 1), "float32")
             scale[rows] = size**0.5
             kernel.assign(kernel * scale)

@@ -37,6 +37,24 @@ def check_connections(skip_connections: str, residual: bool, feed_forward: float
         )
 
 
+def connections_in_words(skip_connections: str, residual: bool, feed_forward: float) -> list[str]:
+    """What there is beside plain layers, each in a few words.
+
+    >>> connections_in_words("both", False, 0.0)
+    ['skip connections from the input and to the output']
+    """
+    ends = {"inputs": "from the input", "outputs": "to the output"}
+    ends["both"] = " and ".join(ends.values())
+    words = []
+    if skip_connections != "none":
+        words.append(f"skip connections {ends[skip_connections]}")
+    if residual:
+        words.append("residual connections")
+    if feed_forward:
+        words.append(f"feed-forward blocks × {feed_forward:g}")
+    return words
+
+
 def output_width(sizes: Sequence[int], skip_connections: str) -> int:
     """How wide the outputs of a stack are, of layers whose outputs are `sizes` wide.
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any, TypeVar
 
 from tfseq.errors import InputError
-from tfseq.options.connections import check_connections
+from tfseq.options.connections import check_connections, connections_in_words
 from tfseq.options.rules import PositiveInt, Rule, checked
 
 Options = TypeVar("Options")
@@ -92,6 +92,21 @@ def with_layers_agreed(options: Options) -> Options:
     except ValueError as error:
         raise InputError(str(error)) from None
     return dataclasses.replace(options, units=as_given(sizes), num_layers=len(sizes))
+
+
+def shape_in_words(options: Any, each_way: bool = False) -> str:
+    """The layers that options describe, and how they are connected.
+
+    >>> from types import SimpleNamespace
+    >>> shape_in_words(SimpleNamespace(
+    ...     units=8, num_layers=2, skip_connections="none", residual=True, feed_forward=3.0))
+    '8 units, 2 layers, residual connections, feed-forward blocks × 3'
+    """
+    sizes = sizes_in_words(options.units, options.num_layers)
+    if each_way:
+        sizes = sizes.replace(" units", " units each way")
+    words = connections_in_words(options.skip_connections, options.residual, options.feed_forward)
+    return ", ".join([sizes, *words])
 
 
 def sizes_in_words(units: int | Sequence[int], num_layers: int = 1) -> str:

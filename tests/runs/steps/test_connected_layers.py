@@ -12,7 +12,8 @@ BLOCKS = {"residual": True, "feed_forward": 1.5}
 @pytest.mark.parametrize(
     "options",
     [
-        {**BLOCKS, "units": (5, 4)},
+        {**BLOCKS, "units": (4,)},
+        pytest.param({**BLOCKS, "units": (5, 4)}, marks=pytest.mark.slow),
         pytest.param({"skip_connections": "both"}, marks=pytest.mark.slow),
         pytest.param({**BLOCKS, "cell": "lstm", "embedding_size": 6}, marks=pytest.mark.slow),
         pytest.param(

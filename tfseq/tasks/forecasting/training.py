@@ -23,7 +23,7 @@ from tfseq.models.forecast_baselines import (
     naive_forecast,
     seasonal_naive_forecast,
 )
-from tfseq.options.layer_sizes import layer_sizes, sizes_in_words, with_layers_agreed
+from tfseq.options.layer_sizes import layer_sizes, shape_in_words, with_layers_agreed
 from tfseq.report import Report
 from tfseq.report.curve import Panel, save_curves
 from tfseq.runs.objective import Objective, weighted_loss
@@ -164,7 +164,7 @@ class ForecasterTraining:
         """The model in a line."""
         options = self.run.options
         return (
-            f"{self.task.method}, {sizes_in_words(options.units, options.num_layers)}: "
+            f"{self.task.method}, {shape_in_words(options)}: "
             f"{self.run.model.count_params():,} parameters; lookback {options.lookback}, "
             f"{options.horizon} steps ahead"
         )

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tfseq.metrics.classification import confusion_matrix, f1_scores
-from tfseq.options.layer_sizes import sizes_in_words, with_layers_agreed
+from tfseq.options.layer_sizes import shape_in_words, with_layers_agreed
 from tfseq.report import Report
 from tfseq.report.aligned import aligned
 from tfseq.report.confusion_picture import save_confusion_matrix
@@ -47,7 +47,7 @@ class LabelledTraining:
             f"{examples.name}: {sizes['train']:,} to train on, {sizes['validation']:,} to "
             f"validate, {sizes['test']:,} to test; {len(examples.labels)} labels, "
             f"{len(self.task.vocabulary):,} symbols",
-            f"{self.model_name}, {sizes_in_words(self.run.options.units)} each way: "
+            f"{self.model_name}, {shape_in_words(self.run.options, each_way=True)}: "
             f"{self.run.model.count_params():,} parameters",
             f"{self.run.directory.path}",
         ]

@@ -163,7 +163,8 @@ class LanguageModelOptions(RegularizationOptions, TrainingOptions):
         filled = with_layers_agreed(self._with(usual))
         if filled.tie_embeddings and filled.embedding_size != filled._output_width():
             raise InputError(
-                f"`tie_embeddings` needs `embedding_size` equal to `units`, {OF_WHICH}. Received: "
+                f"`tie_embeddings` needs `embedding_size` equal to `units`, {OF_WHICH}: "
+                f"{filled._output_width()}. Received: "
                 f"`embedding_size` {filled.embedding_size}, `units` {filled.units}."
             )
         if filled.state_reset and filled.sampling == "random":

@@ -11,7 +11,7 @@ from tfseq.data import EncodedCorpus, encode_corpus
 from tfseq.errors import InputError
 from tfseq.generation import Generation, Score, TextGenerator
 from tfseq.models import LanguageModel
-from tfseq.options.layer_sizes import sizes_in_words
+from tfseq.options.layer_sizes import shape_in_words
 from tfseq.options.rules import PositiveInt
 from tfseq.runs.run_directory import RunDirectory
 from tfseq.serving import ServingSettings, export_language_model
@@ -277,4 +277,4 @@ def describe_model(options: LanguageModelOptions) -> str:
     >>> describe_model(LanguageModelOptions(cell="lstm", num_layers=2))
     'LSTM, 256 units, 2 layers'
     """
-    return f"{cell_words(options.cell)}, {sizes_in_words(options.units, options.num_layers)}"
+    return f"{cell_words(options.cell)}, {shape_in_words(options)}"
