@@ -7,6 +7,7 @@ from keras import ops, tree
 
 from tfseq.cells.arguments import check_shape
 from tfseq.cells.table import kind_of, register_cells
+from tfseq.layers.scan import has_linear_steps, run_scan, scans
 from tfseq.options.rules import PositiveInt, checked
 
 # A model that is loaded may hold any of them.
@@ -37,6 +38,11 @@ class RNN(keras.layers.RNN):
     all steps is summed by segments. Keras' own loop and other backends ignore the setting;
     `last_loop` says so.
 
+    A cell that is linear in its state, as minGRU, minLSTM and the RG-LRU are, says so with a method
+    `linear_steps` (see `tfseq.cells.LinearCell`). Its steps can be computed all at once, by an
+    associative scan. With `parallel=None` that is done where it is likely to be faster: on a GPU,
+    and on a CPU outside of compiled loops; there, a compiled loop takes less time.
+
     Beyond `keras.layers.RNN`, the time axis may be empty (the outputs are empty, the states are the
     initial ones), and wrong shapes are named in one sentence. Before a saved model is loaded,
     `import tfseq.layers` has to have registered the class.
@@ -48,6 +54,8 @@ class RNN(keras.layers.RNN):
             order in which they were made, the one for X_T first. `reset_state()` sets the states
             of a `stateful` layer to zero.
         recompute_steps: positive integer, the length n of a segment; None keeps all steps.
+        parallel: True to compute all steps at once, if the number of steps is known, False to
+            compute one after the other, None for what is likely faster.
 
     Call arguments:
         sequences: X, `[batch, time, features]`.
@@ -57,8 +65,8 @@ class RNN(keras.layers.RNN):
         sequences_mask: filled in by Keras: the mask that `sequences` carry, of an Embedding say.
 
     Attributes:
-        last_loop: the loop of the last call or trace: "graph", "compiled", "cudnn…", or
-            "keras: …" with the reason; None before, and on other backends.
+        last_loop: the loop of the last call or trace: "graph", "compiled", "cudnn…", "scan", or
+            "keras: …" with the reason; None before, and on other backends but for a scan.
 
     Returns:
         `[batch, time, size]` with `return_sequences`, else `[batch, size]`; with
@@ -67,7 +75,7 @@ class RNN(keras.layers.RNN):
 
     Raises:
         ValueError: if `cell` has no `call` or no `state_size`, `recompute_steps` breaks its rule,
-            or `sequences` or `initial_state` has a wrong rank, size or number of tensors.
+            `parallel` is True and the cell has no `linear_steps`, or `sequences` or `initial_state` has a wrong rank, size or number of tensors.
 
     Example:
 
@@ -81,13 +89,28 @@ class RNN(keras.layers.RNN):
 
     last_loop: str | None = None
 
-    def __init__(self, cell, *arguments, recompute_steps: int | None = None, **kwargs):
+    def __init__(
+        self,
+        cell,
+        *arguments,
+        recompute_steps: int | None = None,
+        parallel: bool | None = None,
+        **kwargs,
+    ):
         recompute_steps = checked("recompute_steps", recompute_steps, PositiveInt | None)
         super().__init__(cell, *arguments, **kwargs)
+        if parallel and not has_linear_steps(self.cell):
+            raise ValueError(
+                "`parallel` must be False or None where the step is not linear in the state: the "
+                "cell has no method `linear_steps`, or one of another step. "
+                f"Received: parallel={parallel!r}, cell={type(self.cell).__name__}."
+            )
         self.recompute_steps = recompute_steps
+        self.parallel = None if parallel is None else bool(parallel)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "recompute_steps": self.recompute_steps}
+        own = {"recompute_steps": self.recompute_steps, "parallel": self.parallel}
+        return {**super().get_config(), **own}
 
     def build(self, sequences_shape, initial_state_shape=None) -> None:
         _check_rank(sequences_shape)
@@ -160,6 +183,8 @@ class RNN(keras.layers.RNN):
             state.assign(ops.zeros_like(state.value))
 
     def inner_loop(self, sequences, initial_state, mask, training=False) -> tuple:
+        if scans(self, sequences, training):
+            return run_scan(self, sequences, initial_state, mask)
         if keras.backend.backend() != "tensorflow" or self.unroll:
             return self._loop_of_keras(sequences, initial_state, mask, training)
         # Imported here: the layer needs Keras alone where another backend runs it.
