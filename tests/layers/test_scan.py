@@ -170,9 +170,7 @@ def test_which_way_is_taken_unless_one_is_asked_for():
     assert layer.last_loop == "compiled"
     tf.function(lambda x: layer(x))(x)
     assert layer.last_loop == "scan"
-    any_length = tf.function(
-        lambda x: layer(x), input_signature=[tf.TensorSpec([None, None, 3])]
-    )
+    any_length = tf.function(lambda x: layer(x), input_signature=[tf.TensorSpec([None, None, 3])])
     assert any_length(tf.zeros((2, 0, 3))).shape == (2, 0, 4)
     assert layer.last_loop == "graph"
     segments = tfseq.RNN(MinGRUCell(4), recompute_steps=2)

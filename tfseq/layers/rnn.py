@@ -75,7 +75,8 @@ class RNN(keras.layers.RNN):
 
     Raises:
         ValueError: if `cell` has no `call` or no `state_size`, `recompute_steps` breaks its rule,
-            `parallel` is True and the cell has no `linear_steps`, or `sequences` or `initial_state` has a wrong rank, size or number of tensors.
+            `parallel` is True and the cell has no `linear_steps`, or `sequences` or
+            `initial_state` has a wrong rank, size or number of tensors.
 
     Example:
 
