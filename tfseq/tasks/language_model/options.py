@@ -54,7 +54,8 @@ class LanguageModelOptions(TrainingOptions):
     """Fraction of the corpus, at its end, that is the validation split."""
 
     cell: CellName = "gru"
-    """The recurrent cell: rnn, gru, lstm, or module:Name, your own function units -> cell."""
+    """The recurrent cell: rnn, gru, lstm, min_gru, min_lstm, rg_lru, layer_norm_lstm, mogrifier, or
+    module:Name, your own function units -> cell."""
     units: Size = 256
     """Size of the hidden state of a layer."""
     num_layers: Size = 1
