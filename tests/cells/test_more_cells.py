@@ -132,6 +132,7 @@ class Halved(LayerNormLSTMCell):
         return [h / 2, c]
 
 
+@pytest.mark.everyday(3)
 @pytest.mark.parametrize("name", CELLS)
 def test_every_way_of_running_it_gives_the_same(name):
     """A hand-written loop, Keras' layer, ours, two directions, a stack of cells."""

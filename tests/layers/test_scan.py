@@ -97,8 +97,17 @@ MASKS = {
 }
 
 
-@pytest.mark.parametrize("mask", MASKS)
-@pytest.mark.parametrize("name", LINEAR)
+# One cell every day: the others hand the scan other numbers, and take as long.
+SLOWLY = [
+    pytest.param(name, marks=[] if name == "rg_lru" else [pytest.mark.slow]) for name in LINEAR
+]
+
+
+@pytest.mark.parametrize(
+    "mask",
+    [pytest.param(m, marks=[] if m == "gaps" else [pytest.mark.slow]) for m in MASKS],
+)
+@pytest.mark.parametrize("name", SLOWLY)
 def test_every_setting_gives_what_single_steps_give(name, mask):
     x = np.random.default_rng(0).normal(size=(2, 7, 3)).astype("float32")
     initial = tf.constant(np.random.default_rng(2).normal(size=(2, 4)), "float32")
@@ -121,7 +130,7 @@ def test_every_setting_gives_what_single_steps_give(name, mask):
         assert stepping.last_loop == "compiled"
 
 
-@pytest.mark.parametrize("name", LINEAR)
+@pytest.mark.parametrize("name", SLOWLY)
 def test_two_thousand_steps(name):
     x = np.random.default_rng(0).normal(size=(1, 2048, 3)).astype("float32")
     scanning, stepping = pair(LINEAR[name], return_sequences=True, return_state=True)
