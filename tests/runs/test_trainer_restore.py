@@ -23,6 +23,8 @@ from .small_trainer import (
         ("gru", "sequential", 1),
         ("lstm", "sequential", 2),
         ("gru", "random", 2),
+        ("rg_lru", "sequential", 2),
+        ("layer_norm_lstm", "random", 1),
     ],
 )
 def test_taken_up_at_every_step(cell, sampling, num_layers, tmp_path):
