@@ -8,11 +8,24 @@ import numpy as np
 import pytest
 
 import tfseq
-from tfseq.cells.table import CELLS, KINDS, cell_title, kind_of, runs_natively
+from tfseq.cells.table import (
+    CELLS,
+    KINDS,
+    TEXTBOOK_KINDS,
+    cell_title,
+    kind_of,
+    runs_natively,
+)
 
 
 def test_the_table_says_what_the_cells_are():
     for kind in KINDS:
+        cls, *_ = kind.classes
+        cell = cls(4)
+        assert kind_of(cell) is kind
+        assert cell.num_states == len(kind.states)
+        assert bool(kind.native_blocks) == bool(kind.keras_name)
+    for kind in TEXTBOOK_KINDS:
         ours, theirs = kind.classes
         cells = ours(4), theirs(4)
         assert [kind_of(cell) for cell in cells] == [kind, kind]
@@ -22,17 +35,20 @@ def test_the_table_says_what_the_cells_are():
         ours, theirs = cells
         assert [w.shape for w in ours.weights] == [w.shape for w in theirs.weights]
         assert ours.num_gates == len(kind.native_blocks)
-        assert ours.num_states == len(kind.states)
         assert kind.native_biases == len(np.atleast_2d(ours.bias))
         again = [kind.native_blocks[i] for i in kind.native_blocks]
         assert again == list(range(ours.num_gates))
 
 
 def test_names_and_titles():
-    assert list(CELLS.built_in) == ["rnn", "gru", "lstm"]
+    assert [kind.name for kind in TEXTBOOK_KINDS] == ["rnn", "gru", "lstm"]
+    assert list(CELLS.built_in) == [
+        *("rnn", "gru", "lstm"),
+        *("min_gru", "min_lstm", "rg_lru", "layer_norm_lstm", "mogrifier"),
+    ]
     assert CELLS.find("lstm") is tfseq.LSTMCell
     assert CELLS.name(tfseq.SimpleRNNCell) == "rnn"
-    assert [kind.state for kind in KINDS] == ["h", "h", "[h, c]"]
+    assert [kind.state for kind in TEXTBOOK_KINDS] == ["h", "h", "[h, c]"]
     assert cell_title("rnn") == "simple RNN"
     assert cell_title("my_cells:Leaky") == "my_cells:Leaky"
 
@@ -68,7 +84,7 @@ from tfseq.cells.table import CELLS
 assert "lstm" in CELLS.words
 assert not {"keras", "tensorflow", "numpy"} & set(sys.modules)
 import tfseq.layers, keras
-for name in ("SimpleRNNCell", "GRUCell", "LSTMCell"):
+for name in ("SimpleRNNCell", "LSTMCell", "MinGRUCell", "MogrifierCell"):
     assert keras.saving.get_registered_object(f"tfseq>{name}").__name__ == name
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

@@ -62,6 +62,32 @@ def check_empty(steps, batch):
             np.testing.assert_array_equal(ops.convert_to_numpy(ours), expected)
 
 
+def check_scan(cell):
+    """All steps at once and one after the other; what chooses by itself is one of the two."""
+    rng = np.random.default_rng(0)
+    x, mask = rng.normal(size=(2, 37, 3)).astype("float32"), rng.random((2, 37)) < 0.7
+    layers = [
+        tfseq.RNN(cell(4), return_sequences=True, return_state=True, parallel=parallel)
+        for parallel in (True, False, None)
+    ]
+    for layer in layers:
+        layer.build((2, 37, 3))
+        layer.set_weights(layers[0].get_weights())
+    scanned, stepped, chosen = ([*layer(x), *layer(x, mask=mask)] for layer in layers)
+    assert layers[0].last_loop == "scan"
+    # The gradient is asked for by `fit`, which comes to the same weights.
+    weights = []
+    for layer in layers[:2]:
+        model = keras.Sequential([keras.Input((37, 3)), layer])
+        model = keras.Model(model.inputs, model.outputs[0])
+        model.compile(keras.optimizers.SGD(0.1), "mse")
+        model.fit(x, np.ones((2, 37, 4)), epochs=3, verbose=0)
+        weights.append(layer.get_weights())
+    pairs = [*zip(scanned, stepped, strict=True), *zip(chosen, stepped, strict=True)]
+    pairs += zip(*weights, strict=True)
+    return max(relative_error(a, ops.convert_to_numpy(b)) for a, b in pairs)
+
+
 def check_training_and_saving():
     x = np.random.default_rng(0).normal(size=(16, 5, 2)).astype("float32")
     model = keras.Sequential(
@@ -114,6 +140,8 @@ def main():
         check_cell("rnn", tfseq.SimpleRNNCell(4)),
         check_cell("gru", tfseq.GRUCell(4)),
         check_cell("lstm", tfseq.LSTMCell(4)),
+        check_scan(tfseq.cells.MinGRUCell),
+        check_scan(tfseq.cells.RGLRUCell),
     ]
     for steps, batch in [(0, 2), (5, 0), (0, 0)]:
         check_empty(steps, batch)

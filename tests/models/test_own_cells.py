@@ -8,7 +8,7 @@ import tensorflow as tf
 import tfseq
 from models import own_cells
 from models.small_model import B, T, V, close, draw_ids, make_model
-from tfseq.cells.table import CELLS, CellKind
+from tfseq.cells.table import CELLS, KINDS, TEXTBOOK_KINDS, CellKind
 from tfseq.generation.token_step import token_step
 from tfseq.serving import export_language_model
 
@@ -55,6 +55,14 @@ def test_it_steps_as_it_is_called(cell, options):
     model = make_model(cell, **options)
     assert model.hidden_size == 5
     assert_steps_as_it_is_called(model)
+
+
+@pytest.mark.parametrize("embedding_size", [None, 4])
+@pytest.mark.parametrize(
+    "kind", [k for k in KINDS if k not in TEXTBOOK_KINDS], ids=lambda k: k.name
+)
+def test_further_built_in_cells_step_as_they_are_called(kind, embedding_size):
+    assert_steps_as_it_is_called(make_model(kind.name, embedding_size=embedding_size))
 
 
 @pytest.mark.parametrize("cell", ["name of a class", "nested", "function"])

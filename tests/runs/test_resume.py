@@ -171,7 +171,7 @@ def assert_same_run(run_dir: Path, reference: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm", "rg_lru", "layer_norm_lstm"])
 def test_killed_at_random_moments(cell, corpus, whole, tmp_path):
     chance = random.Random(cell)
     run_dir = tmp_path / "killed"

@@ -25,6 +25,8 @@ from .small_trainer import (
         ("gru", "random", 2, {}),
         ("gru", "sequential", 2, {"residual": True, "feed_forward": 1.5}),
         ("lstm", "sequential", 1, {"units": (4, 3), "skip_connections": "both"}),
+        ("rg_lru", "sequential", 2, {}),
+        ("layer_norm_lstm", "random", 1, {}),
     ],
 )
 def test_taken_up_at_every_step(cell, sampling, num_layers, more, tmp_path):

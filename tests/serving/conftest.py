@@ -41,6 +41,9 @@ LANGUAGES = [
     _language("gru", 2, "char"),
     _language("lstm", 1, "char"),
     _language("lstm", 2, "word", slow=True),
+    _language("min_gru", 2, "char", slow=True),
+    _language("layer_norm_lstm", 1, "word", slow=True),
+    _language("mogrifier", 1, "char", slow=True),
 ]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from tfseq.analysis.gradient_flow_options import GradientFlowOptions
 from tfseq.analysis.gradient_flow_study import GONE, prepare_gradient_flow, reach
-from tfseq.cells.table import KINDS, cell_title
+from tfseq.cells.table import TEXTBOOK_KINDS, cell_title
 from tfseq.files.result_directory import new_directory
 from tfseq.options.saving import absolute_paths, to_json, without_places
 from tfseq.report import Report
@@ -107,7 +107,7 @@ def clipping_charts(results: dict[str, Any]) -> list[Chart]:
 def gradient_flow_report(options: GradientFlowOptions, results: dict[str, Any]) -> Report:
     """The study as a page to read."""
     report = Report("Gradients through time", f"{options.units} units, on {options.corpus}")
-    states = ", ".join(f"{kind.state} of the {kind.title}" for kind in KINDS)
+    states = ", ".join(f"{kind.state} of the {kind.title}" for kind in TEXTBOOK_KINDS)
     report.section("Cells").prose(
         "L_T is the loss of a window's last character, s_t the state after character t: "
         f"{states}. Norms are means over {options.num_rows} windows; a product of Jacobians is "

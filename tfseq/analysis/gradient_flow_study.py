@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from tfseq.analysis.gradient_flow_options import GradientFlowOptions, radii
 from tfseq.analysis.gradient_norms import gradient_norms_through_time
-from tfseq.cells.table import KINDS
+from tfseq.cells.table import TEXTBOOK_KINDS
 from tfseq.data import encode_corpus, sequential_windows
 from tfseq.files.result_directory import check_free, free_path
 from tfseq.models import LanguageModel
@@ -68,12 +68,12 @@ class GradientFlowStudy:
 
     def _measure(self):
         self.log("‖∂L_T/∂s_t‖, as a share of that of the last step")
-        cells = {kind.name: self._cell(kind.name) for kind in KINDS}
+        cells = {kind.name: self._cell(kind.name) for kind in TEXTBOOK_KINDS}
         self.log(f"\nsimple RNN: ‖∂h_T/∂h_t‖ over {self.options.num_steps - 1} steps, by radius")
         by_radius = {str(radius): self._radius(radius) for radius in radii(self.options.radii)}
         self.log("\nsimple RNN: plain gradient descent")
         return {
-            "state": {kind.name: kind.state for kind in KINDS},
+            "state": {kind.name: kind.state for kind in TEXTBOOK_KINDS},
             "norm": self.options.norm,
             "steps_back": list(range(self.options.num_steps)),
             "cells": cells,

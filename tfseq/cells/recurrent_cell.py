@@ -1,4 +1,4 @@
-"""What the three cells share: arguments, weights, states and the checks of one step."""
+"""What the cells share: arguments, weights, states and the checks of one step."""
 
 from typing import Any
 
@@ -26,7 +26,8 @@ class RecurrentCell(keras.layers.Layer):
     `build` makes the weights
 
     - `kernel`: `[features, num_gates * units]`, which multiplies the input;
-    - `recurrent_kernel`: `[units, num_gates * units]`, which multiplies the state;
+    - `recurrent_kernel`: `[units, num_gates * units]`, which multiplies the state; not where a
+      subclass sets `has_recurrent_kernel = False`;
     - `bias`: of the shape `bias_shape`; None without `use_bias`.
 
     Args:
@@ -69,6 +70,7 @@ class RecurrentCell(keras.layers.Layer):
 
     num_gates = 1
     num_states = 1
+    has_recurrent_kernel = True
 
     def __init__(
         self,
@@ -123,8 +125,9 @@ class RecurrentCell(keras.layers.Layer):
             )
         columns = self.num_gates * self.units
         self.kernel = self._add("kernel", (input_shape[1], columns), self.kernel_initializer)
-        shape = self.units, columns
-        self.recurrent_kernel = self._add("recurrent", shape, self.recurrent_initializer)
+        if self.has_recurrent_kernel:
+            shape = self.units, columns
+            self.recurrent_kernel = self._add("recurrent", shape, self.recurrent_initializer)
         self.bias = None
         if self.use_bias:
             self.bias = self._add("bias", self.bias_shape, self.initial_bias)

@@ -18,7 +18,8 @@ class CellKind:
         title: what reports call it.
         place: where its class stands, as `module:Name`.
         states: the names of its states.
-        keras_name: the class in `keras.layers` with the same weights in the same order, if any.
+        keras_name: the class in `keras.layers` with the same weights in the same order, if any. The
+            cells of the textbook have one.
         native_blocks: for each of Keras' blocks of columns, the place that PyTorch and cuDNN have
             it at, a permutation that is its own inverse; empty where they have no such cell.
         native_biases: how many biases of its own the cell needs to hold the two that they have.
@@ -76,7 +77,24 @@ KINDS = (
         native_blocks=(0, 1, 2, 3),
         native_activations=(("tanh", "sigmoid"),),
     ),
+    CellKind(name="min_gru", title="minGRU", place="tfseq.cells:MinGRUCell"),
+    CellKind(name="min_lstm", title="minLSTM", place="tfseq.cells:MinLSTMCell"),
+    CellKind(name="rg_lru", title="RG-LRU", place="tfseq.cells:RGLRUCell"),
+    CellKind(
+        name="layer_norm_lstm",
+        title="layer-normalised LSTM",
+        place="tfseq.cells:LayerNormLSTMCell",
+        states=("h", "c"),
+    ),
+    CellKind(
+        name="mogrifier",
+        title="Mogrifier LSTM",
+        place="tfseq.cells:MogrifierCell",
+        states=("h", "c"),
+    ),
 )
+#: Those that Keras and PyTorch have too.
+TEXTBOOK_KINDS = tuple(kind for kind in KINDS if kind.keras_name)
 #: The cells that options name; a cell of one's own is `module:Name`.
 CELLS = PartTable("cell", {kind.name: kind.place for kind in KINDS})
 CellName = Annotated[Part, CELLS.rule]

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from tfseq.cells.table import KINDS, kind_of
+from tfseq.cells.table import TEXTBOOK_KINDS, kind_of
 from tfseq.layers import RecurrentStack
 
 
@@ -16,13 +16,13 @@ def cells_by_layer(argument: str, layer) -> list[list[keras.Layer]]:
             `RecurrentStack`, or a list of these, the lowest layer first.
 
     Raises:
-        ValueError: if a cell is none of those built into tfseq or Keras, or one network holds
-            cells of several kinds.
+        ValueError: if a cell is none of those that tfseq, Keras and PyTorch all have, or one
+            network holds cells of several kinds.
     """
     layers = _collect(argument, layer)
     for cell in flat(layers):
-        if kind_of(cell) is None:
-            names = [kind.place.partition(":")[2] for kind in KINDS]
+        if kind_of(cell) not in TEXTBOOK_KINDS:
+            names = [kind.place.partition(":")[2] for kind in TEXTBOOK_KINDS]
             raise ValueError(
                 f"`{argument}` must be made of {', '.join(names[:-1])} or {names[-1]}, of tfseq or "
                 "Keras and not subclassed, because the weights of another equation mean "

@@ -9,6 +9,7 @@ from keras import ops, tree
 from tfseq.cells.arguments import check_shape
 from tfseq.cells.table import kind_of, register_cells
 from tfseq.layers.keras_loop import run_on_keras
+from tfseq.layers.scan import has_linear_steps, run_scan, scans
 from tfseq.layers.state_noise import StateNoise, check_takes_noise
 from tfseq.layers.weight_drop import DroppedKernels, check_has_kernel
 from tfseq.options.rules import PositiveInt, Probability, checked
@@ -41,6 +42,11 @@ class RNN(keras.layers.RNN):
     all steps is summed by segments. Keras' own loop and other backends ignore the setting;
     `last_loop` says so.
 
+    A cell that is linear in its state, as minGRU, minLSTM and the RG-LRU are, says so with a method
+    `linear_steps` (see `tfseq.cells.LinearCell`). Its steps can be computed all at once, by an
+    associative scan. With `parallel=None` that is done where it is likely to be faster: on a GPU,
+    and on a CPU outside of compiled loops; there, a compiled loop takes less time.
+
     Beyond `keras.layers.RNN`, the time axis may be empty (the outputs are empty, the states are the
     initial ones), and wrong shapes are named in one sentence. Before a saved model is loaded,
     `import tfseq.layers` has to have registered the class.
@@ -63,6 +69,8 @@ class RNN(keras.layers.RNN):
             `drop_state`. See `StateNoise`.
         zoneout: probability in [0, 1), or one for each state, that a component of a state stays as
             it was in a step of training; inference takes the expected value. For any cell.
+        parallel: True to compute all steps at once, if the number of steps is known, False to
+            compute one after the other, None for what is likely faster.
 
     Call arguments:
         sequences: X, `[batch, time, features]`.
@@ -72,8 +80,8 @@ class RNN(keras.layers.RNN):
         sequences_mask: filled in by Keras: the mask that `sequences` carry, of an Embedding say.
 
     Attributes:
-        last_loop: the loop of the last call or trace: "graph", "compiled", "cudnn…", or
-            "keras: …" with the reason; None before, and on other backends.
+        last_loop: the loop of the last call or trace: "graph", "compiled", "cudnn…", "scan", or
+            "keras: …" with the reason; None before, and on other backends but for a scan.
 
     Returns:
         `[batch, time, size]` with `return_sequences`, else `[batch, size]`; with
@@ -82,7 +90,8 @@ class RNN(keras.layers.RNN):
 
     Raises:
         ValueError: if `cell` has no `call` or no `state_size`, `recompute_steps` breaks its rule,
-            or `sequences` or `initial_state` has a wrong rank, size or number of tensors.
+            `parallel` is True and the cell has no `linear_steps`, or `sequences` or
+            `initial_state` has a wrong rank, size or number of tensors.
         InputError: a ValueError, if the cell lacks what `weight_dropout`, `recurrent_dropout` or
             `zoneout` act on.
 
@@ -106,6 +115,7 @@ class RNN(keras.layers.RNN):
         weight_dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         zoneout: float | Sequence[float] = 0.0,
+        parallel: bool | None = None,
         **kwargs,
     ):
         recompute_steps = checked("recompute_steps", recompute_steps, PositiveInt | None)
@@ -114,7 +124,14 @@ class RNN(keras.layers.RNN):
         rates = zoneout if isinstance(zoneout, list | tuple) else [zoneout]
         rates = [float(checked("zoneout", rate, Probability)) for rate in rates]
         super().__init__(cell, *arguments, **kwargs)
+        if parallel and not has_linear_steps(self.cell):
+            raise ValueError(
+                "`parallel` must be False or None where the step is not linear in the state: the "
+                "cell has no method `linear_steps`, or one of another step. "
+                f"Received: parallel={parallel!r}, cell={type(self.cell).__name__}."
+            )
         self.recompute_steps = recompute_steps
+        self.parallel = None if parallel is None else bool(parallel)
         self.weight_dropout = float(weight_dropout)
         self.recurrent_dropout = float(recurrent_dropout)
         self.zoneout = rates if isinstance(zoneout, list | tuple) else rates[0]
@@ -125,6 +142,7 @@ class RNN(keras.layers.RNN):
         return {
             **super().get_config(),
             "recompute_steps": self.recompute_steps,
+            "parallel": self.parallel,
             "weight_dropout": self.weight_dropout,
             "recurrent_dropout": self.recurrent_dropout,
             "zoneout": self.zoneout,
@@ -209,6 +227,8 @@ class RNN(keras.layers.RNN):
             dropped = DroppedKernels(self.cell, self.weight_dropout, self.seed_generator)
         noise = self.noise(training)
         noise = noise if noise.acts else None
+        if noise is None and scans(self, sequences, training):
+            return run_scan(self, sequences, initial_state, mask)
         if keras.backend.backend() == "tensorflow" and not self.unroll:
             # Imported here: the layer needs Keras alone where another backend runs it.
             from tfseq.layers.tensorflow.differentiation import refused_clearly

@@ -16,9 +16,11 @@ class RecurrentModel(keras.Model):
     The arguments that all of them have:
 
     Args:
-        cell: `"rnn"`, `"gru"`, `"lstm"`, `module:Name`, or a class or function `units -> cell`. To
-            save the model, a function that is not at the top of a module has to be registered with
-            Keras. Loading a model whose cell is named `module:Name` imports that module.
+        cell: `"rnn"`, `"gru"`, `"lstm"`, `"min_gru"`, `"min_lstm"`, `"rg_lru"`,
+            `"layer_norm_lstm"`, `"mogrifier"`, `module:Name`, or a class or function
+            `units -> cell`. To save the model, a function that is not at the top of a module has to
+            be registered with Keras. Loading a model whose cell is named `module:Name` imports that
+            module.
         units: positive integer, the size of each layer's hidden state; or a list with a size for
             each layer.
         num_layers: positive integer, layers in the stack; with a list of sizes, as many as those,

@@ -16,6 +16,7 @@ ROWS, OTHER_ROWS, SAME = (RNG.uniform(0.5, 2.0, (N, N)).astype("float32") for _ 
 CASES = {
     "a function of each number": (lambda x, y, w: tf.tanh(x), True),
     "rows and rows": (lambda x, y, w: x * y, True),
+    "the smaller of rows and rows": (lambda x, y, w: tf.where(x < y, x, y), True),
     "rows and a vector": (lambda x, y, w: x + w[0], True),
     "rows and a matrix of rows": (lambda x, y, w: x + w, False),
     "rows and one row": (lambda x, y, w: x + w[:1], True),

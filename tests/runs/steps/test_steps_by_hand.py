@@ -56,6 +56,11 @@ def large_vocabulary(monkeypatch):
         (WHOLE, {"batch_size": 33, "cell": "gru", "optimizer": own_optimizer}),
         (WHOLE, {"batch_size": 8, "cell": "rnn", "num_layers": 2, "optimizer": "adamw"}),
         (WHOLE, {"batch_size": 30, "cell": "gru", "embedding_size": 4, "tie_embeddings": True}),
+        (HALVES, {"batch_size": 32, "cell": "min_gru", "num_layers": 2}),
+        (HALVES, {"batch_size": 32, "cell": "min_lstm", "embedding_size": 4}),
+        (HALVES, {"batch_size": 32, "cell": "rg_lru", "num_layers": 2, "embedding_size": 4}),
+        (HALVES, {"batch_size": 32, "cell": "layer_norm_lstm", "num_layers": 2}),
+        (HALVES, {"batch_size": 32, "cell": "mogrifier", "num_layers": 2, "embedding_size": 4}),
     ],
 )
 def test_three_steps(kind, options):

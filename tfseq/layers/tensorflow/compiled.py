@@ -7,9 +7,10 @@ from tfseq.layers.tensorflow.differentiation import in_reverse_mode, is_differen
 # Known to be compiled. TensorFlow has no list of those that XLA lacks. Left out although XLA has
 # them, since it computes something else:
 # - maxima and minima, and the gradients of relu, elu and their like, where a number is NaN;
-# - roots, logarithms and softmax. XLA joins a product and the subtraction after it in one
-#   multiply-add, which does not round the product. What should be zero or more, E[x²] - E[x]²,
-#   is then a little less, and the largest exponent of a softmax of large logits far from zero.
+# - logarithms, softmax, and roots but those below. XLA joins a product and the subtraction after
+#   it in one multiply-add, which does not round the product. What should be zero or more,
+#   E[x²] - E[x]², is then a little less, and the largest exponent of a softmax of large logits far
+#   from zero.
 _OPERATIONS = frozenset(
     "Abs AddN AddV2 Add BatchMatMulV2 BiasAdd BiasAddGrad BroadcastGradientArgs BroadcastTo Cast "
     "ConcatOffset ConcatV2 Const Cos DivNoNan Einsum Equal Erf Exp ExpandDims Expm1 Fill FloorDiv "
@@ -21,10 +22,41 @@ _OPERATIONS = frozenset(
     "Unpack Xdivy Xlogy ZerosLike".split()
 )
 
+# Roots are right where no rounding takes what is under them near zero or below: squares, or what is
+# made of them by these, and at least this constant. So is a normalisation by E[(x - E[x])²] + ε.
+_ROOTS = {"Rsqrt": "Rsqrt", "Sqrt": "Sqrt", "RsqrtGrad": "Rsqrt", "SqrtGrad": "Sqrt"}
+_SQUARES = frozenset({"Square", "SquaredDifference"})
+_OF_SQUARES = frozenset("Cast ExpandDims Identity Mean Reshape Squeeze Sum".split())
+_LEAST_UNDER_A_ROOT = 9e-7
+
 
 def can_compile(operations) -> bool:
     """Whether XLA is known to have all of `operations`."""
-    return all(operation.type in _OPERATIONS and _is_placed(operation) for operation in operations)
+    return all(
+        (operation.type in _OPERATIONS and _is_placed(operation)) or _is_right_root(operation)
+        for operation in operations
+    )
+
+
+def _is_right_root(operation):
+    """Whether it is a root, or the gradient of one, of squares and a constant well above zero."""
+    if operation.type.endswith("Grad") and operation.type in _ROOTS:
+        root = operation.inputs[0].op
+        return root.type == _ROOTS[operation.type] and _is_right_root(root)
+    if operation.type not in _ROOTS or operation.inputs[0].op.type not in ("AddV2", "Add"):
+        return False
+    terms = operation.inputs[0].op.inputs
+    for squares, constant in (tuple(terms), tuple(terms)[::-1]):
+        value = tf.get_static_value(constant)
+        if value is not None and (value >= _LEAST_UNDER_A_ROOT).all() and _is_of_squares(squares):
+            return True
+    return False
+
+
+def _is_of_squares(tensor):
+    while tensor.op.type in _OF_SQUARES:
+        tensor = tensor.op.inputs[0]
+    return tensor.op.type in _SQUARES
 
 
 def _is_placed(operation):

@@ -51,7 +51,7 @@ def run_on_tensorflow(layer, sequences, initial_state, mask, training, dropped=N
         return None
     x, states, mask = _as_arguments(layer, sequences, initial_state, mask)
     drawn = [] if noise is None else noise.draw(*sizes(x)[:2], states, layer.seed_generator)
-    on_gpu = bool(tf.config.get_visible_devices("GPU")) and not in_portable_loops()
+    on_gpu = _is_on_gpu()
     most_parts = 1 if on_gpu or is_compiled_whole() else 2
     try:
         weights, num_parts, step = without_autocast(
@@ -61,9 +61,7 @@ def run_on_tensorflow(layer, sequences, initial_state, mask, training, dropped=N
         _note_keras(layer, reason)
         return None
     by_xla = (
-        None not in x.shape[:2]
-        and (training is True or on_gpu)
-        and not in_portable_loops()
+        _may_be_compiled(x, training)
         and not (x.dtype == tf.bfloat16 and num_parts > 1)
         and can_compile([*step.recurrent, *step.remade, *step.backward])
     )
@@ -80,6 +78,22 @@ def run_on_tensorflow(layer, sequences, initial_state, mask, training, dropped=N
         with contextlib.nullcontext() if dropped is None else dropped.in_place():
             return cudnn.run(layer, x, mask, states, otherwise=run)
     return run(x, mask, states)
+
+
+def is_run_by_xla(sequences, training) -> bool:
+    """Whether XLA compiles the loop on a CPU, if it has the operations of the step."""
+    if tf.executing_eagerly() or _is_on_gpu():
+        return False
+    return _may_be_compiled(sequences, training)
+
+
+def _is_on_gpu():
+    return bool(tf.config.get_visible_devices("GPU")) and not in_portable_loops()
+
+
+def _may_be_compiled(x, training):
+    known = None not in x.shape[:2]
+    return known and (training is True or _is_on_gpu()) and not in_portable_loops()
 
 
 def _note_keras(layer, reason):

@@ -55,7 +55,8 @@ class ForecastingOptions(TrainingOptions):
     """Fraction of the steps, the last ones, on which the metrics are computed."""
 
     cell: CellName = "gru"
-    """The recurrent cell: rnn, gru, lstm, or module:Name, your own function units -> cell."""
+    """The recurrent cell: rnn, gru, lstm, min_gru, min_lstm, rg_lru, layer_norm_lstm, mogrifier, or
+    module:Name, your own function units -> cell."""
     units: LayerSizes = 32
     """Size of the hidden state of a layer; the feed-forward baseline's are twice as wide. Several
     numbers set one for each layer."""

@@ -27,7 +27,8 @@ class LabelledOptions(TrainingOptions):
     """The most tokens that are read from the start of an example, also in the export."""
 
     cell: CellName = "gru"
-    """The recurrent cell: rnn, gru, lstm, or module:Name, your own function units -> cell."""
+    """The recurrent cell: rnn, gru, lstm, min_gru, min_lstm, rg_lru, layer_norm_lstm, mogrifier, or
+    module:Name, your own function units -> cell."""
     units: LayerSizes = 64
     """Size of the hidden state of a layer in each direction; several numbers set one for each
     layer."""

@@ -79,8 +79,8 @@ class LanguageModelOptions(RegularizationOptions, TrainingOptions):
     plain gradient descent. It sets the options below that are left out. If omitted, small, or
     textbook with sgd."""
     cell: CellName | None = None
-    """The recurrent cell: rnn, gru, lstm, or module:Name, your own function units -> cell; if
-    omitted, by --preset."""
+    """The recurrent cell: rnn, gru, lstm, min_gru, min_lstm, rg_lru, layer_norm_lstm, mogrifier, or
+    module:Name, your own function units -> cell; if omitted, by --preset."""
     units: LayerSizes | None = None
     """Size of the hidden state of a layer; several numbers set one for each
     layer; if omitted, by --preset."""

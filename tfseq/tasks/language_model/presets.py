@@ -113,7 +113,7 @@ _WORDS = {
     },
 }
 #: The cells that weight dropout can act on.
-WITH_RECURRENT_KERNEL = ("rnn", "gru", "lstm")
+WITH_RECURRENT_KERNEL = ("rnn", "gru", "lstm", "layer_norm_lstm", "mogrifier")
 #: What a run has in these options that began before there were presets, and says nothing of them.
 BEFORE_PRESETS: Mapping[str, Any] = MappingProxyType(
     {

@@ -7,7 +7,8 @@ _ONE_INPUT = frozenset(
     "Selu Sigmoid Sign Sin Softplus Softsign Sqrt Square Tanh".split()
 )
 _SEVERAL_INPUTS = frozenset(
-    "Add AddV2 Maximum Minimum Mul Pow RealDiv SelectV2 SquaredDifference Sub".split()
+    "Add AddV2 Greater GreaterEqual Less LessEqual Maximum Minimum Mul Pow RealDiv SelectV2 "
+    "SquaredDifference Sub".split()
 )
 _REDUCTIONS = frozenset("Max Mean Min Prod Sum".split())
 
