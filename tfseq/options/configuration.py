@@ -54,13 +54,25 @@ def parse_options(
     shown = _as_shown(options_type)
     parsed = tyro.cli(
         shown,
-        args=arguments,
+        args=_with_flags_spelt_out(arguments, options_type),
         default=shown(**values) if values else None,
         description=options_type.__doc__,
     )
     options = normalized(options_type(**vars(parsed)))
     check_options(options)
     return options
+
+
+def _with_flags_spelt_out(arguments: Sequence[str], options_type: type) -> list[str]:
+    """`--NAME` and `--no-NAME` of a field that is true, false or left out, with the value."""
+    names = [name for name, hint in fields_of(options_type).items() if hint == bool | None]
+    values = {}
+    for option in (name.replace("_", "-") for name in names):
+        values |= {
+            f"--{option}": [f"--{option}", "True"],
+            f"--no-{option}": [f"--{option}", "False"],
+        }
+    return [word for argument in arguments for word in values.get(argument, [argument])]
 
 
 def _as_shown(options_type: type[Options]) -> type[Options]:

@@ -17,16 +17,16 @@ def _are_sizes(value: Any) -> bool:
     return bool(sizes) and all(1 <= size <= 2**16 for size in sizes)
 
 
-#: A JSON file has a list in place of the tuple.
-LayerSizes = Annotated[
-    int | tuple[int, ...],
-    Rule(
-        "a positive integer, at most 65536, or several, one for each layer",
-        _are_sizes,
-        change=tuple,
-        changes=list,
-    ),
-]
+# A JSON file has a list in place of the tuple.
+_SIZES = Rule(
+    "a positive integer, at most 65536, or several, one for each layer",
+    _are_sizes,
+    change=tuple,
+    changes=list,
+)
+LayerSizes = Annotated[int | tuple[int, ...], _SIZES]
+#: `LayerSizes | None` in one piece: the command line cannot take one union inside another.
+OptionalLayerSizes = Annotated[int | tuple[int, ...] | None, _SIZES]
 
 
 def layer_sizes(units: Any, num_layers: int = 1) -> tuple[int, ...]:

@@ -95,7 +95,7 @@ def read_run_options(options_type: type[Options], run_dir: str | Path) -> Option
     if "schedule" not in values and values.get("weight_decay") == 0.01:
         # Earlier versions had this value for every optimizer, and used it for adamw alone.
         values["weight_decay"] = None
-    options = options_type(**values)
+    options = options_type(**options_type.completed(values))
     try:
         check_options(options)
     except InputError as error:

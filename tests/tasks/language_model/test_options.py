@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import os
-import re
 
 import pytest
 
@@ -31,26 +30,53 @@ def test_defaults_keep_their_own_rules():
     check_options(LanguageModelOptions().with_defaults_filled())
 
 
-def test_defaults_that_depend_on_the_optimizer(capsys):
-    """They are what `--help` says they are; SGD's are the textbook's."""
-    names = ("dropout", "embedding_size", "learning_rate", "learning_rate_decay")
+def filled(**given):
+    options = LanguageModelOptions(**given).with_defaults_filled()
+    assert options.with_defaults_filled() == options
+    check_options(options)
+    return options
 
-    def filled(**given):
-        options = LanguageModelOptions(**given).with_defaults_filled()
-        assert options.with_defaults_filled() == options
-        check_options(options)
-        return [getattr(options, name) for name in names]
 
-    assert filled(optimizer="sgd") == [0, 0, 1, 1]
-    assert filled(optimizer="sgd", learning_rate=0.1) == [0, 0, 0.1, 1]
-    usual = filled(optimizer="adam")
-    assert filled(optimizer="adamw") == filled() == usual
-    assert filled(dropout=0.0, embedding_size=0) == [0, 0, *usual[2:]]
-    with pytest.raises(SystemExit):
-        parse(["--help"])
-    text = " ".join(re.sub("[^ -~]", " ", capsys.readouterr().out).split())
-    for value, with_sgd in zip(usual, [0, 0, 1, 1], strict=True):
-        assert f"if omitted, {value:g}, or {with_sgd} with sgd" in text
+def values(options, names):
+    return [getattr(options, name) for name in names.split()]
+
+
+RECIPE = (
+    "dropout embedding_size learning_rate learning_rate_decay schedule averaging weight_dropout"
+)
+
+
+def test_what_is_left_out_is_the_presets():
+    assert filled() == filled(preset="small")
+    assert filled(preset="medium").units > filled().units
+    assert filled(dropout=0.0, embedding_size=0).embedding_size == 0
+    for flag, tied in (("--tie-embeddings", True), ("--no-tie-embeddings", False)):
+        assert parse(["--tokenizer", "word", flag]).tie_embeddings is tied
+    large = filled(preset="large", tokenizer="word")
+    assert (large.units, large.num_layers, large.embedding_size) == ((1150, 1150, 400), 3, 400)
+    assert filled(preset="large", tokenizer="word", num_layers=2).units == 1150
+    assert filled(tokenizer="word", units=100).embedding_size == 100
+    assert not filled(tokenizer="word", embedding_size=50).tie_embeddings
+    assert filled(cell="min_gru").weight_dropout == 0 < filled(cell="lstm").weight_dropout
+    assert filled(schedule="exponential").learning_rate_decay == 0.83
+
+
+def test_plain_gradient_descent_is_the_textbooks():
+    textbook = [0, 0, 1, 1, "constant", "none", 0]
+    assert values(filled(optimizer="sgd"), RECIPE) == textbook
+    assert values(filled(preset="textbook"), RECIPE) == textbook
+    assert filled(optimizer="sgd").epochs == filled().epochs
+    assert filled(optimizer="sgd", learning_rate=0.1).learning_rate == 0.1
+    assert filled(optimizer="sgd", momentum=0.9).learning_rate == pytest.approx(0.1)
+
+
+def test_a_run_of_before_there_were_presets_keeps_its_recipe(run_dir):
+    saved = json.loads((run_dir / "config.json").read_text())
+    new = "preset schedule warmup averaging dropout_mask embedding_dropout weight_dropout".split()
+    old = {name: value for name, value in saved.items() if name not in new}
+    (run_dir / "config.json").write_text(json.dumps(old))
+    options = read_run_options(LanguageModelOptions, run_dir).with_defaults_filled()
+    assert values(options, " ".join(new[1:])) == ["exponential", 0, "none", "step", 0, 0]
 
 
 def test_a_tied_table_is_as_wide_as_the_units():
@@ -157,7 +183,7 @@ def test_a_file_that_can_be_read_once(more, run_dir):
         words = [f"--config=/dev/fd/{source.fileno()}", *more]
         options = parse(words)
     assert (options.epochs, options.run_dir) == (4, str(run_dir))
-    assert options.units == (7 if more else 256)
+    assert options.units == (7 if more else None)
 
 
 def test_resume_without_a_run(tmp_path):
@@ -194,7 +220,7 @@ HELD = """tokenizer normalization case_fold line_ends min_frequency max_vocabula
 
 @pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(LanguageModelOptions)])
 def test_what_a_resumed_run_may_change(name):
-    saved = LanguageModelOptions().with_defaults_filled()
+    saved = LanguageModelOptions(schedule="constant").with_defaults_filled()
     before = getattr(saved, name)
     options = dataclasses.replace(saved, **{name: another(before)})
     assert (name in HELD) != (name in free_on_resume(LanguageModelOptions))
@@ -208,10 +234,8 @@ def test_what_a_resumed_run_may_change(name):
 
 def test_all_that_differs_is_named():
     with pytest.raises(InputError) as caught:
-        check_same_options(
-            LanguageModelOptions(), LanguageModelOptions(units=8, cell="rnn", epochs=99)
-        )
+        check_same_options(filled(), filled(units=8, cell="rnn", epochs=99))
     message = str(caught.value)
-    assert "`units` was 256 and is now 8" in message
+    assert f"`units` was {filled().units} and is now 8" in message
     assert "`cell` was 'gru' and is now 'rnn'" in message
     assert "epochs" not in message

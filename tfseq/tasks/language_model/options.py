@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 from tfseq.cells.table import CellName
 from tfseq.errors import InputError
 from tfseq.options.connections import OF_WHICH, output_width
-from tfseq.options.layer_sizes import LayerSizes, layer_sizes, with_layers_agreed
+from tfseq.options.layer_sizes import OptionalLayerSizes, layer_sizes, with_layers_agreed
 from tfseq.options.optimizers import OptimizerName
 from tfseq.options.rules import (
     CountOrZero,
@@ -81,7 +81,7 @@ class LanguageModelOptions(RegularizationOptions, TrainingOptions):
     cell: CellName | None = None
     """The recurrent cell: rnn, gru, lstm, min_gru, min_lstm, rg_lru, layer_norm_lstm, mogrifier, or
     module:Name, your own function units -> cell; if omitted, by --preset."""
-    units: LayerSizes | None = None
+    units: OptionalLayerSizes = None
     """Size of the hidden state of a layer; several numbers set one for each
     layer; if omitted, by --preset."""
     num_layers: Size | None = None
