@@ -109,7 +109,7 @@ NOISE = {
 @pytest.mark.parametrize("how", ["traced", "eager", "unrolled"])
 @pytest.mark.parametrize("noise", NOISE)
 @pytest.mark.parametrize("cell", CELLS)
-@pytest.mark.everyday(8)
+@pytest.mark.everyday(6)
 def test_every_step(cell, noise, how):
     make_cell, step = CELLS[cell]
     layer = make(make_cell(), **NOISE[noise], unroll=how == "unrolled")
@@ -125,6 +125,7 @@ def test_every_step(cell, noise, how):
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru of the textbook"])
+@pytest.mark.everyday(1)
 def test_the_gradient_is_that_of_the_loop_of_keras(cell):
     mask = np.arange(STEPS) < np.array([6, 3, 1, 5])[:, None]
 

@@ -36,6 +36,7 @@ def run(layer, training=True):
 
 
 @pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.everyday(2)
 def test_the_recurrent_kernel_is_masked_and_so_is_its_gradient(cell):
     plain = RNN(cell(5), return_sequences=True)
     plain.build(X.shape)

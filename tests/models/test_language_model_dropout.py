@@ -27,6 +27,7 @@ def gradients(model, ids=IDS):
 
 @pytest.mark.parametrize("how", ["compiled", "eager"])
 @pytest.mark.parametrize("size", [None, 3])
+@pytest.mark.everyday(2)
 def test_a_dropped_symbol_is_zero_wherever_it_occurs(size, how):
     model = make(embedding_dropout=0.4, embedding_size=size)
     kept = kept_places([V], 0.4, model.seed_generator.state.value).numpy()
@@ -88,6 +89,7 @@ def test_rates_of_their_own_and_one_mask_for_all_steps():
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
+@pytest.mark.everyday(1)
 def test_generation_takes_the_steps_of_the_loop(cell):
     """With zoneout, inference has the expected value, one step at a time as well."""
     keras.utils.set_random_seed(3)
