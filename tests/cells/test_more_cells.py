@@ -126,6 +126,15 @@ def test_min_lstm_where_both_gates_are_shut():
     np.testing.assert_allclose(output, (states[0] + bias[2 * UNITS :]) / 2, rtol=1e-6)
 
 
+@pytest.mark.parametrize("name", ["layer_norm_lstm", "mogrifier"])
+def test_a_dropped_state_multiplies_no_recurrent_weights(name):
+    cell, x, states = make(name, "float64")
+    output, _ = cell(x, states, drop_state=lambda h: 0 * h)
+    kernel, recurrent, *rest = cell.get_weights()
+    expected, _ = CELLS[name][1](x, states, [kernel, 0 * recurrent, *rest])
+    np.testing.assert_allclose(output, expected, rtol=1e-10)
+
+
 class Halved(LayerNormLSTMCell):
     def recur(self, x, states, *weights):
         h, c = super().recur(x, states, *weights)

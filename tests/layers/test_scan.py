@@ -187,6 +187,19 @@ def test_which_way_is_taken_unless_one_is_asked_for():
     assert segments.last_loop == "compiled"
 
 
+def test_noise_on_the_states_makes_it_another_step():
+    layer = tfseq.RNN(MinGRUCell(4), zoneout=0.25, parallel=True)
+    x = np.random.default_rng(0).normal(size=(2, 3, 3)).astype("float32")
+    found = layer(x)
+    assert layer.last_loop != "scan"
+    a, b = (np.asarray(v) for v in layer.cell.linear_steps(x))
+    expected = steps_in_numpy(0.25 + 0.75 * a, 0.75 * b, np.zeros((2, 4)))[:, -1]
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    for setting in ("recurrent_dropout", "weight_dropout"):
+        with pytest.raises(ValueError, match=f"`{setting}` .*MinGRUCell"):
+            tfseq.RNN(MinGRUCell(4), **{setting: 0.5})(x)
+
+
 class Ema(keras.layers.Layer):
     """A person's cell: h ← d h + (1 − d) x, with d learned."""
 

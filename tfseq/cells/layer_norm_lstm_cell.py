@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from tfseq.cells.lstm_cell import LSTMCell
+from tfseq.cells.recurrent_cell import unchanged
 from tfseq.options.rules import PositiveFloat, checked
 
 
@@ -68,10 +69,19 @@ class LayerNormLSTMCell(LSTMCell):
         x = scale * self._normalised(super().project(inputs, kernel, None))
         return x if bias is None else x + bias
 
-    def recur(self, x, states, recurrent_kernel, scale, memory_scale, memory_shift) -> list:
+    def recur(
+        self,
+        x,
+        states,
+        recurrent_kernel,
+        scale,
+        memory_scale,
+        memory_shift,
+        drop_state=unchanged,
+    ) -> list:
         h, c = states
         σ, φ = self.recurrent_activation, self.activation
-        a = x + scale * self._normalised(ops.matmul(h, recurrent_kernel))
+        a = x + scale * self._normalised(ops.matmul(drop_state(h), recurrent_kernel))
         i, f, candidate, o = ops.split(a, 4, axis=-1)
         c = σ(f) * c + σ(i) * φ(candidate)
         read = memory_scale * self._normalised(c)

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from tfseq.cells.lstm_cell import LSTMCell
+from tfseq.cells.recurrent_cell import unchanged
 from tfseq.options.rules import CountOrZero, PositiveInt, checked
 
 
@@ -101,7 +102,9 @@ class MogrifierCell(LSTMCell):
         features = self.kernel.shape[0]
         return ops.one_hot(inputs, features, dtype=self.compute_dtype) if one_hot else inputs
 
-    def recur(self, x, states, kernel, recurrent_kernel, bias, *mogrifiers) -> list:
+    def recur(
+        self, x, states, kernel, recurrent_kernel, bias, *mogrifiers, drop_state=unchanged
+    ) -> list:
         h, c = states
         σ, φ = self.recurrent_activation, self.activation
         factors = 1 if self.rank is None else 2
@@ -112,7 +115,7 @@ class MogrifierCell(LSTMCell):
             gate = 2 * ops.sigmoid(read)
             x, h = (x, gate * h) if k % 2 else (gate * x, h)
 
-        a = ops.matmul(x, kernel) + ops.matmul(h, recurrent_kernel)
+        a = ops.matmul(x, kernel) + ops.matmul(drop_state(h), recurrent_kernel)
         i, f, candidate, o = ops.split(a if bias is None else a + bias, 4, axis=-1)
         i, f = σ(i), σ(f)
         if self.cap_input_gate:

@@ -70,7 +70,7 @@ class RNN(keras.layers.RNN):
         zoneout: probability in [0, 1), or one for each state, that a component of a state stays as
             it was in a step of training; inference takes the expected value. For any cell.
         parallel: True to compute all steps at once, if the number of steps is known, False to
-            compute one after the other, None for what is likely faster.
+            compute one after the other, as zoneout always does, None for what is likely faster.
 
     Call arguments:
         sequences: X, `[batch, time, features]`.
