@@ -13,7 +13,7 @@ from small_tasks import COMMON
 import tfseq
 from tfseq.errors import InputError
 from tfseq.tasks.language_model.options import LanguageModelOptions
-from tfseq.tasks.language_model.texts import with_splits_named
+from tfseq.tasks.language_model.texts import open_texts, with_splits_named
 from tfseq.tasks.language_model.training import prepare
 
 # As the words and the characters of Penn Treebank are published.
@@ -111,7 +111,8 @@ def test_the_baseline_predicts_the_validation_text_from_its_beginning(trained):
     """The n-grams read `<eos>` before it, not the end of the training text."""
     task, _ = trained
     encoded = task.encode()
-    ngrams = tfseq.NGramModel(5).fit(np.array(encoded.train), len(task.vocabulary))
+    order = task.metrics["baseline_order"]
+    ngrams = tfseq.NGramModel(order).fit(np.array(encoded.train), len(task.vocabulary))
     end = task.vocabulary.tokens.index("<eos>")
     expected = ngrams.perplexity(np.array(encoded.validation), context=np.array([end]))
     assert encoded.before("validation", 9).tolist() == [end]
@@ -265,3 +266,17 @@ def test_an_export_writes_lines(tokenizer, tmp_path):
     score_here = task.score("\nto be, or not:\n")
     assert score["num_tokens"].numpy() == [score_here.num_tokens]
     assert score["log_probability"].numpy() == pytest.approx([score_here.log_probability], rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("line", "of_characters"),
+    [(" t h e _ <unk> _ c a t \n", True), (" the cat <unk> sat on a mat \n", False)],
+)
+def test_a_preset_knows_characters_that_stand_apart(line, of_characters, tmp_path):
+    path = tmp_path / "tokenized.txt"
+    path.write_text(line * 20)
+    options = LanguageModelOptions(corpus=str(path), tokenizer="whitespace")
+    found = open_texts(options).of_characters(options.tokenizer)
+    assert found == of_characters
+    filled = options.with_defaults_filled(found)
+    assert filled.tie_embeddings == (not of_characters)

@@ -147,8 +147,12 @@ class LanguageModelOptions(RegularizationOptions, TrainingOptions):
     baseline: FreeOnResume[bool] = True
     """Also print the perplexity of an n-gram model; it takes a few seconds."""
 
-    def with_defaults_filled(self) -> "LanguageModelOptions":
+    def with_defaults_filled(self, of_characters: bool | None = None) -> "LanguageModelOptions":
         """Options that were left out, and whose default depends on others, filled in.
+
+        Args:
+            of_characters: whether a token is a character, as a preset asks; None goes by the
+                tokenizer.
 
         Raises:
             InputError: options that do not go together.
@@ -156,8 +160,8 @@ class LanguageModelOptions(RegularizationOptions, TrainingOptions):
         >>> LanguageModelOptions(optimizer="sgd").with_defaults_filled().learning_rate
         1.0
         """
-        self._check_splits()
-        usual = self._usual()
+        self.check_splits()
+        usual = self._usual(self.tokenizer == "char" if of_characters is None else of_characters)
         if self.tie_embeddings or (self.tie_embeddings is None and usual["tie_embeddings"]):
             usual["embedding_size"] = self._with(usual)._output_width()
         filled = with_layers_agreed(self._with(usual))
@@ -174,7 +178,8 @@ class LanguageModelOptions(RegularizationOptions, TrainingOptions):
             )
         return filled
 
-    def _check_splits(self) -> None:
+    def check_splits(self) -> None:
+        """Raise where the options name a split twice, or leave nothing to train on."""
         usual = LanguageModelOptions.validation_fraction
         if self.validation is not None and self.validation_fraction not in (0, usual):
             raise InputError(
@@ -198,13 +203,13 @@ class LanguageModelOptions(RegularizationOptions, TrainingOptions):
                 "character as any other."
             )
 
-    def _usual(self) -> dict[str, Any]:
+    def _usual(self, of_characters: bool) -> dict[str, Any]:
         """What options are that are left out."""
         plain = self.optimizer == "sgd" and self.preset is None
         preset = self.preset or ("textbook" if plain else "small")
-        usual = {**preset_values(preset, self.tokenizer), "preset": preset, "sample_prompt": "\n"}
+        usual = {**preset_values(preset, of_characters), "preset": preset, "sample_prompt": "\n"}
         if plain:
-            usual["epochs"] = preset_values("small", self.tokenizer)["epochs"]
+            usual["epochs"] = preset_values("small", of_characters)["epochs"]
         optimizer = self.optimizer or usual["optimizer"]
         if optimizer == "sgd":
             usual["learning_rate"] = 1.0 - self.momentum

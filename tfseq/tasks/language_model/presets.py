@@ -124,14 +124,14 @@ BEFORE_PRESETS: Mapping[str, Any] = MappingProxyType(
 )
 
 
-def preset_values(name: PresetName, tokenizer: str) -> dict[str, Any]:
+def preset_values(name: PresetName, of_characters: bool) -> dict[str, Any]:
     """The options that a preset sets: those of characters, or of longer tokens.
 
-    >>> preset_values("textbook", "char")["learning_rate"]
+    >>> preset_values("textbook", of_characters=True)["learning_rate"]
     1.0
-    >>> preset_values("small", "word")["tie_embeddings"]
+    >>> preset_values("small", of_characters=False)["tie_embeddings"]
     True
     """
     if name == "textbook":
         return dict(_TEXTBOOK)
-    return dict((_CHARACTERS if tokenizer == "char" else _WORDS)[name])
+    return dict((_CHARACTERS if of_characters else _WORDS)[name])

@@ -10,6 +10,10 @@ from tfseq.tasks.language_model.options import LanguageModelOptions
 from tfseq.text import CORPUS_NAMES, Corpus, Tokenizer, Vocabulary, open_corpus
 from tfseq.text.corpora.corpus_opening import corpus_name
 from tfseq.text.corpora.split_files import split_files
+from tfseq.text.vocabulary import UNKNOWN
+
+# Of the corpus, enough to see what its tokens are.
+_FIRST_CHARACTERS = 100_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,6 +27,17 @@ class Texts:
 
     corpus: Corpus
     own: Mapping[str, Corpus]
+
+    def of_characters(self, tokenizer: str) -> bool:
+        """Whether a token is a character: also in text that is tokenized into characters already.
+
+        Such is Penn Treebank's text of characters, in which they stand apart and `_` is a space.
+        """
+        if tokenizer != "whitespace":
+            return tokenizer == "char"
+        tokens = next(self.corpus.text())[:_FIRST_CHARACTERS].split()
+        known = [token for token in tokens if token != UNKNOWN]
+        return sum(len(token) == 1 for token in known) > 0.9 * len(known)
 
     def encode(
         self,

@@ -40,8 +40,10 @@ def prepare(
             tokenizer cannot be exported. Nothing has been written to the run directory then.
     """
     name = text_name(options)
-    options = with_splits_named(options).with_defaults_filled()
+    options = with_splits_named(options)
+    options.check_splits()
     texts = open_texts(options)
+    options = options.with_defaults_filled(texts.of_characters(options.tokenizer))
     directory = open_run(options, f"{name}_{short_name(options.cell)}")
     tokenizer = tokenizer_of(options)
     if options.export:
