@@ -79,6 +79,7 @@ def test_evaluation_agrees_with_training(place):
     assert f"{metrics['validation_tokens']:,} characters predicted" in done.stdout
 
 
+@pytest.mark.slow
 def test_generation_is_seeded_and_begins_with_the_prompt(place):
     arguments = ["--run-dir=runs/text_gru", "--prompt=the 時 ", "--max-new-tokens=40"]
     both = script("generate_text", *arguments, "--seed=1", "--num-samples=2", cwd=place).stdout

@@ -17,7 +17,7 @@ from tfseq.analysis.gradient_flow_results import (
     write_gradient_flow,
 )
 from tfseq.analysis.gradient_flow_study import prepare_gradient_flow, train
-from tfseq.cells.table import KINDS
+from tfseq.cells.table import TEXTBOOK_KINDS
 from tfseq.data import sequential_windows
 from tfseq.errors import InputError
 from tfseq.models import LanguageModel
@@ -200,9 +200,9 @@ def test_a_study_that_diverges_says_where(results, place):
 
 def test_every_cell_of_the_results_is_drawn(results, place):
     figures = json.loads((results[1] / "figures.json").read_text())
-    assert figures["state"] == {kind.name: kind.state for kind in KINDS}
+    assert figures["state"] == {kind.name: kind.state for kind in TEXTBOOK_KINDS}
     figures["cells"]["my_cells:Leaky"] = figures["cells"]["gru"]
-    titles = [*(kind.title for kind in KINDS), "my_cells:Leaky"]
+    titles = [*(kind.title for kind in TEXTBOOK_KINDS), "my_cells:Leaky"]
     assert [list(chart.lines) for chart in cell_charts(figures)] == [titles] * 4
     page = (results[1] / "report.html").read_text()
     assert "the state after character t: h of the simple RNN, h of the GRU, [h, c] of the" in page

@@ -39,6 +39,7 @@ def test_killed_after_any_batch(num_calls, whole, tmp_path):
     assert killed_and_resumed(tmp_path, num_calls) == whole
 
 
+@pytest.mark.slow
 def test_killed_by_sigkill_in_a_process_of_its_own(tmp_path):
     program = f"""
 import json, sys
@@ -89,7 +90,7 @@ SETTINGS = {
 }
 
 
-@pytest.mark.everyday(1)
+@pytest.mark.slow
 @pytest.mark.parametrize("backup_first", [False, True])
 @pytest.mark.parametrize("setting", SETTINGS)
 def test_killed_with_other_settings(setting, backup_first, tmp_path):

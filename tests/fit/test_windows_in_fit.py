@@ -67,6 +67,7 @@ def test_each_reading_is_the_next_epoch(
         assert collect(windows.dataset) == expected[: len(windows)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("num_tokens", range(11, 40))
 def test_every_epoch_has_the_number_of_batches_that_all_offsets_leave(num_tokens):
     """Where a text is hardly enough, only the offsets count that leave one batch."""

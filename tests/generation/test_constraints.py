@@ -89,6 +89,7 @@ def test_equals_a_loop_in_numpy(model, generator, filter, stop, top_k, top_p):
         assert row.log_probability == pytest.approx(log_probability, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_a_stop_ends_each_row_where_it_is_drawn_and_nothing_else_changes(generator):
     prompts, seeds = ["ab"] * 20, range(20)
     whole = generator.generate(prompts, 30, seed=seeds)

@@ -115,6 +115,7 @@ def test_stateful_stack_goes_on_where_it_stopped():
     np.testing.assert_allclose(np.concatenate(parts, axis=1), whole, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_training_compiled_equals_training_that_is_not():
     x, losses, weights = sequences(8), [], None
     for jit_compile in (False, True):

@@ -105,6 +105,7 @@ def test_epochs_may_grow():
     assert bits_of(second.checkpoint()) == bits_of(longer.checkpoint())
 
 
+@pytest.mark.slow
 def test_mixed_bfloat16(tmp_path):
     options = {"model_options": {"dtype": "mixed_bfloat16"}, "epochs": 1}
     whole = make_trainer(**options)

@@ -29,6 +29,7 @@ def path(make_language, tmp_path_factory):
     )
 
 
+@pytest.mark.slow
 def test_every_signature_at_both_batch_sizes(path, loader):
     signatures = loader.load(path)
     requests = list(read_records(path / WARM_UP_FILE))

@@ -97,6 +97,7 @@ def test_damage_anywhere_in_the_weights_is_noticed(copied):
     tfseq.load(copied)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["forecasting"])
 def test_weights_that_keras_has_written_need_no_digest(copied, trained):
     """Nor does the digest hinder HDF5: Keras reads the file, and other programs may change it."""

@@ -70,6 +70,7 @@ def test_the_metrics_of_the_run_are_measured_again(mixed, kind):
         assert result["accuracy"] == metrics["test_accuracy"]
 
 
+@pytest.mark.slow
 def test_a_run_that_goes_on_ends_with_the_same_bits(mixed, kind, tmp_path):
     train(kind, tmp_path, epochs=1)
     again, lines = train(kind, tmp_path, resume=True)

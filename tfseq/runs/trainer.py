@@ -45,6 +45,7 @@ class Trainer:
 
     Example:
 
+    >>> import keras
     >>> from tfseq.runs.objective import weighted_loss
     >>> from tfseq.options.training_options import TrainingOptions
     >>> x = np.linspace(-1, 1, 8, dtype="float32")[:, None]

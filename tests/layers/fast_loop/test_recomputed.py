@@ -138,6 +138,7 @@ def test_looked_up_rows(embedded, vocabulary_size):
     _assert_equal(run(layers[0], table), run(layers[1], table), 2e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bidirectional", [False, True])
 def test_fit_takes_the_same_course(bidirectional):
     x, y = random_like([tf.zeros([6, STEPS, FEATURES]), tf.zeros([6, 1])])

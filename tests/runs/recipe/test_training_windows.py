@@ -48,6 +48,7 @@ def test_resets_are_for_sequential_windows():
     assert options_of(sampling="random", state_reset=0.0).window_lengths == "varied"
 
 
+@pytest.mark.slow
 def test_steps_of_varied_length():
     """The state goes on, or begins from zero; the learning rate goes with the length."""
     options = {**VARIED, "optimizer": "sgd", "learning_rate": 0.5, "num_steps": 2, "cell": "rnn"}

@@ -21,6 +21,7 @@ def _trainer(recompute_steps, cell="lstm", batch_size=32, **options):
     return make_trainer(ids[:1500], ids[1500:1800], cell=cell, **options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("embedding_size", [0, 5])
 def test_losses_are_those_of_a_run_that_keeps_everything(embedding_size):
     losses = []
@@ -31,6 +32,7 @@ def test_losses_are_those_of_a_run_that_keeps_everything(embedding_size):
     np.testing.assert_allclose(losses[0], losses[1], rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_taken_up_again_it_goes_on_to_the_same_bits():
     whole, other = _trainer(3), _trainer(3, weights_seed=99)
     steps = whole.train_epoch()

@@ -170,6 +170,7 @@ def test_an_optimizer_that_xla_cannot_compile_takes_no_step_twice():
     assert int(seed[1]) == 2
 
 
+@pytest.mark.slow
 def test_random_numbers_of_tensorflow_follow_its_seed():
     """XLA's would not."""
     weights = []

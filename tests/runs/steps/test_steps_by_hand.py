@@ -67,7 +67,7 @@ def test_three_steps(kind, options):
     check_steps(kind, TEXT, options)
 
 
-@pytest.mark.everyday(1)
+@pytest.mark.slow
 @pytest.mark.usefixtures("large_vocabulary")
 @pytest.mark.parametrize(
     ("kind", "options"),
@@ -113,6 +113,7 @@ def assert_close(values, expected):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=2e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("large_vocabulary")
 def test_taken_up_between_any_two_steps(tmp_path):
     """With dropout, in halves, and with gradients of rows."""

@@ -112,7 +112,7 @@ def test_settings_that_break_a_rule(trained, arguments, message):
 
 def test_there_is_no_validation_split_to_choose_on(trained, monkeypatch):
     task = trained("language_model")
-    corpus = types.SimpleNamespace(train=task.encode().train, validation=[])
+    corpus = dataclasses.replace(task.encode(), num_train=len(task.encode().ids))
     monkeypatch.setattr(task, "encode", lambda: corpus)
     with pytest.raises(InputError, match="`tune` needs a validation split"):
         task.evaluate(split="train", cache=5, tune=True)

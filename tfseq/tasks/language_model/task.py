@@ -274,7 +274,8 @@ def build_model(options: LanguageModelOptions, vocabulary_size: int) -> Language
 def describe_model(options: LanguageModelOptions) -> str:
     """The cell and its size.
 
-    >>> describe_model(LanguageModelOptions(cell="lstm", num_layers=2))
+    >>> options = LanguageModelOptions(cell="lstm", units=256, num_layers=2)
+    >>> describe_model(options.with_defaults_filled())
     'LSTM, 256 units, 2 layers'
     """
     return f"{cell_words(options.cell)}, {shape_in_words(options)}"
