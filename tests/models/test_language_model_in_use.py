@@ -157,7 +157,7 @@ def test_mixed_bfloat16(cell, tmp_path):
             {"dropout": 1.7},
             r"`dropout` must be at least 0 and less than 1\. Received: dropout=1\.7",
         ),
-        ({"cell": "gruu"}, "`cell` must be one of rnn, gru, lstm, .*, or module:Name. .*'gruu'"),
+        ({"cell": "gruu"}, "`cell` must be one of rnn, .*, or module:Name. .*'gruu'"),
         (
             {"tie_embeddings": True},
             "`embedding_size` equal to `units`, .*Received: .*None, units=4",

@@ -213,6 +213,8 @@ class LanguageModelOptions(RegularizationOptions, TrainingOptions):
         if plain:
             usual["epochs"] = preset_values("small", of_characters)["epochs"]
         optimizer = self.optimizer or usual["optimizer"]
+        if optimizer != usual["optimizer"]:
+            usual.pop("weight_decay", None)
         if optimizer == "sgd":
             usual["learning_rate"] = 1.0 - self.momentum
         elif optimizer == "lion":
