@@ -38,12 +38,15 @@ _ADAPTIVE = {
 _CHARACTERS = {
     "small": {
         **_ADAPTIVE,
+        "cell": "lstm",
         "units": 384,
         "embedding_size": 64,
         "input_dropout": 0.05,
-        "dropout": 0.2,
-        "weight_dropout": 0.2,
-        "epochs": 16,
+        "dropout": 0.3,
+        "dropout_mask": "step",
+        "weight_dropout": 0.05,
+        "epochs": 12,
+        "learning_rate": 0.005,
     },
     "medium": {
         **_ADAPTIVE,
