@@ -237,5 +237,5 @@ def test_all_that_differs_is_named():
         check_same_options(filled(), filled(units=8, cell="rnn", epochs=99))
     message = str(caught.value)
     assert f"`units` was {filled().units} and is now 8" in message
-    assert "`cell` was 'gru' and is now 'rnn'" in message
+    assert "`cell` was 'lstm' and is now 'rnn'" in message
     assert "epochs" not in message

@@ -141,8 +141,8 @@ class LanguageModelOptions(RegularizationOptions, TrainingOptions):
     sample_epochs: FreeOnResume[CountOrZero] = 3
     """Epochs between samples of text; 0 turns samples off."""
     sample_prompt: FreeOnResume[Prompt | None] = None
-    """What the samples begin with; if omitted, "The " for python_docs, else a line break."""
-    sample_temperature: FreeOnResume[Temperature] = 0.6
+    """What the samples begin with; if omitted, "If a class " for python_docs, else a line break."""
+    sample_temperature: FreeOnResume[Temperature] = 0.5
     """Temperature of the samples; low is careful, high is wild."""
     baseline: FreeOnResume[bool] = True
     """Also print the perplexity of an n-gram model; it takes a few seconds."""
@@ -209,7 +209,7 @@ class LanguageModelOptions(RegularizationOptions, TrainingOptions):
         preset = self.preset or ("textbook" if plain else "small")
         usual = {**preset_values(preset, of_characters), "preset": preset, "sample_prompt": "\n"}
         if self.corpus == "python_docs":
-            usual["sample_prompt"] = "The "
+            usual["sample_prompt"] = "If a class "
         if plain:
             usual["epochs"] = preset_values("small", of_characters)["epochs"]
         optimizer = self.optimizer or usual["optimizer"]
