@@ -172,9 +172,7 @@ def test_in_python_the_objects_themselves(project, parts, tmp_path):
     for weight, expected in zip(task.model.get_weights(), whole.model.get_weights(), strict=True):
         np.testing.assert_array_equal(weight, expected)
     assert task.options.cell == "project_parts:LeakyCell"
-    with pytest.raises(
-        InputError, match=r"`cell` must be one of rnn, .*, or module:Name"
-    ):
+    with pytest.raises(InputError, match=r"`cell` must be one of rnn, .*, or module:Name"):
         tfseq.train(
             options_of(project, tmp_path / "run", cell=lambda units: parts.LeakyCell(units))
         )

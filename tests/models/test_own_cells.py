@@ -127,9 +127,7 @@ def test_a_fourth_cell_is_one_line_in_the_table(monkeypatch):
     # As those that were there before, it computes in the dtype of the model.
     half = tfseq.LanguageModel(V, "leaky", units=4, dtype="mixed_bfloat16")
     assert half.stack.rnns[0].cell.compute_dtype == "bfloat16"
-    with pytest.raises(
-        ValueError, match=r"`cell` must be one of rnn, .*, leaky, or module"
-    ):
+    with pytest.raises(ValueError, match=r"`cell` must be one of rnn, .*, leaky, or module"):
         tfseq.LanguageModel(V, "leeky")
 
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Collection, Mapping
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from tfseq.cells.table import CellName
 from tfseq.errors import InputError
@@ -18,6 +18,7 @@ from tfseq.options.rules import (
     PositiveInt,
     Probability,
     Prompt,
+    Rule,
     Size,
     SizeOrZero,
     Temperature,
@@ -25,12 +26,21 @@ from tfseq.options.rules import (
 from tfseq.options.training_options import Averaging, Schedule, TrainingOptions
 from tfseq.tasks.language_model.presets import (
     BEFORE_PRESETS,
+    FROM_PRESET,
     WITH_RECURRENT_KERNEL,
     PresetName,
     preset_values,
 )
 from tfseq.tasks.language_model.regularization_options import DropoutMask, RegularizationOptions
 from tfseq.text.tokenizers.table import TokenizerName
+
+ClipNorm = Annotated[
+    float | str | None,
+    Rule(
+        "a positive finite number",
+        lambda v: v == FROM_PRESET or (not isinstance(v, str) and 0 < v < 3e38),
+    ),
+]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,6 +138,11 @@ class LanguageModelOptions(RegularizationOptions, TrainingOptions):
     exponential average; triggered, the average from when validation stalls (NT-ASGD, arXiv
     1708.02182; it is meant for sgd at a constant rate); two_tailed, the average over as many
     updates as validation finds best (arXiv 2209.12581). If omitted, by --preset."""
+    clip_norm: ClipNorm = FROM_PRESET
+    """Clip gradients to this global norm, or never with None; if omitted, by --preset."""
+    decay_biases: bool | None = None
+    """Let weight decay take biases and gains too, not the matrices and tables alone; if omitted,
+    by --preset."""
     dropout_mask: DropoutMask | None = None
     """step: dropout draws a mask for each step; window: one for all steps of a row of a window
     (variational dropout, arXiv 1512.05287). If omitted, by --preset."""
@@ -219,6 +234,8 @@ class LanguageModelOptions(RegularizationOptions, TrainingOptions):
             usual["learning_rate"] = 1.0 - self.momentum
         elif optimizer == "lion":
             usual["learning_rate"] /= 10
+        if self.dropout is not None:
+            usual.pop("input_dropout", None)  # It is then that of `dropout`, as the help says.
         if self.embedding_size is not None:
             usual["tie_embeddings"] = False
         if (self.cell or usual["cell"]) not in WITH_RECURRENT_KERNEL:
@@ -233,7 +250,8 @@ class LanguageModelOptions(RegularizationOptions, TrainingOptions):
         return usual
 
     def _with(self, usual: Mapping[str, Any]) -> "LanguageModelOptions":
-        missing = {name: value for name, value in usual.items() if getattr(self, name) is None}
+        left_out = {name: FROM_PRESET if name == "clip_norm" else None for name in usual}
+        missing = {n: value for n, value in usual.items() if getattr(self, n) == left_out[n]}
         return dataclasses.replace(self, **missing)
 
     def _output_width(self) -> int:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Literal
 
+#: A value that stands for the preset's, where None has a meaning of its own.
+FROM_PRESET = "preset"
 PresetName = Literal["small", "medium", "large", "textbook"]
 
 # The textbook's recipe is plain gradient descent, and so is everything that goes with it.
@@ -25,6 +27,8 @@ _TEXTBOOK = {
     "schedule": "constant",
     "warmup": 0.0,
     "averaging": "none",
+    "clip_norm": 1.0,
+    "decay_biases": True,
 }
 _ADAPTIVE = {
     **_TEXTBOOK,
@@ -59,7 +63,9 @@ _CHARACTERS = {
         "num_steps": 64,
         "epochs": 25,
         "learning_rate": 0.002,
+        "clip_norm": 0.25,
         "weight_decay": 0.02,
+        "decay_biases": False,
     },
     "large": {
         **_ADAPTIVE,
