@@ -59,7 +59,8 @@ def test_what_is_left_out_is_the_presets():
     assert not filled(tokenizer="word", embedding_size=50).tie_embeddings
     assert filled(cell="min_gru").weight_dropout == 0 < filled(cell="lstm").weight_dropout
     assert filled(schedule="exponential").learning_rate_decay == 0.83
-    assert filled().input_dropout < filled().dropout and filled(dropout=0.4).input_dropout is None
+    assert filled().input_dropout < filled().dropout
+    assert filled(dropout=0.4).input_dropout is None
     medium = values(filled(preset="medium"), "clip_norm weight_decay decay_biases")
     assert medium == [0.25, 0.02, False]
     assert values(filled(), "clip_norm weight_decay decay_biases") == [1.0, None, True]
