@@ -18,6 +18,7 @@ IDS = np.random.default_rng(1).choice(V, 150, p=np.arange(1, V + 1) / 45).astype
 # Adam, with what the presets bring left out.
 SMALL = {
     "batch_size": 3,
+    "cell": "gru",
     "num_steps": 5,
     "units": 4,
     "embedding_size": 0,
