@@ -11,7 +11,7 @@ import tyro
 import tfseq
 from tfseq.options.command_line import run
 from tfseq.options.rules import NonNegativeFloat, PathText, PositiveInt, Probability, Size
-from tfseq.tasks.language_model.adaptive_settings import (
+from tfseq.tasks.language_model.evaluation.adaptive_settings import (
     CacheSettings,
     DynamicSettings,
     settings_of,

@@ -12,16 +12,16 @@ import tfseq
 from tfseq import InputError
 from tfseq.tasks.language_model import adaptive_evaluation as module
 from tfseq.tasks.language_model import dynamic_evaluation as dynamic_module
-from tfseq.tasks.language_model.adaptive_evaluation import Text, tuned
-from tfseq.tasks.language_model.adaptive_settings import (
+from tfseq.tasks.language_model.evaluation import Evaluation
+from tfseq.tasks.language_model.evaluation.adaptive_evaluation import Text, tuned
+from tfseq.tasks.language_model.evaluation.adaptive_settings import (
     CacheSettings,
     DynamicSettings,
     checked_settings,
     settings_of,
 )
-from tfseq.tasks.language_model.dynamic_evaluation import DynamicEvaluator
-from tfseq.tasks.language_model.evaluation import Evaluation
-from tfseq.tasks.language_model.neural_cache import CacheEvaluator
+from tfseq.tasks.language_model.evaluation.dynamic_evaluation import DynamicEvaluator
+from tfseq.tasks.language_model.evaluation.neural_cache import CacheEvaluator
 
 
 def test_they_are_figures_of_their_own(trained, monkeypatch):

@@ -7,8 +7,8 @@ import tensorflow as tf
 
 from tfseq.models import LanguageModel
 from tfseq.tasks.language_model import dynamic_evaluation as module
-from tfseq.tasks.language_model.dynamic_evaluation import DynamicEvaluator
 from tfseq.tasks.language_model.evaluation import Evaluator
+from tfseq.tasks.language_model.evaluation.dynamic_evaluation import DynamicEvaluator
 
 V, STEPS = 6, 4
 IDS = np.random.default_rng(3).choice(V, 140, p=np.arange(1, V + 1) / 21).astype("uint8")

@@ -8,7 +8,7 @@ import pytest
 from tfseq.models import LanguageModel
 from tfseq.tasks.language_model import neural_cache as module
 from tfseq.tasks.language_model.evaluation import Evaluator
-from tfseq.tasks.language_model.neural_cache import CacheEvaluator
+from tfseq.tasks.language_model.evaluation.neural_cache import CacheEvaluator
 
 V = 7
 IDS = np.random.default_rng(0).integers(0, V, 40).astype("uint8")

@@ -8,9 +8,9 @@ import tensorflow as tf
 
 from tfseq.models import LanguageModel
 from tfseq.tasks.language_model import text_size as module
+from tfseq.tasks.language_model.evaluation.text_size import TextSize, text_size
 from tfseq.tasks.language_model.options import LanguageModelOptions
 from tfseq.tasks.language_model.task import LanguageModelTask
-from tfseq.tasks.language_model.text_size import TextSize, text_size
 from tfseq.tasks.task import tokenizer_of
 from tfseq.text import CharTokenizer, Vocabulary, WordTokenizer
 

@@ -62,9 +62,8 @@ def prepare(
     directory = open_run(options, f"{series.name}_{short_name(options.cell)}")
     model = build_model(options, len(series.columns))
     model.adapt(training)
-    task = ForecastingTask(
-        directory, as_saved(options, directory.path), model, labels=series.columns
-    )
+    saved = as_saved(options, directory.path)
+    task = ForecastingTask(directory, saved, model, labels=series.columns)
     task.season, task.mase_scale = season, mase_scale(training, season)
     num_targets = options.lookback - 1 + options.num_feedback_steps()
     run = TrainingRun(

@@ -6,7 +6,7 @@ import tensorflow as tf
 from tfseq.metrics.perplexity import bits, perplexity
 from tfseq.models import LanguageModel
 from tfseq.runs.objective import Objective
-from tfseq.tasks.language_model.evaluation import Evaluator
+from tfseq.tasks.language_model.evaluation.evaluator import Evaluator
 from tfseq.tasks.language_model.options import LanguageModelOptions
 from tfseq.tasks.language_model.regularization_options import PENALTIES, RegularizationOptions
 from tfseq.tasks.language_model.windows import batch_specs, resetting, training_windows

@@ -15,24 +15,24 @@ from tfseq.options.layer_sizes import shape_in_words
 from tfseq.options.rules import PositiveInt
 from tfseq.runs.run_directory import RunDirectory
 from tfseq.serving import ServingSettings, export_language_model
-from tfseq.tasks.language_model.adaptive_evaluation import (
+from tfseq.tasks.language_model.evaluation.adaptive_evaluation import (
     Text,
     evaluate_dynamically,
     evaluate_with_cache,
 )
-from tfseq.tasks.language_model.adaptive_settings import (
+from tfseq.tasks.language_model.evaluation.adaptive_settings import (
     CacheSettings,
     DynamicSettings,
     checked_settings,
 )
-from tfseq.tasks.language_model.evaluation import Evaluator
-from tfseq.tasks.language_model.evaluation_figures import (
+from tfseq.tasks.language_model.evaluation.evaluation_figures import (
     adaptive_figures,
     describe_evaluation,
     evaluation_figures,
 )
+from tfseq.tasks.language_model.evaluation.evaluator import Evaluator
+from tfseq.tasks.language_model.evaluation.text_size import text_size
 from tfseq.tasks.language_model.options import LanguageModelOptions
-from tfseq.tasks.language_model.text_size import text_size
 from tfseq.tasks.language_model.texts import data_words, open_texts
 from tfseq.tasks.task import Task, cell_words, checked_argument, tokenizer_of
 from tfseq.text import Tokenizer, Vocabulary, open_corpus

@@ -12,12 +12,12 @@ from tfseq.runs.progress import Progress
 from tfseq.runs.training_run import TrainingRun
 from tfseq.serving.signatures.in_graph import OR_NO_EXPORT, check_in_graph
 from tfseq.tasks.language_model.baseline import MAX_ORDER, measure_baseline
-from tfseq.tasks.language_model.evaluation import test_metrics
-from tfseq.tasks.language_model.evaluation_figures import unknown_words
+from tfseq.tasks.language_model.evaluation.evaluation_figures import unknown_words
+from tfseq.tasks.language_model.evaluation.evaluator import test_metrics
+from tfseq.tasks.language_model.evaluation.text_size import count_unknown
 from tfseq.tasks.language_model.objective import language_model_objective
 from tfseq.tasks.language_model.options import LanguageModelOptions
 from tfseq.tasks.language_model.task import LanguageModelTask, build_model, describe_model
-from tfseq.tasks.language_model.text_size import count_unknown
 from tfseq.tasks.language_model.texts import (
     data_words,
     describe_files,

@@ -13,7 +13,7 @@ from tfseq.errors import InputError
 from tfseq.layers.tensorflow.whole_step import compiled_whole
 from tfseq.models import LanguageModel
 from tfseq.runs.mixed_precision import computing_in_float32
-from tfseq.tasks.language_model.evaluation import Evaluation
+from tfseq.tasks.language_model.evaluation.evaluator import Evaluation
 
 # The statistics of the gradient: so many segments side by side, and so many batches at most.
 STATISTICS_ROWS = 100

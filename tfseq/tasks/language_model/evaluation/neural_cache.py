@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tfseq.data import evaluation_windows
 from tfseq.models import LanguageModel
-from tfseq.tasks.language_model.evaluation import Evaluation
+from tfseq.tasks.language_model.evaluation.evaluator import Evaluation
 
 # Tokens that are predicted in one call.
 _STEPS = 256

@@ -4,8 +4,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from tfseq.tasks.language_model.evaluation import Evaluation
-from tfseq.tasks.language_model.text_size import TextSize
+from tfseq.tasks.language_model.evaluation.evaluator import Evaluation
+from tfseq.tasks.language_model.evaluation.text_size import TextSize
 
 
 def evaluation_figures(result: Evaluation, size: TextSize) -> dict[str, Any]:

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from tfseq.models import LanguageModel
-from tfseq.tasks.language_model.adaptive_settings import CacheSettings, DynamicSettings
-from tfseq.tasks.language_model.dynamic_evaluation import DynamicEvaluator
-from tfseq.tasks.language_model.evaluation import Evaluation
-from tfseq.tasks.language_model.neural_cache import CacheEvaluator
+from tfseq.tasks.language_model.evaluation.adaptive_settings import CacheSettings, DynamicSettings
+from tfseq.tasks.language_model.evaluation.dynamic_evaluation import DynamicEvaluator
+from tfseq.tasks.language_model.evaluation.evaluator import Evaluation
+from tfseq.tasks.language_model.evaluation.neural_cache import CacheEvaluator
 
 # A setting is chosen by so many tokens of the validation split, the first ones.
 TUNING_TOKENS = 20_000
