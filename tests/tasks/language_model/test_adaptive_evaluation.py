@@ -10,9 +10,9 @@ import tensorflow as tf
 
 import tfseq
 from tfseq import InputError
-from tfseq.tasks.language_model import adaptive_evaluation as module
-from tfseq.tasks.language_model import dynamic_evaluation as dynamic_module
 from tfseq.tasks.language_model.evaluation import Evaluation
+from tfseq.tasks.language_model.evaluation import adaptive_evaluation as module
+from tfseq.tasks.language_model.evaluation import dynamic_evaluation as dynamic_module
 from tfseq.tasks.language_model.evaluation.adaptive_evaluation import Text, tuned
 from tfseq.tasks.language_model.evaluation.adaptive_settings import (
     CacheSettings,

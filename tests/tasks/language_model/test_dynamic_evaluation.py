@@ -6,8 +6,8 @@ import pytest
 import tensorflow as tf
 
 from tfseq.models import LanguageModel
-from tfseq.tasks.language_model import dynamic_evaluation as module
 from tfseq.tasks.language_model.evaluation import Evaluator
+from tfseq.tasks.language_model.evaluation import dynamic_evaluation as module
 from tfseq.tasks.language_model.evaluation.dynamic_evaluation import DynamicEvaluator
 
 V, STEPS = 6, 4

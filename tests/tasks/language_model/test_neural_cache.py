@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from tfseq.models import LanguageModel
-from tfseq.tasks.language_model import neural_cache as module
 from tfseq.tasks.language_model.evaluation import Evaluator
+from tfseq.tasks.language_model.evaluation import neural_cache as module
 from tfseq.tasks.language_model.evaluation.neural_cache import CacheEvaluator
 
 V = 7

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from tfseq.models import LanguageModel
-from tfseq.tasks.language_model import text_size as module
+from tfseq.tasks.language_model.evaluation import text_size as module
 from tfseq.tasks.language_model.evaluation.text_size import TextSize, text_size
 from tfseq.tasks.language_model.options import LanguageModelOptions
 from tfseq.tasks.language_model.task import LanguageModelTask
