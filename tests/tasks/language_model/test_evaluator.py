@@ -13,8 +13,8 @@ from tfseq.errors import InputError
 from tfseq.generation.text_graph import TextGraph
 from tfseq.models import LanguageModel
 from tfseq.serving import ServingSettings
-from tfseq.tasks.language_model import evaluation as module
 from tfseq.tasks.language_model.evaluation import Evaluation, Evaluator
+from tfseq.tasks.language_model.evaluation import evaluator as module
 from tfseq.tasks.language_model.options import LanguageModelOptions
 from tfseq.tasks.language_model.task import LanguageModelTask
 from tfseq.text import CharTokenizer, Vocabulary
