@@ -35,7 +35,7 @@ def place(tmp_path_factory) -> Path:
 
 
 def test_training_leaves_a_complete_run(place):
-    run_dir = place / "runs" / "text_gru"
+    run_dir = place / "runs" / "text_lstm"
     names = {p.name for p in run_dir.iterdir()}
     assert names >= {
         "config.json",
@@ -67,21 +67,21 @@ def test_training_leaves_a_complete_run(place):
     assert min(perplexities) == pytest.approx(metrics["validation_perplexity"])
     assert perplexities[-1] < perplexities[0]
     assert (run_dir / "perplexity.png").read_bytes().startswith(b"\x89PNG")
-    assert (place / "exported" / "text_gru" / "1" / "saved_model.pb").is_file()
+    assert (place / "exported" / "text_lstm" / "1" / "saved_model.pb").is_file()
     output = (place / "output.txt").read_text()
     assert f"validation perplexity {metrics['validation_perplexity']:.3f}" in output
 
 
 def test_evaluation_agrees_with_training(place):
-    metrics = json.loads((place / "runs" / "text_gru" / "metrics.json").read_text())
-    done = script("evaluate_model", "--run-dir=runs/text_gru", cwd=place)
+    metrics = json.loads((place / "runs" / "text_lstm" / "metrics.json").read_text())
+    done = script("evaluate_model", "--run-dir=runs/text_lstm", cwd=place)
     assert f"perplexity  {metrics['validation_perplexity']:.4f} per character" in done.stdout
     assert f"{metrics['validation_tokens']:,} characters predicted" in done.stdout
 
 
 @pytest.mark.slow
 def test_generation_is_seeded_and_begins_with_the_prompt(place):
-    arguments = ["--run-dir=runs/text_gru", "--prompt=the 時 ", "--max-new-tokens=40"]
+    arguments = ["--run-dir=runs/text_lstm", "--prompt=the 時 ", "--max-new-tokens=40"]
     both = script("generate_text", *arguments, "--seed=1", "--num-samples=2", cwd=place).stdout
     _, first, second = re.split(r"--- seed \d ---\n", both)
     again = script_in_a_process("generate_text", *arguments, "--seed=2", cwd=place).stdout
@@ -92,7 +92,7 @@ def test_generation_is_seeded_and_begins_with_the_prompt(place):
 
 
 def test_beam_search_gives_the_most_probable_first(place):
-    arguments = ["--run-dir=runs/text_gru", "--prompt=the ", "--max-new-tokens=20"]
+    arguments = ["--run-dir=runs/text_lstm", "--prompt=the ", "--max-new-tokens=20"]
     done = script("generate_text", *arguments, "--beam-size=3", cwd=place)
     heads = [line for line in done.stdout.splitlines() if line.startswith("--- log P ")]
     scores = [float(head.split()[3]) for head in heads]
@@ -102,21 +102,21 @@ def test_beam_search_gives_the_most_probable_first(place):
 
 
 def test_export_takes_the_next_version_and_touches_none(place):
-    before = snapshot(place / "exported" / "text_gru" / "1")
-    done = script("export_model", "--run-dir=runs/text_gru", cwd=place)
-    assert str(Path("exported", "text_gru", "2")) in done.stdout
-    assert snapshot(place / "exported" / "text_gru" / "1") == before
-    again = script("export_model", "--run-dir=runs/text_gru", "--version=2", cwd=place, expected=2)
+    before = snapshot(place / "exported" / "text_lstm" / "1")
+    done = script("export_model", "--run-dir=runs/text_lstm", cwd=place)
+    assert str(Path("exported", "text_lstm", "2")) in done.stdout
+    assert snapshot(place / "exported" / "text_lstm" / "1") == before
+    again = script("export_model", "--run-dir=runs/text_lstm", "--version=2", cwd=place, expected=2)
     assert "2" in again.stderr
-    assert sorted(p.name for p in (place / "exported" / "text_gru").iterdir()) == ["1", "2"]
+    assert sorted(p.name for p in (place / "exported" / "text_lstm").iterdir()) == ["1", "2"]
     outside = script(
-        "export_model", "--run-dir=runs/text_gru", "--name=../out", cwd=place, expected=2
+        "export_model", "--run-dir=runs/text_lstm", "--name=../out", cwd=place, expected=2
     )
     assert "`--name` must be the name of one directory" in outside.stderr
 
 
 def test_inspection_passes_an_export_and_refuses_a_changed_one(place):
-    version = place / "exported" / "text_gru" / "1"
+    version = place / "exported" / "text_lstm" / "1"
     done = script("inspect_export", version, cwd=place)
     assert "No problem found." in done.stdout
     assert "warm-up requests  16" in done.stdout
@@ -206,7 +206,7 @@ def test_a_text_that_changed_is_not_measured_as_the_run_s_own(place):
     before = text.read_text()
     text.write_text(before.replace("light", "night"))
     try:
-        done = script("evaluate_model", "--run-dir=runs/text_gru", cwd=place, expected=2)
+        done = script("evaluate_model", "--run-dir=runs/text_lstm", cwd=place, expected=2)
     finally:
         text.write_text(before)
     assert "the text is not the one that the run" in done.stderr
@@ -216,7 +216,7 @@ def test_export_of_a_run_without_weights(place):
     bare = place / "runs" / "bare"
     bare.mkdir()
     for name in ("config.json", "vocabulary.txt"):
-        (bare / name).write_bytes((place / "runs" / "text_gru" / name).read_bytes())
+        (bare / name).write_bytes((place / "runs" / "text_lstm" / name).read_bytes())
     done = script("export_model", "--run-dir=runs/bare", cwd=place, expected=2)
     assert "has no weights yet" in done.stderr
     assert not (place / "exported" / "bare").exists()
@@ -248,10 +248,10 @@ def test_a_prompt_that_is_not_utf8_gives_what_the_export_gives(place):
     settings = {"max_new_tokens": 30, "temperature": 0.7, "seed": 3}
     given = [f"--{name.replace('_', '-')}={value}" for name, value in settings.items()]
     done = script(
-        "generate_text", "--run-dir=runs/text_gru", "--prompt", os.fsdecode(prompt), *given,
+        "generate_text", "--run-dir=runs/text_lstm", "--prompt", os.fsdecode(prompt), *given,
         cwd=place,
     )  # fmt: skip
-    export = tf.saved_model.load(str(place / "exported" / "text_gru" / "1"))
+    export = tf.saved_model.load(str(place / "exported" / "text_lstm" / "1"))
     answer = export.signatures["generate"](
         prompt=tf.constant([prompt]),
         max_new_tokens=tf.constant([settings["max_new_tokens"]]),
@@ -268,17 +268,17 @@ def test_a_prompt_that_is_not_utf8_gives_what_the_export_gives(place):
 def test_a_run_below_the_home_directory(place, monkeypatch):
     """Every script finds it by its `~`, which no shell has replaced."""
     monkeypatch.setenv("HOME", str(place))
-    run_dir = "--run-dir=~/runs/text_gru"
+    run_dir = "--run-dir=~/runs/text_lstm"
     told = script("evaluate_model", run_dir, "--corpus=~/text.txt", cwd="/").stdout
     assert told == script(
-        "evaluate_model", "--run-dir=runs/text_gru", "--corpus=text.txt", cwd=place
+        "evaluate_model", "--run-dir=runs/text_lstm", "--corpus=text.txt", cwd=place
     ).stdout.replace(" text.txt", f" {place}/text.txt")
     assert script("generate_text", run_dir, "--max-new-tokens=3", cwd="/").stdout
-    versions = os.listdir(place / "exported" / "text_gru")
+    versions = os.listdir(place / "exported" / "text_lstm")
     resumed = script("train_language_model", "--resume", run_dir, cwd="/").stdout
     assert "the run is finished; nothing is left to train" in resumed
-    assert os.listdir(place / "exported" / "text_gru") == versions
-    script("inspect_export", "~/exported/text_gru/1", cwd="/")
+    assert os.listdir(place / "exported" / "text_lstm") == versions
+    script("inspect_export", "~/exported/text_lstm/1", cwd="/")
 
 
 @pytest.mark.parametrize("path", sorted(PIPELINES.glob("[a-z]*.py")), ids=lambda path: path.stem)

@@ -74,7 +74,9 @@ def options_of(kind: str, place: Path, **changes):
     data = str(write_data(kind, place))
     usual = {**COMMON, "run_dir": str(place / kind), "export": False, **changes}
     if kind == "language_model":
-        usual = {"corpus": data, "num_steps": 16, "embedding_size": 4, "sample_epochs": 0, **usual}
+        recipe = {"cell": "gru", "schedule": "constant", "averaging": "none"}
+        usual = {"corpus": data, "num_steps": 16, "embedding_size": 4, **recipe, **usual}
+        usual.setdefault("sample_epochs", 0)
         return tfseq.LanguageModelOptions(**usual)
     if kind == "forecasting":
         usual = {
