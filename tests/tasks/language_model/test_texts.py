@@ -136,7 +136,9 @@ def test_a_run_that_goes_on_ends_with_the_same_bits(tmp_path):
     (tmp_path / "data").mkdir()
     for split in FILES:  # Such a text is learned better with every epoch.
         (tmp_path / "data" / f"{split}.txt").write_text("to be or\nnot to be\n" * 50)
-    options = options_of(tmp_path, tmp_path / "data", units=5, learning_rate=0.003)
+    options = options_of(
+        tmp_path, tmp_path / "data", units=5, learning_rate=0.003, schedule="constant"
+    )
     whole = tfseq.train(options, log=lambda line: None)
     halves = dataclasses.replace(options, run_dir=str(tmp_path / "halves"), epochs=1)
     first = tfseq.train(halves, log=lambda line: None).metrics

@@ -259,7 +259,11 @@ class LanguageModelOptions(RegularizationOptions, TrainingOptions):
 
     @classmethod
     def completed(cls, saved: dict[str, Any]) -> dict[str, Any]:
-        return saved if "preset" in saved else {**BEFORE_PRESETS, **saved}
+        if "preset" in saved:
+            return saved
+        # Its values are all there; what is filled in beside them is this preset's.
+        preset = "textbook" if saved.get("optimizer") == "sgd" else "small"
+        return {**BEFORE_PRESETS, "preset": preset, **saved}
 
     def names_of_data(self) -> Collection[str]:
         """The corpora by name, which stand in place of a path."""

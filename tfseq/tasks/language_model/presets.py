@@ -128,7 +128,7 @@ WITH_RECURRENT_KERNEL = ("rnn", "gru", "lstm", "layer_norm_lstm", "mogrifier")
 BEFORE_PRESETS: Mapping[str, Any] = MappingProxyType(
     {
         **{name: _TEXTBOOK[name] for name in ("dropout_mask", "weight_dropout", "warmup")},
-        **{name: _TEXTBOOK[name] for name in ("embedding_dropout", "averaging")},
+        **{name: _TEXTBOOK[name] for name in ("embedding_dropout", "averaging", "decay_biases")},
         "schedule": "exponential",
     }
 )
