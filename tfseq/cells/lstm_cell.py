@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from tfseq.cells.recurrent_cell import GatedCell, unchanged
+from tfseq.cells.recurrent_cell import GatedCell, bias_of_open_forget_gate, unchanged
 
 
 @keras.saving.register_keras_serializable(package="tfseq")
@@ -49,10 +49,7 @@ class LSTMCell(GatedCell):
     def initial_bias(self, shape, dtype=None) -> Any:
         if not self.unit_forget_bias:
             return super().initial_bias(shape, dtype)
-        b_i = self.bias_initializer((self.units,), dtype=dtype)
-        b_f = ops.ones((self.units,), dtype=dtype)
-        b_co = self.bias_initializer((2 * self.units,), dtype=dtype)
-        return ops.concatenate([b_i, b_f, b_co])
+        return bias_of_open_forget_gate(self.bias_initializer, shape, self.units, dtype)
 
     def recur(self, x, states, recurrent_kernel, drop_state=unchanged) -> list:
         h, c = states

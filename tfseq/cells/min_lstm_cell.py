@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from tfseq.cells.linear_cell import LinearCell
+from tfseq.cells.recurrent_cell import bias_of_open_forget_gate
 
 
 @keras.saving.register_keras_serializable(package="tfseq")
@@ -58,10 +59,7 @@ class MinLSTMCell(LinearCell):
     def initial_bias(self, shape, dtype=None) -> Any:
         if not self.unit_forget_bias:
             return super().initial_bias(shape, dtype)
-        b_i = self.bias_initializer((self.units,), dtype=dtype)
-        b_f = ops.ones((self.units,), dtype=dtype)
-        b_h = self.bias_initializer((self.units,), dtype=dtype)
-        return ops.concatenate([b_i, b_f, b_h])
+        return bias_of_open_forget_gate(self.bias_initializer, shape, self.units, dtype)
 
     def coefficients(self, x, *weights) -> tuple:
         x_i, x_f, x_h = ops.split(x, 3, axis=-1)

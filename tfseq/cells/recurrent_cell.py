@@ -218,6 +218,17 @@ def unchanged(state) -> Any:
     return state
 
 
+def bias_of_open_forget_gate(initializer, shape, units: int, dtype=None) -> Any:
+    """A bias `shape` of blocks of `units`, as `initializer` gives it, but ones in the second block.
+
+    Source: Jozefowicz et al., An Empirical Exploration of Recurrent Network Architectures, 2015.
+    """
+    before = initializer((units,), dtype=dtype)
+    forget = ops.ones((units,), dtype=dtype)
+    after = initializer((shape[0] - 2 * units,), dtype=dtype)
+    return ops.concatenate([before, forget, after])
+
+
 class GatedCell(RecurrentCell):
     """A recurrent cell with gates.
 
