@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Collection, Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from tfseq.cells.table import CellName
+from tfseq.cells.table import CELLS, CellName
 from tfseq.errors import InputError
 from tfseq.options.connections import OF_WHICH, output_width
 from tfseq.options.layer_sizes import OptionalLayerSizes, layer_sizes, with_layers_agreed
@@ -27,18 +27,18 @@ from tfseq.options.training_options import Averaging, Schedule, TrainingOptions
 from tfseq.tasks.language_model.presets import (
     BEFORE_PRESETS,
     FROM_PRESET,
-    WITH_RECURRENT_KERNEL,
     PresetName,
     preset_values,
 )
 from tfseq.tasks.language_model.regularization_options import DropoutMask, RegularizationOptions
 from tfseq.text.tokenizers.table import TokenizerName
 
+_POSITIVE = PositiveFloat.__metadata__[0]
 ClipNorm = Annotated[
     float | str | None,
     Rule(
-        "a positive finite number",
-        lambda v: v == FROM_PRESET or (not isinstance(v, str) and 0 < v < 3e38),
+        _POSITIVE.words,
+        lambda v: v == FROM_PRESET or (not isinstance(v, str) and _POSITIVE.holds(v)),
     ),
 ]
 
@@ -238,7 +238,8 @@ class LanguageModelOptions(RegularizationOptions, TrainingOptions):
             usual.pop("input_dropout", None)  # It is then that of `dropout`, as the help says.
         if self.embedding_size is not None:
             usual["tie_embeddings"] = False
-        if (self.cell or usual["cell"]) not in WITH_RECURRENT_KERNEL:
+        cell = self.cell or usual["cell"]
+        if cell not in CELLS.built_in or not CELLS.find(cell).has_recurrent_kernel:
             usual["weight_dropout"] = 0.0
         decays = (self.schedule or usual["schedule"]) == "exponential" and optimizer != "sgd"
         usual["learning_rate_decay"] = 0.83 if decays else 1.0

@@ -122,14 +122,14 @@ _WORDS = {
         "learning_rate": 0.001,
     },
 }
-#: The cells that weight dropout can act on.
-WITH_RECURRENT_KERNEL = ("rnn", "gru", "lstm", "layer_norm_lstm", "mogrifier")
 #: What a run has in these options that began before there were presets, and says nothing of them.
 BEFORE_PRESETS: Mapping[str, Any] = MappingProxyType(
     {
-        **{name: _TEXTBOOK[name] for name in ("dropout_mask", "weight_dropout", "warmup")},
-        **{name: _TEXTBOOK[name] for name in ("embedding_dropout", "averaging", "decay_biases")},
+        **dict.fromkeys(("weight_dropout", "embedding_dropout", "warmup"), 0.0),
+        "dropout_mask": "step",
         "schedule": "exponential",
+        "averaging": "none",
+        "decay_biases": True,
     }
 )
 
