@@ -53,22 +53,13 @@ def language_model_objective(
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
         carried = after if options.sampling == "sequential" else states
         mean = tf.reduce_mean(losses)
-        if not regularized:
-            return mean, tf.size(targets), carried
-        return (
-            mean,
-            tf.size(targets),
-            carried,
-            mean + penalty(options, outputs, hidden, logits, losses),
-        )
+        result = mean, tf.size(targets), carried
+        if regularized:
+            result += (mean + penalty(options, outputs, hidden, logits, losses),)
+        return result
 
     def validate() -> dict[str, float]:
-        validation = evaluator(validation_ids, context=validation_context)
-        return {
-            "validation_loss": validation.mean_cross_entropy,
-            "validation_perplexity": validation.perplexity,
-            "validation_bits_per_token": validation.bits_per_token,
-        }
+        return evaluator(validation_ids, context=validation_context).metrics("validation")
 
     return Objective(
         model,

@@ -163,7 +163,7 @@ class LanguageModelTask(Task):
         if split is not None:
             checked_argument("split", split, Split)
         dynamic, cache = checked_settings(dynamic, cache, tune, self.unit)
-        context = None
+        context = corpus = None
         if path is None:
             corpus, split = self.encode(), split or "validation"
             ids = {"train": corpus.train, "test": corpus.test}.get(split, corpus.validation)
@@ -191,7 +191,7 @@ class LanguageModelTask(Task):
             return figures
         text, tune_on, train = Text(ids, context), None, None
         if dynamic or tune:
-            corpus = self.encode()
+            corpus = corpus or self.encode()
             train = corpus.train
             if tune and not len(corpus.validation):
                 raise InputError(f"`tune` needs a validation split; {self.run.path} has none.")

@@ -36,6 +36,18 @@ class Evaluation:
     def bits_per_token(self) -> float:
         return bits(self.mean_cross_entropy)
 
+    def metrics(self, split: str) -> dict[str, float]:
+        """Loss (nats), perplexity and bits, by the names of `metrics.json` and `history.csv`.
+
+        >>> Evaluation(0.0, 3).metrics("test")
+        {'test_loss': 0.0, 'test_perplexity': 1.0, 'test_bits_per_token': 0.0}
+        """
+        return {
+            f"{split}_loss": self.mean_cross_entropy,
+            f"{split}_perplexity": self.perplexity,
+            f"{split}_bits_per_token": self.bits_per_token,
+        }
+
 
 class Evaluator:
     """Measures one model, again and again, with one traced graph.
@@ -100,9 +112,4 @@ def test_metrics(
     if known or not len(ids):
         return known
     test = Evaluator(model, batch_size)(ids, context=int(corpus.before("test")[-1]))
-    return {
-        "test_tokens": test.num_tokens,
-        "test_loss": test.mean_cross_entropy,
-        "test_perplexity": test.perplexity,
-        "test_bits_per_token": test.bits_per_token,
-    }
+    return {"test_tokens": test.num_tokens, **test.metrics("test")}
