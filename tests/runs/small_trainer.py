@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfseq.files.checkpoint import save_checkpoint
 from tfseq.models import LanguageModel
 from tfseq.runs.trainer import Trainer
 from tfseq.tasks.language_model.options import LanguageModelOptions
@@ -99,6 +100,25 @@ def script_validation(trainer, losses):
 
     trainer.objective = dataclasses.replace(trainer.objective, validate=validate)
     return seen
+
+
+def train_and_keep_every_step(trainer, place):
+    """Train to the end; the directories in `place` that hold a checkpoint each, in their order.
+
+    One is taken before the first step, one after each, and one when an epoch is closed.
+    """
+    directories = []
+
+    def note():
+        directories.append(place / str(len(directories)))
+        save_checkpoint(directories[-1], trainer.checkpoint())
+
+    note()
+    while not trainer.finished:
+        for _ in trainer.train_epoch():
+            note()
+        note()  # After the epoch is closed: the same step, another place.
+    return directories
 
 
 def bits_of(checkpoint):

@@ -1,7 +1,5 @@
 """Runs taken up again at every step go on to the same bits."""
 
-import itertools
-
 import pytest
 
 from tfseq.files.checkpoint import load_latest_checkpoint, save_checkpoint
@@ -12,6 +10,7 @@ from .small_trainer import (
     bits_of,
     make_trainer,
     script_validation,
+    train_and_keep_every_step,
 )
 
 
@@ -46,18 +45,7 @@ def test_taken_up_at_every_step(cell, sampling, num_layers, more, tmp_path):
         **more,
     }
     whole = make_trainer(**options)
-    counter = itertools.count()
-    directories = []
-
-    def note():
-        directories.append(tmp_path / str(next(counter)))
-        save_checkpoint(directories[-1], whole.checkpoint())
-
-    note()
-    while not whole.finished:
-        for _ in whole.train_epoch():
-            note()
-        note()  # After the epoch is closed: the same step, another place.
+    directories = train_and_keep_every_step(whole, tmp_path)
     expected = bits_of(whole.checkpoint())
     whole.use_best_weights()
     best = whole.model.get_weights()

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from tfseq.data import varied_windows, window_lengths
 from tfseq.errors import InputError
-from tfseq.files.checkpoint import load_latest_checkpoint, save_checkpoint
+from tfseq.files.checkpoint import load_latest_checkpoint
 from tfseq.tasks.language_model.options import LanguageModelOptions
 from tfseq.tasks.language_model.windows import training_windows
 
@@ -18,6 +18,7 @@ from ..small_trainer import (
     loss_and_gradients,
     make_trainer,
     spread,
+    train_and_keep_every_step,
 )
 
 TEXT = np.random.default_rng(3).integers(0, V, 1200).astype("uint16")
@@ -99,17 +100,7 @@ ALL = {
 def test_all_at_once_taken_up_at_any_step(tmp_path):
     train, validation = TEXT[:300], TEXT[300:400]
     whole = make_trainer(train, validation, cell="gru", embedding_size=4, **ALL)
-    places = []
-
-    def note():
-        places.append(tmp_path / str(len(places)))
-        save_checkpoint(places[-1], whole.checkpoint())
-
-    note()
-    while not whole.finished:
-        for _ in whole.train_epoch():
-            note()
-        note()
+    places = train_and_keep_every_step(whole, tmp_path)
     assert whole.step_kind == "compiled in halves"
     assert len({row["validation_loss"] for row in whole.progress.history}) == 2
     expected = bits_of(whole.checkpoint())
