@@ -62,7 +62,7 @@ class TrainingOptions:
     schedule."""
     schedule: Schedule = "exponential"
     """How the learning rate changes: exponential, by learning_rate_decay; cosine, along half a
-    cosine to the end of the run (arXiv 1608.03983); one_cycle, up to its peak and then so down
+    cosine to the end of the run (arXiv 1608.03983); one_cycle, up to its peak and down again
     (arXiv 1708.07120); or constant. Where cosine or one_cycle ends, the run ends: a resumed run
     cannot change its epochs."""
     warmup: NonNegativeFloat | None = None

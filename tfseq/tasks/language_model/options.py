@@ -13,6 +13,7 @@ from tfseq.options.rules import (
     CountOrZero,
     Fraction,
     FreeOnResume,
+    NonNegativeFloat,
     PathText,
     PositiveFloat,
     PositiveInt,
@@ -118,7 +119,8 @@ class LanguageModelOptions(RegularizationOptions, TrainingOptions):
     """Probability that a row of sequential windows begins a window from the zero state, as
     generated text does (arXiv 1707.05589)."""
     epochs: FreeOnResume[PositiveInt | None] = None
-    """Passes over the training split; if omitted, by --preset, or 16 with sgd alone."""
+    """Passes over the training split; if omitted, by --preset, or as many as small has with sgd
+    alone."""
     optimizer: OptimizerName | None = None
     """The optimizer: sgd, adam, adamw, nadam, lion (arXiv 2302.06675), rmsprop, or module:Name,
     your own function learning_rate -> optimizer; if omitted, by --preset."""
@@ -130,9 +132,15 @@ class LanguageModelOptions(RegularizationOptions, TrainingOptions):
     schedule; if omitted, 0.83, or 1 with sgd."""
     schedule: Schedule | None = None
     """How the learning rate changes: exponential, by learning_rate_decay; cosine, along half a
-    cosine to the end of the run (arXiv 1608.03983); one_cycle, up to its peak and then so down
+    cosine to the end of the run (arXiv 1608.03983); one_cycle, up to its peak and down again
     (arXiv 1708.07120); or constant. Where cosine or one_cycle ends, the run ends: a resumed run
     cannot change its epochs. If omitted, by --preset."""
+    warmup: NonNegativeFloat | None = None
+    """Epochs, or part of one, in which the learning rate rises from zero; if omitted, by --preset,
+    or 0.3 of the run with one_cycle, which rises from 1/25 of its peak."""
+    weight_decay: NonNegativeFloat | None = None
+    """Decoupled weight decay (arXiv 1711.05101): before each update, this times the learning rate
+    is the part that every weight loses; if omitted, by --preset, or 0.01 with adamw, or 0."""
     averaging: Averaging | None = None
     """Which weights are validated, kept and exported: none, those of the last update; ema, an
     exponential average; triggered, the average from when validation stalls (NT-ASGD, arXiv
@@ -143,6 +151,9 @@ class LanguageModelOptions(RegularizationOptions, TrainingOptions):
     decay_biases: bool | None = None
     """Let weight decay take biases and gains too, not the matrices and tables alone; if omitted,
     by --preset."""
+    input_dropout: Probability | None = None
+    """Dropout rate before the first layer; if omitted, by --preset, or that of --dropout where that
+    is given."""
     dropout_mask: DropoutMask | None = None
     """step: dropout draws a mask for each step; window: one for all steps of a row of a window
     (variational dropout, arXiv 1512.05287). If omitted, by --preset."""
@@ -234,6 +245,8 @@ class LanguageModelOptions(RegularizationOptions, TrainingOptions):
             usual["learning_rate"] = 1.0 - self.momentum
         elif optimizer == "lion":
             usual["learning_rate"] /= 10
+        if self.schedule == "one_cycle":
+            usual.pop("warmup")  # It has a rise of its own.
         if self.dropout is not None:
             usual.pop("input_dropout", None)  # It is then that of `dropout`, as the help says.
         if self.embedding_size is not None:

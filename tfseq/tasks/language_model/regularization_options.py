@@ -36,7 +36,7 @@ class RegularizationOptions:
     (arXiv 1708.02182)."""
     recurrent_dropout: Probability = 0.0
     """Share of the state that is zero where it multiplies the recurrent weights, drawn for each row
-    of a window (arXiv 1512.05287). For rnn, gru, lstm."""
+    of a window (arXiv 1512.05287). For the cells with a recurrent matrix."""
     zoneout: Probability = 0.0
     """Probability that a number of the state stays as it was, drawn for each step
     (arXiv 1606.01305)."""
