@@ -41,19 +41,21 @@ def build_tfseq(
 
     keras.utils.set_random_seed(0)
     ids = text(loop)
-    options = LanguageModelOptions(
-        **{
-            "cell": "training_cell:own_cell" if loop.cell == "own" else loop.cell,
-            "batch_size": loop.batch,
-            "num_steps": loop.steps,
-            "units": loop.units,
-            "embedding_size": loop.embedding,
-            "dropout": dropout,
-            "epochs": 10**6,
-            "patience": 0,
-            **(options or {}),
-        }
-    ).with_defaults_filled()
+    values = {
+        "cell": "training_cell:own_cell" if loop.cell == "own" else loop.cell,
+        "batch_size": loop.batch,
+        "num_steps": loop.steps,
+        "units": loop.units,
+        "embedding_size": loop.embedding,
+        "dropout": dropout,
+        "learning_rate": LEARNING_RATE,
+        "epochs": 10**6,
+        "patience": 0,
+        **(options or {}),
+    }
+    # What a preset would add, the other libraries do not do. A checkout of before has no presets.
+    complete = getattr(LanguageModelOptions, "completed", dict)
+    options = LanguageModelOptions(**complete(values)).with_defaults_filled()
     model = build_model(options, loop.vocabulary)
     objective = language_model_objective(model, options, ids, ids[:0])
     trainer = Trainer(objective, options, schedule_steps(options, len(ids)))
