@@ -20,7 +20,8 @@ from tfseq.tasks.language_model.options import LanguageModelOptions
 from tfseq.tasks.language_model.training import prepare
 
 OPTIONS = (
-    "--units=8 --num-layers=2 --dropout=0.3 --optimizer=adamw --learning-rate-decay=0.9 "
+    "--units=8 --num-layers=2 --dropout=0.3 --optimizer=adamw --schedule=exponential "
+    "--learning-rate-decay=0.9 "
     "--patience=2 --sampling=sequential --batch-size=4 --num-steps=16 --epochs=3 "
     "--checkpoint-seconds=0 --sample-epochs=0 --no-export --no-baseline --verbose=epoch"
 ).split()

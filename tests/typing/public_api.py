@@ -79,7 +79,7 @@ def models() -> None:
 
 def language_model() -> None:
     options = tfseq.LanguageModelOptions(corpus="mine.txt", cell="lstm", epochs=3, export=False)
-    assert_type(options.units, int)
+    assert_type(options.units, int | tuple[int, ...] | None)
     assert_type(options.run_dir, str | None)
     task = tfseq.train(options)
     assert_type(task, LanguageModelTask)

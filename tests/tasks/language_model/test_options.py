@@ -59,6 +59,7 @@ def test_what_is_left_out_is_the_presets():
     assert not filled(tokenizer="word", embedding_size=50).tie_embeddings
     assert filled(cell="min_gru").weight_dropout == 0 < filled(cell="lstm").weight_dropout
     assert filled(schedule="exponential").learning_rate_decay == 0.83
+    assert filled(learning_rate_decay=0.9).schedule == "exponential"
     assert filled(schedule="one_cycle", epochs=10).warmup_epochs() == 3
     assert filled().warmup_epochs() == 0.5
     assert filled().input_dropout < filled().dropout

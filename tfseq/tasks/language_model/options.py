@@ -128,8 +128,8 @@ class LanguageModelOptions(RegularizationOptions, TrainingOptions):
     """Learning rate at the start, or at the end of the warm-up; if omitted, by --preset, or 1 with
     sgd (times 1 - momentum), or a tenth of the preset's with lion."""
     learning_rate_decay: Fraction | None = None
-    """Factor of the learning rate per epoch, applied gradually at each step, with the exponential
-    schedule; if omitted, 0.83, or 1 with sgd."""
+    """Factor of the learning rate per epoch, applied gradually at each step; it implies the
+    exponential schedule. If omitted, 0.83 with that schedule, or 1 with sgd."""
     schedule: Schedule | None = None
     """How the learning rate changes: exponential, by learning_rate_decay; cosine, along half a
     cosine to the end of the run (arXiv 1608.03983); one_cycle, up to its peak and down again
@@ -254,6 +254,8 @@ class LanguageModelOptions(RegularizationOptions, TrainingOptions):
         cell = self.cell or usual["cell"]
         if cell not in CELLS.built_in or not CELLS.find(cell).has_recurrent_kernel:
             usual["weight_dropout"] = 0.0
+        if self.learning_rate_decay not in (None, 1.0):
+            usual["schedule"] = "exponential"  # The one that it belongs to.
         decays = (self.schedule or usual["schedule"]) == "exponential" and optimizer != "sgd"
         usual["learning_rate_decay"] = 0.83 if decays else 1.0
         if self.units is not None:
