@@ -129,9 +129,11 @@ def prepare_labelled(
     options = with_layers_agreed(options)
     data = task_type.read_data(options)
     directory = open_run(options, f"{data.name}_{short_name(options.cell)}")
-    examples = task_type.examples_type(data, options)
     saved = as_saved(options, directory.path)
-    task = task_type.of_parts(directory, saved, examples.vocabulary, examples.labels)
+    examples = task_type.examples_type(data, saved)
+    task = task_type.of_parts(
+        directory, saved, examples.vocabulary, examples.labels, examples.tokenizer
+    )
     predict = Predictor(task.model)
 
     def validate() -> dict[str, float]:

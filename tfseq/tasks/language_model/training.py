@@ -26,7 +26,8 @@ from tfseq.tasks.language_model.texts import (
     with_splits_named,
 )
 from tfseq.tasks.language_model.windows import schedule_steps
-from tfseq.tasks.task import short_name, tokenizer_of
+from tfseq.tasks.subwords import files_of_tokenizer, tokenizer_to_train
+from tfseq.tasks.task import short_name
 from tfseq.tasks.vocabulary_check import check_tells_apart
 
 
@@ -45,7 +46,7 @@ def prepare(
     texts = open_texts(options)
     options = options.with_defaults_filled(texts.of_characters(options.tokenizer))
     directory = open_run(options, f"{name}_{short_name(options.cell)}")
-    tokenizer = tokenizer_of(options)
+    tokenizer = tokenizer_to_train(options, directory, lambda: texts.for_training(options))
     if options.export:
         check_in_graph(tokenizer, "tokenize", "detokenize", "join", advice=OR_NO_EXPORT)
     corpus = texts.encode(options, tokenizer)
@@ -75,6 +76,7 @@ def prepare(
         fingerprint=corpus.fingerprint,
         data=data_words(options),
         vocabulary=corpus.vocabulary,
+        files=files_of_tokenizer(directory, tokenizer),
         steps_per_epoch=schedule_steps(options, len(corpus.train)),
         describe_epoch=describe_epoch,
         draw=draw,

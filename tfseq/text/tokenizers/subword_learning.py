@@ -9,7 +9,6 @@ import tensorflow as tf
 
 from tfseq.errors import InputError
 from tfseq.text.normalization import normalize
-from tfseq.text.tokenizers.subword_model import SPACE_SIGN
 
 #: Tokens that every model has: `<unk>` and 256 bytes.
 NUM_FIXED = 257
@@ -23,6 +22,21 @@ _BLOCK_CHARS = 1 << 18
 # U+2581 is a space to SentencePiece, U+2585 unknown, and a tab the end of a word: they stay bytes.
 _NEVER_PIECES = "\0\t▁▅"
 _TOO_HIGH = re.compile(r"Vocabulary size too high \(\d+\)\. Please set it to a value <= (\d+)")
+
+
+class LargestVocabularyError(InputError):
+    """A text has fewer pieces than it was asked for.
+
+    Attributes:
+        largest: how many it allows.
+    """
+
+    def __init__(self, largest: int, asked: int):
+        self.largest = largest
+        super().__init__(
+            f"`vocabulary_size` must be at most {largest} for this text, which has no more pieces. "
+            f"Received: {asked}."
+        )
 
 
 def learn_subword_model(
@@ -44,8 +58,8 @@ def learn_subword_model(
         normalization, case_fold: what is done to the text first.
 
     Raises:
-        InputError: the text does not allow so many pieces; says how many. Or they are too few, or
-            sentencepiece is not installed.
+        LargestVocabularyError: the text does not allow so many pieces; says how many.
+        InputError: they are too few, or sentencepiece is not installed.
     """
     try:
         import sentencepiece
@@ -64,10 +78,7 @@ def learn_subword_model(
     while isinstance(model := _train(sentencepiece, words, possible), int):
         possible = model
     if possible < vocabulary_size:
-        raise InputError(
-            f"`vocabulary_size` must be at most {possible} for this text, which has no more "
-            f"pieces. Received: {vocabulary_size}."
-        )
+        raise LargestVocabularyError(possible, vocabulary_size)
     return model
 
 

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from tfseq.text.normalization import replace_invalid
 from tfseq.text.tokenizers.subword_learning import learn_subword_model
 from tfseq.text.tokenizers.subword_model import SPACE_SIGN, read_subword_model
 from tfseq.text.tokenizers.tokenizer import AFTER_LETTERS, Tokenizer
+from tfseq.text.vocabulary import UNKNOWN, Vocabulary
 
 _BASE64 = "base64:"
 _BYTE_NAME = "<0x[0-9A-F]{2}>"
@@ -53,7 +54,7 @@ class SubwordTokenizer(Tokenizer):
     >>> tokenizer = SubwordTokenizer.learn(["the cat\n", "the hat\n"] * 9, vocabulary_size=275)
     >>> tokens = tokenizer.tokenize("the cat\n")
     >>> [token.decode() for token in tokens.numpy()]
-    ['the', ' ', 'c', 'at', '\n']
+    ['the', ' cat', '\n']
     >>> tokenizer.detokenize(tokenizer.tokenize(["a  ▁\t猫 ", ""])).numpy()[0].decode()
     'a  ▁\t猫 '
     """
@@ -142,6 +143,26 @@ class SubwordTokenizer(Tokenizer):
         parts = tf.ragged.map_flat_values(tf.strings.regex_replace, parts, " ", SPACE_SIGN)
         swapped = tf.strings.reduce_join(parts, axis=-1, separator=" ")[..., 0]
         return self._split.tokenize(tf.ensure_shape(swapped, strings.shape))
+
+
+def build_vocabulary(
+    tokenizer: Tokenizer, counts: Mapping[str, int], **building: Any
+) -> Vocabulary:
+    """The vocabulary of tokens that were counted, by `Vocabulary.build`; of subwords all there are.
+
+    So no text has an unknown token. They too follow falling frequency, ties in code-point order.
+
+    Args:
+        tokenizer: what has split the text.
+        counts: how often each token occurs.
+        **building: arguments of `Vocabulary.build`.
+    """
+    if not isinstance(tokenizer, SubwordTokenizer):
+        return Vocabulary.build(counts, **building)
+    reserved = building.get("reserved_tokens", ())
+    others = set(tokenizer.tokens).difference(reserved)
+    ordered = sorted(others, key=lambda token: (-counts.get(token, 0), token))
+    return Vocabulary(dict.fromkeys((UNKNOWN, *reserved, *ordered)))
 
 
 def _content(model: bytes | str | os.PathLike) -> tuple[bytes, str]:
