@@ -20,6 +20,7 @@ from tfseq.text.tokenizers.tokenizer import AFTER_LETTERS, Tokenizer
 from tfseq.text.vocabulary import UNKNOWN, Vocabulary
 
 _BASE64 = "base64:"
+_ALL = 2**31 - 1
 _BYTE_NAME = "<0x[0-9A-F]{2}>"
 # Places that a long text is cut at, if no piece reaches over them.
 _BOUNDARIES = (r"(?<=\n)", r"(?<![ \n\r])(?= )")
@@ -140,8 +141,10 @@ class SubwordTokenizer(Tokenizer):
         strings = self._normalize(strings)
         # SentencePiece writes a space as U+2581. The two are swapped, so that both come back.
         parts = tf.strings.split(strings[..., tf.newaxis], SPACE_SIGN)
-        parts = tf.ragged.map_flat_values(tf.strings.regex_replace, parts, " ", SPACE_SIGN)
-        swapped = tf.strings.reduce_join(parts, axis=-1, separator=" ")[..., 0]
+        parts = tf.ragged.map_flat_values(
+            lambda flat: " " + tf.strings.regex_replace(flat, " ", SPACE_SIGN), parts
+        )
+        swapped = tf.strings.substr(tf.strings.reduce_join(parts, axis=-1)[..., 0], 1, _ALL)
         return self._split.tokenize(tf.ensure_shape(swapped, strings.shape))
 
 
