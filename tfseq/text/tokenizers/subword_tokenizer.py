@@ -131,7 +131,8 @@ class SubwordTokenizer(Tokenizer):
         if not isinstance(tokens, tf.RaggedTensor):
             tokens = tf.convert_to_tensor(tokens, tf.string)
         texts = tf.ragged.map_flat_values(_bytes, tokens)
-        return replace_invalid(tf.strings.reduce_join(texts, axis=-1))
+        joined = tf.strings.reduce_join(texts, axis=-1)
+        return tf.ragged.map_flat_values(replace_invalid, joined)
 
     def __repr__(self) -> str:
         text = super().__repr__().partition("(")[2]
@@ -140,12 +141,11 @@ class SubwordTokenizer(Tokenizer):
     def _pieces(self, strings: tf.Tensor) -> tf.Tensor | tf.RaggedTensor:
         strings = self._normalize(strings)
         # SentencePiece writes a space as U+2581. The two are swapped, so that both come back.
-        parts = tf.strings.split(strings[..., tf.newaxis], SPACE_SIGN)
-        parts = tf.ragged.map_flat_values(
-            lambda flat: " " + tf.strings.regex_replace(flat, " ", SPACE_SIGN), parts
-        )
-        swapped = tf.strings.substr(tf.strings.reduce_join(parts, axis=-1)[..., 0], 1, _ALL)
-        return self._split.tokenize(tf.ensure_shape(swapped, strings.shape))
+        parts = tf.strings.split(tf.reshape(strings, [-1]), SPACE_SIGN)
+        parts = parts.with_values(" " + tf.strings.regex_replace(parts.values, " ", SPACE_SIGN))
+        swapped = tf.strings.substr(tf.strings.reduce_join(parts, axis=-1), 1, _ALL)
+        swapped = tf.ensure_shape(tf.reshape(swapped, tf.shape(strings)), strings.shape)
+        return self._split.tokenize(swapped)
 
 
 def build_vocabulary(
