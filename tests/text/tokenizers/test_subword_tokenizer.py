@@ -228,6 +228,15 @@ def test_bytes_that_make_no_character(tokenizer):
     assert there_and_back([b"a\xff"], tokenizer)[0] == ["a\ufffd"]
 
 
+def test_a_seed_takes_no_resource_away(tokenizer):
+    """It clears what TensorFlow has made eagerly, a SentencePiece resource of TF-Text too."""
+    there = tf.function(lambda text: tokenizer.tokenize(text))
+    before = there(tf.constant("the time")).numpy().tolist()
+    tf.random.set_seed(1)
+    assert there(tf.constant("the time")).numpy().tolist() == before
+    assert tokenizer.tokenize("the time").numpy().tolist() == before
+
+
 def test_shapes(tokenizer):
     assert tokenizer.tokenize("").shape == [0]
     assert tokenizer.tokenize([["e."], ["\n"]]).to_list() == [[[b"e", b"."]], [[b"\n"]]]

@@ -168,7 +168,7 @@ class LanguageModelTraining:
         }
 
     def _bits_of_text(
-        self, split: str, bits_per_token: float | None, stop: int | None
+        self, split: str, bits_per_token: float | None, stop: int | None = None
     ) -> dict[str, float]:
         """The bits of a character and of a byte in a split, or in its first tokens.
 

@@ -68,8 +68,9 @@ class SubwordTokenizer(Tokenizer):
     ):
         super().__init__(normalization, case_fold)
         self._model = read_subword_model(*_content(model))
-        with tf.init_scope():
-            self._split = tf_text.SentencepieceTokenizer(self._model.content, out_type=tf.string)
+        self._split = tf.function(
+            self._trace, input_signature=[tf.TensorSpec([None], tf.string)], autograph=False
+        )
 
     @classmethod
     def learn(
@@ -144,8 +145,23 @@ class SubwordTokenizer(Tokenizer):
         parts = tf.strings.split(tf.reshape(strings, [-1]), SPACE_SIGN)
         parts = parts.with_values(" " + tf.strings.regex_replace(parts.values, " ", SPACE_SIGN))
         swapped = tf.strings.substr(tf.strings.reduce_join(parts, axis=-1), 1, _ALL)
-        swapped = tf.ensure_shape(tf.reshape(swapped, tf.shape(strings)), strings.shape)
-        return self._split.tokenize(swapped)
+        values, row_splits = self._split(swapped)
+        if strings.shape.rank == 0:
+            return values
+        rows = tf.RaggedTensor.from_row_splits(values, row_splits, validate=False)
+        shape = tf.shape(strings, tf.int64)
+        for axis in range(strings.shape.rank - 1, 0, -1):
+            num_rows = tf.reduce_prod(shape[:axis])
+            rows = tf.RaggedTensor.from_uniform_row_length(rows, shape[axis], num_rows)
+        return rows
+
+    def _trace(self, strings: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        # TF-Text's resource lasts as long as the operation that makes it, and no longer than until
+        # `tf.random.set_seed` clears what is made eagerly. In a function it is made when needed.
+        # All signatures of an export call this function, so that it holds the model once.
+        split = tf_text.SentencepieceTokenizer(self._model.content, out_type=tf.string)
+        rows = split.tokenize(strings)
+        return rows.values, rows.row_splits
 
 
 def build_vocabulary(
