@@ -89,10 +89,17 @@ class StopError(BaseException):
     """Stands for a kill."""
 
 
+@pytest.mark.slow
 def test_a_run_that_is_killed_ends_as_one_that_is_not(tmp_path, monkeypatch):
     """It goes on with the pieces it began with, and learns none again."""
     prepare, ends = PREPARATIONS.find("language_model"), []
-    usual = {"epochs": 1, "vocabulary_size": 300, "checkpoint_seconds": 0.0}
+    usual = {
+        "epochs": 1,
+        "vocabulary_size": 300,
+        "checkpoint_seconds": 0.0,
+        "batch_size": 32,
+        "num_steps": 5,
+    }
     for name, step in (("whole", None), ("cut", 2)):
         (tmp_path / name).mkdir()
         options = subword_options(tmp_path / name, **usual)
