@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from tfseq.tasks import load as load
     from tfseq.tasks import train as train
     from tfseq.text import CharTokenizer as CharTokenizer
+    from tfseq.text import SubwordTokenizer as SubwordTokenizer
     from tfseq.text import Vocabulary as Vocabulary
     from tfseq.text import WhitespaceTokenizer as WhitespaceTokenizer
     from tfseq.text import WordTokenizer as WordTokenizer

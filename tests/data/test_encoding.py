@@ -128,7 +128,7 @@ def test_a_chunk_of_few_tokens_has_room_for_the_numbers_of_many(tmp_path):
 def test_the_second_time_nothing_is_tokenised(tmp_path, monkeypatch):
     first = encode(TEXT, tmp_path)
     assert len(entries(tmp_path)) == 1
-    monkeypatch.delattr(encoding, "number_tokens")
+    monkeypatch.delattr(encoding, "number_splits")
     second = encode(TEXT, tmp_path)
     np.testing.assert_array_equal(second.ids, first.ids)
     assert second.vocabulary == first.vocabulary
@@ -202,14 +202,14 @@ def test_the_fingerprint_is_that_of_the_content(tmp_path):
 def test_a_process_that_was_faster_is_not_disturbed(tmp_path, monkeypatch):
     """Two processes that encode the same at once: both get it, and one copy stays."""
     others = []
-    number_tokens = encoding.number_tokens
+    number_splits = encoding.number_splits
 
     def number_after_another_process(*arguments):
-        monkeypatch.setattr(encoding, "number_tokens", number_tokens)
+        monkeypatch.setattr(encoding, "number_splits", number_splits)
         others.append(encode(TEXT, tmp_path))
-        return number_tokens(*arguments)
+        return number_splits(*arguments)
 
-    monkeypatch.setattr(encoding, "number_tokens", number_after_another_process)
+    monkeypatch.setattr(encoding, "number_splits", number_after_another_process)
     encoded = encode(TEXT, tmp_path)
     assert len(entries(tmp_path)) == 1
     assert os.path.samefile(encoded.ids.filename, others[0].ids.filename)

@@ -44,6 +44,7 @@ LANGUAGES = [
     _language("min_gru", 2, "char", slow=True),
     _language("layer_norm_lstm", 1, "word", slow=True),
     _language("mogrifier", 1, "char", slow=True),
+    _language("gru", 1, "subword", slow=True),
 ]
 
 
@@ -93,8 +94,12 @@ def make_language():
     """`make_language(cell, layers, kind)` -> model, tokenizer, vocabulary."""
 
     def make(cell="gru", layers=1, kind="char", **options):
-        tokenizer = tfseq.WordTokenizer() if kind == "word" else tfseq.CharTokenizer()
-        vocabulary = tfseq.Vocabulary(WORDS if kind == "word" else CHARACTERS)
+        if kind == "subword":
+            tokenizer = tfseq.SubwordTokenizer.learn([" ".join(WORDS) + "\n"] * 9, 290)
+            vocabulary = tfseq.Vocabulary(tokenizer.tokens)
+        else:
+            tokenizer = tfseq.WordTokenizer() if kind == "word" else tfseq.CharTokenizer()
+            vocabulary = tfseq.Vocabulary(WORDS if kind == "word" else CHARACTERS)
         model = tfseq.LanguageModel(
             len(vocabulary), cell=cell, **{"units": 12, "num_layers": layers, **options}
         )

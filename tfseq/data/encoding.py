@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import json
-import math
 import os
 import shutil
 import tempfile
@@ -14,13 +13,14 @@ import tensorflow as tf
 import tensorflow_text as tf_text
 
 from tfseq.data.encoded_corpus import EncodedCorpus, load_encoded, write_encoded
-from tfseq.data.numbering import number_tokens
+from tfseq.data.numbered_splits import number_splits
 from tfseq.errors import InputError
 from tfseq.files.atomic_file import advised, writing
 from tfseq.files.result_directory import obstacle
 from tfseq.options.rules import PositiveInt, Probability, checked
 from tfseq.text import Corpus, Tokenizer, Vocabulary, cache_directory
 from tfseq.text.tokenizers.make_tokenizer import as_tokenizer, tokens_key
+from tfseq.text.tokenizers.subword_tokenizer import build_vocabulary
 
 # Characters tokenised at a time: few enough that the pieces being worked on take little memory.
 _CHUNK_CHARS = 1 << 18
@@ -114,17 +114,18 @@ def encode_corpus(
     with advised(f"try again. {_ELSEWHERE}"), writing(cache_dir):
         cache_dir.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".", dir=cache_dir) as aside:
-            chunks = corpus.chunks(tokenizer, _CHUNK_CHARS)
-            numbered = number_tokens(chunks, tokenizer, Path(aside, "numbers"), max_tokens)
+            numbered, num_train, num_test = number_splits(
+                corpus,
+                tokenizer,
+                Path(aside, "numbers"),
+                (validation_fraction, test_fraction),
+                max_tokens,
+                _CHUNK_CHARS,
+            )
             if numbered.num_tokens == 0:
                 raise InputError(f"There are no tokens in the corpus {corpus.name}.")
-            num_validation, num_test = (
-                math.floor(numbered.num_tokens * fraction)
-                for fraction in (validation_fraction, test_fraction)
-            )
-            num_train = numbered.num_tokens - num_validation - num_test
             if vocabulary is None:
-                vocabulary = Vocabulary.build(numbered.counts(num_train), **building)
+                vocabulary = build_vocabulary(tokenizer, numbered.counts(num_train), **building)
             made = Path(aside, "encoded")
             made.mkdir()
             write_encoded(made, numbered, num_train, vocabulary, num_test)

@@ -50,6 +50,7 @@ class RunDirectory:
     |---|---|
     | `config.json` | the options |
     | `vocabulary.txt` | one escaped token a line |
+    | `subwords.model` | the SentencePiece model of a tokenizer of subwords |
     | `labels.json`, `tags.json` | what a classifier or a tagger tells apart |
     | `series.json` | the columns of a forecaster |
     | `corpus.json` | the digest of the data, so that a run goes on with no other |
@@ -68,6 +69,7 @@ class RunDirectory:
 
     config = _file("config.json")
     vocabulary = _file("vocabulary.txt")
+    subwords = _file("subwords.model")
     corpus = _file("corpus.json")
     checkpoints = _file("checkpoints")
     weights = _file("model.weights.h5")

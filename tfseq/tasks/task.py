@@ -174,8 +174,16 @@ def cell_words(cell: str) -> str:
     return cell_title(short_name(cell))
 
 
-def tokenizer_of(options: Any) -> Tokenizer:
-    """The tokenizer that options name."""
+def tokenizer_of(options: Any, run: RunDirectory | None = None) -> Tokenizer:
+    """The tokenizer that options name.
+
+    Args:
+        options: the options.
+        run: the directory of their run, which keeps what a tokenizer has learned.
+
+    Raises:
+        InputError: the run's model of subwords cannot be read.
+    """
     settings = {
         "kind": options.tokenizer,
         "normalization": options.normalization,
@@ -183,4 +191,10 @@ def tokenizer_of(options: Any) -> Tokenizer:
     }
     if getattr(options, "line_ends", False):
         settings["line_ends"] = True
+    if options.tokenizer == "subword":
+        try:
+            settings["model"] = run.subwords.read_bytes()
+            return make_tokenizer(settings)
+        except (OSError, InputError) as error:
+            raise run.damaged(run.subwords.name) from error
     return make_tokenizer(settings)

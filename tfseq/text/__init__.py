@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tfseq.text.normalization import normalize as normalize
     from tfseq.text.tokenizers.char_tokenizer import CharTokenizer as CharTokenizer
     from tfseq.text.tokenizers.make_tokenizer import make_tokenizer as make_tokenizer
+    from tfseq.text.tokenizers.subword_tokenizer import SubwordTokenizer as SubwordTokenizer
     from tfseq.text.tokenizers.table import TOKENIZERS as TOKENIZERS
     from tfseq.text.tokenizers.tokenizer import Tokenizer as Tokenizer
     from tfseq.text.tokenizers.whitespace_tokenizer import (

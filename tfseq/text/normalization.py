@@ -37,7 +37,7 @@ def normalize(
     the first strasse
     """
     check_normalization(normalization)
-    strings = _replace_invalid(strings)
+    strings = replace_invalid(strings)
     if normalization == "letters":
         strings = tf.strings.regex_replace(strings, r"[^A-Za-z\n\r]*[\n\r][^A-Za-z]*", "\n")
         # The runs that remain have no line break. Most are one space and are best left alone.
@@ -79,7 +79,7 @@ def _fold_around_emoji(strings: tf.Tensor) -> tf.Tensor:
     return tf.ensure_shape(tf.reshape(joined, tf.shape(strings)), strings.shape)
 
 
-def _replace_invalid(strings: tf.Tensor) -> tf.Tensor:
+def replace_invalid(strings: tf.Tensor) -> tf.Tensor:
     # To check is ten times as fast as to transcode, and text is nearly always valid.
     valid = tf.strings.regex_full_match(strings, r"[\x00-\x{d7ff}\x{e000}-\x{10ffff}]*")
     return tf.cond(

@@ -91,7 +91,8 @@ def test_wrong_arguments():
     with pytest.raises(ValueError, match="`normalization` must be one of"):
         CharTokenizer("nfc")
     with pytest.raises(
-        ValueError, match="`tokenizer` must be one of char, word, whitespace, or module:Name"
+        ValueError,
+        match="`tokenizer` must be one of char, word, whitespace, subword, or module:Name",
     ):
         make_tokenizer({"kind": "byte"})
     with pytest.raises(TypeError, match="lower"):

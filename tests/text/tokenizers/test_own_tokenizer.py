@@ -216,7 +216,8 @@ def test_what_is_no_tokenizer(tmp_path):
         with pytest.raises(InputError, match="tokens that are UTF-8 and not empty"):
             encode_corpus(Corpus("x", lambda: [["a"]]), commas, cache_dir=tmp_path)
     with pytest.raises(
-        InputError, match="`tokenizer` must be one of char, word, whitespace, or module:Name, or"
+        InputError,
+        match="`tokenizer` must be one of char, word, whitespace, subword, or module:Name, or",
     ):
         as_tokenizer(Local()).get_config()
     assert own_tokenizers.commas().tokenize(np.array(["a,b"])).to_list() == [[b"a", b"b"]]

@@ -9,6 +9,8 @@ import numpy as np
 # The end of a text of words whose space goes where more follows: `well -` of `well-known`, and
 # `u. s` of `u.s.`
 _MAY_CLOSE_UP = re.compile(r" (?:[-/]|[^\W\d_])\Z")
+# Bytes of UTF-8.
+_MOST_TOKENS_OF_CHARACTER = 4
 
 
 def stream_text(
@@ -58,7 +60,11 @@ def _draw_tokens(client, prompt, max_new_tokens, temperature, top_k, top_p, seed
     drawn = 0
     if not len(ids):
         # Nothing to step on: the first token comes from the server.
-        first = client.generate(prompt, 1, temperature, top_k, top_p, seed)["completion"]
+        # Of a character that is several tokens, it tells the first only with the others.
+        for number in range(1, 1 + min(max_new_tokens, _MOST_TOKENS_OF_CHARACTER)):
+            first = client.generate(prompt, number, temperature, top_k, top_p, seed)["completion"]
+            if not first[0].startswith("\ufffd"):
+                break
         ids = client.encode(first)["token_ids"][0, :1]
         yield int(ids[0])
         drawn = 1
@@ -75,7 +81,7 @@ def _draw_tokens(client, prompt, max_new_tokens, temperature, top_k, top_p, seed
 
 def _texts(client, tokens: Iterator[int]) -> Iterator[str]:
     """The beginning of the text that later tokens will not change, after every token."""
-    words = client.encode("a b")["num_tokens"][0] == 2
+    words = _are_put_together(client)
     ids, text = [], ""
     for token in tokens:
         ids.append(token)
@@ -85,5 +91,16 @@ def _texts(client, tokens: Iterator[int]) -> Iterator[str]:
         elif words:
             yield _MAY_CLOSE_UP.sub("", text)
         else:
-            yield text
+            # The bytes of a character may be several tokens: until the last, they are U+FFFD.
+            yield text.rstrip("\ufffd")
     yield text
+
+
+def _are_put_together(client) -> bool:
+    """Whether tokens are words, which get their spaces when they are put together."""
+    if client.encode("a b")["num_tokens"][0] != 2:
+        return False
+    encoded = client.encode("a  b")
+    ids = encoded["token_ids"][0][: encoded["num_tokens"][0]]
+    # Subwords keep their spaces.
+    return client.decode([list(map(int, ids))])["text"][0] != "a  b"

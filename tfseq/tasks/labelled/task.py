@@ -20,7 +20,7 @@ from tfseq.runs.run_directory import RunDirectory
 from tfseq.tasks.labelled.examples import Examples
 from tfseq.tasks.labelled.predictor import Predictor, mean_cross_entropy
 from tfseq.tasks.task import Task, tokenizer_of
-from tfseq.text import Vocabulary
+from tfseq.text import Tokenizer, Vocabulary
 
 # Texts that are padded to the longest of them.
 _ROWS_AT_ONCE = 128
@@ -47,15 +47,20 @@ class LabelledTask(Task):
     @classmethod
     def build(cls, run: RunDirectory, options: Any) -> Self:
         vocabulary, labels = Vocabulary.load(run.vocabulary), run.read_list(cls.labels_file)
-        return cls.of_parts(run, options, vocabulary, labels)
+        tokenizer = tokenizer_of(options, run) if hasattr(options, "tokenizer") else None
+        return cls.of_parts(run, options, vocabulary, labels, tokenizer)
 
     @classmethod
     def of_parts(
-        cls, run: RunDirectory, options: Any, vocabulary: Vocabulary, labels: Sequence[str]
+        cls,
+        run: RunDirectory,
+        options: Any,
+        vocabulary: Vocabulary,
+        labels: Sequence[str],
+        tokenizer: Tokenizer | None = None,
     ) -> Self:
         """A task with fresh weights."""
         model = cls.make_model(options, len(vocabulary), len(labels))
-        tokenizer = tokenizer_of(options) if hasattr(options, "tokenizer") else None
         return cls(run, options, model, tokenizer, vocabulary, labels)
 
     def load_weights(self, path: Path) -> None:

@@ -22,6 +22,7 @@ from tfseq.tasks.labelled.options import LabelledOptions
 from tfseq.tasks.labelled.predictor import Predictor, mean_cross_entropy
 from tfseq.tasks.labelled.report import labelled_report
 from tfseq.tasks.labelled.task import LabelledTask
+from tfseq.tasks.subwords import files_of_tokenizer
 from tfseq.tasks.task import cell_words, short_name
 
 
@@ -129,9 +130,11 @@ def prepare_labelled(
     options = with_layers_agreed(options)
     data = task_type.read_data(options)
     directory = open_run(options, f"{data.name}_{short_name(options.cell)}")
-    examples = task_type.examples_type(data, options)
     saved = as_saved(options, directory.path)
-    task = task_type.of_parts(directory, saved, examples.vocabulary, examples.labels)
+    examples = task_type.examples_type(data, saved)
+    task = task_type.of_parts(
+        directory, saved, examples.vocabulary, examples.labels, examples.tokenizer
+    )
     predict = Predictor(task.model)
 
     def validate() -> dict[str, float]:
@@ -149,7 +152,10 @@ def prepare_labelled(
         labelled_objective(task.model, examples.ids["train"], options, validate),
         fingerprint=examples.fingerprint,
         vocabulary=task.vocabulary,
-        files={task.labels_file: (json.dumps(task.labels, indent=1) + "\n").encode()},
+        files={
+            task.labels_file: (json.dumps(task.labels, indent=1) + "\n").encode(),
+            **files_of_tokenizer(directory, task.tokenizer),
+        },
         draw=lambda history: save_curves(
             history, directory.curves, panels(examples), title=directory.name
         ),

@@ -32,6 +32,7 @@ from tfseq.tasks.language_model.presets import (
     preset_values,
 )
 from tfseq.tasks.language_model.regularization_options import DropoutMask, RegularizationOptions
+from tfseq.tasks.subword_options import SubwordOptions
 from tfseq.text.tokenizers.table import TokenizerName
 
 _POSITIVE = PositiveFloat.__metadata__[0]
@@ -45,7 +46,7 @@ ClipNorm = Annotated[
 
 
 @dataclasses.dataclass(frozen=True)
-class LanguageModelOptions(RegularizationOptions, TrainingOptions):
+class LanguageModelOptions(SubwordOptions, RegularizationOptions, TrainingOptions):
     """Train a recurrent language model on a text, print its perplexity, generate samples, and
     export the model."""
 
@@ -64,8 +65,8 @@ class LanguageModelOptions(RegularizationOptions, TrainingOptions):
     encoding_errors: FreeOnResume[Literal["strict", "replace"]] = "strict"
     """strict: a byte that is not UTF-8 is an error; replace: it becomes U+FFFD."""
     tokenizer: TokenizerName = "char"
-    """What a token is: char, word, whitespace (of text that is tokenized already), or module:Name,
-    your own tokenizer."""
+    """What a token is: char, word, whitespace (of text that is tokenized already), subword
+    (frequent words whole, others in parts), or module:Name, your own tokenizer."""
     normalization: Literal["none", "nfkc", "letters"] = "none"
     """Normalization before the tokenizer; letters keeps only a-z and single spaces."""
     case_fold: bool = False
@@ -223,6 +224,7 @@ class LanguageModelOptions(RegularizationOptions, TrainingOptions):
                 "`validation_fraction` and `test_fraction` must leave something to train on. "
                 f"Received: {self.validation_fraction} and {self.test_fraction}."
             )
+        self.check_subwords()
         if self.line_ends and self.tokenizer == "char":
             raise InputError(
                 "`line_ends` must be left out with the tokenizer char: to it a line break is a "
@@ -235,7 +237,8 @@ class LanguageModelOptions(RegularizationOptions, TrainingOptions):
         preset = self.preset or ("textbook" if plain else "small")
         usual = {**preset_values(preset, of_characters), "preset": preset, "sample_prompt": "\n"}
         if self.corpus == "python_docs":
-            usual["sample_prompt"] = "If a class "
+            # To subwords a space belongs to the word after it.
+            usual["sample_prompt"] = "If a class " if self.tokenizer != "subword" else "If a class"
         if plain:
             usual["epochs"] = preset_values("small", of_characters)["epochs"]
         optimizer = self.optimizer or usual["optimizer"]

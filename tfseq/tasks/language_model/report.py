@@ -75,6 +75,8 @@ def _add_result(report: Report, metrics: Mapping[str, Any], unit: str) -> None:
     figures = {
         f"validation perplexity per {unit}": validation,
         f"validation bits per {unit}": metrics["validation_bits_per_token"],
+        "validation bits per character": metrics.get("validation_bits_per_character"),
+        "validation bits per byte": metrics.get("validation_bits_per_byte"),
         f"test perplexity per {unit}": metrics.get("test_perplexity"),
         f"perplexity of {counts}": baseline,
         f"training perplexity per {unit}": metrics["train_perplexity"],
@@ -151,16 +153,16 @@ def _add_surprisal(report, task, corpus, unit) -> None:
     )
     if part == "training":
         report.prose("There is no validation split: the model has learned from this text.")
-    words = unit != "character"
+    words = unit not in ("character", "subword")
     notes = [f"expected {told}" for told in expected]
     report.heat_map(texts, list(surprisal.bits), "bits", notes, limit=blind, words=words)
     worst = np.argsort(-surprisal.bits, kind="stable")[:MOST_SURPRISING]
-    between = " " if words else ""
+    between, before = " " if words else "", 24 if unit == "character" else 5
     report.table(
         ["after", "came", "bits", "expected"],
         [
             [
-                "…" + _flat(between.join(texts[max(0, n - (5 if words else 24)) : n])),
+                "…" + _flat(between.join(texts[max(0, n - before) : n])),
                 _named(texts[n]),
                 float(surprisal.bits[n]),
                 expected[n],

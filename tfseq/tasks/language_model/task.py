@@ -70,12 +70,13 @@ class LanguageModelTask(Task):
     def build(cls, run: RunDirectory, options: LanguageModelOptions) -> "LanguageModelTask":
         vocabulary = Vocabulary.load(run.vocabulary)
         model = build_model(options, len(vocabulary))
-        return cls(run, options, model, tokenizer_of(options), vocabulary)
+        return cls(run, options, model, tokenizer_of(options, run), vocabulary)
 
     @property
     def unit(self) -> str:
         """What a token is called."""
-        return {"char": "character", "word": "word"}.get(self.options.tokenizer, "token")
+        names = {"char": "character", "word": "word", "subword": "subword"}
+        return names.get(self.options.tokenizer, "token")
 
     @property
     def generator(self) -> TextGenerator:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tfseq.data import EncodedCorpus, encode_corpus
+from tfseq.data.numbered_splits import first_characters, split_by_characters
 from tfseq.errors import InputError
 from tfseq.tasks.language_model.options import LanguageModelOptions
 from tfseq.text import CORPUS_NAMES, Corpus, Tokenizer, Vocabulary, open_corpus
@@ -38,6 +39,19 @@ class Texts:
         tokens = next(self.corpus.text())[:_FIRST_CHARACTERS].split()
         known = [token for token in tokens if token != UNKNOWN]
         return sum(len(token) == 1 for token in known) > 0.9 * len(known)
+
+    def for_training(self, options: LanguageModelOptions) -> Corpus:
+        """The training split, by characters; of `max_tokens`, as many characters less the splits.
+
+        That is less text than so many subwords are, so that none of it is of another split.
+        """
+        shares = (
+            0.0 if "validation" in self.own else options.validation_fraction,
+            options.test_fraction,
+        )
+        if options.max_tokens is None:
+            return split_by_characters(self.corpus, *shares)[0]
+        return first_characters(self.corpus, int(options.max_tokens * (1 - sum(shares))))
 
     def encode(
         self,

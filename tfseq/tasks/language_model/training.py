@@ -12,9 +12,12 @@ from tfseq.runs.progress import Progress
 from tfseq.runs.training_run import TrainingRun
 from tfseq.serving.signatures.in_graph import OR_NO_EXPORT, check_in_graph
 from tfseq.tasks.language_model.baseline import MAX_ORDER, measure_baseline
-from tfseq.tasks.language_model.evaluation.evaluation_figures import unknown_words
+from tfseq.tasks.language_model.evaluation.evaluation_figures import (
+    bits_of_text,
+    unknown_words,
+)
 from tfseq.tasks.language_model.evaluation.evaluator import test_metrics
-from tfseq.tasks.language_model.evaluation.text_size import count_unknown
+from tfseq.tasks.language_model.evaluation.text_size import count_unknown, text_size
 from tfseq.tasks.language_model.objective import language_model_objective
 from tfseq.tasks.language_model.options import LanguageModelOptions
 from tfseq.tasks.language_model.task import LanguageModelTask, build_model, describe_model
@@ -26,7 +29,8 @@ from tfseq.tasks.language_model.texts import (
     with_splits_named,
 )
 from tfseq.tasks.language_model.windows import schedule_steps
-from tfseq.tasks.task import short_name, tokenizer_of
+from tfseq.tasks.subwords import files_of_tokenizer, tokenizer_to_train
+from tfseq.tasks.task import short_name
 from tfseq.tasks.vocabulary_check import check_tells_apart
 
 
@@ -45,7 +49,7 @@ def prepare(
     texts = open_texts(options)
     options = options.with_defaults_filled(texts.of_characters(options.tokenizer))
     directory = open_run(options, f"{name}_{short_name(options.cell)}")
-    tokenizer = tokenizer_of(options)
+    tokenizer = tokenizer_to_train(options, directory, lambda: texts.for_training(options))
     if options.export:
         check_in_graph(tokenizer, "tokenize", "detokenize", "join", advice=OR_NO_EXPORT)
     corpus = texts.encode(options, tokenizer)
@@ -75,6 +79,7 @@ def prepare(
         fingerprint=corpus.fingerprint,
         data=data_words(options),
         vocabulary=corpus.vocabulary,
+        files=files_of_tokenizer(directory, tokenizer),
         steps_per_epoch=schedule_steps(options, len(corpus.train)),
         describe_epoch=describe_epoch,
         draw=draw,
@@ -129,6 +134,14 @@ class LanguageModelTraining:
         if not len(corpus.validation):
             metrics |= {"validation_perplexity": None, "validation_bits_per_token": None}
         metrics |= test_metrics(self.run.model, corpus, saved, self.run.options.batch_size)
+        progress = self.run.trainer.progress
+        best = [row for row in progress.history if row["epoch"] == progress.best_epoch]
+        per_token = {
+            "validation": best[0].get("validation_bits_per_token") if best else None,
+            "test": metrics.get("test_bits_per_token"),
+        }
+        for split, bits in per_token.items():
+            metrics |= _named(split, self._bits_of_text(split, bits))
         known = {name: value for name, value in saved.items() if name.startswith("baseline_")}
         if not self.run.options.baseline or not len(corpus.validation):
             return {**metrics, "baseline_perplexity": None}
@@ -146,7 +159,28 @@ class LanguageModelTraining:
             "baseline_order": baseline.order,
             "baseline_train_tokens": baseline.train_tokens,
             "baseline_validation_tokens": baseline.validation_tokens,
+            **_named(
+                "baseline",
+                self._bits_of_text(
+                    "validation", baseline.bits_per_token, baseline.validation_tokens
+                ),
+            ),
         }
+
+    def _bits_of_text(
+        self, split: str, bits_per_token: float | None, stop: int | None = None
+    ) -> dict[str, float]:
+        """The bits of a character and of a byte in a split, or in its first tokens.
+
+        None where tokens are characters, or where the text cannot be told.
+        """
+        ids = getattr(self.corpus, split)[:stop]
+        if self.task.unit == "character" or bits_per_token is None or not len(ids):
+            return {}
+        figures = bits_of_text(
+            bits_per_token, text_size(ids, self.task.tokenizer, self.corpus.vocabulary)
+        )
+        return {name: value for name, value in figures.items() if value is not None}
 
     def result(self, metrics: Mapping[str, Any]) -> str:
         """The metrics a person asks for first, and a sample of text."""
@@ -163,6 +197,10 @@ class LanguageModelTraining:
             caption = "at the end, with the best weights"
             samples.append({"text": self.final_sample, "caption": caption})
         return language_model_report(self.task, self.corpus, progress.history, samples, metrics)
+
+
+def _named(prefix: str, figures: Mapping[str, float]) -> dict[str, float]:
+    return {f"{prefix}_{name}": value for name, value in figures.items()}
 
 
 def describe_epoch(row: Mapping[str, Any], progress: Progress) -> str:
@@ -182,13 +220,14 @@ def describe_result(metrics: Mapping[str, Any], unit: str) -> str:
     if metrics["validation_perplexity"] is not None:
         lines.append(
             f"validation perplexity {metrics['validation_perplexity']:.3f} per {unit} "
-            f"({metrics['validation_bits_per_token']:.3f} bits), best after epoch "
-            f"{metrics['best_epoch']} of {metrics['epochs']}"
+            f"({metrics['validation_bits_per_token']:.3f} bits{_per_part(metrics, 'validation')}), "
+            f"best after epoch {metrics['best_epoch']} of {metrics['epochs']}"
         )
     if metrics.get("test_perplexity") is not None:
         lines.append(
             f"test perplexity       {metrics['test_perplexity']:.3f} per {unit} "
-            f"({metrics['test_bits_per_token']:.3f} bits, {metrics['test_loss']:.4f} nats), "
+            f"({metrics['test_bits_per_token']:.3f} bits{_per_part(metrics, 'test')}, "
+            f"{metrics['test_loss']:.4f} nats), "
             f"{metrics['test_tokens']:,} {unit}s"
         )
     if metrics["baseline_perplexity"] is not None:
@@ -201,11 +240,21 @@ def describe_result(metrics: Mapping[str, Any], unit: str) -> str:
     return "\n".join(lines)
 
 
+def _per_part(metrics: Mapping[str, Any], split: str) -> str:
+    """The bits of a character and of a byte, where tokens are something else.
+
+    >>> _per_part({"test_bits_per_character": 2.0, "test_bits_per_byte": 1.9}, "test")
+    ', 2.000 per character, 1.900 per byte'
+    """
+    figures = ((part, metrics.get(f"{split}_bits_per_{part}")) for part in ("character", "byte"))
+    return "".join(f", {bits:.3f} per {part}" for part, bits in figures if bits is not None)
+
+
 def _describe_baseline(metrics: Mapping[str, Any], unit: str) -> str:
     text = (
         f"baseline perplexity   {metrics['baseline_perplexity']:.3f} per {unit} "
-        f"({metrics['baseline_bits_per_token']:.3f} bits), {metrics['baseline_order']}-gram "
-        "counts with Kneser-Ney smoothing"
+        f"({metrics['baseline_bits_per_token']:.3f} bits{_per_part(metrics, 'baseline')}), "
+        f"{metrics['baseline_order']}-gram counts with Kneser-Ney smoothing"
     )
     read = [
         f"the {end} {metrics[f'baseline_{split}_tokens']:,} {unit}s of the {split}{ing} split"

@@ -1,6 +1,7 @@
 """Labelled texts as a trainer takes them."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -13,6 +14,7 @@ from tfseq.metrics.classification import accuracy, confusion_matrix, macro_f1
 from tfseq.models import BagOfWords
 from tfseq.options.training_options import TrainingOptions
 from tfseq.report import Report
+from tfseq.runs.run_directory import RunDirectory
 from tfseq.runs.trainer import fit_quietly
 from tfseq.tasks.labelled.examples import check_labels, numbered_splits
 from tfseq.tasks.labelled.objective import (
@@ -21,10 +23,11 @@ from tfseq.tasks.labelled.objective import (
     labelled_objective,
 )
 from tfseq.tasks.labelled.predictor import Predictor, mean_cross_entropy
-from tfseq.tasks.task import tokenizer_of
+from tfseq.tasks.subwords import tokenizer_to_train
 from tfseq.tasks.text_classification.options import TextClassificationOptions
 from tfseq.tasks.vocabulary_check import check_tells_apart
-from tfseq.text import Tokenizer, Vocabulary, WordTokenizer, count_tokens
+from tfseq.text import Corpus, Tokenizer, Vocabulary, WordTokenizer, count_tokens
+from tfseq.text.tokenizers.subword_tokenizer import build_vocabulary
 
 if TYPE_CHECKING:
     from tfseq.tasks.text_classification.task import TextClassificationTask
@@ -66,7 +69,7 @@ class TextExamples:
             if len(self.labels) < 2:
                 raise InputError(f"All texts of {data.name} have the label {self.labels[0]!r}.")
             self.splits = numbered_splits(len(data.texts), options)
-            self.tokenizer = tokenizer_of(options)
+            self.tokenizer = self._tokenizer()
             self.vocabulary = self._count(self.tokenizer)
         self.ids = self._encode(self.tokenizer, self.vocabulary)
 
@@ -100,11 +103,21 @@ class TextExamples:
         ]
         _add_texts(report, examples)
 
+    def _tokenizer(self) -> Tokenizer:
+        def training_text() -> Corpus:
+            return Corpus(self.name, lambda: ([self.data.texts[i]] for i in self.splits["train"]))
+
+        run = RunDirectory(Path(self.options.run_dir))
+        return tokenizer_to_train(self.options, run, training_text)
+
     def _count(self, tokenizer: Tokenizer) -> Vocabulary:
         options = self.options
         texts = [self.data.texts[i] for i in self.splits["train"]]
-        vocabulary = Vocabulary.build(
-            count_tokens(texts, tokenizer), options.min_frequency, options.max_vocabulary
+        vocabulary = build_vocabulary(
+            tokenizer,
+            count_tokens(texts, tokenizer),
+            min_frequency=options.min_frequency,
+            max_size=options.max_vocabulary,
         )
         check_tells_apart(vocabulary)
         return vocabulary

@@ -4,11 +4,12 @@ import dataclasses
 from typing import ClassVar, Literal
 
 from tfseq.tasks.labelled.options import LabelledOptions
+from tfseq.tasks.subword_options import SubwordOptions
 from tfseq.text.tokenizers.table import TokenizerName
 
 
 @dataclasses.dataclass(frozen=True)
-class TextClassificationOptions(LabelledOptions):
+class TextClassificationOptions(SubwordOptions, LabelledOptions):
     """Train a bidirectional recurrent classifier on labelled texts, compare it with simpler
     models, and export it. --data is a .csv, .tsv or .jsonl file (.gz too). By default, the task is
     to recognise a letter's writing system from its name."""
@@ -20,8 +21,8 @@ class TextClassificationOptions(LabelledOptions):
     label_field: str = "label"
     """Column or key of the label; white space around a label is dropped."""
     tokenizer: TokenizerName | None = None
-    """What a token is: char, word, whitespace, or module:Name, your own tokenizer; if omitted, char
-    for the built-in task and word for a file."""
+    """What a token is: char, word, whitespace, subword, or module:Name, your own tokenizer; if
+    omitted, char for the built-in task and word for a file."""
     normalization: Literal["none", "nfkc", "letters"] = "none"
     """Normalization before the tokenizer; letters keeps only a-z and single spaces."""
     case_fold: bool = False

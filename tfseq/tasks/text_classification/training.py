@@ -19,6 +19,7 @@ def prepare(
             tokenizer cannot be exported.
     """
     options = options.with_defaults_filled()
-    if options.export:
+    options.check_subwords()
+    if options.export and options.tokenizer != "subword":
         check_in_graph(tokenizer_of(options), "tokenize", advice=OR_NO_EXPORT)
     return prepare_labelled(TextClassificationTask, options, log)

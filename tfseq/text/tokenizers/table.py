@@ -10,6 +10,7 @@ TOKENIZERS = PartTable(
         "char": "tfseq.text:CharTokenizer",
         "word": "tfseq.text:WordTokenizer",
         "whitespace": "tfseq.text:WhitespaceTokenizer",
+        "subword": "tfseq.text:SubwordTokenizer",
     },
 )
 TokenizerName = Annotated[Part, TOKENIZERS.rule]

@@ -38,16 +38,19 @@ def _of_losses(result: Evaluation, size: TextSize) -> dict[str, float | None]:
     (1.443, 0.721)
     """
 
-    def bits_of_each(number: int | None) -> float | None:
-        return result.bits_per_token * size.num_tokens / number if number else None
-
     return {
         "perplexity": result.perplexity,
         "cross_entropy": result.mean_cross_entropy,
         "bits_per_token": result.bits_per_token,
-        "bits_per_character": bits_of_each(size.num_characters),
-        "bits_per_byte": bits_of_each(size.num_bytes),
+        **bits_of_text(result.bits_per_token, size),
     }
+
+
+def bits_of_text(bits_per_token: float, size: TextSize) -> dict[str, float | None]:
+    """The bits of a character and of a byte; None where the text cannot be told."""
+    bits = bits_per_token * size.num_tokens
+    numbers = {"character": size.num_characters, "byte": size.num_bytes}
+    return {f"bits_per_{part}": bits / n if n else None for part, n in numbers.items()}
 
 
 def describe_evaluation(figures: Mapping[str, Any], unit: str, normalized: bool = False) -> str:

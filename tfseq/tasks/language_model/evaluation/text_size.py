@@ -5,7 +5,8 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from tfseq.text import CharTokenizer, Tokenizer, Vocabulary
+from tfseq.text import CharTokenizer, SubwordTokenizer, Tokenizer, Vocabulary
+from tfseq.text.tokenizers.subword_model import token_bytes
 
 # Tokens that are joined at a time, so that memory does not grow with the text.
 _BLOCK_TOKENS = 1 << 18
@@ -44,6 +45,8 @@ def text_size(ids: np.ndarray, tokenizer: Tokenizer, vocabulary: Vocabulary) -> 
     TextSize(num_tokens=4, num_unknown=0, num_characters=4, num_bytes=9)
     """
     num_unknown = count_unknown(ids)
+    if isinstance(tokenizer, SubwordTokenizer) and not num_unknown:
+        return _size_of_bytes(ids, vocabulary)
     if num_unknown:
         characters = len(ids) if isinstance(tokenizer, CharTokenizer) else None
         return TextSize(len(ids), num_unknown, characters, None)
@@ -57,6 +60,18 @@ def text_size(ids: np.ndarray, tokenizer: Tokenizer, vocabulary: Vocabulary) -> 
             characters += sign * int(tf.strings.length(part, unit="UTF8_CHAR"))
             size += sign * int(tf.strings.length(part))
         before = text
+    return TextSize(len(ids), 0, characters, size)
+
+
+def _size_of_bytes(ids: np.ndarray, vocabulary: Vocabulary) -> TextSize:
+    """The size of a text whose tokens are bytes of it, some of them parts of a character.
+
+    A character is counted where its first byte is; those that go on with one are 0b10xxxxxx.
+    """
+    parts = token_bytes(vocabulary.tokens)
+    first_bytes = [sum(byte & 0xC0 != 0x80 for byte in part) for part in parts]
+    counts = sum(np.bincount(block, minlength=len(parts)) for block in _blocks(ids))
+    characters, size = (int(counts @ np.array(n)) for n in (first_bytes, [*map(len, parts)]))
     return TextSize(len(ids), 0, characters, size)
 
 

@@ -1,0 +1,82 @@
+"""The tokenizer of a run, learned from its training text where it is one of subwords."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from tfseq.errors import InputError
+from tfseq.runs.run_directory import RunDirectory
+from tfseq.tasks.task import tokenizer_of
+from tfseq.text import Corpus, SubwordTokenizer, Tokenizer
+from tfseq.text.tokenizers.subword_learning import LargestVocabularyError
+
+#: The most characters that subwords are learned from.
+MOST_CHARACTERS = 10_000_000
+# Of a longer text every so many stretches of this length are taken.
+_STRETCH = 1 << 16
+
+
+def tokenizer_to_train(
+    options: Any, directory: RunDirectory, training_text: Callable[[], Corpus]
+) -> Tokenizer:
+    """The tokenizer that options name; subwords are learned, or are those the run began with.
+
+    Args:
+        options: the options, `SubwordOptions` among them.
+        directory: the run's.
+        training_text: gives the training text, where it is needed.
+
+    Raises:
+        InputError: the model that the options name cannot be used, or the text does not allow so
+            many pieces.
+    """
+    if options.tokenizer != "subword" or options.resume or directory.subwords.is_file():
+        return tokenizer_of(options, directory)
+    settings = {"normalization": options.normalization, "case_fold": options.case_fold}
+    if options.subword_model is not None:
+        try:
+            return SubwordTokenizer(Path(options.subword_model), **settings)
+        except InputError as error:
+            raise InputError(f"`subword_model`: {error}") from error
+    text = training_text()
+    num_characters = sum(map(len, text.text()))
+    size = options.vocabulary_size or min(max(1000, num_characters // 200), 8000)
+    try:
+        return SubwordTokenizer.learn(spread(text.text(), num_characters), size, **settings)
+    except LargestVocabularyError as error:
+        if options.vocabulary_size is not None:
+            raise
+        size = error.largest
+    return SubwordTokenizer.learn(spread(text.text(), num_characters), size, **settings)
+
+
+def files_of_tokenizer(directory: RunDirectory, tokenizer: Tokenizer) -> Mapping[str, bytes]:
+    """Name and content of the files that a run keeps of its tokenizer."""
+    if isinstance(tokenizer, SubwordTokenizer):
+        return {directory.subwords.name: tokenizer.model}
+    return {}
+
+
+def spread(texts: Iterable[str], num_characters: int) -> Iterator[str]:
+    """What subwords are learned from: all of a text, or stretches evenly spread over a long one.
+
+    Of more than 10,000,000 characters, every k-th stretch of 65,536 is taken, from the first on; k
+    is the least number that leaves at most as many.
+
+    Args:
+        texts: the text, in pieces.
+        num_characters: how many it has.
+
+    >>> "".join(spread(["one ", "two"], 7))
+    'one two'
+    """
+    every = -(-num_characters // MOST_CHARACTERS)
+    position = 0
+    for text in texts:
+        start = 0
+        while start < len(text):
+            stop = min(len(text), start + _STRETCH - position % _STRETCH)
+            if position // _STRETCH % max(1, every) == 0:
+                yield text[start:stop]
+            position += stop - start
+            start = stop
