@@ -1,5 +1,6 @@
 """The adaptive softmax: frequent classes by themselves, rare ones in clusters."""
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -156,7 +157,7 @@ def checked_cutoffs(cutoffs: Sequence[int] | None, num_classes: int) -> tuple[in
     """
     cutoffs = usual_cutoffs(num_classes) if cutoffs is None else tuple(map(int, cutoffs))
     ends = (0, *cutoffs, num_classes)
-    if not cutoffs or any(a >= b for a, b in zip(ends[:-1], ends[1:], strict=True)):
+    if not cutoffs or any(a >= b for a, b in itertools.pairwise(ends)):
         raise ValueError(
             f"`cutoffs` must be rising integers from 1 to {num_classes - 1}, one less than there "
             f"are classes. Received: cutoffs={cutoffs}."

@@ -1,5 +1,7 @@
 """The loss of a softmax over few classes that stand for all of them."""
 
+from collections.abc import Sequence
+
 import tensorflow as tf
 
 from tfseq.layers.projection import project
@@ -9,8 +11,8 @@ _NEVER = -1e30  # The logit of what does not count; −∞ would make gradients 
 
 def sampled_softmax_loss(
     hidden: tf.Tensor,
-    kernel: tf.Tensor,
-    bias: tf.Tensor,
+    of_targets: Sequence[tf.Tensor],
+    of_candidates: Sequence[tf.Tensor],
     targets: tf.Tensor,
     candidates: tf.Tensor,
     log_counts: tf.Tensor,
@@ -27,10 +29,10 @@ def sampled_softmax_loss(
 
     Args:
         hidden: h, float `[N, D]`.
-        kernel: w, float `[R, D]`: the rows of those classes that are needed.
-        bias: b, float `[R]`.
-        targets: y, integers `[N]`: the place of each target among the rows.
-        candidates: integers `[S]`: the place of each candidate.
+        of_targets: w_y, float `[N, D]`, and b_y `[N]`.
+        of_candidates: w_k, float `[S, D]`, and b_k `[S]`.
+        targets: y, integers `[N]`.
+        candidates: integers `[S]`.
         log_counts: log q, float32 `[S]`.
 
     Returns:
@@ -40,17 +42,18 @@ def sampled_softmax_loss(
     Rendle, 2018, https://arxiv.org/abs/1712.00527.
 
     >>> h, w, b = tf.ones([1, 2]), tf.constant([[1.0, 0.0], [0.0, 0.0], [2.0, 1.0]]), tf.zeros([3])
-    >>> all_others = sampled_softmax_loss(h, w, b, [0], [1, 2], tf.zeros([2]))
-    >>> bool(abs(all_others[0] - (tf.reduce_logsumexp([1.0, 0.0, 3.0]) - 1)) < 1e-6)
+    >>> target, others = (w[:1], b[:1]), (w[1:], b[1:])
+    >>> loss = sampled_softmax_loss(h, target, others, [0], [1, 2], tf.zeros([2]))
+    >>> bool(abs(loss[0] - (tf.reduce_logsumexp([1.0, 0.0, 3.0]) - 1)) < 1e-6)
     True
     """
-    targets = tf.convert_to_tensor(targets)
-    of_target = tf.gather(kernel, targets)
-    target_logits = tf.reduce_sum(tf.cast(hidden * of_target, tf.float32), -1)
-    target_logits += tf.cast(tf.gather(bias, targets), tf.float32)
-    logits = project(hidden, tf.transpose(tf.gather(kernel, candidates)))
-    logits = tf.cast(logits, tf.float32) + tf.cast(tf.gather(bias, candidates), tf.float32)
-    hits = targets[:, None] == tf.convert_to_tensor(candidates)[None]
-    logits = tf.where(hits, _NEVER, logits - log_counts)
-    all_logits = tf.concat([target_logits[:, None], logits], 1)
-    return tf.nn.sparse_softmax_cross_entropy_with_logits(tf.zeros_like(targets), all_logits)
+    targets, candidates = map(tf.convert_to_tensor, (targets, candidates))
+    weights, biases = of_targets
+    of_target = tf.reduce_sum(tf.cast(hidden * weights, tf.float32), -1)
+    of_target += tf.cast(biases, tf.float32)
+    weights, biases = of_candidates
+    logits = tf.cast(project(hidden, tf.transpose(weights)), tf.float32)
+    logits += tf.cast(biases, tf.float32) - log_counts
+    logits = tf.where(targets[:, None] == candidates[None], _NEVER, logits)
+    logits = tf.concat([of_target[:, None], logits], 1)
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(tf.zeros_like(targets), logits)
