@@ -74,8 +74,9 @@ def test_log_probabilities_and_gradients_are_those_of_torch():
         np.testing.assert_allclose(a, b, atol=1e-6)
 
 
+@pytest.mark.everyday(2)
+@pytest.mark.parametrize("rows", [7, 1, 64])
 @pytest.mark.parametrize("by_xla", [False, True])
-@pytest.mark.parametrize("rows", [1, 7, 64])
 def test_the_loss_of_chunks_is_that_of_all_rows(monkeypatch, rows, by_xla):
     """None of a chunk counts, some do, all do; and the last chunk is not full."""
     monkeypatch.setattr(module, "_ROWS", rows)

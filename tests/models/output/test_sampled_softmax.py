@@ -18,7 +18,7 @@ def test_the_expected_counts_are_those_of_the_ranks(num_classes, data):
     size = data.draw(st.integers(1, num_classes - 1))
     q = Candidates(num_classes, size).expected_counts
     assert q.sum() == pytest.approx(size, abs=1e-6)
-    assert 0 < q.min()
+    assert q.min() > 0
     assert q.max() <= 1 + 1e-9
     by_rank = np.log((np.arange(num_classes) + 2) / (np.arange(num_classes) + 1))
     drawn = q < 1 - 1e-6
@@ -89,5 +89,5 @@ def test_loss_is_that_of_the_equations_and_on_average_of_all_classes():
 
 
 def test_as_many_candidates_as_classes_are_too_many():
-    with pytest.raises(ValueError, match="`num_candidates` must be less than .* 5"):
+    with pytest.raises(ValueError, match=r"`num_candidates` must be less than .* 5"):
         Candidates(5, 5)

@@ -91,7 +91,7 @@ class RowTables:
         """
         for i, (table, stand_in) in enumerate(zip(self.tables, self.stand_ins, strict=True)):
             for kept in optimizer.variables:
-                if f"{stand_in.name}_" not in kept.name:
+                if stand_in.name not in kept.name:
                     continue
                 if kept.shape != stand_in.shape:
                     raise InputError(
