@@ -62,12 +62,14 @@ class Perplexity(keras.metrics.Metric):
     def update_state(self, y_true, y_pred, sample_weight=None) -> None:
         y_true = ops.convert_to_tensor(y_true)
         y_pred = ops.cast(ops.convert_to_tensor(y_pred), "float32")
-        losses = ops.cast(
-            keras.losses.sparse_categorical_crossentropy(
-                y_true, y_pred, from_logits=self.from_logits
-            ),
-            "float64",
+        losses = keras.losses.sparse_categorical_crossentropy(
+            y_true, y_pred, from_logits=self.from_logits
         )
+        self.update_losses(losses, sample_weight)
+
+    def update_losses(self, losses, sample_weight=None) -> None:
+        """Take in −log P(y_i), float `[...]`, where they are known."""
+        losses = ops.cast(losses, "float64")
         if sample_weight is None:
             weights = ops.ones_like(losses)
         else:

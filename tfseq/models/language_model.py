@@ -11,10 +11,13 @@ from tfseq.cells.arguments import check_shape
 from tfseq.layers import mark_lookup
 from tfseq.layers.dropout import dropping
 from tfseq.layers.projection import project
+from tfseq.models.output.adaptive_softmax import AdaptiveSoftmax
+from tfseq.models.output.token_losses import token_losses
 from tfseq.models.recurrent_model import RecurrentModel
 from tfseq.options.connections import OF_WHICH, output_width
 from tfseq.options.layer_sizes import as_given, layer_sizes
 from tfseq.options.rules import PositiveInt, Probability, checked
+from tfseq.options.softmax import Softmax
 
 
 @keras.saving.register_keras_serializable(package="tfseq")
@@ -40,6 +43,10 @@ class LanguageModel(RecurrentModel):
         embedding_dropout: probability in [0, 1), of a symbol in a window: all its X_t are then
             zero in training, and those of the others divided by 1 − probability (Gal and
             Ghahramani, 2016, https://arxiv.org/abs/1512.05287). Drawn for each call.
+        softmax: `"full"`; `"sampled"`, the same model, whose output layer has a row for each symbol
+            in place of a column, W_hq = `output_table`ᵀ, so that training may read few of them; or
+            `"adaptive"`, with an `AdaptiveSoftmax`, whose log-probabilities are then the logits.
+        cutoffs: where the clusters of an adaptive softmax begin; None takes the usual ones.
         bidirectional: refused when True; such a model would see the future.
 
     Call arguments:
@@ -75,6 +82,8 @@ class LanguageModel(RecurrentModel):
         tie_embeddings: bool = False,
         bidirectional: bool = False,
         embedding_dropout: float = 0.0,
+        softmax: Softmax = "full",
+        cutoffs: Sequence[int] | None = None,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -95,6 +104,19 @@ class LanguageModel(RecurrentModel):
                 f"`embedding_size` equal to `units`, {OF_WHICH}: {width}. "
                 f"Received: embedding_size={embedding_size}, units={as_given(sizes)}."
             )
+        self.softmax = checked("softmax", softmax, Softmax)
+        if softmax == "adaptive" and tie_embeddings:
+            raise ValueError(
+                "`tie_embeddings` must be False with an adaptive `softmax`: rare symbols have "
+                "fewer columns in its output layer than in an embedding. Received: "
+                "tie_embeddings=True."
+            )
+        if cutoffs is not None and softmax != "adaptive":
+            raise ValueError(
+                "`cutoffs` are those of an adaptive `softmax`, and must be left out with another. "
+                f"Received: cutoffs={cutoffs}, softmax={softmax!r}."
+            )
+        self.cutoffs = cutoffs
         self.vocabulary_size = vocabulary_size
         self.embedding_size = embedding_size
         self.tie_embeddings = tie_embeddings
@@ -116,18 +138,25 @@ class LanguageModel(RecurrentModel):
                 "`tie_embeddings` needs cells whose output is as wide as the embedding table. "
                 f"Received: output size {self.hidden_size}, embedding_size={embedding_size}."
             )
-        if not tie_embeddings:
-            self.output_kernel = self.add_weight(
-                shape=(self.hidden_size, vocabulary_size),
-                initializer="glorot_uniform",
-                name="output_kernel",
-            )
-        self.output_bias = self.add_weight(
-            shape=(vocabulary_size,), initializer="zeros", name="output_bias"
-        )
+        self._add_output_layer()
         if self.embedding is None:
             self._scale_kernels_of_inputs()
         self.built = True
+
+    def _add_output_layer(self):
+        size = self.vocabulary_size
+        if self.softmax == "adaptive":
+            self.adaptive_softmax = AdaptiveSoftmax(
+                self.hidden_size, size, self.cutoffs, dtype=self.dtype_policy, name="softmax"
+            )
+            return
+        if not self.tie_embeddings:
+            by_row = self.softmax == "sampled"
+            name, shape = "output_kernel", (self.hidden_size, size)
+            name, shape = ("output_table", shape[::-1]) if by_row else (name, shape)
+            weight = self.add_weight(shape=shape, initializer="glorot_uniform", name=name)
+            setattr(self, name, weight)
+        self.output_bias = self.add_weight(shape=(size,), initializer="zeros", name="output_bias")
 
     def _scale_kernels_of_inputs(self):
         """For one-hot vectors: multiplies the kernels that read them by √V.
@@ -155,30 +184,58 @@ class LanguageModel(RecurrentModel):
         logits = self.logits(hidden)
         return (logits, states) if return_states else logits
 
-    def hidden(self, ids, states=None, mask=None, training=None) -> tuple:
-        """Run the stack: ids int `[B, T]` -> (H float `[B, T, D]`, states)."""
-        outputs, states = self.stack_outputs(ids, states, mask=mask, training=training)
+    def hidden(self, ids, states=None, mask=None, training=None, rows=None) -> tuple:
+        """Run the stack: ids int `[B, T]` -> (H float `[B, T, D]`, states).
+
+        `rows` are `(rows of the embedding table [R, E], the place of each id among them [B, T])`,
+        where those that are needed have been read before; None reads the table.
+        """
+        outputs, states = self.stack_outputs(ids, states, mask, training, rows)
         return self.output_dropout(outputs, training=training), states
 
-    def stack_outputs(self, ids, states=None, mask=None, training=None) -> tuple:
+    def stack_outputs(self, ids, states=None, mask=None, training=None, rows=None) -> tuple:
         """What `hidden` returns, before the dropout behind the last layer."""
         check_shape(ids, "`ids` must have the shape", "B", "T")
-        inputs = self.input_dropout(self._embed(ids, training), training=training)
+        inputs = self.input_dropout(self._embed(ids, training, rows), training=training)
         return self.stack(inputs, initial_state=states, mask=mask, training=training)
 
     def output_weights(self) -> tuple:
-        """W_hq and b_q, in the dtype that the model computes in."""
-        tied = self.tie_embeddings
-        kernel = ops.transpose(self.embedding.embeddings) if tied else self.output_kernel
+        """The weights of the output layer, in the dtype that the model computes in.
+
+        They are W_hq and b_q, or those of an `AdaptiveSoftmax`.
+        """
+        if self.softmax == "adaptive":
+            return self.adaptive_softmax.weights_read()
+        if self.tie_embeddings or self.softmax == "sampled":
+            kernel = ops.transpose(self.output_rows)
+        else:
+            kernel = self.output_kernel
         return ops.cast(kernel, self.compute_dtype), ops.cast(self.output_bias, self.compute_dtype)
+
+    @property
+    def output_rows(self) -> Any:
+        """The variable W_hqᵀ `[V, D]`, where there is one: of tied embeddings, or `"sampled"`."""
+        return self.embedding.embeddings if self.tie_embeddings else self.output_table
 
     def logits(self, hidden, weights=None) -> Any:
         """The output layer: H float `[..., D]` -> O float `[..., V]`.
 
         In a loop, read `weights`, the `output_weights`, before it.
         """
+        if self.softmax == "adaptive":
+            return self.adaptive_softmax.log_probabilities(hidden, weights)
         kernel, bias = weights or self.output_weights()
         return project(ops.cast(hidden, self.compute_dtype), kernel) + bias
+
+    def token_losses(self, hidden, targets) -> Any:
+        """−log P(y_t), exact: H float `[B, T, D]`, y int `[B, T]` -> float32 `[B, T]`.
+
+        The logits of some tokens at a time are in memory.
+        """
+        weights = self.output_weights()
+        return token_losses(
+            lambda h: self.logits(h, weights), hidden, targets, self.vocabulary_size
+        )
 
     def step(self, ids, states) -> tuple:
         """One step without a loop: ids int `[B]`, states -> (logits `[B, V]`, states)."""
@@ -200,8 +257,11 @@ class LanguageModel(RecurrentModel):
         """The zero states for `batch_size` sequences, as `call` takes and returns them."""
         return self.stack.get_initial_state(batch_size)
 
-    def _embed(self, ids, training=False):
-        if self.embedding is None:
+    def _embed(self, ids, training=False, rows=None):
+        if rows is not None:
+            table, places = rows
+            inputs = ops.cast(ops.take(table, places, axis=0), self.compute_dtype)
+        elif self.embedding is None:
             inputs = ops.one_hot(ids, self.vocabulary_size, dtype=self.compute_dtype)
             table = None
         else:
@@ -213,8 +273,9 @@ class LanguageModel(RecurrentModel):
             factors = ops.ones([self.vocabulary_size], self.compute_dtype)
             factors = dropping(self.embedding_dropout, self.seed_generator)(factors)
             inputs *= ops.take(factors, ids, axis=0)[..., None]
-            table = factors if table is None else table * factors[:, None]
-        return mark_lookup(inputs, ids, table)
+            if rows is None:
+                table = factors if table is None else table * factors[:, None]
+        return mark_lookup(inputs, ids, table) if rows is None else inputs
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -223,4 +284,6 @@ class LanguageModel(RecurrentModel):
             "embedding_size": self.embedding_size,
             "tie_embeddings": self.tie_embeddings,
             "embedding_dropout": self.embedding_dropout,
+            "softmax": self.softmax,
+            "cutoffs": self.cutoffs,
         }

@@ -7,6 +7,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfseq.runs.rows.row_tables import Table
+
 
 @dataclass(frozen=True)
 class Objective:
@@ -35,6 +37,11 @@ class Objective:
         targets: what a target is called, in the plural: `tokens`, say.
         independent_rows: whether the tensors of batches and states have one row for each sequence,
             and the loss of a target depends on its own row alone. A step may then divide a batch.
+        tables: trainable variables of which a batch reads few rows; see `RowTables`. Where there
+            are any, the loss is (batch, states, rows, drawn) -> the same, `rows` being the
+            `ReadRows` of each table, which it reads in place of the table.
+        draw: (number of the step, int64 scalar) -> what is drawn for a step: tensors, a function of
+            the number alone.
     """
 
     model: keras.Model
@@ -48,6 +55,8 @@ class Objective:
     targets: str = "targets"
     independent_rows: bool = False
     batch_specs: Sequence[tuple[Any, float]] = ()
+    tables: Sequence[Table] = ()
+    draw: Callable[[tf.Tensor], Any] = lambda step: ()
 
 
 def weighted_loss(

@@ -52,6 +52,18 @@ def rows_of(gradient: tf.Tensor | tf.IndexedSlices | None) -> tf.Tensor | Rows |
     return sum_of_few_rows(gradient.values, gradient.indices, num_rows[0])
 
 
+def sum_of_rows(parts: Sequence[Rows], shares: Sequence, num_rows: int) -> tf.Tensor:
+    """Σ share_i · rows of part i, `[num_rows, …]`, where few of the rows are not read.
+
+    >>> rows = Rows(tf.constant([[1.0], [2.0], [3.0]]), tf.constant([1, 0, 1]))
+    >>> sum_of_rows([rows], [1.0], num_rows=2).numpy().ravel()
+    array([2., 4.], dtype=float32)
+    """
+    values = tf.concat([rows.values * s for rows, s in zip(parts, shares, strict=True)], 0)
+    indices = tf.concat([rows.indices for rows in parts], 0)
+    return tf.math.unsorted_segment_sum(values, indices, num_rows)
+
+
 def summed_rows(parts: Sequence[Rows], shares: Sequence, num_rows: int) -> SummedRows:
     """Σ share_i · rows of part i, for a table of `num_rows`."""
     values = [rows.values * share for rows, share in zip(parts, shares, strict=True)]

@@ -18,6 +18,7 @@ from tfseq.runs.recipe.averaging import make_averaging
 from tfseq.runs.recipe.optimizers import make_optimizer
 from tfseq.runs.recipe.schedule import learning_rate
 from tfseq.runs.recipe.update import Update
+from tfseq.runs.rows.row_tables import RowTables
 from tfseq.runs.training_step import TrainingStep
 
 
@@ -74,8 +75,14 @@ class Trainer:
         self.batch_spec = specs[0][0]
         updates = self._num_updates(steps_per_epoch or int(first.cardinality()))
         rate = learning_rate(options, updates, varies=len(specs) > 1)
-        self.optimizer = make_optimizer(options, weights, rate)
-        self.averaging = make_averaging(options, weights)
+        self._tables = RowTables(objective.tables)
+        updated = self._tables.replaced(weights)
+        self.optimizer = make_optimizer(options, updated, rate)
+        self._tables.adopt(self.optimizer)
+        tables = [table.variable for table in objective.tables]
+        self.averaging = make_averaging(options, weights, tables)
+        for average in self.averaging.averages if self.averaging else ():
+            self._tables.average(average.lagging)
         if self.averaging and options.averaging != "ema" and objective.validate is None:
             raise InputError(
                 f"`averaging` {options.averaging} goes by the validation loss, and there is no "
@@ -85,9 +92,9 @@ class Trainer:
         self.best_weights: list[np.ndarray] | None = None
         self.states = objective.initial_states()
         self._update = Update(
-            self.optimizer, weights, options.clip_norm, self.averaging, options.accumulate, rate
+            self.optimizer, updated, options.clip_norm, self.averaging, options.accumulate, rate
         )
-        self._train_step = TrainingStep(objective, self._update, specs, self.states)
+        self._train_step = TrainingStep(objective, self._update, specs, self.states, self._tables)
 
     @property
     def finished(self) -> bool:
@@ -154,6 +161,7 @@ class Trainer:
             "best": self.best_weights or [],
             "average": self.averaging.variables if self.averaging else [],
             "accumulated": self._update.accumulated,
+            "rows": self._tables.variables,
         }
         arrays = {
             f"{part}/{i}": np.asarray(value)
@@ -175,6 +183,8 @@ class Trainer:
             variable.assign(arrays[f"average/{i}"])
         for i, variable in enumerate(self._update.accumulated):
             variable.assign(arrays[f"accumulated/{i}"])
+        for i, variable in enumerate(self._tables.variables):
+            variable.assign(arrays[f"rows/{i}"])
         states = tf.nest.flatten(self.states)
         states = [tf.cast(arrays[f"state/{i}"], s.dtype) for i, s in enumerate(states)]
         self.states = tf.nest.pack_sequence_as(self.states, states)

@@ -1,5 +1,6 @@
 """One step of training: loss, gradient, clipping, update."""
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -13,7 +14,8 @@ from tfseq.layers.tensorflow.whole_step import compiled_whole, loops_listed
 from tfseq.runs.mixed_precision import computing_in_float32
 from tfseq.runs.objective import Objective
 from tfseq.runs.recipe.update import Update
-from tfseq.runs.row_gradients import Rows, rows_of, summed_rows
+from tfseq.runs.row_gradients import Rows, rows_of, sum_of_rows, summed_rows
+from tfseq.runs.rows.row_tables import RowTables
 
 # They read or call, and leave no trace.
 _WITHOUT_TRACE = frozenset(
@@ -62,6 +64,7 @@ class TrainingStep:
         batch_specs: of the batches, each with what the learning rate is multiplied by. A step is
             traced for each when it is first needed.
         states: such as a batch begins with.
+        tables: those of the objective.
 
     Attributes:
         kind: how the gradient is computed, once a step has run: "compiled", "compiled in halves",
@@ -74,11 +77,13 @@ class TrainingStep:
         update: Update,
         batch_specs: Sequence[tuple[Any, float]],
         states: Any,
+        tables: RowTables,
     ):
-        self._objective, self._update = objective, update
+        self._objective, self._update, self._tables = objective, update, tables
         model = objective.model
         self._weights = model.trainable_variables
         trainable = {id(v) for v in self._weights}
+        self._of_tables = {id(t.variable): i for i, t in enumerate(objective.tables)}
         self._others = [v for v in model.variables if id(v) not in trainable]
         self._written = []  # Of the others, those that a step writes.
         states = tf.nest.map_structure(lambda s: tf.TensorSpec(s.shape, s.dtype), states)
@@ -103,7 +108,9 @@ class TrainingStep:
         run = self._runs[shape] = self._traced(shape)
         if self._not_by_xla:
             return run(*given)
+        # Of tables, rows are written when the update has been made.
         variables = [*self._objective.model.variables, *self._update.variables]
+        variables = [v for v in variables if id(v) not in self._tables.held]
         before = [tf.identity(v) for v in variables]
         try:
             return run(*given)
@@ -128,11 +135,14 @@ class TrainingStep:
             return step.get_concrete_function()
 
     def _step(self, batch, states, *last):
-        num_parts, self.kind = self._choose(batch, states)
+        number = self._update.number
+        drawn = self._objective.draw(tf.cast(number, tf.int64)) if self._of_tables else ()
+        at_hand = self._tables.read(batch, drawn)
+        num_parts, self.kind = self._choose(batch, states, at_hand.rows, drawn)
         if num_parts:
-            parts = self._compiled_parts(batch, states, num_parts)
+            parts = self._compiled_parts(batch, states, at_hand.rows, drawn, num_parts)
         else:
-            parts = [self._gradients(batch, states)]
+            parts = [self._gradients(batch, states, at_hand.rows, drawn)]
         num_targets = tf.add_n([part.num_targets for part in parts])
         shares = [
             tf.math.divide_no_nan(
@@ -142,20 +152,22 @@ class TrainingStep:
         ]
         gradients = [list(g) for g in zip(*(part.gradients for part in parts), strict=True)]
         gradients = [
-            _summed(g, shares, v.shape[0]) if isinstance(g[0], Rows) else g
+            self._summed(g, shares, v) if isinstance(g[0], Rows) else g
             for g, v in zip(gradients, self._weights, strict=True)
         ]
+        self._tables.begin(at_hand)
         by_xla = None if self._not_by_xla else True
         update = tf.function(self._update, jit_compile=by_xla, autograph=False)
         more = (num_targets, *last) if last else ()
         loss, norm = update([part.loss for part in parts], shares, gradients, *more)
+        self._tables.end(at_hand)
         states = tf.nest.map_structure(
             lambda *ends: tf.concat(ends, 0) if len(ends) > 1 else ends[0],
             *(part.states for part in parts),
         )
         return loss, norm, num_targets, states
 
-    def _choose(self, batch, states) -> tuple[int, str]:
+    def _choose(self, batch, states, rows, drawn) -> tuple[int, str]:
         """Into how many parts a batch is divided, 0 if XLA is not to compile it; and `kind`."""
         if self._not_by_xla:
             return 0, f"graph: {self._not_by_xla}"
@@ -166,7 +178,7 @@ class TrainingStep:
 
         def forward(batch, states):
             with keras.StatelessScope(collect_losses=True) as scope:
-                self._objective.loss(batch, states)
+                self._loss(batch, states, rows, drawn)
             written.update(scope.state_mapping)
             penalties.extend(scope.losses)  # Of activity, which are means over the rows.
 
@@ -191,8 +203,16 @@ class TrainingStep:
             return num_parts, "compiled in halves"
         return 1, "compiled"
 
-    def _compiled_parts(self, batch, states, num_parts):
-        weights = list(map(tf.convert_to_tensor, self._weights))
+    def _summed(self, parts, shares, weight):
+        if id(weight) in self._of_tables:
+            table = self._objective.tables[self._of_tables[id(weight)]]
+            return [sum_of_rows(parts, shares, table.most_rows)]
+        summed = summed_rows(parts, shares, weight.shape[0])
+        # XLA would compile the update anew for each number of rows that batches read.
+        return [summed.dense()] if summed.values.shape[0] is None else summed
+
+    def _compiled_parts(self, batch, states, rows, drawn, num_parts):
+        weights = self._values(rows)
         others = list(map(tf.convert_to_tensor, self._others))
 
         def part_of(number):
@@ -200,12 +220,14 @@ class TrainingStep:
                 size = tensor.shape[0] // num_parts
                 return tensor[number * size : (number + 1) * size]
 
-            return tf.nest.map_structure(cut, (batch, states)) if num_parts > 1 else (batch, states)
+            whole = batch, states, [r.own for r in rows]
+            return tf.nest.map_structure(cut, whole) if num_parts > 1 else whole
 
         # Of the parts alone: whatever else differs between them, XLA compiles twice.
         @tf.function(jit_compile=True, autograph=False)
-        def gradients(batch, states, others):
-            return self._gradients_of_part(batch, states, weights, others)
+        def gradients(batch, states, own, others):
+            of_part = [r._replace(own=places) for r, places in zip(rows, own, strict=True)]
+            return self._gradients_of_part(batch, states, of_part, drawn, weights, others)
 
         def seeded(number):
             """Another number of each seed: no two parts have the same dropout masks."""
@@ -218,14 +240,30 @@ class TrainingStep:
             variable.assign(value)
         return parts
 
-    def _gradients(self, batch, states) -> Part:
+    def _values(self, rows, read=tf.convert_to_tensor) -> list:
+        """What the gradient is taken of: each weight, or the rows of a table."""
+        places = self._of_tables
+        return [rows[places[id(w)]].values if id(w) in places else read(w) for w in self._weights]
+
+    def _loss(self, batch, states, rows, drawn) -> tuple:
+        more = (rows, drawn) if self._objective.tables else ()
+        return self._objective.loss(batch, states, *more)
+
+    def _gradients(self, batch, states, rows, drawn) -> Part:
         """What a batch gives, at the present values of the variables."""
         with tf.GradientTape() as tape:
-            return self._differentiated(tape, batch, states, self._weights)
+            tape.watch([r.values for r in rows])
+            weights = self._values(rows, lambda w: w)
+            return self._differentiated(tape, batch, states, rows, drawn, weights)
 
-    def _gradients_of_part(self, batch, states, weights, others) -> Part:
+    def _gradients_of_part(self, batch, states, rows, drawn, weights, others) -> Part:
         """What a part of a batch gives, at these values of the variables."""
-        values = zip([*self._weights, *self._others], [*weights, *others], strict=True)
+        whole = [id(w) not in self._of_tables for w in self._weights]
+        values = zip(
+            [*itertools.compress(self._weights, whole), *self._others],
+            [*itertools.compress(weights, whole), *others],
+            strict=True,
+        )
         narrow = self._objective.model.compute_dtype == "bfloat16"
         with (
             compiled_whole(narrow),
@@ -234,26 +272,20 @@ class TrainingStep:
             tf.GradientTape() as tape,
         ):
             tape.watch(weights)
-            part = self._differentiated(tape, batch, states, weights)
+            part = self._differentiated(tape, batch, states, rows, drawn, weights)
         ends = tf.nest.map_structure(lambda s, begin: tf.cast(s, begin.dtype), part.states, states)
         others = [scope.get_current_value(v) for v in self._written]
         return part._replace(states=ends, others=others)
 
-    def _differentiated(self, tape, batch, states, weights):
+    def _differentiated(self, tape, batch, states, rows, drawn, weights):
         model = self._objective.model
-        loss, num_targets, states, *learned = self._objective.loss(batch, states)
+        loss, num_targets, states, *learned = self._loss(batch, states, rows, drawn)
         (learned,) = learned or [loss]
         penalties = model.losses  # Of regularizers, say: learned from, but not reported.
         total = tf.add_n([learned, *penalties]) if penalties else learned
         with tape.stop_recording():
             gradients = [rows_of(g) for g in tape.gradient(total, weights)]
         return Part(loss, num_targets, states, gradients, [])
-
-
-def _summed(parts, shares, num_rows):
-    summed = summed_rows(parts, shares, num_rows)
-    # XLA would compile the update anew for each number of rows that batches read.
-    return [summed.dense()] if summed.values.shape[0] is None else summed
 
 
 def _is_seed(variable) -> bool:

@@ -30,13 +30,17 @@ def kept_places(shape, rate: float, seed):
     >>> round(float(tf.reduce_mean(tf.cast(kept, tf.float32))), 2)
     0.75
     """
+    return hashed_bits(shape, seed) >= _word(min(round(rate * 2**32), 2**32 - 1))
+
+
+def hashed_bits(shape, seed):
+    """32 random bits for each place: uint32 `shape`, a function of `seed`, int64 `[2]`."""
     key = tf.zeros([], tf.uint32)
     for word in tf.unstack(tf.reshape(tf.bitcast(seed, tf.uint32), [4])):
         key = _hash(key + word + _word(_GOLDEN_RATIO))
     places = tf.range(math.prod(shape))
     places = tf.bitcast(tf.reshape(places, shape), tf.uint32)
-    bits = _hash(tf.bitwise.bitwise_xor(places, key), _hash(key + _word(_GOLDEN_RATIO)))
-    return bits >= _word(min(round(rate * 2**32), 2**32 - 1))
+    return _hash(tf.bitwise.bitwise_xor(places, key), _hash(key + _word(_GOLDEN_RATIO)))
 
 
 def _shape_of_mask(inputs, noise_shape):

@@ -7,6 +7,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfseq.runs.rows.lagging_average import LaggingAverage
+
 #: Validates the model as it is: its metrics, and the loss to be compared.
 Measure = Callable[[], tuple[Mapping[str, float], float]]
 
@@ -14,26 +16,46 @@ Measure = Callable[[], tuple[Mapping[str, float], float]]
 class Average:
     """θ̄ ← (1 − α) θ̄ + α θ after each update, α being a function of the number n of those before.
 
+    Args:
+        weights: θ.
+        share: α, of n.
+        tables: those of the weights of which an update changes few rows.
+
     Attributes:
-        values: θ̄, one variable for each weight.
+        values: θ̄, one variable for each weight; those of tables lag.
         count: n + 1, a variable: how many updates it is over.
+        lagging: the averages of the tables.
     """
 
-    def __init__(self, weights: Sequence[keras.Variable], share: Callable[[tf.Tensor], tf.Tensor]):
+    def __init__(
+        self,
+        weights: Sequence[keras.Variable],
+        share: Callable[[tf.Tensor], tf.Tensor],
+        tables: Sequence[keras.Variable] = (),
+    ):
         self.values = [tf.Variable(w.value, trainable=False) for w in weights]
         self.count = tf.Variable(0, dtype=tf.int64, trainable=False)
         self._weights, self._share = weights, share
+        values = {id(w): value for w, value in zip(weights, self.values, strict=True)}
+        self.lagging = [LaggingAverage(table, values[id(table)]) for table in tables]
 
     @property
     def variables(self) -> list[tf.Variable]:
-        return [*self.values, self.count]
+        return [*self.values, self.count, *(v for lag in self.lagging for v in lag.variables)]
 
     def update(self) -> None:
-        """Take in the weights as they are. It is traced, in the function that has updated them."""
+        """Take in the weights as they are. It is traced, in the function that has updated them.
+
+        The rows of tables that it has changed are left to their `lagging` averages.
+        """
         share = self._share(tf.cast(self.count, tf.float32))
+        tables = {id(lag.weight) for lag in self.lagging}
         for value, weight in zip(self.values, self._weights, strict=True):
-            α = tf.cast(share, value.dtype)
-            value.assign((1 - α) * value + α * tf.convert_to_tensor(weight))
+            if id(weight) not in tables:
+                α = tf.cast(share, value.dtype)
+                value.assign((1 - α) * value + α * tf.convert_to_tensor(weight))
+        for lag in self.lagging:
+            lag.pass_by(share)
         self.count.assign_add(1)
 
     def restart(self) -> None:
@@ -49,9 +71,11 @@ class Average:
     def in_use(self) -> Iterator[None]:
         """While it is open, the weights are their average."""
         raw = [w.numpy() for w in self._weights]
+        lagging = {id(lag.weight): lag for lag in self.lagging}
         try:
             for weight, value in zip(self._weights, self.values, strict=True):
-                weight.assign(value)
+                lag = lagging.get(id(weight))
+                weight.assign(lag.caught_up() if lag else value)
             yield
         finally:
             for weight, value in zip(self._weights, raw, strict=True):
@@ -110,8 +134,11 @@ class Exponential(Averaging):
     `tf.train.ExponentialMovingAverage` with `num_updates`.
     """
 
-    def __init__(self, weights: Sequence[keras.Variable], decay: float):
-        super().__init__(Average(weights, lambda n: 1 - tf.minimum(decay, (1 + n) / (10 + n))))
+    def __init__(self, weights: Sequence[keras.Variable], decay: float, tables=()):
+        def share(n):
+            return 1 - tf.minimum(decay, (1 + n) / (10 + n))
+
+        super().__init__(Average(weights, share, tables))
 
 
 class Triggered(Averaging):
@@ -123,8 +150,8 @@ class Triggered(Averaging):
     Source: NT-ASGD of Merity et al., 2017, https://arxiv.org/abs/1708.02182.
     """
 
-    def __init__(self, weights: Sequence[keras.Variable], interval: int):
-        super().__init__(_uniform(weights))
+    def __init__(self, weights: Sequence[keras.Variable], interval: int, tables=()):
+        super().__init__(_uniform(weights, tables))
         self._interval = interval
         self._began = tf.Variable(False, trainable=False)
 
@@ -154,8 +181,8 @@ class TwoTailed(Averaging):
     Source: Two-Tailed Averaging of Melis, 2022, https://arxiv.org/abs/2209.12581.
     """
 
-    def __init__(self, weights: Sequence[keras.Variable]):
-        super().__init__(_uniform(weights), _uniform(weights))
+    def __init__(self, weights: Sequence[keras.Variable], tables=()):
+        super().__init__(_uniform(weights, tables), _uniform(weights, tables))
 
     def validate(self, measure: Measure, earlier: Sequence[float]) -> tuple[Any, float]:
         long, short = self.averages
@@ -171,14 +198,16 @@ class TwoTailed(Averaging):
         return result
 
 
-def make_averaging(options: Any, weights: Sequence[keras.Variable]) -> Averaging | None:
-    """The averaging that the options name, of `weights` as they are now."""
+def make_averaging(
+    options: Any, weights: Sequence[keras.Variable], tables: Sequence[keras.Variable] = ()
+) -> Averaging | None:
+    """The averaging that the options name, of `weights` as they are now; see `Average`."""
     if options.averaging == "ema":
-        return Exponential(weights, options.ema_decay)
+        return Exponential(weights, options.ema_decay, tables)
     if options.averaging == "triggered":
-        return Triggered(weights, options.averaging_interval)
-    return TwoTailed(weights) if options.averaging == "two_tailed" else None
+        return Triggered(weights, options.averaging_interval, tables)
+    return TwoTailed(weights, tables) if options.averaging == "two_tailed" else None
 
 
-def _uniform(weights):
-    return Average(weights, lambda n: 1 / (n + 1))
+def _uniform(weights, tables):
+    return Average(weights, lambda n: 1 / (n + 1), tables)

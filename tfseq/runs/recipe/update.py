@@ -52,6 +52,11 @@ class Update:
             self.accumulated = [tf.Variable(z, trainable=False) for z in zeros]
 
     @property
+    def number(self) -> keras.Variable:
+        """How many updates have been made."""
+        return self._optimizer.iterations
+
+    @property
     def variables(self) -> list:
         """All that an update writes, but for the weights."""
         averages = self._averaging.variables if self._averaging else []

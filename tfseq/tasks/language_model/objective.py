@@ -7,9 +7,15 @@ from tfseq.metrics.perplexity import bits, perplexity
 from tfseq.models import LanguageModel
 from tfseq.runs.objective import Objective
 from tfseq.tasks.language_model.evaluation.evaluator import Evaluator
+from tfseq.tasks.language_model.large_vocabulary import LargeVocabulary
 from tfseq.tasks.language_model.options import LanguageModelOptions
 from tfseq.tasks.language_model.regularization_options import PENALTIES, RegularizationOptions
-from tfseq.tasks.language_model.windows import batch_specs, resetting, training_windows
+from tfseq.tasks.language_model.windows import (
+    batch_specs,
+    longest_window,
+    resetting,
+    training_windows,
+)
 
 
 def language_model_objective(
@@ -41,6 +47,16 @@ def language_model_objective(
     if validation_context is None:
         validation_context = int(train_ids[-1])
 
+    def loss_of_rows(batch, states, rows, drawn):
+        inputs, targets = batch
+        outputs, after = large.stack_outputs(inputs, states, rows)
+        hidden = model.output_dropout(outputs, training=True)
+        mean = large.mean_loss(hidden, targets, rows, drawn)
+        result = mean, tf.size(targets), after if options.sampling == "sequential" else states
+        if regularized:
+            result += (mean + penalty(options, outputs, hidden, None, None),)
+        return result
+
     def loss(batch, states):
         inputs, targets = batch
         if regularized:
@@ -61,6 +77,11 @@ def language_model_objective(
     def validate() -> dict[str, float]:
         return evaluator(validation_ids, context=validation_context).metrics("validation")
 
+    large = None
+    if options.softmax != "full":
+        loss = loss_of_rows
+        num_targets = options.batch_size * longest_window(options)
+        large = LargeVocabulary(model, options.seed, options.num_sampled, num_targets)
     return Objective(
         model,
         lambda epoch, start_batch: training_windows(options, train_ids, epoch, start_batch),
@@ -75,6 +96,7 @@ def language_model_objective(
         targets="tokens",
         independent_rows=True,
         batch_specs=batch_specs(options),
+        **({"tables": large.tables, "draw": large.draw} if large else {}),
     )
 
 

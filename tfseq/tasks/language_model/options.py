@@ -32,6 +32,7 @@ from tfseq.tasks.language_model.presets import (
     preset_values,
 )
 from tfseq.tasks.language_model.regularization_options import DropoutMask, RegularizationOptions
+from tfseq.tasks.language_model.softmax_options import SoftmaxOptions
 from tfseq.tasks.subword_options import SubwordOptions
 from tfseq.text.tokenizers.table import TokenizerName
 
@@ -46,7 +47,7 @@ ClipNorm = Annotated[
 
 
 @dataclasses.dataclass(frozen=True)
-class LanguageModelOptions(SubwordOptions, RegularizationOptions, TrainingOptions):
+class LanguageModelOptions(SubwordOptions, SoftmaxOptions, RegularizationOptions, TrainingOptions):
     """Train a recurrent language model on a text, print its perplexity, generate samples, and
     export the model."""
 
@@ -198,6 +199,7 @@ class LanguageModelOptions(SubwordOptions, RegularizationOptions, TrainingOption
                 f"{filled._output_width()}. Received: "
                 f"`embedding_size` {filled.embedding_size}, `units` {filled.units}."
             )
+        filled.check_softmax()
         if filled.state_reset and filled.sampling == "random":
             raise InputError(
                 "`state_reset` needs `sampling` sequential: random windows all begin from the zero "
@@ -252,7 +254,7 @@ class LanguageModelOptions(SubwordOptions, RegularizationOptions, TrainingOption
             usual.pop("warmup")  # It has a rise of its own.
         if self.dropout is not None:
             usual.pop("input_dropout", None)  # It is then that of `dropout`, as the help says.
-        if self.embedding_size is not None:
+        if self.embedding_size is not None or self.softmax == "adaptive":
             usual["tie_embeddings"] = False
         cell = self.cell or usual["cell"]
         if cell not in CELLS.built_in or not CELLS.find(cell).has_recurrent_kernel:

@@ -269,6 +269,7 @@ def build_model(options: LanguageModelOptions, vocabulary_size: int) -> Language
         residual=options.residual,
         feed_forward=options.feed_forward,
         **options.model_regularization(),
+        **options.model_softmax(),
     )
 
 

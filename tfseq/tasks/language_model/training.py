@@ -54,6 +54,7 @@ def prepare(
         check_in_graph(tokenizer, "tokenize", "detokenize", "join", advice=OR_NO_EXPORT)
     corpus = texts.encode(options, tokenizer)
     check_tells_apart(corpus.vocabulary)
+    options.check_softmax_of(len(corpus.vocabulary))
     model = build_model(options, len(corpus.vocabulary))
     saved = as_saved(options, directory.path)
     task = LanguageModelTask(directory, saved, model, tokenizer, corpus.vocabulary)

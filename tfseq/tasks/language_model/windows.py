@@ -56,6 +56,13 @@ def batch_specs(options: LanguageModelOptions) -> list[tuple[Any, float]]:
     return [((spec, spec, *kept), t / steps) for t, spec in window.items()]
 
 
+def longest_window(options: LanguageModelOptions) -> int:
+    """The most tokens that a window has."""
+    if options.window_lengths == "fixed":
+        return options.num_steps
+    return max(window_lengths(options.num_steps))
+
+
 def resetting(loss: Callable) -> Callable:
     """The loss of batches `(inputs, targets, kept)`: a row that is not kept begins from zero.
 
@@ -63,14 +70,14 @@ def resetting(loss: Callable) -> Callable:
         loss: that of batches `(inputs, targets)`, as `Objective.loss`.
     """
 
-    def of_kept(batch, states):
+    def of_kept(batch, states, *more):
         inputs, targets, kept = batch
 
         def begin(state):
             rows = tf.reshape(kept, [-1] + [1] * (state.shape.rank - 1))
             return tf.where(rows, state, tf.zeros_like(state))
 
-        return loss((inputs, targets), tf.nest.map_structure(begin, states))
+        return loss((inputs, targets), tf.nest.map_structure(begin, states), *more)
 
     return of_kept
 

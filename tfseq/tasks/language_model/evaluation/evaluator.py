@@ -91,8 +91,8 @@ class Evaluator:
         )
 
     def _update(self, inputs, targets, weights, states):
-        logits, states = self.model(inputs, states=states, return_states=True, training=False)
-        self._metric.update_state(targets, logits, sample_weight=weights)
+        hidden, states = self.model.hidden(inputs, states, training=False)
+        self._metric.update_losses(self.model.token_losses(hidden, targets), weights)
         return states
 
 
