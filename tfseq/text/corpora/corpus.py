@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain
+from itertools import chain, islice
 
 from tfseq.options.rules import PositiveInt, checked
 from tfseq.text.tokenizers.make_tokenizer import as_tokenizer
@@ -22,6 +22,8 @@ class Corpus:
     Args:
         name: a short name, usable as that of a directory.
         documents: called for every pass; gives the documents, each as pieces of text.
+        apart: whether each document is a text of its own, to be learned as such, and not a part
+            of one long text.
 
     >>> from tfseq.text import WordTokenizer
     >>> corpus = Corpus("two", lambda: [["One ", "two"], ["three four."]])
@@ -29,16 +31,38 @@ class Corpus:
     ['One two\n', 'three ', 'four.']
     """
 
-    def __init__(self, name: str, documents: Callable[[], Iterable[Iterable[str]]]):
+    def __init__(
+        self, name: str, documents: Callable[[], Iterable[Iterable[str]]], apart: bool = False
+    ):
         self.name = name
+        self.apart = apart
         self._documents = documents
 
     def fingerprint(self) -> str:
-        """The SHA-256 digest, in hexadecimal, of the text in UTF-8."""
+        """The SHA-256 digest, in hexadecimal, of the text in UTF-8, and of where documents end."""
         digest = hashlib.sha256()
+        if self.apart:
+            for document in self._documents():
+                for piece in document:
+                    digest.update(piece.encode())
+                digest.update(b"\xff")  # No byte of a text.
+            return digest.hexdigest()
         for piece in self.text():
             digest.update(piece.encode())
         return digest.hexdigest()
+
+    def num_documents(self, most: int) -> int:
+        """How many documents have any text; `most` of them are counted."""
+        has_text = (any(document) for document in self._documents())
+        return sum(islice(filter(None, has_text), most))
+
+    def document_chunks(
+        self, tokenizer: Tokenizer, chunk_chars: int = 1 << 20
+    ) -> Iterator[Iterator[str]]:
+        """Yield each document as the pieces that `chunks` would make of it alone."""
+        for document in self._documents():
+            one = Corpus(self.name, lambda document=document: [document])
+            yield one.chunks(tokenizer, chunk_chars)
 
     def is_empty(self) -> bool:
         """Whether there is not one character."""
