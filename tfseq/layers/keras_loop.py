@@ -85,8 +85,8 @@ def _inputs_and_drawn(sequences, drawn: Sequence) -> Any:
         return sequences
     if any(len(t.shape) != 3 for t in (sequences, *drawn)):
         raise InputError(
-            "`resets`, `recurrent_dropout` and `zoneout`, where the loop of Keras runs, need inputs "
-            "[batch, time, features] and states [batch, size]. Received: inputs "
+            "`resets`, `recurrent_dropout` and `zoneout`, where the loop of Keras runs, need "
+            "inputs [batch, time, features] and states [batch, size]. Received: inputs "
             f"{tuple(sequences.shape)}, states {[(t.shape[0], *t.shape[2:]) for t in drawn]}."
         )
     kept = [ops.cast(t, sequences.dtype) for t in drawn]

@@ -9,6 +9,7 @@ import numpy as np
 # The end of a text of words whose space goes where more follows: `well -` of `well-known`, and
 # `u. s` of `u.s.`
 _MAY_CLOSE_UP = re.compile(r" (?:[-/]|[^\W\d_])\Z")
+_DOCUMENT_IDS = ("begin_id", "end_id")
 
 
 def stream_text(
@@ -55,6 +56,10 @@ def _draw_tokens(client, prompt, max_new_tokens, temperature, top_k, top_p, seed
     encoded = client.encode(prompt)
     ids = encoded["token_ids"][0, : encoded["num_tokens"][0]]
     states = client.initial_states(1)
+    # What a model of documents says of itself.
+    begin, end = (int(encoded[name][0]) if name in encoded else None for name in _DOCUMENT_IDS)
+    if begin is not None:
+        ids = [begin, *ids]
     drawn = 0
     if not len(ids):
         # Nothing to step on: the first token comes from the server.
@@ -67,9 +72,11 @@ def _draw_tokens(client, prompt, max_new_tokens, temperature, top_k, top_p, seed
             outputs = client.step([token], states)
             states = {name: outputs[name] for name in states}
         logits = outputs["logits"].copy()
-        logits[:, 0] = -np.inf
+        logits[:, [0] if begin is None else [0, begin]] = -np.inf
         noise = gumbel_noise(tf.constant([seed], tf.int64), step, 1, logits.shape[1])[:, 0]
         ids = [int(sample(logits, noise, settings)[0])]
+        if ids[0] == end:
+            return
         yield ids[0]
 
 

@@ -35,6 +35,7 @@ from tfseq.tasks.language_model.regularization_options import DropoutMask, Regul
 from tfseq.text.tokenizers.table import TokenizerName
 
 _POSITIVE = PositiveFloat.__metadata__[0]
+Documents = Annotated[str, Rule("files, records, or a marker", lambda v: v != "")]
 ClipNorm = Annotated[
     float | str | None,
     Rule(
@@ -63,6 +64,13 @@ class LanguageModelOptions(RegularizationOptions, TrainingOptions):
     """The field of a .jsonl record that holds the text."""
     encoding_errors: FreeOnResume[Literal["strict", "replace"]] = "strict"
     """strict: a byte that is not UTF-8 is an error; replace: it becomes U+FFFD."""
+    documents: Documents | None = None
+    """Learn documents, each from the zero state, with a begin and an end token: files, each file
+    one; records, those of .jsonl files, or the topics of python_docs; or the marker that stands
+    between them, such as <|endoftext|>. If omitted, all is one text."""
+    split: Literal["order", "shuffled"] = "order"
+    """Which documents are the validation and test splits: order, the last ones; shuffled, those
+    that --seed draws."""
     tokenizer: TokenizerName = "char"
     """What a token is: char, word, whitespace (of text that is tokenized already), or module:Name,
     your own tokenizer."""
@@ -167,7 +175,8 @@ class LanguageModelOptions(RegularizationOptions, TrainingOptions):
     sample_epochs: FreeOnResume[CountOrZero] = 3
     """Epochs between samples of text; 0 turns samples off."""
     sample_prompt: FreeOnResume[Prompt | None] = None
-    """What the samples begin with; if omitted, "If a class " for python_docs, else a line break."""
+    """What the samples begin with; if omitted, "If a class " for python_docs, else a line break, or
+    nothing where there are documents."""
     sample_temperature: FreeOnResume[Temperature] = 0.5
     """Temperature of the samples; low is careful, high is wild."""
     baseline: FreeOnResume[bool] = True
@@ -223,6 +232,11 @@ class LanguageModelOptions(RegularizationOptions, TrainingOptions):
                 "`validation_fraction` and `test_fraction` must leave something to train on. "
                 f"Received: {self.validation_fraction} and {self.test_fraction}."
             )
+        if self.split != "order" and self.documents is None:
+            raise InputError(
+                "`split` shuffled needs `documents`, which are drawn: one long text is split at "
+                "its end."
+            )
         if self.line_ends and self.tokenizer == "char":
             raise InputError(
                 "`line_ends` must be left out with the tokenizer char: to it a line break is a "
@@ -236,6 +250,8 @@ class LanguageModelOptions(RegularizationOptions, TrainingOptions):
         usual = {**preset_values(preset, of_characters), "preset": preset, "sample_prompt": "\n"}
         if self.corpus == "python_docs":
             usual["sample_prompt"] = "If a class "
+        if self.documents is not None:
+            usual["sample_prompt"] = ""
         if plain:
             usual["epochs"] = preset_values("small", of_characters)["epochs"]
         optimizer = self.optimizer or usual["optimizer"]

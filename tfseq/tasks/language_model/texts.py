@@ -59,6 +59,7 @@ class Texts:
             max_tokens=options.max_tokens,
             validation_fraction=0.0 if "validation" in self.own else options.validation_fraction,
             test_fraction=options.test_fraction,
+            split_seed=options.seed if options.split == "shuffled" else None,
         )
         own = {
             split: encode_corpus(
@@ -76,15 +77,20 @@ def open_texts(options: LanguageModelOptions) -> Texts:
         InputError: one of them cannot be opened; says which.
     """
 
+    reading = options.encoding_errors, options.text_field, options.documents
+
     def opened(split: str, path: str) -> Corpus:
         try:
-            return open_corpus(path, options.encoding_errors, options.text_field)
+            return open_corpus(path, *reading)
         except InputError as error:
             raise InputError(f"`{split}`: {error}") from error
 
     named = {"validation": options.validation, "test": options.test}
+    corpus = open_corpus(options.corpus, *reading)
+    if corpus.apart:
+        corpus.check_several_documents()
     return Texts(
-        open_corpus(options.corpus, options.encoding_errors, options.text_field),
+        corpus,
         {split: opened(split, path) for split, path in named.items() if path is not None},
     )
 

@@ -50,7 +50,7 @@ def prepare(
         check_in_graph(tokenizer, "tokenize", "detokenize", "join", advice=OR_NO_EXPORT)
     corpus = texts.encode(options, tokenizer)
     check_tells_apart(corpus.vocabulary)
-    model = build_model(options, len(corpus.vocabulary))
+    model = build_model(options, len(corpus.vocabulary), corpus.vocabulary.document_ids)
     saved = as_saved(options, directory.path)
     task = LanguageModelTask(directory, saved, model, tokenizer, corpus.vocabulary)
 
@@ -139,6 +139,7 @@ class LanguageModelTraining:
             corpus.validation,
             len(corpus.vocabulary),
             context=corpus.before("validation", MAX_ORDER),
+            end_id=corpus.end_id,
         )
         return metrics | {
             "baseline_perplexity": baseline.perplexity,

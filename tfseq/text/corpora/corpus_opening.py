@@ -11,7 +11,7 @@ from tfseq.files.json_objects import json_records, text_of_record
 from tfseq.files.text_reader import plain_name, read_lines, read_text
 from tfseq.text.corpora.corpus import Corpus
 from tfseq.text.corpora.corpus_files import find_files
-from tfseq.text.corpora.documents import split_documents
+from tfseq.text.corpora.documents import as_marker, split_documents
 from tfseq.text.corpora.named_corpora import (
     CORPUS_NAMES,
     corpus_file,
@@ -62,9 +62,10 @@ def open_corpus(
             f"`encoding_errors` must be one of {', '.join(ENCODING_ERRORS)}. "
             f"Received: {encoding_errors!r}."
         )
+    how = None if documents is None else as_marker(documents)
     if spec == "python_docs":
         if documents is not None:
-            return Corpus(spec, lambda: python_topics(documents), apart=True)
+            return Corpus(spec, lambda: python_topics(how), how)
         return Corpus(spec, lambda: [python_docs()])
     if spec in CORPUS_NAMES:
         files = [corpus_file(spec)]
@@ -75,9 +76,9 @@ def open_corpus(
 
     def read(file):
         found = read_documents(file, encoding_errors, text_field)
-        return found if documents is None else split_documents(file, found, documents)
+        return found if how is None else split_documents(file, found, how)
 
-    corpus = Corpus(name, lambda: chain.from_iterable(map(read, files)), documents is not None)
+    corpus = Corpus(name, lambda: chain.from_iterable(map(read, files)), how)
     if corpus.is_empty():
         what = str(files[0]) if len(files) == 1 else f"Each of the {len(files)} files of {spec}"
         raise InputError(f"{what} is empty.")

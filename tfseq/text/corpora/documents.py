@@ -22,6 +22,9 @@ class Marker:
     count as such. A marker of line ends alone is as many of them or more. In all of them a line end
     is `\n`, `\r\n` or `\r`.
 
+    Attributes:
+        found: whether it has occurred in what was split so far.
+
     Args:
         written: the marker, in which `\n`, `\t` and `\\` stand for a line end, a tab and a
             backslash.
@@ -34,6 +37,7 @@ class Marker:
 
     def __init__(self, written: str):
         self.written = written
+        self.found = False
         marker = re.sub(r"\r\n?", "\n", re.sub(r"\\[nrt\\]", lambda m: _ESCAPES[m[0]], written))
         core = marker.strip("\n")
         self._own_line = bool(core) and marker[0] == marker[-1] == "\n"
@@ -63,6 +67,7 @@ class Marker:
             nonlocal more
             for event in events:
                 if event is None:
+                    self.found = True
                     return
                 yield event
             more = False
@@ -111,14 +116,14 @@ class Marker:
 
 
 def split_documents(
-    path: Path, documents: Iterable[Iterable[str]], how: str
+    path: Path, documents: Iterable[Iterable[str]], how: str | Marker
 ) -> Iterator[Iterable[str]]:
     """Yield what a file's documents are, of those that it is read as.
 
     Args:
         path: the file.
         documents: of a `.jsonl` file its records, else the text of the file.
-        how: `files`, `records`, or a marker.
+        how: `files`, `records`, or a `Marker`.
 
     Raises:
         InputError: a file is not of the kind that `how` says.
@@ -136,6 +141,10 @@ def split_documents(
     if how in (FILES, RECORDS):
         yield from documents
         return
-    marker = Marker(how)
     for pieces in documents:
-        yield from marker.split(pieces)
+        yield from how.split(pieces)
+
+
+def as_marker(how: str) -> str | Marker:
+    """`files`, `records`, or the marker that is named."""
+    return how if how in (FILES, RECORDS) else Marker(how)

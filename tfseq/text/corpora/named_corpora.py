@@ -34,11 +34,11 @@ def python_docs() -> Iterator[str]:
     yield "\n".join(_topics())
 
 
-def python_topics(documents: str) -> Iterator[list[str]]:
+def python_topics(documents: str | Marker) -> Iterator[list[str]]:
     """Yield the topics of `python_docs` as documents, or what stands between markers in its text.
 
     Args:
-        documents: `records`: each topic is one; or a marker, see `Marker`.
+        documents: `records`: each topic is one; or a `Marker`.
 
     Raises:
         InputError: it is `files`, or this Python comes without the topics.
@@ -52,7 +52,7 @@ def python_topics(documents: str) -> Iterator[list[str]]:
         for topic in _topics():
             yield [topic]
     else:
-        yield from Marker(documents).split(python_docs())
+        yield from documents.split(python_docs())
 
 
 def _topics() -> list[str]:
