@@ -25,7 +25,7 @@ class Documents:
     [2, 1, 3]
     >>> shuffled = documents.shuffled(seed=0, epoch=1)
     >>> shuffled.windows(np.array([0]), len(shuffled))
-    array([[2, 9, 9, 9, 2, 7, 7, 2, 8, 2]])
+    array([[2, 8, 2, 9, 9, 9, 2, 7, 7, 2]])
     """
 
     def __init__(self, ids: np.ndarray, end_id: int):

@@ -6,8 +6,8 @@ from typing import Any
 import keras
 from keras import ops, tree
 
-from tfseq.cells.arguments import check_shape
-from tfseq.cells.table import kind_of, register_cells
+from tfseq.cells.table import register_cells
+from tfseq.layers.call_checks import check_mask, check_rank, check_states
 from tfseq.layers.keras_loop import run_on_keras
 from tfseq.layers.scan import has_linear_steps, run_scan, scans
 from tfseq.layers.state_noise import StateNoise, check_takes_noise
@@ -152,7 +152,7 @@ class RNN(keras.layers.RNN):
         }
 
     def build(self, sequences_shape, initial_state_shape=None) -> None:
-        _check_rank(sequences_shape)
+        check_rank(sequences_shape)
         super().build(sequences_shape, initial_state_shape)
         if self.weight_dropout:
             check_has_kernel(self.cell, self.weight_dropout)
@@ -168,13 +168,13 @@ class RNN(keras.layers.RNN):
         resets=None,
     ) -> Any:
         mask = sequences_mask if mask is None else mask
-        _check_rank(sequences.shape)
+        check_rank(sequences.shape)
         if mask is not None:
-            _check_mask("mask", mask, sequences.shape)
+            check_mask("mask", mask, sequences.shape)
         if resets is not None:
-            _check_mask("resets", resets, sequences.shape)
+            check_mask("resets", resets, sequences.shape)
         if initial_state is not None:
-            _check_states(initial_state, self.cell, sequences.shape[0])
+            check_states(initial_state, self.cell, sequences.shape[0])
         num_steps = ops.shape(sequences)[1]
         # A tensor only in a TensorFlow graph; JAX has an object for a length not known, no int.
         perhaps_empty = ops.is_tensor(num_steps) or (isinstance(num_steps, int) and num_steps == 0)
@@ -279,38 +279,3 @@ def _append_steps(tensor, num_steps):
     shape = ops.shape(tensor)
     zeros = ops.zeros((shape[0], num_steps, *shape[2:]), dtype=tensor.dtype)
     return ops.concatenate([tensor, zeros], axis=1)
-
-
-def _check_rank(shape):
-    what = "`sequences` must have the shape"
-    check_shape(tuple(shape[:3]), what, "batch", "time", "features")
-
-
-def _check_mask(name, mask, sequences_shape):
-    axes = [
-        name if n is None else n
-        for name, n in zip(("batch", "time"), sequences_shape, strict=False)
-    ]
-    shape = getattr(mask, "shape", None)
-    what = f"`{name}` must be a boolean tensor of the shape"
-    check_shape(mask if shape is None else tuple(shape[:2]), what, *axes)
-
-
-def _check_states(states, cell, batch_size):
-    """Refuses states that do not fit a cell of tfseq or Keras; others may carry what they like."""
-    states = states if isinstance(states, list | tuple) else [states]
-    stacked = type(cell) is keras.layers.StackedRNNCells
-    if not (stacked or kind_of(cell)):
-        return
-    parts = cell.cells if stacked else tree.flatten(cell.state_size)
-    if len(states) != len(parts):
-        raise ValueError(
-            f"`initial_state` must hold {len(parts)} tensor(s), one for each state of the cell. "
-            f"Received: {len(states)}."
-        )
-    batch = "batch" if batch_size is None else batch_size
-    for state, part in zip(states, parts, strict=True):
-        if stacked:
-            _check_states(state, part, batch_size)
-        else:
-            check_shape(state, "Each of `initial_state` must have the shape", batch, part)

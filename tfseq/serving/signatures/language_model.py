@@ -7,7 +7,6 @@ from typing import Unpack
 
 import tensorflow as tf
 
-from tfseq.cells.table import kind_of
 from tfseq.generation.beam_search import beam_search
 from tfseq.generation.constraints import UNCONSTRAINED, Constraints
 from tfseq.generation.decoding import generate_ids
@@ -26,6 +25,7 @@ from tfseq.serving.signatures.clamping import clamp, keep_first_bytes, keep_last
 from tfseq.serving.signatures.in_graph import check_in_graph
 from tfseq.serving.signatures.settings import MAX_TEMPERATURE, ServingSettings
 from tfseq.serving.signatures.signatures import Signatures
+from tfseq.serving.signatures.state_specs import state_specs
 from tfseq.text import Tokenizer, Vocabulary, VocabularyTables
 from tfseq.text.tokenizers.make_tokenizer import as_tokenizer
 
@@ -137,7 +137,7 @@ class LanguageModelSignatures(Signatures):
             "decode": (token_ids, tf.TensorSpec([None], tf.int32, "num_tokens")),
             "step": (
                 tf.TensorSpec([None], tf.int32, "token_ids"),
-                *_state_specs(self._graph.model),
+                *state_specs(self._graph.model),
             ),
         }
 
@@ -262,7 +262,7 @@ class LanguageModelSignatures(Signatures):
         logits, states = self._graph.model.step(
             tf.where(known, token_ids, 0), tf.nest.pack_sequence_as(nested, states)
         )
-        specs = _state_specs(self._graph.model)
+        specs = state_specs(self._graph.model)
         return {
             "logits": tf.cast(logits, tf.float32),
             **{
@@ -285,24 +285,3 @@ class LanguageModelSignatures(Signatures):
 def _if_any(name: str, values: Sequence[tf.Tensor]) -> dict[str, tf.Tensor]:
     """An output that only a model of documents has."""
     return {name: values[0]} if values else {}
-
-
-def _state_specs(model: LanguageModel) -> list[tf.TensorSpec]:
-    """What `step` takes and returns for each state, float32 whatever the model computes in.
-
-    `state_0` is the first layer's; where a layer has several they are `state_0_0`, `state_0_1`,
-    and for a built-in cell have their own names: `state_0_h` and `state_0_c` of an LSTM. A sequence
-    begins with zeros.
-    """
-    specs = []
-    for layer, (rnn, states) in enumerate(
-        zip(model.stack.rnns, model.initial_states(1), strict=True)
-    ):
-        states, kind = tf.nest.flatten(states), kind_of(rnn.cell)
-        names = kind.states if kind else range(len(states))
-        parts = [f"_{name}" for name in names] if len(states) > 1 else [""]
-        specs += [
-            tf.TensorSpec([None, *state.shape[1:]], tf.float32, f"state_{layer}{part}")
-            for part, state in zip(parts, states, strict=True)
-        ]
-    return specs

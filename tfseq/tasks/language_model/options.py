@@ -25,6 +25,7 @@ from tfseq.options.rules import (
     Temperature,
 )
 from tfseq.options.training_options import Averaging, Schedule, TrainingOptions
+from tfseq.tasks.language_model.document_options import DocumentOptions
 from tfseq.tasks.language_model.presets import (
     BEFORE_PRESETS,
     FROM_PRESET,
@@ -35,7 +36,6 @@ from tfseq.tasks.language_model.regularization_options import DropoutMask, Regul
 from tfseq.text.tokenizers.table import TokenizerName
 
 _POSITIVE = PositiveFloat.__metadata__[0]
-Documents = Annotated[str, Rule("files, records, or a marker", lambda v: v != "")]
 ClipNorm = Annotated[
     float | str | None,
     Rule(
@@ -46,7 +46,7 @@ ClipNorm = Annotated[
 
 
 @dataclasses.dataclass(frozen=True)
-class LanguageModelOptions(RegularizationOptions, TrainingOptions):
+class LanguageModelOptions(DocumentOptions, RegularizationOptions, TrainingOptions):
     """Train a recurrent language model on a text, print its perplexity, generate samples, and
     export the model."""
 
@@ -64,13 +64,6 @@ class LanguageModelOptions(RegularizationOptions, TrainingOptions):
     """The field of a .jsonl record that holds the text."""
     encoding_errors: FreeOnResume[Literal["strict", "replace"]] = "strict"
     """strict: a byte that is not UTF-8 is an error; replace: it becomes U+FFFD."""
-    documents: Documents | None = None
-    """Learn documents, each from the zero state, with a begin and an end token: files, each file
-    one; records, those of .jsonl files, or the topics of python_docs; or the marker that stands
-    between them, such as <|endoftext|>. If omitted, all is one text."""
-    split: Literal["order", "shuffled"] = "order"
-    """Which documents are the validation and test splits: order, the last ones; shuffled, those
-    that --seed draws."""
     tokenizer: TokenizerName = "char"
     """What a token is: char, word, whitespace (of text that is tokenized already), or module:Name,
     your own tokenizer."""
@@ -232,11 +225,7 @@ class LanguageModelOptions(RegularizationOptions, TrainingOptions):
                 "`validation_fraction` and `test_fraction` must leave something to train on. "
                 f"Received: {self.validation_fraction} and {self.test_fraction}."
             )
-        if self.split != "order" and self.documents is None:
-            raise InputError(
-                "`split` shuffled needs `documents`, which are drawn: one long text is split at "
-                "its end."
-            )
+        self.check_documents()
         if self.line_ends and self.tokenizer == "char":
             raise InputError(
                 "`line_ends` must be left out with the tokenizer char: to it a line break is a "

@@ -73,8 +73,8 @@ class Corpus:
                 f"`documents`: the marker {marker.written!r} does not occur in {self.name}."
             )
         raise InputError(
-            f"`documents` needs at least two, so that one can follow another. {self.name} has "
-            f"{'one' if count else 'none'}: leave `documents` out."
+            f"`documents` needs at least two, so that one can follow another. {self.name} has one: "
+            "leave `documents` out."
         )
 
     def document_chunks(
