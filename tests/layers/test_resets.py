@@ -58,6 +58,7 @@ def first_states(layer):
     return [tf.constant(rng.normal(size=shape), tf.float32) for shape in shapes]
 
 
+@pytest.mark.everyday(1)
 @pytest.mark.parametrize("cell", CELLS, ids=lambda c: f"{c.__module__.split('.')[0]}-{c.__name__}")
 def test_the_state_is_zero_where_another_sequence_begins(cell):
     keras.utils.set_random_seed(3)
@@ -77,6 +78,7 @@ def test_the_state_is_zero_where_another_sequence_begins(cell):
         np.testing.assert_allclose(one, other, atol=2e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{}, {"recompute_steps": 3}, {"parallel": True}])
 def test_no_gradient_flows_across_a_reset(options):
     cell = MinGRUCell if options.get("parallel") else GRUCell
@@ -122,6 +124,7 @@ def test_a_masked_step_with_a_reset_keeps_the_state():
         np.testing.assert_array_equal(one[0], other[0])
 
 
+@pytest.mark.slow
 def test_every_layer_of_a_stack_begins_anew():
     stack = RecurrentStack("lstm", UNITS, num_layers=2)
     x = sequences()

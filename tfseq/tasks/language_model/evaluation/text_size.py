@@ -54,12 +54,12 @@ def text_size(ids: np.ndarray, tokenizer: Tokenizer, vocabulary: Vocabulary) -> 
     characters = size = 0
     before = tf.constant("")
     for block in _blocks(ids):
-        text, *others = _texts(block.astype(np.int32), end, tokens, tokenizer)
+        text, others = _texts(block.astype(np.int32), end, tokens, tokenizer)
         # What stands between two blocks belongs to the text.
         for part, sign in ((tokenizer.join(before, text), 1), (before, -1), (others, 1)):
             characters += sign * int(tf.reduce_sum(tf.strings.length(part, unit="UTF8_CHAR")))
             size += sign * int(tf.reduce_sum(tf.strings.length(part)))
-        before = others[-1] if others else text
+        before = others[-1] if others.shape[0] else text
     return TextSize(len(ids), 0, characters, size)
 
 
@@ -72,14 +72,15 @@ def count_unknown(ids: np.ndarray) -> int:
     return sum(len(block) - int(np.count_nonzero(block)) for block in _blocks(ids))
 
 
-def _texts(ids, end, tokens, tokenizer) -> list[tf.Tensor]:
-    """The text of ids, or those of the documents among which an end stands."""
+def _texts(ids, end, tokens, tokenizer) -> tuple[tf.Tensor, tf.Tensor]:
+    """The text of ids as far as the first end of a document, and those from there on."""
     if end is None or not (is_end := ids == end).any():
-        return [tokenizer.detokenize(tf.gather(tokens, ids))]
+        return tokenizer.detokenize(tf.gather(tokens, ids)), tf.zeros([0], tf.string)
     rows = tf.RaggedTensor.from_value_rowids(
         tf.gather(tokens, ids[~is_end]), np.cumsum(is_end)[~is_end], int(is_end.sum()) + 1
     )
-    return tf.unstack(tokenizer.detokenize(rows), len(rows))
+    texts = tokenizer.detokenize(rows)
+    return texts[0], texts[1:]
 
 
 def _blocks(ids):
