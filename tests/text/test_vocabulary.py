@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tfseq.errors import InputError
 from tfseq.text import Vocabulary
+from tfseq.text.special_tokens import BEGIN, END
 
 # Tokens that are hard to write one a line, and those that look like the escapes of others.
 ODD = [
@@ -242,3 +243,24 @@ def test_damaged_files(tmp_path, content, message):
 def test_missing_file(tmp_path):
     with pytest.raises(InputError, match="cannot be read: No such file"):
         Vocabulary.load(tmp_path / "none.txt")
+
+
+# What looks like a special token, or like its line in the file.
+SPELLINGS = ["<begin>", "<end>", "\\<begin>", "\\<end>", "\\\\<end>"]
+
+
+def test_no_text_spells_a_special_token(tmp_path):
+    known = Vocabulary.build({"<end>": 3, "\\<end>": 2, "a": 1}, reserved_tokens=(BEGIN, END))
+    assert known.document_ids == (1, 2)
+    assert known.tokens[3:] == ("<end>", "\\<end>", "a")
+    strange = Vocabulary([BEGIN, END, "a"])
+    for vocabulary, expected in ((known, [0, 3, 0, 4, 0]), (strange, [0] * 5)):
+        path = tmp_path / "vocabulary.txt"
+        vocabulary.save(path)
+        loaded = Vocabulary.load(path)
+        assert loaded == vocabulary
+        assert loaded.document_ids == (1, 2)
+        for tables in (loaded.tables(), loaded.tables(path)):
+            assert tables.token_to_id(SPELLINGS).numpy().tolist() == expected
+            assert tables.id_to_token([1, 2]).numpy().tolist() == [b"<begin>", b"<end>"]
+    assert Vocabulary(["<begin>", "<end>"]).document_ids is None

@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,9 @@ class EncodedCorpus:
 
     Either split may be a text of its own instead. Such a text does not go on where the training
     text ends: it is read as what follows a line end.
+
+    Where documents are apart, there is an END before the first and after each: see
+    `write_documents`. Each split ends with an END.
 
     Attributes:
         ids: all token ids of the corpus, a read-only `np.memmap` of the smallest unsigned type
@@ -60,6 +63,12 @@ class EncodedCorpus:
     def _test_start(self) -> int:
         return len(self.ids) - self.num_test
 
+    @property
+    def end_id(self) -> int | None:
+        """The id that stands after each document; None where the corpus is one text."""
+        ids = self.vocabulary.document_ids
+        return None if ids is None else ids[1]
+
     def before(self, split: str, length: int = 1) -> np.ndarray:
         """The ids that a model reads before a split, at most `length` of them.
 
@@ -84,6 +93,8 @@ class EncodedCorpus:
             end = {"train": 0, "validation": self.num_train, "test": self._test_start}[split]
             return np.asarray(self.ids[max(0, end - length) : end])
         tokens = self.vocabulary.tokens
+        if self.end_id is not None:
+            return np.asarray([self.end_id], self.ids.dtype)
         ends = [tokens.index(token) for token in (LINE_END, "\n") if token in tokens]
         return np.asarray([*ends, self.ids[self.num_train - 1]][:1], self.ids.dtype)
 
@@ -103,7 +114,7 @@ class EncodedCorpus:
         ]
         return dataclasses.replace(
             self,
-            texts={split: text.ids for split, text in given.items()},
+            texts={split: text.ids[self.end_id is not None :] for split, text in given.items()},
             fingerprint=hashlib.sha256("\n".join(parts).encode()).hexdigest(),
         )
 
@@ -138,11 +149,22 @@ def write_encoded(
     numbers.
     """
     id_of = vocabulary.token_to_id(tf.constant(numbered.distinct)).numpy()
-    id_of = id_of.astype(_id_dtype(vocabulary))
-    digest = hashlib.sha256()
+    pieces = (id_of[numbers] for numbers in numbered.read())
+    write_id_pieces(directory, pieces, num_train, vocabulary, num_test)
+
+
+def write_id_pieces(
+    directory: Path,
+    pieces: Iterable[np.ndarray],
+    num_train: int,
+    vocabulary: Vocabulary,
+    num_test: int = 0,
+) -> None:
+    """Write what `load_encoded` reads, of the ids themselves."""
+    dtype, digest = _id_dtype(vocabulary), hashlib.sha256()
     with (directory / "ids").open("wb") as file:
-        for numbers in numbered.read():
-            piece = id_of[numbers].tobytes()
+        for ids in pieces:
+            piece = ids.astype(dtype).tobytes()
             file.write(piece)
             digest.update(piece)
     vocabulary.save(directory / "vocabulary.txt")

@@ -12,6 +12,7 @@ from pathlib import Path
 import tensorflow as tf
 import tensorflow_text as tf_text
 
+from tfseq.data.document_encoding import write_documents
 from tfseq.data.encoded_corpus import EncodedCorpus, load_encoded, write_encoded
 from tfseq.data.numbered_splits import number_splits
 from tfseq.errors import InputError
@@ -26,6 +27,7 @@ from tfseq.text.tokenizers.subword_tokenizer import build_vocabulary
 _CHUNK_CHARS = 1 << 18
 # To be raised when other ids come of the same text, or they are written in another way.
 _FORMAT = 1
+_DOCUMENTS_FORMAT = 1
 _ELSEWHERE = "Set the environment variable TFSEQ_CACHE to another directory"
 
 
@@ -40,6 +42,7 @@ def encode_corpus(
     max_tokens: int | None = None,
     validation_fraction: float = 0.1,
     test_fraction: float = 0.0,
+    split_seed: int | None = None,
     cache_dir: str | os.PathLike | None = None,
 ) -> EncodedCorpus:
     """Turn a corpus into token ids on disk, or find them there.
@@ -58,6 +61,8 @@ def encode_corpus(
         validation_fraction: the share of the tokens, in [0, 1), that is kept for validation,
             rounded down to whole tokens.
         test_fraction: the share, in [0, 1), that is kept for the test, after those for validation.
+        split_seed: of a corpus whose documents are apart, which of them are kept is drawn from this
+            seed; None keeps the last ones.
         cache_dir: where encoded corpora are kept; by default `encoded` in tfseq's cache
             directory.
 
@@ -100,6 +105,7 @@ def encode_corpus(
         "max_tokens": max_tokens,
         "validation_fraction": validation_fraction,
         **({"test_fraction": test_fraction} if test_fraction else {}),
+        **({"documents": [_DOCUMENTS_FORMAT, split_seed]} if corpus.apart else {}),
     }
     cache_dir = Path(cache_dir) if cache_dir is not None else cache_directory() / "encoded"
     entry = cache_dir / hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
@@ -114,23 +120,32 @@ def encode_corpus(
     with advised(f"try again. {_ELSEWHERE}"), writing(cache_dir):
         cache_dir.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".", dir=cache_dir) as aside:
-            numbered, num_train, num_test = number_splits(
-                corpus,
-                tokenizer,
-                Path(aside, "numbers"),
-                (validation_fraction, test_fraction),
-                max_tokens,
-                _CHUNK_CHARS,
-            )
-            if numbered.num_tokens == 0:
-                raise InputError(f"There are no tokens in the corpus {corpus.name}.")
-            if vocabulary is None:
-                vocabulary = build_vocabulary(tokenizer, numbered.counts(num_train), **building)
             made = Path(aside, "encoded")
             made.mkdir()
-            write_encoded(made, numbered, num_train, vocabulary, num_test)
+            fractions = validation_fraction, test_fraction
+            settings = corpus, tokenizer, vocabulary, building, fractions, _CHUNK_CHARS, max_tokens
+            if corpus.apart:
+                write_documents(made, *settings, split_seed)
+            else:
+                _write_text(made, *settings)
             # Without a key the file loses its name here, and lasts as long as the ids do.
             return _put(made, entry) if key else load_encoded(made)
+
+
+def _write_text(
+    directory, corpus, tokenizer, vocabulary, building, fractions, chunk_chars, max_tokens
+) -> None:
+    """Write what `load_encoded` reads, of a corpus that is one text."""
+    file = directory / "numbers"
+    numbered, num_train, num_test = number_splits(
+        corpus, tokenizer, file, fractions, max_tokens, chunk_chars
+    )
+    if numbered.num_tokens == 0:
+        raise InputError(f"There are no tokens in the corpus {corpus.name}.")
+    if vocabulary is None:
+        vocabulary = build_vocabulary(tokenizer, numbered.counts(num_train), **building)
+    write_encoded(directory, numbered, num_train, vocabulary, num_test)
+    file.unlink()
 
 
 def _put(made: Path, entry: Path) -> EncodedCorpus:

@@ -17,6 +17,7 @@ def evaluation_windows(
     batch_size: int,
     num_steps: int,
     context: int | None = None,
+    end_id: int | None = None,
 ) -> tf.data.Dataset:
     """Batches in which every token but the first is a target of weight 1 exactly once.
 
@@ -31,6 +32,8 @@ def evaluation_windows(
         num_steps: tokens per window, T.
         context: the id of the token before the first, such as the last one of the training
             text. With it the first token of `ids` is a target too.
+        end_id: the id that stands after each document. With it rows begin where documents do, so
+            that each is read whole; they are then not equally long.
 
     Returns:
         A `tf.data.Dataset` of `(inputs, targets, weights)`, each `[B, T]`; int32, int32 and
@@ -56,7 +59,13 @@ def evaluation_windows(
             f"The text is too short to be evaluated: it needs at least {first_target + 1} "
             f"tokens. Received: {len(ids)} tokens."
         )
-    row_length = -(-num_targets // batch_size)
+    edges = np.minimum(np.arange(batch_size + 1) * -(-num_targets // batch_size), num_targets)
+    if end_id is not None and batch_size > 1:
+        ends = np.flatnonzero(np.asarray(ids) == end_id) + 1 - first_target
+        release_pages(ids)
+        edges[1:-1] = ends[np.minimum(np.searchsorted(ends, edges[1:-1]), len(ends) - 1)]
+        edges = np.clip(edges, 0, num_targets)
+    longest = int(np.diff(edges).max())
 
     def gather(first: int, last: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         width = (last - first) * num_steps
@@ -64,10 +73,10 @@ def evaluation_windows(
         targets = np.zeros_like(inputs)
         weights = np.zeros_like(inputs, np.float32)
         for row in range(batch_size):
-            begin = row * row_length + first * num_steps
-            end = min(begin + width, (row + 1) * row_length, num_targets)
+            begin = int(edges[row]) + first * num_steps
+            end = min(begin + width, int(edges[row + 1]))
             if end <= begin:
-                break
+                continue
             stretch = ids[begin + first_target : end + first_target]
             before = begin + first_target - 1
             inputs[row, 0] = context if before < 0 else ids[before]
@@ -82,4 +91,4 @@ def evaluation_windows(
 
     dtypes = (tf.int32, tf.int32, tf.float32)
     spec = tuple(tf.TensorSpec([batch_size, num_steps], dtype) for dtype in dtypes)
-    return batches_from_blocks(gather, 0, -(-row_length // num_steps), spec)
+    return batches_from_blocks(gather, 0, -(-longest // num_steps), spec)

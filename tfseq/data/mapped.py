@@ -13,8 +13,11 @@ def read_windows(array: np.ndarray, starts: np.ndarray, length: int) -> np.ndarr
     """Return `array[start : start + length]` for each start, as rows.
 
     From a memory-mapped array the windows are read in the order of their places, and the pages
-    of each stretch of 16 MiB are released before the next one is read.
+    of each stretch of 16 MiB are released before the next one is read. What is no array gives its
+    windows itself.
     """
+    if not isinstance(array, np.ndarray):
+        return array.windows(starts, length)
     windows = np.lib.stride_tricks.sliding_window_view(array, length)
     if _mapping(array) is None:
         return windows[starts]

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tfseq.data.blocks import Gather, batches_from_blocks
 from tfseq.data.mapped import read_windows
+from tfseq.data.shuffled_documents import ShuffledDocuments
 from tfseq.errors import InputError
 from tfseq.options.rules import PositiveInt, Rule, checked, from_to
 
@@ -155,6 +156,8 @@ def sequential_batches(
 
 def as_token_ids(ids: np.ndarray | Sequence[int]) -> np.ndarray:
     """Return `ids` as a one-dimensional integer array, without copying an array."""
+    if isinstance(ids, ShuffledDocuments):
+        return ids
     array = np.asarray(ids)
     if array.ndim != 1 or not np.issubdtype(array.dtype, np.integer):
         raise TypeError(

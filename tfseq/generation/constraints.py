@@ -17,15 +17,34 @@ class Constraints(NamedTuple):
         stop: ids after which a row ends, before its number of tokens is reached.
         filter: as for `TextGenerator.generate`; one symbol must be left.
         allow_unknown: whether id 0, `<unk>`, may be produced.
+        forbidden: other ids that may not be.
     """
 
     stop: tuple[int, ...] = ()
     filter: Filter | None = None
     allow_unknown: bool = False
+    forbidden: tuple[int, ...] = ()
+
+    @classmethod
+    def of_documents(
+        cls, document_ids: tuple[int, int] | None, constraints: "Constraints"
+    ) -> "Constraints":
+        """The same for a model of documents: END ends a row, and BEGIN is not produced.
+
+        >>> Constraints.of_documents((1, 2), Constraints(stop=(7,)))[::3]
+        ((7, 2), (1,))
+        """
+        if document_ids is None:
+            return constraints
+        begin, end = document_ids
+        return constraints._replace(
+            stop=(*constraints.stop, end), forbidden=(*constraints.forbidden, begin)
+        )
 
     def penalty(self, num_symbols: int) -> np.ndarray:
         """What is added to the logits, float32 [V]: minus infinity for `<unk>`, unless allowed."""
-        forbidden = (np.arange(num_symbols) == 0) & (not self.allow_unknown)
+        ids = np.arange(num_symbols)
+        forbidden = (ids == 0) & (not self.allow_unknown) | np.isin(ids, self.forbidden)
         return np.where(forbidden, -np.inf, 0).astype("float32")
 
     def filtered(self, logits: tf.Tensor, new_ids: tf.Tensor) -> tf.Tensor:

@@ -44,15 +44,17 @@ class Generation(NamedTuple):
     Attributes:
         text: the prompt, its invalid bytes replaced by U+FFFD, followed by the completion.
         completion: what the model added, a stop token included.
-        num_tokens: the number of tokens added.
+        num_tokens: the number of tokens added, that of a document's end among them.
         log_probability: log P(completion | prompt) of the model itself, natural logarithm, at
             temperature 1 and over all symbols, whatever the sampling was.
+        ended: whether the model ended the document, which only a model of documents does.
     """
 
     text: str
     completion: str
     num_tokens: int
     log_probability: float
+    ended: bool = False
 
 
 class GenerateOptions(TypedDict, total=False):
@@ -103,6 +105,7 @@ class TextGenerator:
         self._graph = TextGraph(model, as_tokenizer(tokenizer), vocabulary.tables())
         self._ids = {token: i for i, token in enumerate(vocabulary.tokens)}
         self._traced = functools.lru_cache(_MOST_GRAPHS)(self._trace)
+        self._score = functools.cache(self._trace_score)
 
     @overload
     def generate(
@@ -133,7 +136,8 @@ class TextGenerator:
         """Continue prompts. Each number is one for all of them, or one for each.
 
         A prompt's text depends on its own numbers alone: equal prompts with one seed give equal
-        texts.
+        texts. A model of documents takes a prompt as the beginning of one, and ends it by itself;
+        `max_new_tokens` stays the cap.
 
         Args:
             prompts: text of any length, also empty. Tokens outside the vocabulary are read as
@@ -179,13 +183,16 @@ class TextGenerator:
         return self._write(beam_size, constraints, prompts, max_new_tokens=max_new_tokens)
 
     @overload
-    def score(self, texts: Text) -> Score: ...
+    def score(self, texts: Text, count_end: bool = False) -> Score: ...
 
     @overload
-    def score(self, texts: Sequence[Text]) -> list[Score]: ...
+    def score(self, texts: Sequence[Text], count_end: bool = False) -> list[Score]: ...
 
-    def score(self, texts):
+    def score(self, texts, count_end=False):
         """Score one text or several: condition on the first token, count the others.
+
+        A model of documents takes each as a whole one: every token is counted, and with `count_end`
+        its end, too.
 
         Tokens outside the vocabulary are scored as `<unk>`. The numbers are those of one float32
         pass over the text: they agree with an export's and with float64 to about five digits, alone
@@ -193,7 +200,12 @@ class TextGenerator:
         untrained simple RNN with large weights does, amplifies rounding too.
         """
         strings, single = _strings(texts)
-        columns = [column.numpy() for column in self._score(strings)]
+        if count_end and self._graph.document_ids is None:
+            raise ValueError(
+                "`count_end` must be False: the model was not trained on documents, and knows no "
+                "end. Received: True."
+            )
+        columns = [column.numpy() for column in self._score(bool(count_end))(strings)]
         scores = [
             Score(float(total), int(n), float(perplexity), tokens[:n])
             for total, n, perplexity, tokens in zip(*columns, strict=True)
@@ -222,15 +234,15 @@ class TextGenerator:
                 how = generate_ids, max_new_tokens, SamplerSettings(*settings)
             else:
                 how = beam_search, max_new_tokens, beam_size
-            added = self._graph.complete(prompt, *how, constraints)
+            added = self._graph.complete(prompt, *how, constraints=constraints)
             return self._graph.join(prompt, added[0]), *added
 
         inputs = GENERATE_INPUTS if beam_size is None else SEARCH_INPUTS
         return tf.function(write, input_signature=inputs, autograph=False)
 
-    @functools.cached_property
-    def _score(self) -> Callable:
-        return tf.function(self._graph.score, input_signature=SCORE_INPUTS, autograph=False)
+    def _trace_score(self, count_end: bool) -> Callable:
+        score = functools.partial(self._graph.score, count_end=count_end)
+        return tf.function(score, input_signature=SCORE_INPUTS, autograph=False)
 
 
 def _strings(texts: Text | Sequence[Text]) -> tuple[tf.Tensor, bool]:

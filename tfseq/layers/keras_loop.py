@@ -24,7 +24,7 @@ def run_on_keras(layer, sequences, initial_state, mask, training, dropped, noise
     cell = layer.cell
     if noise is not None:
         shape = ops.shape(sequences)[:2]
-        drawn = noise.draw(*shape, initial_state, layer.seed_generator)
+        drawn = noise.draw(*shape, initial_state, getattr(layer, "seed_generator", None))
         sequences, cell = _inputs_and_drawn(sequences, drawn), _NoisyCell(cell, noise, drawn)
     with contextlib.nullcontext() if dropped is None else dropped.in_place():
         return _run(layer, cell, sequences, initial_state, mask, training)
@@ -85,8 +85,8 @@ def _inputs_and_drawn(sequences, drawn: Sequence) -> Any:
         return sequences
     if any(len(t.shape) != 3 for t in (sequences, *drawn)):
         raise InputError(
-            "`recurrent_dropout` and `zoneout`, where the loop of Keras runs, need inputs "
-            "[batch, time, features] and states [batch, size]. Received: inputs "
+            "`resets`, `recurrent_dropout` and `zoneout`, where the loop of Keras runs, need "
+            "inputs [batch, time, features] and states [batch, size]. Received: inputs "
             f"{tuple(sequences.shape)}, states {[(t.shape[0], *t.shape[2:]) for t in drawn]}."
         )
     kept = [ops.cast(t, sequences.dtype) for t in drawn]

@@ -185,7 +185,9 @@ class RecurrentStack(keras.layers.Layer):
                     rnn.built = True
         self.connections.build(features)
 
-    def call(self, inputs, initial_state=None, mask=None, training=None, inputs_mask=None) -> Any:
+    def call(
+        self, inputs, initial_state=None, mask=None, training=None, inputs_mask=None, resets=None
+    ) -> Any:
         mask = inputs_mask if mask is None else mask
         _check_rank(inputs.shape)
         if initial_state is None:
@@ -195,6 +197,9 @@ class RecurrentStack(keras.layers.Layer):
         if self.go_backwards:
             outputs = ops.flip(outputs, axis=1)
             mask = None if mask is None else ops.flip(mask, axis=1)
+            resets = None if resets is None else ops.flip(resets, axis=1)
+        call = {"mask": mask, "training": training}
+        call |= {} if resets is None else {"resets": resets}
 
         def drop(n, tensor):
             return self.dropouts[n](tensor, training=training) if self.dropouts else tensor
@@ -206,7 +211,7 @@ class RecurrentStack(keras.layers.Layer):
             outputs = self.connections.read(i, flow, drop)
             directions = []
             for rnn, before in zip(rnns, initial, strict=True):
-                y, *after = rnn(outputs, initial_state=before, mask=mask, training=training)
+                y, *after = rnn(outputs, initial_state=before, **call)
                 directions.append(ops.flip(y, axis=1) if rnn.go_backwards else y)
                 states.append(as_entry(rnn, after))
             outputs = ops.concatenate(directions, axis=-1) if self.bidirectional else directions[0]

@@ -6,8 +6,8 @@ from typing import Any
 import keras
 from keras import ops, tree
 
-from tfseq.cells.arguments import check_shape
-from tfseq.cells.table import kind_of, register_cells
+from tfseq.cells.table import register_cells
+from tfseq.layers.call_checks import check_mask, check_rank, check_states
 from tfseq.layers.keras_loop import run_on_keras
 from tfseq.layers.scan import has_linear_steps, run_scan, scans
 from tfseq.layers.state_noise import StateNoise, check_takes_noise
@@ -77,6 +77,9 @@ class RNN(keras.layers.RNN):
         initial_state: S_0, a list of the states; by default the cell's `get_initial_state`.
         mask: boolean, `[batch, time]`; a step where it is False leaves the state as it was.
         training: handed to the cell.
+        resets: boolean, `[batch, time]`: the states are zero before a step where it is True, as
+            where another sequence begins, and no gradient goes further back. cuDNN has no such
+            steps: on a GPU, XLA compiles the loop instead.
         sequences_mask: filled in by Keras: the mask that `sequences` carry, of an Embedding say.
 
     Attributes:
@@ -149,28 +152,46 @@ class RNN(keras.layers.RNN):
         }
 
     def build(self, sequences_shape, initial_state_shape=None) -> None:
-        _check_rank(sequences_shape)
+        check_rank(sequences_shape)
         super().build(sequences_shape, initial_state_shape)
         if self.weight_dropout:
             check_has_kernel(self.cell, self.weight_dropout)
         check_takes_noise(self.cell, self.recurrent_dropout, self.zoneout)
 
     def call(
-        self, sequences, initial_state=None, mask=None, training=None, sequences_mask=None
+        self,
+        sequences,
+        initial_state=None,
+        mask=None,
+        training=None,
+        sequences_mask=None,
+        resets=None,
     ) -> Any:
         mask = sequences_mask if mask is None else mask
-        _check_rank(sequences.shape)
+        check_rank(sequences.shape)
         if mask is not None:
-            _check_mask(mask, sequences.shape)
+            check_mask("mask", mask, sequences.shape)
+        if resets is not None:
+            check_mask("resets", resets, sequences.shape)
         if initial_state is not None:
-            _check_states(initial_state, self.cell, sequences.shape[0])
+            check_states(initial_state, self.cell, sequences.shape[0])
         num_steps = ops.shape(sequences)[1]
         # A tensor only in a TensorFlow graph; JAX has an object for a length not known, no int.
-        if ops.is_tensor(num_steps) or (isinstance(num_steps, int) and num_steps == 0):
-            return self._call_perhaps_empty(sequences, initial_state, mask, training, num_steps)
-        return super().call(sequences, initial_state, mask, training)
+        perhaps_empty = ops.is_tensor(num_steps) or (isinstance(num_steps, int) and num_steps == 0)
+        if perhaps_empty:
+            arguments = sequences, initial_state, mask, training, num_steps, resets
+            return self._call_perhaps_empty(*arguments)
+        return self._call(sequences, initial_state, mask, training, resets)
 
-    def _call_perhaps_empty(self, sequences, initial_state, mask, training, num_steps):
+    def _call(self, sequences, initial_state, mask, training, resets):
+        """`keras.layers.RNN.call`, which hands no resets on to `inner_loop`."""
+        vars(self)["_resets"] = None if resets is None else ops.cast(resets, "bool")
+        try:
+            return super().call(sequences, initial_state, mask, training)
+        finally:
+            del vars(self)["_resets"]
+
+    def _call_perhaps_empty(self, sequences, initial_state, mask, training, num_steps, resets):
         """`call` where the time axis is empty, or of a length known only in the running graph.
 
         keras.layers.RNN needs a first step. If there is none, one is taken on zeros, and then
@@ -185,8 +206,10 @@ class RNN(keras.layers.RNN):
         num_added = ops.maximum(1 - num_steps, 0)
         if mask is not None:
             mask = _append_steps(ops.cast(mask, "bool"), num_added)
+        if resets is not None:
+            resets = _append_steps(ops.cast(resets, "bool"), num_added)
         sequences = _append_steps(sequences, num_added)
-        result = super().call(sequences, list(initial_state), mask, training)
+        result = self._call(sequences, list(initial_state), mask, training, resets)
 
         def keep(after, before):
             return ops.where(num_steps > 0, after, ops.cast(before, after.dtype))
@@ -225,10 +248,11 @@ class RNN(keras.layers.RNN):
         dropped = None
         if self.weight_dropout and training:
             dropped = DroppedKernels(self.cell, self.weight_dropout, self.seed_generator)
-        noise = self.noise(training)
+        resets = vars(self).get("_resets")
+        noise = self.noise(training, resets)
+        if not noise.is_noisy and scans(self, sequences, training):
+            return run_scan(self, sequences, initial_state, mask, resets)
         noise = noise if noise.acts else None
-        if noise is None and scans(self, sequences, training):
-            return run_scan(self, sequences, initial_state, mask)
         if keras.backend.backend() == "tensorflow" and not self.unroll:
             # Imported here: the layer needs Keras alone where another backend runs it.
             from tfseq.layers.tensorflow.differentiation import refused_clearly
@@ -245,9 +269,9 @@ class RNN(keras.layers.RNN):
             return result
         return run_on_keras(self, sequences, initial_state, mask, training, dropped, noise)
 
-    def noise(self, training) -> StateNoise:
+    def noise(self, training, resets=None) -> StateNoise:
         """What is done to the states in a call, in training or not."""
-        return StateNoise(self.recurrent_dropout, self.zoneout, training)
+        return StateNoise(self.recurrent_dropout, self.zoneout, training, resets)
 
 
 def _append_steps(tensor, num_steps):
@@ -255,38 +279,3 @@ def _append_steps(tensor, num_steps):
     shape = ops.shape(tensor)
     zeros = ops.zeros((shape[0], num_steps, *shape[2:]), dtype=tensor.dtype)
     return ops.concatenate([tensor, zeros], axis=1)
-
-
-def _check_rank(shape):
-    what = "`sequences` must have the shape"
-    check_shape(tuple(shape[:3]), what, "batch", "time", "features")
-
-
-def _check_mask(mask, sequences_shape):
-    axes = [
-        name if n is None else n
-        for name, n in zip(("batch", "time"), sequences_shape, strict=False)
-    ]
-    shape = getattr(mask, "shape", None)
-    what = "`mask` must be a boolean tensor of the shape"
-    check_shape(mask if shape is None else tuple(shape[:2]), what, *axes)
-
-
-def _check_states(states, cell, batch_size):
-    """Refuses states that do not fit a cell of tfseq or Keras; others may carry what they like."""
-    states = states if isinstance(states, list | tuple) else [states]
-    stacked = type(cell) is keras.layers.StackedRNNCells
-    if not (stacked or kind_of(cell)):
-        return
-    parts = cell.cells if stacked else tree.flatten(cell.state_size)
-    if len(states) != len(parts):
-        raise ValueError(
-            f"`initial_state` must hold {len(parts)} tensor(s), one for each state of the cell. "
-            f"Received: {len(states)}."
-        )
-    batch = "batch" if batch_size is None else batch_size
-    for state, part in zip(states, parts, strict=True):
-        if stacked:
-            _check_states(state, part, batch_size)
-        else:
-            check_shape(state, "Each of `initial_state` must have the shape", batch, part)

@@ -109,8 +109,11 @@ def scans(layer, sequences, training) -> bool:
     return lookup_of(sequences) is None and not by_xla
 
 
-def run_scan(layer, sequences, initial_state, mask) -> tuple:
-    """What `keras.layers.RNN.inner_loop` returns: the last output, all outputs, the final state."""
+def run_scan(layer, sequences, initial_state, mask, resets=None) -> tuple:
+    """What `keras.layers.RNN.inner_loop` returns: the last output, all outputs, the final state.
+
+    Before a step of which `resets`, bool `[batch, time]`, says so, H_{t-1} ← 0: there A_t is zero.
+    """
     layer.last_loop = "scan"
     if keras.backend.backend() == "tensorflow":
         from tfseq.layers.tensorflow.whole_step import list_loop
@@ -121,6 +124,8 @@ def run_scan(layer, sequences, initial_state, mask) -> tuple:
     dtype = h.dtype
     if keras.backend.standardize_dtype(dtype) in ("float16", "bfloat16"):
         a, b, h = (ops.cast(tensor, "float32") for tensor in (a, b, h))
+    if resets is not None:
+        a = ops.where(resets[:, :, None], ops.zeros_like(a), a)
     if layer.go_backwards:
         a, b = ops.flip(a, axis=1), ops.flip(b, axis=1)
     if mask is not None:

@@ -1,7 +1,8 @@
-"""What is done to the states of a cell at each step: recurrent dropout, and zoneout."""
+"""What is done to the states of a cell at each step: resets, recurrent dropout, and zoneout."""
 
 import inspect
 from collections.abc import Sequence
+from typing import Any
 
 from keras import ops, tree
 
@@ -23,28 +24,43 @@ class StateNoise:
     S̃_t being what the cell gives, and in inference S_t = z S_{t-1} + (1 − z) S̃_t (Krueger et al.,
     2017, https://arxiv.org/abs/1606.01305). An output that is a state is the state after zoneout.
 
+    Before a step of which `resets` says so, the states are set to zero: S_{t-1} ← 0.
+
     Random numbers are drawn ahead of the loop, for all steps: in a compiled loop there are none.
 
     Args:
         recurrent_dropout: share in [0, 1).
         zoneout: probability in [0, 1), or one for each state.
         training: whether anything is random.
+        resets: bool `[batch, time]`, or None. States without an axis of the batch stay as they are.
     """
 
-    def __init__(self, recurrent_dropout: float, zoneout: float | Sequence[float], training):
+    def __init__(
+        self,
+        recurrent_dropout: float,
+        zoneout: float | Sequence[float],
+        training,
+        resets: Any = None,
+    ):
         self._recurrent_dropout = recurrent_dropout if training else 0.0
         self._zoneout = zoneout
         self._training = bool(training)
+        self._resets = resets
 
     @property
     def acts(self) -> bool:
         """Whether a step is not that of the cell alone."""
+        return self._resets is not None or self.is_noisy
+
+    @property
+    def is_noisy(self) -> bool:
+        """Whether a step is another than that of the cell after a reset."""
         return bool(self._recurrent_dropout) or any(tree.flatten(self._zoneout))
 
     def draw(self, batch_size, num_steps, states, seed_generator) -> list:
         """The random numbers of a call: what `step` reads of each step, bool `[batch, time, …]`."""
         states = tree.flatten(states)
-        drawn = []
+        drawn = [] if self._resets is None else [self._resets[..., None]]
         if self._recurrent_dropout:
             shape = (batch_size, 1, *states[0].shape[1:])
             kept = draw_kept(shape, self._recurrent_dropout, seed_generator)
@@ -59,6 +75,9 @@ class StateNoise:
     def step(self, cell, inputs, states, drawn=(), **keywords) -> tuple:
         """`cell(inputs, states, **keywords)` with this noise; `drawn` without the axis of time."""
         drawn = list(drawn)
+        if self._resets is not None:
+            resets = drawn.pop(0)
+            states = tree.map_structure(lambda state: _reset(state, resets), states)
         if self._recurrent_dropout:
             kept = drawn.pop(0)
             scale = 1 / (1 - self._recurrent_dropout)
@@ -88,6 +107,18 @@ class StateNoise:
 
     def _rates(self, states):
         return self._zoneout if tree.is_nested(self._zoneout) else [self._zoneout] * len(states)
+
+
+def _reset(state, resets):
+    """A state that is zero where `resets`, `[batch, 1]`, says so."""
+    rank = len(state.shape)
+    if rank == 0 or state.shape[0] != resets.shape[0]:
+        return state
+    if rank == 1:
+        resets = resets[:, 0]
+    for _ in range(rank - 2):
+        resets = resets[..., None]
+    return ops.where(resets, ops.cast(0, state.dtype), state)
 
 
 def check_takes_noise(cell, recurrent_dropout: float, zoneout) -> None:

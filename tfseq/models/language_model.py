@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import ops
+from keras import ops, tree
 
 from tfseq.cells.arguments import check_shape
 from tfseq.layers import mark_lookup
@@ -47,6 +47,9 @@ class LanguageModel(RecurrentModel):
             in place of a column, W_hq = `output_table`ᵀ, so that training may read few of them; or
             `"adaptive"`, with an `AdaptiveSoftmax`, whose log-probabilities are then the logits.
         cutoffs: where the clusters of an adaptive softmax begin; None takes the usual ones.
+        document_ids: the ids of BEGIN and END, where texts are documents; None where they are not.
+            An END that is read is a BEGIN, which is read after the zero state:
+            S_{t-1} ← 0 where x_t is one of them, in every row and at every step.
         bidirectional: refused when True; such a model would see the future.
 
     Call arguments:
@@ -84,6 +87,7 @@ class LanguageModel(RecurrentModel):
         embedding_dropout: float = 0.0,
         softmax: Softmax = "full",
         cutoffs: Sequence[int] | None = None,
+        document_ids: Sequence[int] | None = None,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -117,6 +121,9 @@ class LanguageModel(RecurrentModel):
                 f"Received: cutoffs={cutoffs}, softmax={softmax!r}."
             )
         self.cutoffs = cutoffs
+        if document_ids is not None:
+            document_ids = _checked_ids(document_ids, vocabulary_size)
+        self.document_ids = document_ids
         self.vocabulary_size = vocabulary_size
         self.embedding_size = embedding_size
         self.tie_embeddings = tie_embeddings
@@ -196,8 +203,18 @@ class LanguageModel(RecurrentModel):
     def stack_outputs(self, ids, states=None, mask=None, training=None, rows=None) -> tuple:
         """What `hidden` returns, before the dropout behind the last layer."""
         check_shape(ids, "`ids` must have the shape", "B", "T")
+        begun = {}
+        if self.document_ids is not None:
+            ids, begun["resets"] = self._begun(ids)
         inputs = self.input_dropout(self._embed(ids, training, rows), training=training)
-        return self.stack(inputs, initial_state=states, mask=mask, training=training)
+        return self.stack(inputs, initial_state=states, mask=mask, training=training, **begun)
+
+    def _begun(self, ids) -> tuple:
+        """The ids as they are read, and where a document begins."""
+        begin, end = self.document_ids
+        ids = ops.convert_to_tensor(ids)
+        begins = ops.logical_or(ops.equal(ids, begin), ops.equal(ids, end))
+        return ops.where(begins, ops.cast(begin, ids.dtype), ids), begins
 
     def output_weights(self) -> tuple:
         """The weights of the output layer, in the dtype that the model computes in.
@@ -244,6 +261,14 @@ class LanguageModel(RecurrentModel):
 
     def step_hidden(self, ids, states) -> tuple:
         """One step of the stack alone: ids int `[B]`, states -> (H float `[B, D]`, states)."""
+        if self.document_ids is not None:
+            ids, begins = self._begun(ids)
+
+            def begun(state):
+                rows = ops.reshape(begins, (-1, *[1] * (len(state.shape) - 1)))
+                return ops.where(rows, ops.cast(0, state.dtype), state)
+
+            states = tree.map_structure(begun, states)
         return self.stack.step(self.step_inputs(ids), states)
 
     def step_inputs(self, ids) -> Any:
@@ -286,4 +311,15 @@ class LanguageModel(RecurrentModel):
             "embedding_dropout": self.embedding_dropout,
             "softmax": self.softmax,
             "cutoffs": self.cutoffs,
+            **({} if self.document_ids is None else {"document_ids": [*self.document_ids]}),
         }
+
+
+def _checked_ids(document_ids, vocabulary_size) -> tuple[int, int]:
+    ids = tuple(document_ids)
+    if len(ids) != 2 or not all(isinstance(i, int) and 0 <= i < vocabulary_size for i in ids):
+        raise ValueError(
+            "`document_ids` must be the ids of BEGIN and END, from 0 to "
+            f"{vocabulary_size - 1}. Received: {document_ids!r}."
+        )
+    return ids

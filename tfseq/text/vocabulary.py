@@ -12,6 +12,7 @@ import tensorflow as tf
 from tfseq.errors import InputError
 from tfseq.files.atomic_file import write_atomically
 from tfseq.options.rules import PositiveInt, checked
+from tfseq.text.special_tokens import BEGIN, END, SPECIAL_LINES, SpecialToken
 from tfseq.text.vocabulary_tables import VocabularyTables
 
 UNKNOWN = "<unk>"
@@ -22,6 +23,9 @@ _UNESCAPES = {escaped: raw for raw, escaped in _ESCAPES.items()}
 
 class Vocabulary:
     r"""An ordered set of tokens; a token's id is its place. Id 0 is `<unk>`, every unknown token.
+
+    A vocabulary of documents also has `BEGIN` and `END`, which no text can spell; see
+    `SpecialToken`.
 
     Args:
         tokens: the tokens in the order of their ids. `<unk>` is put first if it is not there.
@@ -91,6 +95,17 @@ class Vocabulary:
     def __repr__(self) -> str:
         return f"Vocabulary({len(self)} tokens, {self.fingerprint[:8]})"
 
+    @property
+    def document_ids(self) -> tuple[int, int] | None:
+        """The ids of `BEGIN` and `END`; None where there are none.
+
+        >>> Vocabulary([BEGIN, END, "a"]).document_ids
+        (1, 2)
+        """
+        if BEGIN not in self.tokens or END not in self.tokens:
+            return None
+        return self.tokens.index(BEGIN), self.tokens.index(END)
+
     def token_to_id(self, tokens: tf.Tensor | tf.RaggedTensor) -> tf.Tensor | tf.RaggedTensor:
         """The int32 ids of tokens, in graph; `<unk>`'s for those that are not known."""
         return self._embedded_tables.token_to_id(tokens)
@@ -126,7 +141,7 @@ class Vocabulary:
         r"""Write the vocabulary as UTF-8 text, one token a line, whole or not at all.
 
         Newline, carriage return, tab, space and backslash within a token are written as
-        `\n`, `\r`, `\t`, `\s` and `\\`.
+        `\n`, `\r`, `\t`, `\s` and `\\`; a special token as `\<begin>`, which is no other token.
         """
         write_atomically(path, self._file_bytes)
 
@@ -170,20 +185,25 @@ class Vocabulary:
 def escape(token: str) -> str:
     r"""Write a token without whitespace or ambiguity.
 
-    >>> print(escape("a b\n"))
-    a\sb\n
+    >>> print(escape("a b\n"), escape(BEGIN))
+    a\sb\n \<begin>
     """
+    if isinstance(token, SpecialToken):
+        return token.line
     return re.sub(r"[\\\n\r\t ]", lambda match: _ESCAPES[match[0]], token)
 
 
 def unescape(line: str) -> str:
     """Undo `escape`."""
+    if line in SPECIAL_LINES:
+        return SPECIAL_LINES[line]
     return re.sub(r"\\.", lambda match: _UNESCAPES[match[0]], line)
 
 
 def is_escaped(line: str) -> bool:
     """Return whether `escape` writes such a line for some token."""
-    return re.fullmatch(r"(?:[^\\\n\r\t ]|\\[\\nrts])+", line) is not None
+    escaped = re.fullmatch(r"(?:[^\\\n\r\t ]|\\[\\nrts])+", line) is not None
+    return escaped or line in SPECIAL_LINES
 
 
 def _check(tokens: tuple[str, ...]) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from tfseq.text.special_tokens import SpecialToken
+
 
 class VocabularyTables(tf.Module):
     r"""The two lookups of a vocabulary, in graph. Made by `Vocabulary.tables`.
@@ -31,7 +33,11 @@ class VocabularyTables(tf.Module):
         self._has_exceptions = False
         if path is None:
             ids = tf.range(len(tokens), dtype=tf.int64)
-            self._ids, self._lines = _table(tokens, ids, 0), _table(ids, tokens, tokens[0])
+            self._lines = _table(ids, tokens, tokens[0])
+            if special := [i for i, t in enumerate(tokens) if isinstance(t, SpecialToken)]:
+                ids = tf.constant([i for i in range(len(tokens)) if i not in special], tf.int64)
+                tokens = [tokens[i] for i in ids.numpy()]
+            self._ids = _table(tokens, ids, 0)
             return
         # TensorFlow shares the tables that are made of one path, even after the file has
         # changed. A path of its own keeps this one apart.
@@ -47,7 +53,11 @@ class VocabularyTables(tf.Module):
         )
         escaped = {t: line for t, line in zip(tokens, lines, strict=True) if t != line}
         exceptions = dict.fromkeys(escaped.values(), 0)
-        exceptions |= {token: id for id, token in enumerate(tokens) if token in escaped}
+        exceptions |= {
+            token: id
+            for id, token in enumerate(tokens)
+            if token in escaped and not isinstance(token, SpecialToken)
+        }
         self._has_exceptions = bool(exceptions)
         if exceptions:
             ids = tf.constant([*exceptions.values()], tf.int64)

@@ -50,7 +50,8 @@ def run_on_tensorflow(layer, sequences, initial_state, mask, training, dropped=N
         _note_keras(layer, "called eagerly, outside of tf.function")
         return None
     x, states, mask = _as_arguments(layer, sequences, initial_state, mask)
-    drawn = [] if noise is None else noise.draw(*sizes(x)[:2], states, layer.seed_generator)
+    seeds = getattr(layer, "seed_generator", None)
+    drawn = [] if noise is None else noise.draw(*sizes(x)[:2], states, seeds)
     on_gpu = _is_on_gpu()
     most_parts = 1 if on_gpu or is_compiled_whole() else 2
     try:

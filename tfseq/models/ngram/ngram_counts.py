@@ -81,30 +81,51 @@ class NGramCounts:
         return adjusted
 
 
-def count_ngrams(ids: np.ndarray, order: int, vocabulary_size: int) -> NGramCounts:
+def count_ngrams(
+    ids: np.ndarray, order: int, vocabulary_size: int, end_id: int | None = None
+) -> NGramCounts:
     """Count all n-grams of the lengths 1 to `order` in ids, each less than `vocabulary_size`.
+
+    With `end_id`, ids are documents, each of which has that id after it and, that of the one before
+    it, in front of it. An n-gram may begin with it, as others do with `<s>`, or end with it, and no
+    n-gram reaches over it. In a context that does, what comes after it alone has an effect.
 
     >>> counts = count_ngrams(np.array([0, 1, 0, 1, 1]), order=2, vocabulary_size=2)
     >>> counts.contexts(2).tolist(), counts.counts[1].tolist()
     ([0, 1, 1, 2], [2, 1, 1, 1])
     """
     base = vocabulary_size + 1
-    text = np.concatenate([[vocabulary_size], ids]).astype(np.int64)
+    if end_id is None:
+        text = np.concatenate([[vocabulary_size], ids]).astype(np.int64)
+    else:
+        text = np.asarray(ids).astype(np.int64)
     single = np.bincount(text, minlength=base)
     single[vocabulary_size] = 0
+    if end_id is not None and text[:1] == end_id:
+        single[end_id] -= 1  # The first one is no document's end.
     keys, counts, suffixes = [], [single], []
     numbers = text
     for length in range(2, order + 1):
+        numbered = numbers[:-1] * base + text[length - 1 :]
+        inside = slice(None)
+        if end_id is not None:
+            inside = numbers[:-1] >= 0
+            if length > 2:
+                inside &= text[length - 2 : -1] != end_id
         occurring, first, inverse, count = np.unique(
-            numbers[:-1] * base + text[length - 1 :],
+            numbered[inside],
             return_index=True,
             return_inverse=True,
             return_counts=True,
         )
         keys.append(occurring)
         counts.append(count)
-        suffixes.append(numbers[1:][first])
-        numbers = inverse
+        suffixes.append(numbers[1:][inside][first])
+        if end_id is None:
+            numbers = inverse
+        else:
+            numbers = np.full(len(numbered), -1)
+            numbers[inside] = inverse
     return NGramCounts(vocabulary_size, keys, counts, suffixes)
 
 

@@ -89,18 +89,22 @@ class NGramModel:
         return None if self._counts is None else self._counts.vocabulary_size
 
     def fit(
-        self, ids: np.ndarray | Sequence[int], vocabulary_size: int | None = None
+        self,
+        ids: np.ndarray | Sequence[int],
+        vocabulary_size: int | None = None,
+        end_id: int | None = None,
     ) -> "NGramModel":
         """Count a text, in place of any that was counted before, and return the model.
 
         Memory is about 40 bytes a token for each length. V, `vocabulary_size`, is more than every
-        id; by default it is the greatest id and one.
+        id; by default it is the greatest id and one. With `end_id`, the text is documents, each of
+        which has that id before and after it: contexts do not reach over it.
         """
         ids = as_ids(ids, vocabulary_size)
         if len(ids) == 0:
             raise ValueError("`ids` must have at least one token. Received: none.")
         size = int(ids.max()) + 1 if vocabulary_size is None else int(vocabulary_size)
-        self._use(count_ngrams(ids, self.order, size))
+        self._use(count_ngrams(ids, self.order, size, end_id))
         return self
 
     def log_probabilities(

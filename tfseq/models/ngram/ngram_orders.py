@@ -7,7 +7,11 @@ from tfseq.models.ngram.ngram_weights import kneser_ney_discounts, kneser_ney_we
 
 
 def mean_losses_by_order(
-    ids: np.ndarray, held_out: np.ndarray, max_order: int, vocabulary_size: int
+    ids: np.ndarray,
+    held_out: np.ndarray,
+    max_order: int,
+    vocabulary_size: int,
+    end_id: int | None = None,
 ) -> np.ndarray:
     """−log p of the tokens that follow a text, for the model of each order, from one count.
 
@@ -25,6 +29,7 @@ def mean_losses_by_order(
         held_out: those that follow, integers `[M]`, at least one.
         max_order: the greatest n.
         vocabulary_size: V.
+        end_id: the id that stands after each document, if the text is documents.
 
     Returns:
         Nats per token for n = 1, 2, ..., `max_order`, float64.
@@ -32,7 +37,7 @@ def mean_losses_by_order(
     >>> mean_losses_by_order(np.array([1, 2] * 9), np.array([1, 2]), 2, 3).round(2).tolist()
     [0.75, 0.11]
     """
-    counts = count_ngrams(ids, max_order, vocabulary_size)
+    counts = count_ngrams(ids, max_order, vocabulary_size, end_id)
     shared = kneser_ney_weights(counts, kneser_ney_discounts(counts)[0])
     occurrences = counts.counts
     longest = kneser_ney_weights(

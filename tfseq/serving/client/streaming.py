@@ -11,6 +11,7 @@ import numpy as np
 _MAY_CLOSE_UP = re.compile(r" (?:[-/]|[^\W\d_])\Z")
 # Bytes of UTF-8.
 _MOST_TOKENS_OF_CHARACTER = 4
+_DOCUMENT_IDS = ("begin_id", "end_id")
 
 
 def stream_text(
@@ -57,6 +58,10 @@ def _draw_tokens(client, prompt, max_new_tokens, temperature, top_k, top_p, seed
     encoded = client.encode(prompt)
     ids = encoded["token_ids"][0, : encoded["num_tokens"][0]]
     states = client.initial_states(1)
+    # What a model of documents says of itself.
+    begin, end = (int(encoded[name][0]) if name in encoded else None for name in _DOCUMENT_IDS)
+    if begin is not None:
+        ids = [begin, *ids]
     drawn = 0
     if not len(ids):
         # Nothing to step on: the first token comes from the server.
@@ -73,9 +78,11 @@ def _draw_tokens(client, prompt, max_new_tokens, temperature, top_k, top_p, seed
             outputs = client.step([token], states)
             states = {name: outputs[name] for name in states}
         logits = outputs["logits"].copy()
-        logits[:, 0] = -np.inf
+        logits[:, [0] if begin is None else [0, begin]] = -np.inf
         noise = gumbel_noise(tf.constant([seed], tf.int64), step, 1, logits.shape[1])[:, 0]
         ids = [int(sample(logits, noise, settings)[0])]
+        if ids[0] == end:
+            return
         yield ids[0]
 
 

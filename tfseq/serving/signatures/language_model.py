@@ -1,14 +1,14 @@
 """A language model as a SavedModel: strings in, strings and numbers out."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Unpack
 
 import tensorflow as tf
 
-from tfseq.cells.table import kind_of
 from tfseq.generation.beam_search import beam_search
-from tfseq.generation.constraints import UNCONSTRAINED
+from tfseq.generation.constraints import UNCONSTRAINED, Constraints
 from tfseq.generation.decoding import generate_ids
 from tfseq.generation.ranking import best_probabilities
 from tfseq.generation.sampling import SamplerSettings
@@ -25,6 +25,7 @@ from tfseq.serving.signatures.clamping import clamp, keep_first_bytes, keep_last
 from tfseq.serving.signatures.in_graph import check_in_graph
 from tfseq.serving.signatures.settings import MAX_TEMPERATURE, ServingSettings
 from tfseq.serving.signatures.signatures import Signatures
+from tfseq.serving.signatures.state_specs import state_specs
 from tfseq.text import Tokenizer, Vocabulary, VocabularyTables
 from tfseq.text.tokenizers.make_tokenizer import as_tokenizer
 
@@ -136,7 +137,7 @@ class LanguageModelSignatures(Signatures):
             "decode": (token_ids, tf.TensorSpec([None], tf.int32, "num_tokens")),
             "step": (
                 tf.TensorSpec([None], tf.int32, "token_ids"),
-                *_state_specs(self._graph.model),
+                *state_specs(self._graph.model),
             ),
         }
 
@@ -175,7 +176,7 @@ class LanguageModelSignatures(Signatures):
         top_k, many = clamp(top_k, "top_k", 0, self._graph.model.vocabulary_size)
         top_p, improbable = clamp(top_p, "top_p", 0, 1, 1)
         settings = SamplerSettings(temperature, top_k, top_p, seed)
-        completion, num_tokens, log_probability = self._graph.complete(
+        completion, num_tokens, log_probability, *ended = self._graph.complete(
             read, generate_ids, max_new_tokens, settings
         )
         return {
@@ -184,18 +185,20 @@ class LanguageModelSignatures(Signatures):
             "warning": sentences([*warnings, hot, many, improbable]),
             "num_tokens": num_tokens,
             "log_probability": log_probability,
+            **_if_any("ended", ended),
         }
 
     def beam_search(self, prompt: tf.Tensor, max_new_tokens: tf.Tensor) -> dict[str, tf.Tensor]:
         """The most probable continuations that a beam finds, the best first."""
         read, max_new_tokens, warnings = self._bound(prompt, max_new_tokens)
-        completions, _, log_probabilities = self._graph.complete(
+        completions, _, log_probabilities, *ended = self._graph.complete(
             read, beam_search, max_new_tokens, self._settings.beam_size
         )
         return {
             "texts": self._graph.join(prompt, completions),
             "log_probabilities": log_probabilities,
             "warning": sentences(warnings),
+            **_if_any("ended", ended),
         }
 
     def score(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -203,7 +206,16 @@ class LanguageModelSignatures(Signatures):
         limit = self._settings.max_score_bytes
         text, cut = keep_first_bytes(text, limit)
         warning = tf.where(cut, f"Of `text` the first {limit} bytes only were scored. ", "")
-        return {**self._graph.score(text)._asdict(), "warning": sentences([warning])}
+        of_end = []
+        if self._graph.document_ids is None:
+            score = self._graph.score(text)
+        else:
+            score, *of_end = self._graph.score_and_end(text)
+        return {
+            **score._asdict(),
+            "warning": sentences([warning]),
+            **_if_any("end_log_probability", of_end),
+        }
 
     def next_token(self, prompt: tf.Tensor) -> dict[str, tf.Tensor]:
         """The most probable tokens after each prompt, `<unk>` left out, the best first."""
@@ -211,9 +223,10 @@ class LanguageModelSignatures(Signatures):
         hidden, _ = self._graph.read(read)
         logits = tf.cast(self._graph.model.logits(hidden), tf.float32)
         num_symbols = self._graph.model.vocabulary_size
+        constraints = Constraints.of_documents(self._graph.document_ids, UNCONSTRAINED)
         probabilities, ids = best_probabilities(
-            logits + UNCONSTRAINED.penalty(num_symbols),
-            min(self._settings.num_next_tokens, num_symbols - 1),
+            logits + constraints.penalty(num_symbols),
+            min(self._settings.num_next_tokens, num_symbols - 1 - len(constraints.forbidden)),
         )
         return {"tokens": self.tables.id_to_token(ids), "probabilities": probabilities}
 
@@ -221,7 +234,15 @@ class LanguageModelSignatures(Signatures):
         """The token ids of texts, padded with 0."""
         text, _ = keep_first_bytes(text, self._settings.max_score_bytes)
         token_ids, num_tokens = self._graph.encode(text)
-        return {"token_ids": token_ids, "num_tokens": num_tokens}
+        names = ("begin_id", "end_id") if self._graph.document_ids else ()
+        return {
+            "token_ids": token_ids,
+            "num_tokens": num_tokens,
+            **{
+                name: tf.fill(tf.shape(text), number)
+                for name, number in zip(names, self._graph.document_ids or (), strict=True)
+            },
+        }
 
     def decode(self, token_ids: tf.Tensor, num_tokens: tf.Tensor) -> dict[str, tf.Tensor]:
         """The text of each row's first `num_tokens` ids."""
@@ -241,7 +262,7 @@ class LanguageModelSignatures(Signatures):
         logits, states = self._graph.model.step(
             tf.where(known, token_ids, 0), tf.nest.pack_sequence_as(nested, states)
         )
-        specs = _state_specs(self._graph.model)
+        specs = state_specs(self._graph.model)
         return {
             "logits": tf.cast(logits, tf.float32),
             **{
@@ -261,22 +282,6 @@ class LanguageModelSignatures(Signatures):
         return read, max_new_tokens, [cut, many]
 
 
-def _state_specs(model: LanguageModel) -> list[tf.TensorSpec]:
-    """What `step` takes and returns for each state, float32 whatever the model computes in.
-
-    `state_0` is the first layer's; where a layer has several they are `state_0_0`, `state_0_1`,
-    and for a built-in cell have their own names: `state_0_h` and `state_0_c` of an LSTM. A sequence
-    begins with zeros.
-    """
-    specs = []
-    for layer, (rnn, states) in enumerate(
-        zip(model.stack.rnns, model.initial_states(1), strict=True)
-    ):
-        states, kind = tf.nest.flatten(states), kind_of(rnn.cell)
-        names = kind.states if kind else range(len(states))
-        parts = [f"_{name}" for name in names] if len(states) > 1 else [""]
-        specs += [
-            tf.TensorSpec([None, *state.shape[1:]], tf.float32, f"state_{layer}{part}")
-            for part, state in zip(parts, states, strict=True)
-        ]
-    return specs
+def _if_any(name: str, values: Sequence[tf.Tensor]) -> dict[str, tf.Tensor]:
+    """An output that only a model of documents has."""
+    return {name: values[0]} if values else {}

@@ -39,13 +39,19 @@ class Baseline:
         return bits(math.log(self.perplexity))
 
 
-def best_order(train: np.ndarray, vocabulary_size: int, max_order: int = MAX_ORDER) -> int:
+def best_order(
+    train: np.ndarray,
+    vocabulary_size: int,
+    max_order: int = MAX_ORDER,
+    end_id: int | None = None,
+) -> int:
     """The order whose model of a text's start predicts its last tenth best.
 
     Args:
         train: token ids, integers [N].
         vocabulary_size: the number of ids there are.
         max_order: the greatest order that is tried.
+        end_id: the id that stands after each document, if the text is documents.
 
     >>> best_order(np.random.default_rng(0).integers(0, 3, 500), vocabulary_size=3)
     1
@@ -54,7 +60,8 @@ def best_order(train: np.ndarray, vocabulary_size: int, max_order: int = MAX_ORD
     if len(train) <= held_out:
         return 1
     first, last = train[:-held_out], train[-held_out:]
-    return int(np.argmin(mean_losses_by_order(first, last, max_order, vocabulary_size))) + 1
+    losses = mean_losses_by_order(first, last, max_order, vocabulary_size, end_id)
+    return int(np.argmin(losses)) + 1
 
 
 def measure_baseline(
@@ -65,6 +72,7 @@ def measure_baseline(
     max_train_tokens: int = MAX_TRAIN_TOKENS,
     max_validation_tokens: int = MAX_VALIDATION_TOKENS,
     context: np.ndarray | None = None,
+    end_id: int | None = None,
 ) -> Baseline:
     """Count the training split, and measure the counts on the validation split.
 
@@ -76,6 +84,8 @@ def measure_baseline(
         max_train_tokens: the most that are counted.
         max_validation_tokens: the most that are predicted.
         context: the ids before the validation split; None takes the end of the training split.
+        end_id: the id that stands after each document, if the text is documents; contexts do not
+            reach over it.
 
     >>> text = np.array([1, 2, 3] * 40)
     >>> measure_baseline(text[:90], text[90:], vocabulary_size=4, order=2).validation_tokens
@@ -84,8 +94,8 @@ def measure_baseline(
     context = train[-MAX_ORDER:] if context is None else context
     train = np.array(train[max(0, len(train) - max_train_tokens) :])
     validation = np.array(validation[:max_validation_tokens])
-    order = best_order(train, vocabulary_size) if order is None else order
-    model = NGramModel(order).fit(train, vocabulary_size)
+    order = best_order(train, vocabulary_size, end_id=end_id) if order is None else order
+    model = NGramModel(order).fit(train, vocabulary_size, end_id)
     return Baseline(
         order=order,
         perplexity=model.perplexity(validation, context=np.array(context)),

@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
+from tfseq.data.shuffled_documents import Documents
 from tfseq.metrics.perplexity import bits, perplexity
 from tfseq.models import LanguageModel
 from tfseq.runs.objective import Objective
@@ -30,7 +31,8 @@ def language_model_objective(
     L = −(1 / BT) Σ log P(y_t). Learned from is L + the `penalty`, which is zero unless an option
     asks for it; what is reported is L. With sequential sampling the next window starts from the
     state that this one ended with, as a constant: the gradient is cut there. With random sampling
-    it starts from zeros.
+    it starts from zeros. Where texts are documents, sequential windows read them in another order
+    each epoch; within a window, `LanguageModel` begins each from the zero state.
 
     Args:
         model: the language model.
@@ -42,6 +44,10 @@ def language_model_objective(
     Raises:
         InputError: too little text for one batch.
     """
+    train = lambda epoch: train_ids  # noqa: E731
+    if model.document_ids is not None and options.sampling == "sequential":
+        documents = Documents(train_ids, model.document_ids[1])
+        train = lambda epoch: documents.shuffled(options.seed, epoch)  # noqa: E731
     regularized = any(getattr(options, name) for name in PENALTIES)
     evaluator = Evaluator(model, batch_size=options.batch_size)
     if validation_context is None:
@@ -84,7 +90,7 @@ def language_model_objective(
         large = LargeVocabulary(model, options.seed, options.num_sampled, num_targets)
     return Objective(
         model,
-        lambda epoch, start_batch: training_windows(options, train_ids, epoch, start_batch),
+        lambda epoch, start_batch: training_windows(options, train(epoch), epoch, start_batch),
         resetting(loss) if options.state_reset else loss,
         initial_states=lambda: model.initial_states(options.batch_size),
         validate=validate if len(validation_ids) else None,

@@ -25,6 +25,7 @@ from tfseq.options.rules import (
     Temperature,
 )
 from tfseq.options.training_options import Averaging, Schedule, TrainingOptions
+from tfseq.tasks.language_model.document_options import DocumentOptions
 from tfseq.tasks.language_model.presets import (
     BEFORE_PRESETS,
     FROM_PRESET,
@@ -47,7 +48,9 @@ ClipNorm = Annotated[
 
 
 @dataclasses.dataclass(frozen=True)
-class LanguageModelOptions(SubwordOptions, SoftmaxOptions, RegularizationOptions, TrainingOptions):
+class LanguageModelOptions(
+    DocumentOptions, SubwordOptions, SoftmaxOptions, RegularizationOptions, TrainingOptions
+):
     """Train a recurrent language model on a text, print its perplexity, generate samples, and
     export the model."""
 
@@ -169,7 +172,8 @@ class LanguageModelOptions(SubwordOptions, SoftmaxOptions, RegularizationOptions
     sample_epochs: FreeOnResume[CountOrZero] = 3
     """Epochs between samples of text; 0 turns samples off."""
     sample_prompt: FreeOnResume[Prompt | None] = None
-    """What the samples begin with; if omitted, "If a class " for python_docs, else a line break."""
+    """What the samples begin with; if omitted, "If a class " for python_docs, else a line break, or
+    nothing where there are documents."""
     sample_temperature: FreeOnResume[Temperature] = 0.5
     """Temperature of the samples; low is careful, high is wild."""
     baseline: FreeOnResume[bool] = True
@@ -227,6 +231,7 @@ class LanguageModelOptions(SubwordOptions, SoftmaxOptions, RegularizationOptions
                 f"Received: {self.validation_fraction} and {self.test_fraction}."
             )
         self.check_subwords()
+        self.check_documents()
         if self.line_ends and self.tokenizer == "char":
             raise InputError(
                 "`line_ends` must be left out with the tokenizer char: to it a line break is a "
@@ -241,6 +246,8 @@ class LanguageModelOptions(SubwordOptions, SoftmaxOptions, RegularizationOptions
         if self.corpus == "python_docs":
             # To subwords a space belongs to the word after it.
             usual["sample_prompt"] = "If a class " if self.tokenizer != "subword" else "If a class"
+        if self.documents is not None:
+            usual["sample_prompt"] = ""
         if plain:
             usual["epochs"] = preset_values("small", of_characters)["epochs"]
         optimizer = self.optimizer or usual["optimizer"]

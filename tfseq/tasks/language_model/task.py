@@ -69,7 +69,7 @@ class LanguageModelTask(Task):
     @classmethod
     def build(cls, run: RunDirectory, options: LanguageModelOptions) -> "LanguageModelTask":
         vocabulary = Vocabulary.load(run.vocabulary)
-        model = build_model(options, len(vocabulary))
+        model = build_model(options, len(vocabulary), vocabulary.document_ids)
         return cls(run, options, model, tokenizer_of(options, run), vocabulary)
 
     @property
@@ -102,14 +102,14 @@ class LanguageModelTask(Task):
         return self.generator.generate(prompts, max_new_tokens, **settings)
 
     @overload
-    def score(self, texts: str) -> Score: ...
+    def score(self, texts: str, count_end: bool = False) -> Score: ...
 
     @overload
-    def score(self, texts: Sequence[str]) -> list[Score]: ...
+    def score(self, texts: Sequence[str], count_end: bool = False) -> list[Score]: ...
 
-    def score(self, texts: str | Sequence[str]) -> Score | list[Score]:
+    def score(self, texts: str | Sequence[str], count_end: bool = False) -> Score | list[Score]:
         """The log-probability and perplexity of one text or several; see `TextGenerator.score`."""
-        return self.generator.score(texts)
+        return self.generator.score(texts, count_end)
 
     def sample(self, max_new_tokens: int) -> str:
         """A text as training shows it: with the options' prompt, temperature and seed."""
@@ -176,6 +176,9 @@ class LanguageModelTask(Task):
             context = int(before[-1]) if len(before) else None
         elif split is not None:
             raise InputError("`split` is one of the run's own text; of other text all is used.")
+        elif self.options.documents is not None:
+            corpus = self.encode(path)
+            ids, context, corpus = corpus.ids[1:], corpus.end_id, None
         elif self.tokenizer.line_ends and LINE_END in self.vocabulary.tokens:
             ids, context = self.encode(path).ids, self.vocabulary.tokens.index(LINE_END)
         else:
@@ -237,7 +240,9 @@ class LanguageModelTask(Task):
 
     def _open(self, corpus: str | os.PathLike):
         options = self.options
-        return open_corpus(os.fspath(corpus), options.encoding_errors, options.text_field)
+        return open_corpus(
+            os.fspath(corpus), options.encoding_errors, options.text_field, options.documents
+        )
 
     def _short_text(self, path: str | os.PathLike, max_bytes: int) -> np.ndarray | None:
         """The ids of a corpus as an export's `score` reads them, or None if it is longer.
@@ -253,10 +258,15 @@ class LanguageModelTask(Task):
         return self.vocabulary.token_to_id(self.tokenizer.tokenize(read)).numpy()
 
 
-def build_model(options: LanguageModelOptions, vocabulary_size: int) -> LanguageModel:
+def build_model(
+    options: LanguageModelOptions,
+    vocabulary_size: int,
+    document_ids: tuple[int, int] | None = None,
+) -> LanguageModel:
     """The model that the options describe, with fresh weights."""
     return LanguageModel(
         vocabulary_size,
+        document_ids=document_ids,
         cell=options.cell,
         units=options.units,
         num_layers=options.num_layers,

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tfseq.data import EncodedCorpus, encode_corpus
+from tfseq.data.document_encoding import documents_for_training
 from tfseq.data.numbered_splits import first_characters, split_by_characters
 from tfseq.errors import InputError
 from tfseq.tasks.language_model.options import LanguageModelOptions
@@ -44,11 +45,14 @@ class Texts:
         """The training split, by characters; of `max_tokens`, as many characters less the splits.
 
         That is less text than so many subwords are, so that none of it is of another split.
+        Of documents it is those of the training split.
         """
         shares = (
             0.0 if "validation" in self.own else options.validation_fraction,
             options.test_fraction,
         )
+        if self.corpus.apart:
+            return documents_for_training(self.corpus, shares, split_seed(options))
         if options.max_tokens is None:
             return split_by_characters(self.corpus, *shares)[0]
         return first_characters(self.corpus, int(options.max_tokens * (1 - sum(shares))))
@@ -73,6 +77,7 @@ class Texts:
             max_tokens=options.max_tokens,
             validation_fraction=0.0 if "validation" in self.own else options.validation_fraction,
             test_fraction=options.test_fraction,
+            split_seed=split_seed(options),
         )
         own = {
             split: encode_corpus(
@@ -83,6 +88,11 @@ class Texts:
         return corpus.with_texts(**own)
 
 
+def split_seed(options: LanguageModelOptions) -> int | None:
+    """The seed that documents are split by; None where they are split in their order."""
+    return options.seed if options.split == "shuffled" else None
+
+
 def open_texts(options: LanguageModelOptions) -> Texts:
     """Open the texts that options name.
 
@@ -90,15 +100,20 @@ def open_texts(options: LanguageModelOptions) -> Texts:
         InputError: one of them cannot be opened; says which.
     """
 
+    reading = options.encoding_errors, options.text_field, options.documents
+
     def opened(split: str, path: str) -> Corpus:
         try:
-            return open_corpus(path, options.encoding_errors, options.text_field)
+            return open_corpus(path, *reading)
         except InputError as error:
             raise InputError(f"`{split}`: {error}") from error
 
     named = {"validation": options.validation, "test": options.test}
+    corpus = open_corpus(options.corpus, *reading)
+    if corpus.apart:
+        corpus.check_several_documents()
     return Texts(
-        open_corpus(options.corpus, options.encoding_errors, options.text_field),
+        corpus,
         {split: opened(split, path) for split, path in named.items() if path is not None},
     )
 

@@ -12,6 +12,11 @@ from tfseq.runs.progress import Progress
 from tfseq.runs.training_run import TrainingRun
 from tfseq.serving.signatures.in_graph import OR_NO_EXPORT, check_in_graph
 from tfseq.tasks.language_model.baseline import MAX_ORDER, measure_baseline
+from tfseq.tasks.language_model.document_lengths import (
+    count_documents,
+    describe_lengths,
+    measure_lengths,
+)
 from tfseq.tasks.language_model.evaluation.evaluation_figures import (
     bits_of_text,
     unknown_words,
@@ -55,7 +60,7 @@ def prepare(
     corpus = texts.encode(options, tokenizer)
     check_tells_apart(corpus.vocabulary)
     options.check_softmax_of(len(corpus.vocabulary))
-    model = build_model(options, len(corpus.vocabulary))
+    model = build_model(options, len(corpus.vocabulary), corpus.vocabulary.document_ids)
     saved = as_saved(options, directory.path)
     task = LanguageModelTask(directory, saved, model, tokenizer, corpus.vocabulary)
 
@@ -113,11 +118,16 @@ class LanguageModelTraining:
         unknown = unknown_words(count_unknown(corpus.validation), len(corpus.validation))
         test = f"{len(corpus.test):,} to test, " if len(corpus.test) else ""
         files = describe_files(self.run.options)
+        documents = count_documents(corpus)
+        if documents:
+            train, validation, test = (f"{number:,}" for number in documents.values())
+            documents = f"{train} to train on, {validation} to validate, {test} to test"
         return (
             f"text   {self.name}: {len(corpus.train):,} {unit}s to train on, "
             f"{len(corpus.validation):,} to validate{unknown}, {test}"
             f"{len(corpus.vocabulary):,} symbols\n"
             f"{f'files  {files}{chr(10)}' if files else ''}"
+            f"{f'of it  documents: {documents}{chr(10)}' if documents else ''}"
             f"model  {describe_model(self.run.options)}: {self.run.model.count_params():,} "
             f"parameters\nrun    {self.run.directory.path}\n"
         )
@@ -131,7 +141,11 @@ class LanguageModelTraining:
             "validation_tokens": len(corpus.validation),
             "validation_unknown": count_unknown(corpus.validation),
             "vocabulary_size": len(corpus.vocabulary),
+            **count_documents(corpus),
         }
+        if corpus.end_id is not None:
+            generator = self.task.generator if self.run.options.sample_epochs else None
+            metrics |= measure_lengths(corpus, generator, self.run.options.seed)
         if not len(corpus.validation):
             metrics |= {"validation_perplexity": None, "validation_bits_per_token": None}
         metrics |= test_metrics(self.run.model, corpus, saved, self.run.options.batch_size)
@@ -153,6 +167,7 @@ class LanguageModelTraining:
             corpus.validation,
             len(corpus.vocabulary),
             context=corpus.before("validation", MAX_ORDER),
+            end_id=corpus.end_id,
         )
         return metrics | {
             "baseline_perplexity": baseline.perplexity,
@@ -233,6 +248,7 @@ def describe_result(metrics: Mapping[str, Any], unit: str) -> str:
         )
     if metrics["baseline_perplexity"] is not None:
         lines.append(_describe_baseline(metrics, unit))
+    lines += describe_lengths(metrics, unit)
     lines.append(
         f"training perplexity {metrics['train_perplexity']:.3f}; "
         f"{metrics['training_seconds']:,.0f} s of training, "

@@ -5,7 +5,9 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 
+from tfseq.errors import InputError
 from tfseq.options.rules import PositiveInt, checked
+from tfseq.text.corpora.documents import Marker
 from tfseq.text.tokenizers.make_tokenizer import as_tokenizer
 from tfseq.text.tokenizers.tokenizer import Tokenizer
 
@@ -22,6 +24,8 @@ class Corpus:
     Args:
         name: a short name, usable as that of a directory.
         documents: called for every pass; gives the documents, each as pieces of text.
+        how: what says where documents end, `files`, `records` or a `Marker`, if each is a text of
+            its own, to be learned as such, and not a part of one long text.
 
     >>> from tfseq.text import WordTokenizer
     >>> corpus = Corpus("two", lambda: [["One ", "two"], ["three four."]])
@@ -29,16 +33,57 @@ class Corpus:
     ['One two\n', 'three ', 'four.']
     """
 
-    def __init__(self, name: str, documents: Callable[[], Iterable[Iterable[str]]]):
+    def __init__(
+        self,
+        name: str,
+        documents: Callable[[], Iterable[Iterable[str]]],
+        how: str | Marker | None = None,
+    ):
         self.name = name
+        self.how = how
         self._documents = documents
 
+    @property
+    def apart(self) -> bool:
+        """Whether each document is a text of its own."""
+        return self.how is not None
+
     def fingerprint(self) -> str:
-        """The SHA-256 digest, in hexadecimal, of the text in UTF-8."""
+        """The SHA-256 digest, in hexadecimal, of the text in UTF-8, and of where documents end."""
         digest = hashlib.sha256()
+        if self.apart:
+            for document in self._documents():
+                for piece in document:
+                    digest.update(piece.encode())
+                digest.update(b"\xff")  # No byte of a text.
+            return digest.hexdigest()
         for piece in self.text():
             digest.update(piece.encode())
         return digest.hexdigest()
+
+    def check_several_documents(self) -> None:
+        """Raise InputError unless two documents have any text, and the marker occurs."""
+        count, marker = 0, self.how if isinstance(self.how, Marker) else None
+        for document in self._documents():
+            count += any(document)
+            if count > 1 and (marker is None or marker.found):
+                return
+        if marker is not None and not marker.found:
+            raise InputError(
+                f"`documents`: the marker {marker.written!r} does not occur in {self.name}."
+            )
+        raise InputError(
+            f"`documents` needs at least two, so that one can follow another. {self.name} has one: "
+            "leave `documents` out."
+        )
+
+    def document_chunks(
+        self, tokenizer: Tokenizer, chunk_chars: int = 1 << 20
+    ) -> Iterator[Iterator[str]]:
+        """Yield each document as the pieces that `chunks` would make of it alone."""
+        for document in self._documents():
+            one = Corpus(self.name, lambda document=document: [document])
+            yield one.chunks(tokenizer, chunk_chars)
 
     def is_empty(self) -> bool:
         """Whether there is not one character."""

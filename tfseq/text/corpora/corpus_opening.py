@@ -11,12 +11,23 @@ from tfseq.files.json_objects import json_records, text_of_record
 from tfseq.files.text_reader import plain_name, read_lines, read_text
 from tfseq.text.corpora.corpus import Corpus
 from tfseq.text.corpora.corpus_files import find_files
-from tfseq.text.corpora.named_corpora import CORPUS_NAMES, corpus_file, python_docs
+from tfseq.text.corpora.documents import as_marker, split_documents
+from tfseq.text.corpora.named_corpora import (
+    CORPUS_NAMES,
+    corpus_file,
+    python_docs,
+    python_topics,
+)
 
 ENCODING_ERRORS = ("strict", "replace")
 
 
-def open_corpus(spec: str, encoding_errors: str = "strict", text_field: str = "text") -> Corpus:
+def open_corpus(
+    spec: str,
+    encoding_errors: str = "strict",
+    text_field: str = "text",
+    documents: str | None = None,
+) -> Corpus:
     """Open a corpus by name or path.
 
     Args:
@@ -31,6 +42,9 @@ def open_corpus(spec: str, encoding_errors: str = "strict", text_field: str = "t
         encoding_errors: `strict`: a byte that is not UTF-8, or NUL, is an error; `replace`: it
             becomes U+FFFD.
         text_field: which field of a `.jsonl` object is its text.
+        documents: what is a document, a text of its own: `files`; `records`, those of `.jsonl`
+            files or the topics of `python_docs`; or a marker that stands between documents, see
+            `Marker`. None: all is one text.
 
     Raises:
         InputError: if there is no such file, no text in it, or a download fails. Text is read
@@ -48,7 +62,10 @@ def open_corpus(spec: str, encoding_errors: str = "strict", text_field: str = "t
             f"`encoding_errors` must be one of {', '.join(ENCODING_ERRORS)}. "
             f"Received: {encoding_errors!r}."
         )
+    how = None if documents is None else as_marker(documents)
     if spec == "python_docs":
+        if documents is not None:
+            return Corpus(spec, lambda: python_topics(how), how)
         return Corpus(spec, lambda: [python_docs()])
     if spec in CORPUS_NAMES:
         files = [corpus_file(spec)]
@@ -57,12 +74,11 @@ def open_corpus(spec: str, encoding_errors: str = "strict", text_field: str = "t
         files = find_files(spec, CORPUS_NAMES)
         name = corpus_name(spec)
 
-    corpus = Corpus(
-        name,
-        lambda: chain.from_iterable(
-            read_documents(file, encoding_errors, text_field) for file in files
-        ),
-    )
+    def read(file):
+        found = read_documents(file, encoding_errors, text_field)
+        return found if how is None else split_documents(file, found, how)
+
+    corpus = Corpus(name, lambda: chain.from_iterable(map(read, files)), how)
     if corpus.is_empty():
         what = str(files[0]) if len(files) == 1 else f"Each of the {len(files)} files of {spec}"
         raise InputError(f"{what} is empty.")

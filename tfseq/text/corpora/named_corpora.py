@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tfseq.errors import InputError
+from tfseq.text.corpora.documents import FILES, RECORDS, Marker
 from tfseq.text.corpora.downloads import cache_directory, download
 
 # Where they are downloaded from, their digests, and their names in the cache.
@@ -30,11 +31,36 @@ def python_docs() -> Iterator[str]:
     Raises:
         InputError: this Python comes without the topics.
     """
+    yield "\n".join(_topics())
+
+
+def python_topics(documents: str | Marker) -> Iterator[list[str]]:
+    """Yield the topics of `python_docs` as documents, or what stands between markers in its text.
+
+    Args:
+        documents: `records`: each topic is one; or a `Marker`.
+
+    Raises:
+        InputError: it is `files`, or this Python comes without the topics.
+    """
+    if documents == FILES:
+        raise InputError(
+            "`documents` must be records for python_docs, whose topics are its documents, or a "
+            "marker. Received: files."
+        )
+    if documents == RECORDS:
+        for topic in _topics():
+            yield [topic]
+    else:
+        yield from documents.split(python_docs())
+
+
+def _topics() -> list[str]:
     try:
         from pydoc_data.topics import topics
     except ImportError:
         raise InputError("The corpus python_docs is not part of this Python.") from None
-    yield "\n".join(topics[name] for name in sorted(topics))
+    return [topics[name] for name in sorted(topics)]
 
 
 def corpus_file(name: str) -> Path:

@@ -9,6 +9,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 
 from tfseq.errors import InputError
+from tfseq.text.special_tokens import SpecialToken
 
 #: How SentencePiece writes a space.
 SPACE_SIGN = "▁"
@@ -151,10 +152,13 @@ def _add_field(message, name: str, number: int, kind: str, kinds) -> None:
 
 
 def token_bytes(tokens: Sequence[str]) -> list[bytes]:
-    """The bytes of each token's text.
+    """The bytes of each token's text; a special token has none.
 
     >>> token_bytes([" the", "<0xE2>", "é"])
     [b' the', b'\\xe2', b'\\xc3\\xa9']
     """
     names = {BYTE_PIECE.format(byte): bytes([byte]) for byte in range(256) if byte != 0x20}
-    return [names.get(token) or token.encode() for token in tokens]
+    return [
+        b"" if isinstance(token, SpecialToken) else names.get(token) or token.encode()
+        for token in tokens
+    ]

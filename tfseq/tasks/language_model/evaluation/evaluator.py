@@ -81,8 +81,10 @@ class Evaluator:
         self._metric.reset_state()
         rows = max(1, min(self.batch_size, len(ids) // MIN_ROW_TOKENS))
         states = self.model.initial_states(rows)
+        documents = self.model.document_ids
+        end_id = None if documents is None else documents[1]
         for inputs, targets, weights in evaluation_windows(
-            ids, rows, self.num_steps, context=context
+            ids, rows, self.num_steps, context=context, end_id=end_id
         ):
             states = self._step(inputs, targets, weights, states)
         return Evaluation(

@@ -33,7 +33,8 @@ def text_size(ids: np.ndarray, tokenizer: Tokenizer, vocabulary: Vocabulary) -> 
     """The size of the text that `detokenize` makes of tokens: normalized, if the tokenizer does so.
 
     What `<unk>` stands for is not known: with one among the tokens, the size cannot be told. Of a
-    `CharTokenizer` each token is one character, an unknown one too.
+    `CharTokenizer` each token is one character, an unknown one too. Of documents it is the sum of
+    their sizes; their ends are tokens, and no text.
 
     Args:
         ids: integers `[N]`.
@@ -47,19 +48,21 @@ def text_size(ids: np.ndarray, tokenizer: Tokenizer, vocabulary: Vocabulary) -> 
     num_unknown = count_unknown(ids)
     if isinstance(tokenizer, SubwordTokenizer) and not num_unknown:
         return _size_of_bytes(ids, vocabulary)
+    end = None if vocabulary.document_ids is None else vocabulary.document_ids[1]
+    num_ends = 0 if end is None else int(np.count_nonzero(np.asarray(ids) == end))
     if num_unknown:
-        characters = len(ids) if isinstance(tokenizer, CharTokenizer) else None
+        characters = len(ids) - num_ends if isinstance(tokenizer, CharTokenizer) else None
         return TextSize(len(ids), num_unknown, characters, None)
     tokens = tf.constant(vocabulary.tokens)
     characters = size = 0
     before = tf.constant("")
     for block in _blocks(ids):
-        text = tokenizer.detokenize(tf.gather(tokens, block.astype(np.int32)))
+        text, others = _texts(block.astype(np.int32), end, tokens, tokenizer)
         # What stands between two blocks belongs to the text.
-        for part, sign in ((tokenizer.join(before, text), 1), (before, -1)):
-            characters += sign * int(tf.strings.length(part, unit="UTF8_CHAR"))
-            size += sign * int(tf.strings.length(part))
-        before = text
+        for part, sign in ((tokenizer.join(before, text), 1), (before, -1), (others, 1)):
+            characters += sign * int(tf.reduce_sum(tf.strings.length(part, unit="UTF8_CHAR")))
+            size += sign * int(tf.reduce_sum(tf.strings.length(part)))
+        before = others[-1] if others.shape[0] else text
     return TextSize(len(ids), 0, characters, size)
 
 
@@ -82,6 +85,17 @@ def count_unknown(ids: np.ndarray) -> int:
     2
     """
     return sum(len(block) - int(np.count_nonzero(block)) for block in _blocks(ids))
+
+
+def _texts(ids, end, tokens, tokenizer) -> tuple[tf.Tensor, tf.Tensor]:
+    """The text of ids as far as the first end of a document, and those from there on."""
+    if end is None or not (is_end := ids == end).any():
+        return tokenizer.detokenize(tf.gather(tokens, ids)), tf.zeros([0], tf.string)
+    rows = tf.RaggedTensor.from_value_rowids(
+        tf.gather(tokens, ids[~is_end]), np.cumsum(is_end)[~is_end], int(is_end.sum()) + 1
+    )
+    texts = tokenizer.detokenize(rows)
+    return texts[0], texts[1:]
 
 
 def _blocks(ids):
