@@ -7,6 +7,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfseq.runs.recipe.layer_rates import LayerRates
+
 
 @dataclass(frozen=True)
 class Objective:
@@ -25,6 +27,7 @@ class Objective:
             begins with. Their gradient is cut there. It is traced, more than once. A fourth result,
             if there is one, is the scalar that the gradient is taken of in place of the loss, which
             is then reported alone; it is a mean over the rows of the batch, too.
+        layer_rates: which weights learn from when on, and how fast; None: all alike.
         initial_states: gives the states that an epoch begins with; the usual ones are none.
         validate: gives metrics of the model with its present weights, `validation_loss` among
             them, each name beginning with `validation_`; None does without validation, and so
@@ -48,6 +51,7 @@ class Objective:
     targets: str = "targets"
     independent_rows: bool = False
     batch_specs: Sequence[tuple[Any, float]] = ()
+    layer_rates: LayerRates | None = None
 
 
 def weighted_loss(

@@ -74,6 +74,7 @@ class Trainer:
         self.batch_spec = specs[0][0]
         updates = self._num_updates(steps_per_epoch or int(first.cardinality()))
         rate = learning_rate(options, updates, varies=len(specs) > 1)
+        rates = objective.layer_rates
         self.optimizer = make_optimizer(options, weights, rate)
         self.averaging = make_averaging(options, weights)
         if self.averaging and options.averaging != "ema" and objective.validate is None:
@@ -85,7 +86,9 @@ class Trainer:
         self.best_weights: list[np.ndarray] | None = None
         self.states = objective.initial_states()
         self._update = Update(
-            self.optimizer, weights, options.clip_norm, self.averaging, options.accumulate, rate
+            *(self.optimizer, weights, options.clip_norm, self.averaging, options.accumulate, rate),
+            layer_rates=rates,
+            updates_per_epoch=updates,
         )
         self._train_step = TrainingStep(objective, self._update, specs, self.states)
 

@@ -6,11 +6,12 @@ from typing import Any
 from tfseq.cells.table import CellName
 from tfseq.options.layer_sizes import LayerSizes
 from tfseq.options.rules import FreeOnResume, PathText, PositiveInt, Probability, Share, Size
+from tfseq.options.start_options import StartOptions
 from tfseq.options.training_options import TrainingOptions
 
 
 @dataclasses.dataclass(frozen=True)
-class LabelledOptions(TrainingOptions):
+class LabelledOptions(StartOptions, TrainingOptions):
     """Options of the data, the vocabulary and the `TokenEncoder`."""
 
     data: FreeOnResume[PathText | None] = None

@@ -22,6 +22,8 @@ from tfseq.tasks.labelled.options import LabelledOptions
 from tfseq.tasks.labelled.predictor import Predictor, mean_cross_entropy
 from tfseq.tasks.labelled.report import labelled_report
 from tfseq.tasks.labelled.task import LabelledTask
+from tfseq.tasks.starting.layer_learning import layer_rates
+from tfseq.tasks.starting.start import Start
 from tfseq.tasks.task import cell_words, short_name
 
 
@@ -33,11 +35,13 @@ class LabelledTraining:
         run: the `TrainingRun`.
         task: the task, whose model it trains.
         examples: the labelled examples.
+        start: what was taken over at the start, in a line; empty where nothing was.
     """
 
     run: TrainingRun
     task: LabelledTask
     examples: Examples
+    start: str = ""
 
     def summary(self) -> str:
         """The examples, the model and the place of the run, a line each, and notes."""
@@ -52,6 +56,7 @@ class LabelledTraining:
             f"{self.run.directory.path}",
         ]
         lines = list(zip(heads, lines, strict=False)) + [("note", n) for n in examples.notes]
+        lines += [("start", self.start)] if self.start else []
         return aligned(lines, left=(0, 1)) + "\n"
 
     @property
@@ -123,15 +128,20 @@ def panels(examples: Examples) -> tuple[Panel, Panel]:
 
 
 def prepare_labelled(
-    task_type: type[LabelledTask], options: LabelledOptions, log: Callable[[str], None]
+    task_type: type[LabelledTask],
+    options: LabelledOptions,
+    log: Callable[[str], None],
+    start: Start,
 ) -> LabelledTraining:
     """Read the data, look at the run directory, and build a model: validated by loss and scores."""
     options = with_layers_agreed(options)
     data = task_type.read_data(options)
     directory = open_run(options, f"{data.name}_{short_name(options.cell)}")
-    examples = task_type.examples_type(data, options)
+    start.check_room(options)
+    examples = task_type.examples_type(data, options, known=start.known)
     saved = as_saved(options, directory.path)
     task = task_type.of_parts(directory, saved, examples.vocabulary, examples.labels)
+    start.apply(task.model, task.vocabulary, options.seed)
     predict = Predictor(task.model)
 
     def validate() -> dict[str, float]:
@@ -146,13 +156,18 @@ def prepare_labelled(
     run = TrainingRun(
         options,
         directory,
-        labelled_objective(task.model, examples.ids["train"], options, validate),
+        labelled_objective(
+            task.model, examples.ids["train"], options, validate, layer_rates(options, task.model)
+        ),
         fingerprint=examples.fingerprint,
         vocabulary=task.vocabulary,
-        files={task.labels_file: (json.dumps(task.labels, indent=1) + "\n").encode()},
+        files={
+            task.labels_file: (json.dumps(task.labels, indent=1) + "\n").encode(),
+            **start.files,
+        },
         draw=lambda history: save_curves(
             history, directory.curves, panels(examples), title=directory.name
         ),
         log=log,
     )
-    return LabelledTraining(run, task, examples)
+    return LabelledTraining(run, task, examples, start.note)

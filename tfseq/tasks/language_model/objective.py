@@ -10,6 +10,7 @@ from tfseq.tasks.language_model.evaluation.evaluator import Evaluator
 from tfseq.tasks.language_model.options import LanguageModelOptions
 from tfseq.tasks.language_model.regularization_options import PENALTIES, RegularizationOptions
 from tfseq.tasks.language_model.windows import batch_specs, resetting, training_windows
+from tfseq.tasks.starting.layer_learning import layer_rates
 
 
 def language_model_objective(
@@ -75,6 +76,7 @@ def language_model_objective(
         targets="tokens",
         independent_rows=True,
         batch_specs=batch_specs(options),
+        layer_rates=layer_rates(options, model),
     )
 
 

@@ -26,6 +26,7 @@ from tfseq.tasks.language_model.texts import (
     with_splits_named,
 )
 from tfseq.tasks.language_model.windows import schedule_steps
+from tfseq.tasks.starting.open_start import open_start
 from tfseq.tasks.task import short_name, tokenizer_of
 from tfseq.tasks.vocabulary_check import check_tells_apart
 
@@ -42,15 +43,19 @@ def prepare(
     name = text_name(options)
     options = with_splits_named(options)
     options.check_splits()
+    start = open_start(options)
+    options = start.with_shape(options)
     texts = open_texts(options)
     options = options.with_defaults_filled(texts.of_characters(options.tokenizer))
     directory = open_run(options, f"{name}_{short_name(options.cell)}")
     tokenizer = tokenizer_of(options)
     if options.export:
         check_in_graph(tokenizer, "tokenize", "detokenize", "join", advice=OR_NO_EXPORT)
-    corpus = texts.encode(options, tokenizer)
+    start.check_room(options)
+    corpus = texts.encode(options, tokenizer, known=start.known)
     check_tells_apart(corpus.vocabulary)
     model = build_model(options, len(corpus.vocabulary))
+    start.apply(model, corpus.vocabulary, options.seed)
     saved = as_saved(options, directory.path)
     task = LanguageModelTask(directory, saved, model, tokenizer, corpus.vocabulary)
 
@@ -75,13 +80,14 @@ def prepare(
         fingerprint=corpus.fingerprint,
         data=data_words(options),
         vocabulary=corpus.vocabulary,
+        files=start.files,
         steps_per_epoch=schedule_steps(options, len(corpus.train)),
         describe_epoch=describe_epoch,
         draw=draw,
         epoch_ended=add_sample,
         log=log,
     )
-    return LanguageModelTraining(run, task, corpus, name)
+    return LanguageModelTraining(run, task, corpus, name, start.note)
 
 
 @dataclass
@@ -93,12 +99,14 @@ class LanguageModelTraining:
         task: the `LanguageModelTask`, whose model it trains.
         corpus: the `EncodedCorpus`.
         name: the corpus's name.
+        start: what was taken over at the start, in a line; empty where nothing was.
     """
 
     run: TrainingRun
     task: LanguageModelTask
     corpus: EncodedCorpus
     name: str
+    start: str = ""
     final_sample: str = ""
 
     def summary(self) -> str:
@@ -112,6 +120,7 @@ class LanguageModelTraining:
             f"{len(corpus.validation):,} to validate{unknown}, {test}"
             f"{len(corpus.vocabulary):,} symbols\n"
             f"{f'files  {files}{chr(10)}' if files else ''}"
+            f"{f'start  {self.start}{chr(10)}' if self.start else ''}"
             f"model  {describe_model(self.run.options)}: {self.run.model.count_params():,} "
             f"parameters\nrun    {self.run.directory.path}\n"
         )

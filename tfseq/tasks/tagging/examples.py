@@ -33,9 +33,14 @@ class SentenceExamples:
     unit = "sentence"
 
     def __init__(
-        self, data: LabelledSentences, options: TaggingOptions, task: "TaggingTask | None" = None
+        self,
+        data: LabelledSentences,
+        options: TaggingOptions,
+        task: "TaggingTask | None" = None,
+        known: Sequence[str] = (),
     ):
-        """Args: the sentences; the options; a trained task, of which all are the test split."""
+        """Args: the sentences; the options; a trained task, of which all are the test split;
+        symbols that come first in the vocabulary."""
         self.data, self.options = data, options
         self.name, self.notes = data.name, ()
         self.fingerprint = fingerprint(data.tokens, data.tags)
@@ -50,7 +55,7 @@ class SentenceExamples:
             self.splits = numbered_splits(len(data.tokens), options)
             counts = Counter(token for i in self.splits["train"] for token in data.tokens[i])
             self.vocabulary = Vocabulary.build(
-                counts, options.min_frequency, options.max_vocabulary
+                counts, options.min_frequency, options.max_vocabulary, known
             )
             check_tells_apart(self.vocabulary)
         self.has_spans = names_spans(self.labels)

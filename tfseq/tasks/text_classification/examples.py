@@ -48,8 +48,10 @@ class TextExamples:
         data: LabelledTexts,
         options: TextClassificationOptions,
         task: "TextClassificationTask | None" = None,
+        known: Sequence[str] = (),
     ):
-        """Args: the texts; the options; a trained task, of which all of them are the test split."""
+        """Args: the texts; the options; a trained task, of which all of them are the test split;
+        symbols that come first in the vocabulary."""
         self.data, self.options = data, options
         self.name, self.notes = data.name, data.notes
         self.fingerprint = fingerprint(data.texts, data.labels)
@@ -67,7 +69,7 @@ class TextExamples:
                 raise InputError(f"All texts of {data.name} have the label {self.labels[0]!r}.")
             self.splits = numbered_splits(len(data.texts), options)
             self.tokenizer = tokenizer_of(options)
-            self.vocabulary = self._count(self.tokenizer)
+            self.vocabulary = self._count(self.tokenizer, known)
         self.ids = self._encode(self.tokenizer, self.vocabulary)
 
     def score(self, predictions: np.ndarray, ids: LabelledIds) -> dict[str, float]:
@@ -100,11 +102,11 @@ class TextExamples:
         ]
         _add_texts(report, examples)
 
-    def _count(self, tokenizer: Tokenizer) -> Vocabulary:
+    def _count(self, tokenizer: Tokenizer, known: Sequence[str] = ()) -> Vocabulary:
         options = self.options
         texts = [self.data.texts[i] for i in self.splits["train"]]
         vocabulary = Vocabulary.build(
-            count_tokens(texts, tokenizer), options.min_frequency, options.max_vocabulary
+            count_tokens(texts, tokenizer), options.min_frequency, options.max_vocabulary, known
         )
         check_tells_apart(vocabulary)
         return vocabulary
