@@ -71,6 +71,4 @@ def take_over(model: keras.Model, source: keras.Model, seed: int) -> None:
         seed: see `grown_weights`.
     """
     shapes = [weight.shape for weight in model.weights]
-    model.set_weights(
-        grown_weights(source.get_weights(), shapes, source.vocabulary_size, seed)
-    )
+    model.set_weights(grown_weights(source.get_weights(), shapes, source.vocabulary_size, seed))

@@ -59,9 +59,7 @@ def _without_file(options: Options) -> Options:
     return dataclasses.replace(options, config=None)
 
 
-def _parsed(
-    options_type: type[Options], arguments: Sequence[str], file: dict[str, Any]
-) -> Options:
+def _parsed(options_type: type[Options], arguments: Sequence[str], file: dict[str, Any]) -> Options:
     """The options of a new run; where it starts from another, with the shape of that."""
     place = find_option(arguments, "init_from") or file.get("init_from")
     defaults = None

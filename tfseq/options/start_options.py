@@ -27,6 +27,11 @@ class StartOptions:
     """Start from the weights of a language model: its run directory. Its cell, sizes, connections
     and tokenizer are taken over where they are left out; its symbols keep their ids, and new ones
     are added behind them."""
+    word_vectors: PathText | None = None
+    """A file of word vectors to start the embedding from: word2vec (text or binary), GloVe or
+    fastText .vec, .gz too. The size of the embedding is theirs if left out."""
+    freeze_embeddings: bool = False
+    """With --init-from or --word-vectors: keep the embedding as it is."""
     unfreeze_epochs: CountOrZero = 0
     """With --init-from: epochs after which the next lower layer begins to learn, from the output
     layer down to the embedding (gradual unfreezing, arXiv 1801.06146); 0: all learn from the
@@ -36,7 +41,17 @@ class StartOptions:
     layer above it; 2.6 in ULMFiT (arXiv 1801.06146)."""
 
     def check_start(self) -> None:
-        """Raise InputError where options need a start that there is not."""
+        """Raise InputError where options need a start that there is not, or two are named."""
+        if self.init_from is not None and self.word_vectors is not None:
+            raise InputError(
+                "`init_from` and `word_vectors` exclude each other: both give the embedding. "
+                f"Received: {self.init_from} and {self.word_vectors}."
+            )
+        if self.freeze_embeddings and self.init_from is None and self.word_vectors is None:
+            raise InputError(
+                "`freeze_embeddings` needs `init_from` or `word_vectors`: an embedding that begins "
+                "with random numbers has to learn."
+            )
         if self.init_from is None:
             for name in ("unfreeze_epochs", "layer_rate_factor"):
                 if getattr(self, name) != getattr(StartOptions, name):
@@ -96,8 +111,9 @@ def check_shape(given: Mapping[str, Any], source: Mapping[str, Any], place: str)
     differing = {n: v for n, v in given.items() if n in SHAPE and not _agrees(n, given, source)}
     if not differing:
         return
-    there = "; ".join(f"its `{n}` is {source[n]!r}, and {v!r} was asked for"
-                      for n, v in differing.items())
+    there = "; ".join(
+        f"its `{n}` is {source[n]!r}, and {v!r} was asked for" for n, v in differing.items()
+    )
     wanted = " and ".join(f"`{name}` {value!r}" for name, value in differing.items())
     raise InputError(
         f"`init_from` {place} has another model: {there}. Leave the "
@@ -110,7 +126,9 @@ def _agrees(name: str, given: Mapping[str, Any], source: Mapping[str, Any]) -> b
     if name != "units" or name not in source:
         return name not in source or value in (None, _plain(source[name]))
     sizes = _sizes(source["units"], source.get("num_layers") or 1)
-    return value is None or sizes == (_sizes(value, len(sizes)) if isinstance(value, int) else value)
+    return value is None or sizes == (
+        _sizes(value, len(sizes)) if isinstance(value, int) else value
+    )
 
 
 def _sizes(units: int | Sequence[int], num_layers: int) -> tuple[int, ...]:

@@ -22,7 +22,7 @@ from tfseq.tasks.labelled.options import LabelledOptions
 from tfseq.tasks.labelled.predictor import Predictor, mean_cross_entropy
 from tfseq.tasks.labelled.report import labelled_report
 from tfseq.tasks.labelled.task import LabelledTask
-from tfseq.tasks.starting.layer_learning import layer_rates
+from tfseq.tasks.starting.layer_learning import freeze_embedding, layer_rates
 from tfseq.tasks.starting.start import Start
 from tfseq.tasks.task import cell_words, short_name
 
@@ -142,6 +142,7 @@ def prepare_labelled(
     saved = as_saved(options, directory.path)
     task = task_type.of_parts(directory, saved, examples.vocabulary, examples.labels)
     start.apply(task.model, task.vocabulary, options.seed)
+    freeze_embedding(options, task.model)
     predict = Predictor(task.model)
 
     def validate() -> dict[str, float]:

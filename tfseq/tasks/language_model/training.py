@@ -26,6 +26,7 @@ from tfseq.tasks.language_model.texts import (
     with_splits_named,
 )
 from tfseq.tasks.language_model.windows import schedule_steps
+from tfseq.tasks.starting.layer_learning import freeze_embedding
 from tfseq.tasks.starting.open_start import open_start
 from tfseq.tasks.task import short_name, tokenizer_of
 from tfseq.tasks.vocabulary_check import check_tells_apart
@@ -56,6 +57,7 @@ def prepare(
     check_tells_apart(corpus.vocabulary)
     model = build_model(options, len(corpus.vocabulary))
     start.apply(model, corpus.vocabulary, options.seed)
+    freeze_embedding(options, model)
     saved = as_saved(options, directory.path)
     task = LanguageModelTask(directory, saved, model, tokenizer, corpus.vocabulary)
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from tfseq.options.start_options import StartOptions
 from tfseq.tasks.starting.run_start import RunStart
 from tfseq.tasks.starting.start import ResumedStart, Start
+from tfseq.tasks.starting.vector_start import VectorStart
 
 
 def open_start(options: StartOptions) -> Start:
@@ -16,8 +17,10 @@ def open_start(options: StartOptions) -> Start:
         InputError: there is nothing to start from, or it is of another kind.
     """
     options.check_start()
-    if options.init_from is None:
+    if options.init_from is None and options.word_vectors is None:
         return Start()
     if options.resume:
         return ResumedStart(Path(options.run_dir))
+    if options.word_vectors is not None:
+        return VectorStart(options.word_vectors)
     return RunStart(options.init_from)
