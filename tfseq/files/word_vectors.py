@@ -78,7 +78,8 @@ def read_word_vectors(path: Path, wanted: Collection[str]) -> WordVectors:
     >>> with tempfile.TemporaryDirectory() as place:
     ...     file = Path(place, "small.vec")
     ...     _ = file.write_text("3 2\negg 0.5 1\n. . . 2 3 \ntea -1 1e-1\n")
-    ...     {word: row.tolist() for word, row in read_word_vectors(file, {"egg", ". . ."}).rows.items()}
+    ...     rows = read_word_vectors(file, {"egg", ". . ."}).rows
+    >>> {word: row.tolist() for word, row in rows.items()}
     {'egg': [0.5, 1.0], '. . .': [2.0, 3.0]}
     """
     keys = {word.encode(): word for word in wanted}
@@ -95,7 +96,8 @@ def read_word_vectors(path: Path, wanted: Collection[str]) -> WordVectors:
                 found.num_repeated += 1
                 continue
             try:
-                row = np.array(numbers, "S").astype("float32") if not form.binary else numbers
+                # A copy: a vector is not to keep the whole block that it was read in.
+                row = np.array(numbers if form.binary else np.array(numbers, "S"), "float32")
             except ValueError:
                 raise _broken(place, "a number is none") from None
             if not np.isfinite(row).all():
@@ -126,7 +128,8 @@ def _format(path: Path, file: BinaryIO) -> tuple[_Format, bytes]:
     size = 0
     while size < len(fields) - 1 and _is_number(fields[-1 - size]):
         size += 1
-    if not end and len(head) == _WORD_BYTES or not size or _CONTROL.search(line):
+    endless = not end and len(head) == _WORD_BYTES
+    if endless or not size or _CONTROL.search(line):
         raise _broken(f"{path}:1", "no word with numbers, and no header")
     return _Format(size, None, binary=False), head
 
@@ -160,19 +163,19 @@ def _text_rows(
 def _binary_rows(
     path: Path, file: BinaryIO, rest: bytes, form: _Format
 ) -> Iterator[tuple[str, bytes, np.ndarray]]:
-    width = 4 * form.size
+    width, start = 4 * form.size, 0
     for number in range(1, form.num_words + 1):
         place = f"{path}: word {number:,}"
-        while (end := rest.find(b" ")) < 0 or len(rest) < end + 1 + width:
-            if end < 0 and len(rest) > _WORD_BYTES:
+        while (end := rest.find(b" ", start)) < 0 or len(rest) < end + 1 + width:
+            if end < 0 and len(rest) - start > _WORD_BYTES:
                 raise _broken(place, "no space after it")
             block = file.read(max(1 << 20, width))
             if not block:
                 return  # It is cut off, as `read_word_vectors` says.
-            rest += block
-        word = rest[:end].lstrip(b"\n")
+            rest, start = rest[start:] + block, 0
+        word = rest[start:end].lstrip(b"\n")
         yield place, word, np.frombuffer(rest, "<f4", form.size, end + 1)
-        rest = rest[end + 1 + width :]
+        start = end + 1 + width
 
 
 def _lines(file: BinaryIO, rest: bytes) -> Iterator[bytes]:
@@ -199,6 +202,6 @@ def _is_number(text: bytes) -> bool:
 
 def _broken(place: str, what: str) -> InputError:
     return InputError(
-        f"{place}: {what}. A file of word vectors has a word and its numbers in each line, as those "
-        "of word2vec, GloVe and fastText have."
+        f"{place}: {what}. In a file of word vectors, such as word2vec's, GloVe's and fastText's, "
+        "each line is a word and its numbers."
     )

@@ -24,9 +24,11 @@ class StartOptions:
     """What the weights are at the start, and which of them learn when, and how fast."""
 
     init_from: PathText | None = None
-    """Start from the weights of a language model: its run directory. Its cell, sizes, connections
-    and tokenizer are taken over where they are left out; its symbols keep their ids, and new ones
-    are added behind them."""
+    """Start from the weights of a language model: its run directory, or a .safetensors, .npz,
+    .keras or .h5 file of torch.nn or Keras layers. Cell, sizes, connections and tokenizer are taken
+    over where they are left out; its symbols keep their ids, and new ones are added behind."""
+    init_vocabulary: PathText | None = None
+    """The tokens of a file that --init-from names, one a line, in the order of its rows."""
     word_vectors: PathText | None = None
     """A file of word vectors to start the embedding from: word2vec (text or binary), GloVe or
     fastText .vec, .gz too. The size of the embedding is theirs if left out."""
@@ -47,6 +49,8 @@ class StartOptions:
                 "`init_from` and `word_vectors` exclude each other: both give the embedding. "
                 f"Received: {self.init_from} and {self.word_vectors}."
             )
+        if self.init_vocabulary is not None and self.init_from is None:
+            raise InputError("`init_vocabulary` needs `init_from`, a file of weights.")
         if self.freeze_embeddings and self.init_from is None and self.word_vectors is None:
             raise InputError(
                 "`freeze_embeddings` needs `init_from` or `word_vectors`: an embedding that begins "

@@ -44,8 +44,8 @@ class LayerRates:
 
         >>> a, b = (keras.Variable(0.0) for _ in range(2))
         >>> rates = LayerRates([[a], [b]], factor=2.0, unfreeze_epochs=1)
-        >>> [[s and float(s) for s in rates.shares([b, a], tf.constant(t), 5)] for t in (4, 5)]
-        [[0.0, None], [0.5, None]]
+        >>> [float(rates.shares([b, a], tf.constant(t), 5)[0]) for t in (4, 5)]
+        [0.0, 0.5]
         """
         number = {id(w): g for g, group in enumerate(self.groups) for w in group}
         found: dict[int, tf.Tensor | None] = {0: None}

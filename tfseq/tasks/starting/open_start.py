@@ -1,8 +1,12 @@
 """Which start the options ask for."""
 
+import os
 from pathlib import Path
 
+from tfseq.errors import InputError
+from tfseq.interop.weight_files import is_weight_file
 from tfseq.options.start_options import StartOptions
+from tfseq.tasks.starting.file_start import FileStart
 from tfseq.tasks.starting.run_start import RunStart
 from tfseq.tasks.starting.start import ResumedStart, Start
 from tfseq.tasks.starting.vector_start import VectorStart
@@ -23,4 +27,11 @@ def open_start(options: StartOptions) -> Start:
         return ResumedStart(Path(options.run_dir))
     if options.word_vectors is not None:
         return VectorStart(options.word_vectors)
+    if not os.path.isdir(options.init_from) and is_weight_file(Path(options.init_from)):
+        return FileStart(options.init_from, options.init_vocabulary)
+    if options.init_vocabulary is not None:
+        raise InputError(
+            f"`init_vocabulary` must be left out: the run {options.init_from} has its own. "
+            f"Received: {options.init_vocabulary}."
+        )
     return RunStart(options.init_from)
