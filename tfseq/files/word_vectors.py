@@ -97,7 +97,8 @@ def read_word_vectors(path: Path, wanted: Collection[str]) -> WordVectors:
                 continue
             try:
                 # A copy: a vector is not to keep the whole block that it was read in.
-                row = np.array(numbers if form.binary else np.array(numbers, "S"), "float32")
+                with np.errstate(over="ignore"):
+                    row = np.array(numbers if form.binary else np.array(numbers, "S"), "float32")
             except ValueError:
                 raise _broken(place, "a number is none") from None
             if not np.isfinite(row).all():

@@ -21,6 +21,7 @@ def thawing(**more):
     return make_trainer(**{**THAWING, "epochs": 3, **more})
 
 
+@pytest.mark.everyday(1)
 @pytest.mark.parametrize("accumulate", [1, 2])
 def test_groups_move_when_and_as_far_as_is_said(accumulate):
     """θ ← θ − η s g · min(1, clip / ‖g‖), ‖g‖ being over what moves; 8 steps are an epoch."""
@@ -64,6 +65,7 @@ def test_groups_move_when_and_as_far_as_is_said(accumulate):
     assert sorted({*seen}) == [2, 5, 8]
 
 
+@pytest.mark.slow
 def test_it_goes_on_to_the_same_bits(tmp_path):
     """From a checkpoint before a layer thaws, and from one after, with adam and an average."""
     usual = {"optimizer": "adam", "averaging": "ema", "dropout": 0.3, "epochs": 2}

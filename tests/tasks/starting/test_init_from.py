@@ -74,6 +74,7 @@ def test_one_hot_tokens_and_all_connections(text, tmp_path):
     np.testing.assert_allclose(ours[..., :known], theirs, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_run_is_whole_without_what_it_started_from(source, text, tmp_path):
     """Resumed with the source gone, from a checkpoint or from none, it ends with the same bits."""
     place = shutil.copytree(source.directory, tmp_path / "source")
