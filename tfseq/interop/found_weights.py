@@ -159,7 +159,8 @@ def _one(found, what, rest) -> Named | None:
     for other, value in others:
         if not np.array_equal(value, array):
             raise InputError(
-                f"both {name!r} {array.shape} and {other!r} {value.shape} could be {what}."
+                f"both {name!r} {rest[name].shape} and {other!r} {rest[other].shape} could be "
+                f"{what}."
             )
     return None if name is None else Named(name, array, rest[name].shape)
 

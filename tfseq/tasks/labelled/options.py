@@ -20,6 +20,9 @@ class LabelledOptions(StartOptions, TrainingOptions):
     """Fraction of the examples for validation, which chooses the best epoch."""
     test_fraction: Share = 0.1
     """Fraction of the examples for the test, on which the metrics are computed."""
+    max_train_examples: PositiveInt | None = None
+    """Train on only this many examples, drawn at random from the training split; the other splits
+    stay as they are. If omitted, on all."""
     min_frequency: PositiveInt = 1
     """Tokens with a lower count in the training split become <unk>."""
     max_vocabulary: PositiveInt | None = None

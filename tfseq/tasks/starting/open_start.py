@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tfseq.errors import InputError
 from tfseq.interop.weight_files import is_weight_file
+from tfseq.options.run_options import has_config, read_config
 from tfseq.options.start_options import StartOptions
 from tfseq.tasks.starting.file_start import FileStart
 from tfseq.tasks.starting.run_start import RunStart
@@ -24,7 +25,7 @@ def open_start(options: StartOptions) -> Start:
     if options.init_from is None and options.word_vectors is None:
         return Start()
     if options.resume:
-        return ResumedStart(Path(options.run_dir))
+        return ResumedStart(Path(options.run_dir)) if _began_from_something(options) else Start()
     if options.word_vectors is not None:
         return VectorStart(options.word_vectors)
     if not os.path.isdir(options.init_from) and is_weight_file(Path(options.init_from)):
@@ -35,3 +36,11 @@ def open_start(options: StartOptions) -> Start:
             f"Received: {options.init_vocabulary}."
         )
     return RunStart(options.init_from)
+
+
+def _began_from_something(options: StartOptions) -> bool:
+    """Whether the run that goes on has a start of its own; what else is wrong is told later."""
+    if not options.run_dir or not has_config(options.run_dir):
+        return False
+    config = read_config(options.run_dir)
+    return any(config.get(name) is not None for name in ("init_from", "word_vectors"))

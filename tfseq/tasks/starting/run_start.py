@@ -100,8 +100,8 @@ class RunStart(Start):
 
 def _named(place: str, error: InputError) -> InputError:
     """An error of a run, as one of the option that names it."""
-    text = str(error).removeprefix(f"`run_dir` {place} ").removeprefix(f"`run_dir` {place}: ")
-    return InputError(f"`init_from` {place}: {text}")
+    rest = str(error).removeprefix(f"`run_dir` {place}")
+    return InputError(f"`init_from` {place}{'' if rest != str(error) else ': '}{rest}")
 
 
 def _check_no_export(path: Path) -> None:
