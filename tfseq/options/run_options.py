@@ -68,6 +68,8 @@ def _parsed(options_type: type[Options], arguments: Sequence[str], file: dict[st
         usual = options_type()
         shape = {n: source[n] for n in SHAPE if n in source and hasattr(usual, n)}
         shape = {n: tuple(v) if isinstance(v, list) else v for n, v in shape.items()}
+        if not shape.get("embedding_size") and usual.embedding_size is not None:
+            shape.pop("embedding_size", None)  # One-hot tokens, which such a model does not read.
         defaults = dataclasses.replace(usual, **shape)
     options = parse_options(options_type, arguments, defaults=defaults, file=file)
     if defaults is not None:

@@ -16,6 +16,7 @@ SHAPE = (
     *("tokenizer", "normalization", "case_fold", "line_ends"),
     *("cell", "units", "num_layers", "embedding_size", "tie_embeddings"),
     *("skip_connections", "residual", "feed_forward"),
+    *("softmax", "cutoffs", "vocabulary_size"),
 )
 
 

@@ -30,8 +30,8 @@ class RunStart(Start):
     """
 
     def __init__(self, place: str):
-        self.place, self._run = place, RunDirectory(Path(place))
-        _check_no_export(self._run.path)
+        self.place, self.run = place, RunDirectory(Path(place))
+        _check_no_export(self.run.path)
         try:
             config = read_config(place)
             task = task_of(config)
@@ -41,9 +41,9 @@ class RunStart(Start):
             from tfseq.tasks.table import TASKS
 
             self._options = read_run_options(TASKS.find(task).options_type, place)
-            if not self._run.weights.is_file():
+            if not self.run.weights.is_file():
                 raise InputError("it has no weights yet. Train it first.")
-            self.known = Vocabulary.load(self._run.vocabulary).tokens[1:]
+            self.known = Vocabulary.load(self.run.vocabulary).tokens[1:]
         except InputError as error:
             raise _named(place, error) from error
 
@@ -56,8 +56,13 @@ class RunStart(Start):
     def apply(self, model: keras.Model, vocabulary: Vocabulary, seed: int) -> None:
         source = self._load()
         encoder = isinstance(model, TokenEncoder)
-        (take_layers if encoder else take_over)(model, source.model, seed)
-        digest = hashlib.sha256(self._run.weights.read_bytes()).hexdigest()
+        try:
+            (take_layers if encoder else take_over)(model, source.model, seed)
+        except ValueError as error:
+            raise InputError(
+                f"`init_from` {self.place}: its weights do not fit: {error}"
+            ) from error
+        digest = hashlib.sha256(self.run.weights.read_bytes()).hexdigest()
         added = len(vocabulary) - len(source.vocabulary)
         after = source.metrics.get("best_epoch")
         taken = "the embedding, its layers as the forward direction" if encoder else "all weights"
@@ -65,7 +70,7 @@ class RunStart(Start):
             f"from {self.place}{f' after epoch {after}' if after else ''}: {taken}, "
             f"{len(source.vocabulary):,} symbols kept, {added:,} added"
         )
-        self.files = kept(model, self.note, init_from=str(self._run.path.absolute()), sha256=digest)
+        self.files = kept(model, self.note, init_from=str(self.run.path.absolute()), sha256=digest)
 
     def _check_gives_layers(self, options: Any) -> None:
         """Raise InputError where a model that gives labels cannot take the layers."""

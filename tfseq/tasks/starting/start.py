@@ -29,11 +29,13 @@ class Start:
         known: the symbols that keep their ids, without `<unk>`.
         note: what was taken over, in a line; empty where nothing was.
         files: what the run directory keeps of it.
+        run: the run whose tokenizer is that of the new one; None where there is none.
     """
 
     known: tuple[str, ...] = ()
     note: str = ""
     files: Mapping[str, bytes] = MappingProxyType({})
+    run: RunDirectory | None = None
 
     def with_shape(self, options: Any) -> Any:
         """The options, with the shape of what is there where they leave it out.
@@ -60,24 +62,24 @@ class ResumedStart(Start):
     """Where a run was begun: all of it is in its own directory."""
 
     def __init__(self, directory: Path):
-        self._run = RunDirectory(directory)
-        self.known = Vocabulary.load(self._run.vocabulary).tokens[1:]
+        self.run = RunDirectory(directory)
+        self.known = Vocabulary.load(self.run.vocabulary).tokens[1:]
         notes = read_json_object(directory / NOTES, "the run's")
         self.note = str(notes.get("note", ""))
 
     def with_shape(self, options: Any) -> Any:
-        saved = read_run_options(type(options), self._run.path)
+        saved = read_run_options(type(options), self.run.path)
         return with_recipe_of(filled_from(options, vars(saved)), saved)
 
     def apply(self, model: keras.Model, vocabulary: Vocabulary, seed: int) -> None:
-        if self._run.has_checkpoint():
+        if self.run.has_checkpoint():
             return  # It has all weights.
-        path = self._run.path / WEIGHTS
+        path = self.run.path / WEIGHTS
         try:
             check_weights(path)
             model.load_weights(path)
         except (OSError, RuntimeError, KeyError, ValueError) as error:
-            raise self._run.damaged(WEIGHTS) from error
+            raise self.run.damaged(WEIGHTS) from error
 
 
 def with_recipe_of(options: Any, source: Any) -> Any:
