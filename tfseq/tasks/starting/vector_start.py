@@ -1,7 +1,9 @@
 """A start with word vectors as the embedding."""
 
+import contextlib
 import dataclasses
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +32,8 @@ class VectorStart(Start):
 
     def __init__(self, place: str):
         self.place = place
-        self._size = vector_size(Path(place))
+        with _named():
+            self._size = vector_size(Path(place))
 
     def with_shape(self, options: Any) -> Any:
         usual = {field.name: field.default for field in dataclasses.fields(options)}
@@ -43,7 +46,8 @@ class VectorStart(Start):
         return dataclasses.replace(options, embedding_size=self._size)
 
     def apply(self, model: keras.Model, vocabulary: Vocabulary, seed: int) -> None:
-        vectors = read_word_vectors(Path(self.place), vocabulary.tokens)
+        with _named():
+            vectors = read_word_vectors(Path(self.place), vocabulary.tokens)
         found = [id for id, token in enumerate(vocabulary.tokens) if token in vectors.rows]
         if not found:
             raise InputError(
@@ -64,3 +68,12 @@ class VectorStart(Start):
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         place = str(Path(self.place).absolute())
         self.files = kept(model, self.note, word_vectors=place, sha256=digest)
+
+
+@contextlib.contextmanager
+def _named() -> Iterator[None]:
+    """Errors of the file in the block name the option."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"`word_vectors`: {error}") from error
