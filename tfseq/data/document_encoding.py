@@ -104,7 +104,7 @@ def write_documents(
         lengths = _characters_of_documents(corpus)
     splits = split_of_documents(lengths, *fractions, split_seed)
     if vocabulary is None:
-        given = [BEGIN, END, *building["reserved_tokens"]]
+        given = dict.fromkeys([*building["reserved_tokens"], BEGIN, END])
         vocabulary = build_vocabulary(
             tokenizer, numbered.counts(splits == 0), **{**building, "reserved_tokens": given}
         )

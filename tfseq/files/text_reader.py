@@ -76,7 +76,7 @@ def read_text(path: Path, encoding_errors: str = "strict") -> Iterator[str]:
         InputError: while reading: the file cannot be read, is a damaged gzip file, or is no text.
             The message names the byte and the line.
     """
-    with _opened(path) as file:
+    with opened(path) as file:
         head = _read_head(file)
         marks = (pair for pair in _BYTE_ORDER_MARKS if head.startswith(pair[0]))
         mark, encoding = next(marks, (b"", "utf-8"))
@@ -103,7 +103,12 @@ def read_text(path: Path, encoding_errors: str = "strict") -> Iterator[str]:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[BinaryIO]:
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """The bytes of a file, those that were compressed where its name ends in `.gz`.
+
+    Raises:
+        InputError: also in the block: it cannot be read, or is a damaged gzip file.
+    """
     try:
         with gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb") as file:
             yield file

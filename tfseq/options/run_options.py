@@ -12,6 +12,7 @@ from tfseq.files.json_objects import read_json_object
 from tfseq.options.configuration import find_option, parse_options, read_options
 from tfseq.options.rules import check_options, free_on_resume
 from tfseq.options.saving import normalized
+from tfseq.options.start_options import SHAPE, StartOptions, check_shape
 from tfseq.options.task_names import TASK_NAMES, task_of
 from tfseq.options.training_options import TrainingOptions
 
@@ -45,7 +46,7 @@ def parse_run_options(
         values.get("resume", False) and "--no-resume" not in arguments
     )
     if not resume:
-        return _without_file(parse_options(options_type, arguments, file=values))
+        return _without_file(_parsed(options_type, arguments, values))
     run_dir = find_option(arguments, "run_dir") or values.get("run_dir")
     if not run_dir:
         raise InputError("`resume` needs `run_dir`, the run to resume.")
@@ -58,6 +59,32 @@ def _without_file(options: Options) -> Options:
     return dataclasses.replace(options, config=None)
 
 
+def _parsed(options_type: type[Options], arguments: Sequence[str], file: dict[str, Any]) -> Options:
+    """The options of a new run; where it starts from another, with the shape of that."""
+    place = find_option(arguments, "init_from") or file.get("init_from")
+    defaults = None
+    if place and issubclass(options_type, StartOptions) and has_config(place):
+        source = read_config(os.path.expanduser(place))
+        usual = options_type()
+        shape = {n: source[n] for n in SHAPE if n in source and hasattr(usual, n)}
+        shape = {n: tuple(v) if isinstance(v, list) else v for n, v in shape.items()}
+        if not shape.get("embedding_size") and usual.embedding_size is not None:
+            shape.pop("embedding_size", None)  # One-hot tokens, which such a model does not read.
+        defaults = dataclasses.replace(usual, **shape)
+    options = parse_options(options_type, arguments, defaults=defaults, file=file)
+    if defaults is not None:
+        check_shape({name: getattr(options, name) for name in shape}, shape, place)
+    return options
+
+
+def has_config(run_dir: str | Path) -> bool:
+    """Whether a directory says of itself that it is a run."""
+    try:
+        return Path(os.path.expanduser(run_dir), "config.json").is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def read_config(run_dir: str | Path) -> dict[str, Any]:
     """What the `config.json` of a run holds.
 
@@ -65,11 +92,7 @@ def read_config(run_dir: str | Path) -> dict[str, Any]:
         InputError: the directory is no run.
     """
     path = Path(run_dir) / "config.json"
-    try:
-        there = path.is_file()
-    except (OSError, ValueError):
-        there = False
-    if not there:
+    if not has_config(run_dir):
         raise InputError(f"`run_dir` {run_dir} is not a run: it has no config.json.")
     values = read_json_object(path, "the run's")
     if "run_dir" not in values:

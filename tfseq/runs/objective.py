@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfseq.runs.recipe.layer_rates import LayerRates
 from tfseq.runs.rows.row_tables import Table
 
 
@@ -27,6 +28,7 @@ class Objective:
             begins with. Their gradient is cut there. It is traced, more than once. A fourth result,
             if there is one, is the scalar that the gradient is taken of in place of the loss, which
             is then reported alone; it is a mean over the rows of the batch, too.
+        layer_rates: which weights learn from when on, and how fast; None: all alike.
         initial_states: gives the states that an epoch begins with; the usual ones are none.
         validate: gives metrics of the model with its present weights, `validation_loss` among
             them, each name beginning with `validation_`; None does without validation, and so
@@ -57,6 +59,7 @@ class Objective:
     batch_specs: Sequence[tuple[Any, float]] = ()
     tables: Sequence[Table] = ()
     draw: Callable[[tf.Tensor], Any] = lambda step: ()
+    layer_rates: LayerRates | None = None
 
 
 def weighted_loss(

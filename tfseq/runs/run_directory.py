@@ -54,6 +54,7 @@ class RunDirectory:
     | `labels.json`, `tags.json` | what a classifier or a tagger tells apart |
     | `series.json` | the columns of a forecaster |
     | `corpus.json` | the digest of the data, so that a run goes on with no other |
+    | `start.json`, `start.weights.h5` | what a model began with that did not begin from nothing |
     | `checkpoints/` | the last two, for `--resume` |
     | `model.weights.h5` | the best weights so far by validation, else the last |
     | `history.csv` | a row an epoch |

@@ -83,6 +83,10 @@ class Trainer:
         self.averaging = make_averaging(options, weights, tables)
         for average in self.averaging.averages if self.averaging else ():
             self._tables.average(average.lagging)
+        rates = objective.layer_rates
+        if rates is not None:
+            groups = [self._tables.replaced(group) for group in rates.groups]
+            rates = dataclasses.replace(rates, groups=groups)
         if self.averaging and options.averaging != "ema" and objective.validate is None:
             raise InputError(
                 f"`averaging` {options.averaging} goes by the validation loss, and there is no "
@@ -92,7 +96,9 @@ class Trainer:
         self.best_weights: list[np.ndarray] | None = None
         self.states = objective.initial_states()
         self._update = Update(
-            self.optimizer, updated, options.clip_norm, self.averaging, options.accumulate, rate
+            *(self.optimizer, updated, options.clip_norm, self.averaging, options.accumulate, rate),
+            layer_rates=rates,
+            updates_per_epoch=updates,
         )
         self._train_step = TrainingStep(objective, self._update, specs, self.states, self._tables)
 

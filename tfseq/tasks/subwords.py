@@ -17,7 +17,10 @@ _STRETCH = 1 << 16
 
 
 def tokenizer_to_train(
-    options: Any, directory: RunDirectory, training_text: Callable[[], Corpus]
+    options: Any,
+    directory: RunDirectory,
+    training_text: Callable[[], Corpus],
+    begun_from: RunDirectory | None = None,
 ) -> Tokenizer:
     """The tokenizer that options name; subwords are learned, or are those the run began with.
 
@@ -25,6 +28,7 @@ def tokenizer_to_train(
         options: the options, `SubwordOptions` among them.
         directory: the run's.
         training_text: gives the training text, where it is needed.
+        begun_from: a run whose subwords are taken, where the model starts from it.
 
     Raises:
         InputError: the model that the options name cannot be used, or the text does not allow so
@@ -32,6 +36,8 @@ def tokenizer_to_train(
     """
     if options.tokenizer != "subword" or options.resume or directory.subwords.is_file():
         return tokenizer_of(options, directory)
+    if begun_from is not None:
+        return tokenizer_of(options, begun_from)
     settings = {"normalization": options.normalization, "case_fold": options.case_fold}
     if options.subword_model is not None:
         try:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tfseq.options.run_options import parse_run_options
+from tfseq.tasks.labelled.examples import numbered_splits
 from tfseq.tasks.tagging import training as tagging
 from tfseq.tasks.tagging.options import TaggingOptions
 from tfseq.tasks.text_classification import training as text_classification
@@ -127,3 +128,16 @@ def test_a_tagger_s_baselines_and_unknown_tokens_are_those_of_the_training_split
         np.mean([word not in of_word for word, _ in test])
     )
     assert 0 < metrics["test_unknown_share"] < 0.5
+
+
+def test_fewer_training_examples_are_a_part_of_all():
+    """The other splits stay; a smaller part lies in a larger one."""
+    splits = {
+        count: numbered_splits(60, TextClassificationOptions(max_train_examples=count))
+        for count in (None, 20, 5)
+    }
+    for count in (20, 5):
+        assert len(splits[count]["train"]) == count
+        for name in ("validation", "test"):
+            np.testing.assert_array_equal(splits[count][name], splits[None][name])
+    assert {*splits[5]["train"]} < {*splits[20]["train"]} < {*splits[None]["train"]}

@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from tfseq.runs.recipe.averaging import Averaging
+from tfseq.runs.recipe.layer_rates import LayerRates
 from tfseq.runs.recipe.schedule import Schedule
 from tfseq.runs.row_gradients import SummedRows
 
@@ -27,6 +28,9 @@ class Update:
         averaging: of the weights, or None.
         accumulate: batches for an update.
         rate: the learning rate of the optimizer, where `at_rate` is to change it.
+        layer_rates: which weights move when, and how far; None: all of them, by what the optimizer
+            says.
+        updates_per_epoch: what `layer_rates` takes an epoch to be.
 
     Attributes:
         accumulated: the sum of gradients since the last update, the number of targets that it is
@@ -42,10 +46,13 @@ class Update:
         averaging: Averaging | None = None,
         accumulate: int = 1,
         rate: float | Schedule = 0.0,
+        layer_rates: LayerRates | None = None,
+        updates_per_epoch: float = 1.0,
     ):
         self._rate, self._factor = rate, 1.0
         self._optimizer, self._weights, self._clip_norm = optimizer, weights, clip_norm
         self._averaging = averaging
+        self._layer_rates, self._updates_per_epoch = layer_rates, updates_per_epoch
         self.accumulated: list[tf.Variable] = []
         if accumulate > 1:
             zeros = [tf.zeros_like(w.value) for w in weights] + [tf.zeros([])] * 3
@@ -84,13 +91,14 @@ class Update:
             distinct.append(g.values if rows else dense[-1])
         if last is not None:
             dense = distinct = self._mean_of_accumulated(dense, num_targets)
-        norm = tf.linalg.global_norm(distinct)
+        moves = self._moves()
+        norm = tf.linalg.global_norm(list(map(_moving, distinct, moves)))
         if self._clip_norm is not None:
             dense, _ = tf.clip_by_global_norm(dense, self._clip_norm, use_norm=norm)
         if last is None:
-            self._apply(dense)
+            self._apply(dense, moves)
         else:
-            tf.cond(last, lambda: self._apply(dense), lambda: False)
+            tf.cond(last, lambda: self._apply(dense, moves), lambda: False)
         return mean(losses), norm
 
     def _mean_of_accumulated(self, gradients, num_targets):
@@ -107,15 +115,33 @@ class Update:
             for total, g in zip(sums, gradients, strict=True)
         ]
 
-    def _apply(self, gradients):
+    def _moves(self):
+        """What part of its movement each weight makes; None where it is all."""
+        if self._layer_rates is None:
+            return [None] * len(self._weights)
+        updates = tf.convert_to_tensor(self._optimizer.iterations)
+        return self._layer_rates.shares(self._weights, updates, self._updates_per_epoch)
+
+    def _apply(self, gradients, moves):
         rate = contextlib.nullcontext()
         if self.accumulated and isinstance(self._rate, Schedule):
             *_, factors, batches = self.accumulated
             rate = self._rate.scaled(factors / batches)
+        parts = [(w, s) for w, s in zip(self._weights, moves, strict=True) if s is not None]
+        before = [tf.identity(w) for w, _ in parts]
         with rate:
             self._optimizer.apply_gradients(zip(gradients, self._weights, strict=True))
+        for (weight, share), value in zip(parts, before, strict=True):
+            weight.assign(value + tf.cast(share, value.dtype) * (weight - value))
         if self._averaging is not None:
             self._averaging.update()
         for variable in self.accumulated:
             variable.assign(tf.zeros_like(variable))
         return True
+
+
+def _moving(gradient, share):
+    """A gradient as the norm counts it: nothing of a weight that does not move."""
+    if gradient is None or share is None:
+        return gradient
+    return gradient * tf.cast(share > 0, gradient.dtype)

@@ -54,11 +54,18 @@ class Examples(Protocol):
 
 
 def numbered_splits(num_examples: int, options: LabelledOptions) -> dict[str, np.ndarray]:
-    """The numbers of the examples of each split, drawn at random."""
+    """The numbers of the examples of each split, drawn at random.
+
+    With fewer training examples, those that are left are a part of those that were.
+    """
     numbers = split_examples(
         num_examples, options.validation_fraction, options.test_fraction, options.seed
     )
-    return dict(zip(SPLITS, numbers, strict=True))
+    splits = dict(zip(SPLITS, numbers, strict=True))
+    if options.max_train_examples is not None:
+        drawn = np.random.default_rng([options.seed, 1]).permutation(splits["train"])
+        splits["train"] = np.sort(drawn[: options.max_train_examples])
+    return splits
 
 
 def check_labels(found: set[str], known: Sequence[str], name: str) -> None:

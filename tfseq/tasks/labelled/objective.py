@@ -13,6 +13,7 @@ import tensorflow as tf
 from tfseq.data.labelled.labelled_batches import length_batches
 from tfseq.options.training_options import TrainingOptions
 from tfseq.runs.objective import Objective, weighted_loss
+from tfseq.runs.recipe.layer_rates import LayerRates
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ def labelled_objective(
     train: LabelledIds,
     options: TrainingOptions,
     validate: Callable[[], Mapping[str, float]] | None,
+    rates: LayerRates | None = None,
 ) -> Objective:
     """−log P(target), on batches of sequences of like length."""
     return Objective(
@@ -49,6 +51,7 @@ def labelled_objective(
         weighted_loss(model, tf.nn.sparse_softmax_cross_entropy_with_logits),
         validate=validate,
         independent_rows=True,
+        layer_rates=rates,
     )
 
 

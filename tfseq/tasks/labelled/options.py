@@ -6,11 +6,12 @@ from typing import Any
 from tfseq.cells.table import CellName
 from tfseq.options.layer_sizes import LayerSizes
 from tfseq.options.rules import FreeOnResume, PathText, PositiveInt, Probability, Share, Size
+from tfseq.options.start_options import StartOptions
 from tfseq.options.training_options import TrainingOptions
 
 
 @dataclasses.dataclass(frozen=True)
-class LabelledOptions(TrainingOptions):
+class LabelledOptions(StartOptions, TrainingOptions):
     """Options of the data, the vocabulary and the `TokenEncoder`."""
 
     data: FreeOnResume[PathText | None] = None
@@ -19,6 +20,9 @@ class LabelledOptions(TrainingOptions):
     """Fraction of the examples for validation, which chooses the best epoch."""
     test_fraction: Share = 0.1
     """Fraction of the examples for the test, on which the metrics are computed."""
+    max_train_examples: PositiveInt | None = None
+    """Train on only this many examples, drawn at random from the training split; the other splits
+    stay as they are. If omitted, on all."""
     min_frequency: PositiveInt = 1
     """Tokens with a lower count in the training split become <unk>."""
     max_vocabulary: PositiveInt | None = None

@@ -22,6 +22,8 @@ from tfseq.tasks.labelled.options import LabelledOptions
 from tfseq.tasks.labelled.predictor import Predictor, mean_cross_entropy
 from tfseq.tasks.labelled.report import labelled_report
 from tfseq.tasks.labelled.task import LabelledTask
+from tfseq.tasks.starting.layer_learning import freeze_embedding, layer_rates
+from tfseq.tasks.starting.start import Start
 from tfseq.tasks.subwords import files_of_tokenizer
 from tfseq.tasks.task import cell_words, short_name
 
@@ -34,11 +36,13 @@ class LabelledTraining:
         run: the `TrainingRun`.
         task: the task, whose model it trains.
         examples: the labelled examples.
+        start: what was taken over at the start, in a line; empty where nothing was.
     """
 
     run: TrainingRun
     task: LabelledTask
     examples: Examples
+    start: str = ""
 
     def summary(self) -> str:
         """The examples, the model and the place of the run, a line each, and notes."""
@@ -53,6 +57,7 @@ class LabelledTraining:
             f"{self.run.directory.path}",
         ]
         lines = list(zip(heads, lines, strict=False)) + [("note", n) for n in examples.notes]
+        lines += [("start", self.start)] if self.start else []
         return aligned(lines, left=(0, 1)) + "\n"
 
     @property
@@ -124,17 +129,23 @@ def panels(examples: Examples) -> tuple[Panel, Panel]:
 
 
 def prepare_labelled(
-    task_type: type[LabelledTask], options: LabelledOptions, log: Callable[[str], None]
+    task_type: type[LabelledTask],
+    options: LabelledOptions,
+    log: Callable[[str], None],
+    start: Start,
 ) -> LabelledTraining:
     """Read the data, look at the run directory, and build a model: validated by loss and scores."""
     options = with_layers_agreed(options)
     data = task_type.read_data(options)
     directory = open_run(options, f"{data.name}_{short_name(options.cell)}")
+    start.check_room(options)
     saved = as_saved(options, directory.path)
-    examples = task_type.examples_type(data, saved)
+    examples = task_type.examples_type(data, saved, start=start)
     task = task_type.of_parts(
         directory, saved, examples.vocabulary, examples.labels, examples.tokenizer
     )
+    start.apply(task.model, task.vocabulary, options.seed)
+    freeze_embedding(options, task.model)
     predict = Predictor(task.model)
 
     def validate() -> dict[str, float]:
@@ -149,16 +160,19 @@ def prepare_labelled(
     run = TrainingRun(
         options,
         directory,
-        labelled_objective(task.model, examples.ids["train"], options, validate),
+        labelled_objective(
+            task.model, examples.ids["train"], options, validate, layer_rates(options, task.model)
+        ),
         fingerprint=examples.fingerprint,
         vocabulary=task.vocabulary,
         files={
             task.labels_file: (json.dumps(task.labels, indent=1) + "\n").encode(),
             **files_of_tokenizer(directory, task.tokenizer),
+            **start.files,
         },
         draw=lambda history: save_curves(
             history, directory.curves, panels(examples), title=directory.name
         ),
         log=log,
     )
-    return LabelledTraining(run, task, examples)
+    return LabelledTraining(run, task, examples, start.note)

@@ -17,6 +17,7 @@ from tfseq.tasks.language_model.windows import (
     resetting,
     training_windows,
 )
+from tfseq.tasks.starting.layer_learning import layer_rates
 
 
 def language_model_objective(
@@ -103,6 +104,7 @@ def language_model_objective(
         independent_rows=True,
         batch_specs=batch_specs(options),
         **({"tables": large.tables, "draw": large.draw} if large else {}),
+        layer_rates=layer_rates(options, model),
     )
 
 

@@ -24,6 +24,7 @@ from tfseq.options.rules import (
     SizeOrZero,
     Temperature,
 )
+from tfseq.options.start_options import StartOptions
 from tfseq.options.training_options import Averaging, Schedule, TrainingOptions
 from tfseq.tasks.language_model.document_options import DocumentOptions
 from tfseq.tasks.language_model.presets import (
@@ -49,7 +50,12 @@ ClipNorm = Annotated[
 
 @dataclasses.dataclass(frozen=True)
 class LanguageModelOptions(
-    DocumentOptions, SubwordOptions, SoftmaxOptions, RegularizationOptions, TrainingOptions
+    DocumentOptions,
+    SubwordOptions,
+    SoftmaxOptions,
+    StartOptions,
+    RegularizationOptions,
+    TrainingOptions,
 ):
     """Train a recurrent language model on a text, print its perplexity, generate samples, and
     export the model."""

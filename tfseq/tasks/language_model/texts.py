@@ -1,7 +1,7 @@
 """The texts of a language model's run: which there are, and their ids."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tfseq.data import EncodedCorpus, encode_corpus
@@ -62,8 +62,12 @@ class Texts:
         options: LanguageModelOptions,
         tokenizer: Tokenizer,
         vocabulary: Vocabulary | None = None,
+        known: Sequence[str] = (),
     ) -> EncodedCorpus:
         """All texts as ids of one vocabulary, by default that of the training split.
+
+        Args:
+            known: symbols that come first in that vocabulary, in this order.
 
         Raises:
             InputError: a text cannot be read, or has no tokens.
@@ -73,6 +77,7 @@ class Texts:
             tokenizer,
             vocabulary=vocabulary,
             min_frequency=options.min_frequency,
+            reserved_tokens=known,
             max_size=options.max_vocabulary,
             max_tokens=options.max_tokens,
             validation_fraction=0.0 if "validation" in self.own else options.validation_fraction,

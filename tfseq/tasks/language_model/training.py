@@ -34,6 +34,8 @@ from tfseq.tasks.language_model.texts import (
     with_splits_named,
 )
 from tfseq.tasks.language_model.windows import schedule_steps
+from tfseq.tasks.starting.layer_learning import freeze_embedding
+from tfseq.tasks.starting.open_start import open_start
 from tfseq.tasks.subwords import files_of_tokenizer, tokenizer_to_train
 from tfseq.tasks.task import short_name
 from tfseq.tasks.vocabulary_check import check_tells_apart
@@ -51,16 +53,23 @@ def prepare(
     name = text_name(options)
     options = with_splits_named(options)
     options.check_splits()
+    start = open_start(options)
+    options = start.with_shape(options)
     texts = open_texts(options)
     options = options.with_defaults_filled(texts.of_characters(options.tokenizer))
     directory = open_run(options, f"{name}_{short_name(options.cell)}")
-    tokenizer = tokenizer_to_train(options, directory, lambda: texts.for_training(options))
+    tokenizer = tokenizer_to_train(
+        options, directory, lambda: texts.for_training(options), start.run
+    )
     if options.export:
         check_in_graph(tokenizer, "tokenize", "detokenize", "join", advice=OR_NO_EXPORT)
-    corpus = texts.encode(options, tokenizer)
+    start.check_room(options)
+    corpus = texts.encode(options, tokenizer, known=start.known)
     check_tells_apart(corpus.vocabulary)
     options.check_softmax_of(len(corpus.vocabulary))
     model = build_model(options, len(corpus.vocabulary), corpus.vocabulary.document_ids)
+    start.apply(model, corpus.vocabulary, options.seed)
+    freeze_embedding(options, model)
     saved = as_saved(options, directory.path)
     task = LanguageModelTask(directory, saved, model, tokenizer, corpus.vocabulary)
 
@@ -85,14 +94,14 @@ def prepare(
         fingerprint=corpus.fingerprint,
         data=data_words(options),
         vocabulary=corpus.vocabulary,
-        files=files_of_tokenizer(directory, tokenizer),
+        files={**files_of_tokenizer(directory, tokenizer), **start.files},
         steps_per_epoch=schedule_steps(options, len(corpus.train)),
         describe_epoch=describe_epoch,
         draw=draw,
         epoch_ended=add_sample,
         log=log,
     )
-    return LanguageModelTraining(run, task, corpus, name)
+    return LanguageModelTraining(run, task, corpus, name, start.note)
 
 
 @dataclass
@@ -104,12 +113,14 @@ class LanguageModelTraining:
         task: the `LanguageModelTask`, whose model it trains.
         corpus: the `EncodedCorpus`.
         name: the corpus's name.
+        start: what was taken over at the start, in a line; empty where nothing was.
     """
 
     run: TrainingRun
     task: LanguageModelTask
     corpus: EncodedCorpus
     name: str
+    start: str = ""
     final_sample: str = ""
 
     def summary(self) -> str:
@@ -128,6 +139,7 @@ class LanguageModelTraining:
             f"{len(corpus.vocabulary):,} symbols\n"
             f"{f'files  {files}{chr(10)}' if files else ''}"
             f"{f'of it  documents: {documents}{chr(10)}' if documents else ''}"
+            f"{f'start  {self.start}{chr(10)}' if self.start else ''}"
             f"model  {describe_model(self.run.options)}: {self.run.model.count_params():,} "
             f"parameters\nrun    {self.run.directory.path}\n"
         )

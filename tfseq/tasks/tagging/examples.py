@@ -14,6 +14,7 @@ from tfseq.metrics.span_f1 import names_spans, span_scores
 from tfseq.report import Report
 from tfseq.tasks.labelled.examples import check_labels, numbered_splits
 from tfseq.tasks.labelled.objective import LabelledIds, fingerprint
+from tfseq.tasks.starting.start import NO_START, Start
 from tfseq.tasks.tagging.options import TaggingOptions
 from tfseq.tasks.tagging.report import add_tagged_sentences
 from tfseq.tasks.vocabulary_check import check_tells_apart
@@ -33,9 +34,14 @@ class SentenceExamples:
     unit = "sentence"
 
     def __init__(
-        self, data: LabelledSentences, options: TaggingOptions, task: "TaggingTask | None" = None
+        self,
+        data: LabelledSentences,
+        options: TaggingOptions,
+        task: "TaggingTask | None" = None,
+        start: Start = NO_START,
     ):
-        """Args: the sentences; the options; a trained task, of which all are the test split."""
+        """Args: the sentences; the options; a trained task, of which all are the test split;
+        what the model starts from."""
         self.data, self.options = data, options
         self.name, self.notes = data.name, ()
         self.fingerprint = fingerprint(data.tokens, data.tags)
@@ -50,7 +56,7 @@ class SentenceExamples:
             self.splits = numbered_splits(len(data.tokens), options)
             counts = Counter(token for i in self.splits["train"] for token in data.tokens[i])
             self.vocabulary = Vocabulary.build(
-                counts, options.min_frequency, options.max_vocabulary
+                counts, options.min_frequency, options.max_vocabulary, start.known
             )
             check_tells_apart(self.vocabulary)
         self.has_spans = names_spans(self.labels)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from tfseq.tasks.labelled.training import LabelledTraining, prepare_labelled
+from tfseq.tasks.starting.open_start import open_start
 from tfseq.tasks.tagging.options import TaggingOptions
 from tfseq.tasks.tagging.task import TaggingTask
 
@@ -13,4 +14,5 @@ def prepare(options: TaggingOptions, log: Callable[[str], None] = print) -> Labe
     Raises:
         InputError: the sentences, the run directory or its checkpoints cannot be used.
     """
-    return prepare_labelled(TaggingTask, options, log)
+    start = open_start(options)
+    return prepare_labelled(TaggingTask, start.with_shape(options), log, start)

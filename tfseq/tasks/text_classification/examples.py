@@ -23,6 +23,7 @@ from tfseq.tasks.labelled.objective import (
     labelled_objective,
 )
 from tfseq.tasks.labelled.predictor import Predictor, mean_cross_entropy
+from tfseq.tasks.starting.start import NO_START, Start
 from tfseq.tasks.subwords import tokenizer_to_train
 from tfseq.tasks.text_classification.options import TextClassificationOptions
 from tfseq.tasks.vocabulary_check import check_tells_apart
@@ -51,8 +52,10 @@ class TextExamples:
         data: LabelledTexts,
         options: TextClassificationOptions,
         task: "TextClassificationTask | None" = None,
+        start: Start = NO_START,
     ):
-        """Args: the texts; the options; a trained task, of which all of them are the test split."""
+        """Args: the texts; the options; a trained task, of which all of them are the test split;
+        what the model starts from."""
         self.data, self.options = data, options
         self.name, self.notes = data.name, data.notes
         self.fingerprint = fingerprint(data.texts, data.labels)
@@ -69,8 +72,8 @@ class TextExamples:
             if len(self.labels) < 2:
                 raise InputError(f"All texts of {data.name} have the label {self.labels[0]!r}.")
             self.splits = numbered_splits(len(data.texts), options)
-            self.tokenizer = self._tokenizer()
-            self.vocabulary = self._count(self.tokenizer)
+            self.tokenizer = self._tokenizer(start)
+            self.vocabulary = self._count(self.tokenizer, start.known)
         self.ids = self._encode(self.tokenizer, self.vocabulary)
 
     def score(self, predictions: np.ndarray, ids: LabelledIds) -> dict[str, float]:
@@ -103,14 +106,14 @@ class TextExamples:
         ]
         _add_texts(report, examples)
 
-    def _tokenizer(self) -> Tokenizer:
+    def _tokenizer(self, start: Start) -> Tokenizer:
         def training_text() -> Corpus:
             return Corpus(self.name, lambda: ([self.data.texts[i]] for i in self.splits["train"]))
 
         run = RunDirectory(Path(self.options.run_dir))
-        return tokenizer_to_train(self.options, run, training_text)
+        return tokenizer_to_train(self.options, run, training_text, start.run)
 
-    def _count(self, tokenizer: Tokenizer) -> Vocabulary:
+    def _count(self, tokenizer: Tokenizer, known: Sequence[str]) -> Vocabulary:
         options = self.options
         texts = [self.data.texts[i] for i in self.splits["train"]]
         vocabulary = build_vocabulary(
@@ -118,6 +121,7 @@ class TextExamples:
             count_tokens(texts, tokenizer),
             min_frequency=options.min_frequency,
             max_size=options.max_vocabulary,
+            reserved_tokens=known,
         )
         check_tells_apart(vocabulary)
         return vocabulary

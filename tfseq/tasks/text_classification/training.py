@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from tfseq.serving.signatures.in_graph import OR_NO_EXPORT, check_in_graph
 from tfseq.tasks.labelled.training import LabelledTraining, prepare_labelled
+from tfseq.tasks.starting.open_start import open_start
 from tfseq.tasks.task import tokenizer_of
 from tfseq.tasks.text_classification.options import TextClassificationOptions
 from tfseq.tasks.text_classification.task import TextClassificationTask
@@ -18,8 +19,9 @@ def prepare(
         InputError: the texts, the run directory or its checkpoints cannot be used, or the
             tokenizer cannot be exported.
     """
-    options = options.with_defaults_filled()
+    start = open_start(options)
+    options = start.with_shape(options).with_defaults_filled()
     options.check_subwords()
     if options.export and options.tokenizer != "subword":
         check_in_graph(tokenizer_of(options), "tokenize", advice=OR_NO_EXPORT)
-    return prepare_labelled(TextClassificationTask, options, log)
+    return prepare_labelled(TextClassificationTask, options, log, start)

@@ -1,0 +1,1 @@
+"""Models that start from weights that are there already."""
