@@ -34,26 +34,39 @@ def tokenizer_to_train(
         InputError: the model that the options name cannot be used, or the text does not allow so
             many pieces.
     """
-    if options.tokenizer != "subword" or options.resume or directory.subwords.is_file():
-        return tokenizer_of(options, directory)
+    if options.tokenizer != "subword":
+        return tokenizer_of(options)
+    settings = options.normalization, options.case_fold
+    given = options.subword_model and Path(options.subword_model)
+    if options.resume or directory.subwords.is_file():
+        begun = tokenizer_of(options, directory)
+        same = (
+            not (options.resume and given and given.is_file())
+            or SubwordTokenizer(given, *settings).model == begun.model
+        )
+        if not same:
+            raise InputError(
+                f"`subword_model` {given} is not the model that the run {directory.path} began "
+                "with."
+            )
+        return begun
     if begun_from is not None:
         return tokenizer_of(options, begun_from)
-    settings = {"normalization": options.normalization, "case_fold": options.case_fold}
-    if options.subword_model is not None:
+    if given:
         try:
-            return SubwordTokenizer(Path(options.subword_model), **settings)
+            return SubwordTokenizer(given, *settings)
         except InputError as error:
             raise InputError(f"`subword_model`: {error}") from error
     text = training_text()
     num_characters = sum(map(len, text.text()))
     size = options.vocabulary_size or min(max(1000, num_characters // 200), 8000)
     try:
-        return SubwordTokenizer.learn(spread(text.text(), num_characters), size, **settings)
+        return SubwordTokenizer.learn(spread(text.text(), num_characters), size, *settings)
     except LargestVocabularyError as error:
         if options.vocabulary_size is not None:
             raise
         size = error.largest
-    return SubwordTokenizer.learn(spread(text.text(), num_characters), size, **settings)
+    return SubwordTokenizer.learn(spread(text.text(), num_characters), size, *settings)
 
 
 def files_of_tokenizer(directory: RunDirectory, tokenizer: Tokenizer) -> Mapping[str, bytes]:

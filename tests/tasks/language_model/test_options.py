@@ -218,9 +218,8 @@ def another(value):
 
 
 # Each of these has a say in the weights: a run that goes on with another is another run.
-HELD = """tokenizer vocabulary_size normalization case_fold line_ends
-    min_frequency max_vocabulary max_tokens
-    validation_fraction test_fraction preset cell units num_layers dropout embedding_size
+HELD = """tokenizer vocabulary_size normalization case_fold line_ends min_frequency max_vocabulary
+    max_tokens validation_fraction test_fraction preset cell units num_layers dropout embedding_size
     tie_embeddings sampling batch_size num_steps optimizer learning_rate learning_rate_decay
     schedule warmup final_rate weight_decay clip_norm momentum decay_biases averaging ema_decay
     averaging_interval accumulate precision recompute_steps skip_connections residual feed_forward

@@ -19,6 +19,7 @@ from tfseq.report.aligned import aligned
 from tfseq.runs.run_directory import RunDirectory
 from tfseq.tasks.labelled.examples import Examples
 from tfseq.tasks.labelled.predictor import Predictor, mean_cross_entropy
+from tfseq.tasks.starting.start import Start
 from tfseq.tasks.task import Task, tokenizer_of
 from tfseq.text import Tokenizer, Vocabulary
 
@@ -91,7 +92,9 @@ class LabelledTask(Task):
         """
         options = self.options
         if path is None:
-            examples = self.examples_type(self.read_data(options), options)
+            began = Start()
+            began.known, began.run = self.vocabulary.tokens[1:], self.run
+            examples = self.examples_type(self.read_data(options), options, start=began)
             self.run.check_fingerprint(examples.fingerprint, "the data")
         else:
             data = self.read_data(dataclasses.replace(options, data=os.fspath(path)))
