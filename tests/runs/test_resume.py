@@ -224,6 +224,26 @@ def test_killed_with_every_part_of_a_recipe_at_once(corpus, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    "softmax",
+    [
+        "--softmax=sampled --num-sampled=5 --tie-embeddings",
+        "--softmax=adaptive --cutoffs 3 6 --embedding-size=4",
+    ],
+)
+def test_killed_where_rows_are_not_read(softmax, corpus, tmp_path):
+    """Rows of the embedding, their moments and their averages are in the checkpoint too."""
+    recipe = "--tokenizer=word --averaging=ema --weight-decay=0.1 --embedding-dropout=0.1"
+    options = [*options_of("rnn"), *recipe.split(), *softmax.split()]
+    train(corpus, tmp_path / "whole", *options)
+    run_dir = tmp_path / "killed"
+    assert train_and_kill(corpus, run_dir, after_some_steps(6, 0.01), *options)
+    train(corpus, run_dir, "--resume")
+
+    assert_same_run(run_dir, tmp_path / "whole")
+
+
+@pytest.mark.slow
 def test_damaged_checkpoint_and_more_epochs(corpus, whole, one_epoch):
     """The newest checkpoint is passed over, aloud; `--epochs` grows; options need no repeating."""
     name = newest(one_epoch)

@@ -75,7 +75,7 @@ class Trainer:
         self.batch_spec = specs[0][0]
         updates = self._num_updates(steps_per_epoch or int(first.cardinality()))
         rate = learning_rate(options, updates, varies=len(specs) > 1)
-        self._tables = RowTables(objective.tables)
+        self._tables = RowTables(objective.tables, objective.draw)
         updated = self._tables.replaced(weights)
         self.optimizer = make_optimizer(options, updated, rate)
         self._tables.adopt(self.optimizer)

@@ -108,7 +108,6 @@ class TrainingStep:
         run = self._runs[shape] = self._traced(shape)
         if self._not_by_xla:
             return run(*given)
-        # Of tables, rows are written when the update has been made.
         variables = [*self._objective.model.variables, *self._update.variables]
         variables = [v for v in variables if id(v) not in self._tables.held]
         before = [tf.identity(v) for v in variables]
@@ -135,14 +134,11 @@ class TrainingStep:
             return step.get_concrete_function()
 
     def _step(self, batch, states, *last):
-        number = self._update.number
-        drawn = self._objective.draw(tf.cast(number, tf.int64)) if self._of_tables else ()
-        at_hand = self._tables.read(batch, drawn)
-        num_parts, self.kind = self._choose(batch, states, at_hand.rows, drawn)
-        if num_parts:
-            parts = self._compiled_parts(batch, states, at_hand.rows, drawn, num_parts)
-        else:
-            parts = [self._gradients(batch, states, at_hand.rows, drawn)]
+        at_hand = self._tables.read(batch, self._update.number)
+        given = batch, states, at_hand.rows, at_hand.drawn
+        num_parts, self.kind = self._choose(*given)
+        parts = [] if num_parts else [self._gradients(*given)]
+        parts = parts or self._compiled_parts(*given, num_parts)
         num_targets = tf.add_n([part.num_targets for part in parts])
         shares = [
             tf.math.divide_no_nan(

@@ -54,13 +54,14 @@ class RowTables:
 
     Args:
         tables: the tables.
+        draw: `Objective.draw`.
 
     Attributes:
         stand_ins: the small variables `[most_rows, …]`, one for each table.
     """
 
-    def __init__(self, tables: Sequence[Table]):
-        self.tables = tables
+    def __init__(self, tables: Sequence[Table], draw: Callable[[tf.Tensor], Any]):
+        self.tables, self._draw = tables, draw
         self.stand_ins = [_stand_in(t, i) for i, t in enumerate(tables)]
         # For each table, pairs of what the optimizer keeps of its rows: of all, of those at hand.
         self._kept: list[list[tuple[tf.Variable, keras.Variable]]] = [[] for _ in tables]
@@ -73,7 +74,7 @@ class RowTables:
 
     @property
     def held(self) -> set[int]:
-        """The `id`s of the variables of which a step writes some rows alone."""
+        """The `id`s of the variables of which a step writes some rows alone, after all else."""
         averages = [lag for of_table in self._averages for lag in of_table]
         of_averages = [v for lag in averages for v in (lag.value, lag.caught_up_to)]
         return {id(v) for v in [*(t.variable for t in self.tables), *of_averages]}
@@ -109,9 +110,10 @@ class RowTables:
         for table, of_table in zip(self.tables, self._averages, strict=True):
             of_table += [lag for lag in averages if lag.weight is table.variable]
 
-    def read(self, batch: Any, drawn: Any) -> "RowsAtHand":
-        """Gather the rows that a batch reads. It is traced."""
-        return RowsAtHand([self._read(table, batch, drawn) for table in self.tables])
+    def read(self, batch: Any, step: Any) -> "RowsAtHand":
+        """Gather the rows that a batch reads in the step of this number. It is traced."""
+        drawn = self._draw(tf.cast(step, tf.int64)) if self.tables else ()
+        return RowsAtHand([self._read(table, batch, drawn) for table in self.tables], drawn)
 
     def _read(self, table, batch, drawn):
         own, shared = table.ids(batch, drawn)
@@ -160,10 +162,11 @@ class RowsAtHand:
     Attributes:
         parts: for each table the `ReadRows`, the distinct ids, and the same padded.
         averages: for each table and average its rows, before the update.
+        drawn: what `Objective.draw` gave.
     """
 
-    def __init__(self, parts):
-        self.parts = parts
+    def __init__(self, parts, drawn):
+        self.parts, self.drawn = parts, drawn
         self.averages: list[list[RowsOfAverage]] = []
 
     @property
