@@ -113,7 +113,7 @@ def test_a_batch_of_training_begins_each_document_anew(stories, tmp_path):
     """The loss of windows that hold several documents, and its gradient, against each alone."""
     options = options_of(
         stories[0], run_dir=str(tmp_path / "run"), num_steps=30, batch_size=8, seed=3,
-        dropout=0.0, embedding_dropout=0.0,
+        dropout=0.0, embedding_dropout=0.0, weight_dropout=0.0,
     )  # fmt: skip
     training = prepare(options)
     objective: Objective = training.run.trainer.objective
@@ -244,8 +244,32 @@ def test_every_cell_trains_in_halves(stories, tmp_path, cell, sampling):
     assert training.run.trainer.step_kind == "compiled in halves"
 
 
+class Loaded:
+    """What a `Client` does of an export, in the C++ loader."""
+
+    def __init__(self, loader, path):
+        self.loader, self.path = loader, path
+
+    def encode(self, text):
+        return self.loader.run(self.path, "encode", text=np.array([text.encode()], object))
+
+    def decode(self, ids):
+        given = {
+            "token_ids": np.array(ids, "int32"),
+            "num_tokens": np.array([len(ids[0])], "int32"),
+        }
+        return {"text": [self.loader.run(self.path, "decode", **given)["text"][0].decode()]}
+
+    def step(self, ids, states):
+        return self.loader.run(self.path, "step", token_ids=np.array(ids, "int32"), **states)
+
+    def initial_states(self, rows):
+        return {"state_0": np.zeros([rows, COMMON["units"]], "float32")}
+
+
 @pytest.mark.slow
 def test_an_export_ends_texts_and_says_so(trained, tmp_path):
+    from tfseq.serving.client.streaming import stream_text
     from tfseq.serving.loader.loader_process import LoaderProcess
 
     task = trained[0]
@@ -285,6 +309,10 @@ def test_an_export_ends_texts_and_says_so(trained, tmp_path):
         assert b"<begin>" not in outputs["tokens"][0]
         outputs = loader.run(path, "encode", text=strings("a"))
         assert (outputs["begin_id"].tolist(), outputs["end_id"].tolist()) == ([1], [2])
+        client = Loaded(loader, path)
+        for prompt, seed in (("", 2), ("", 5), ("a b", 3)):
+            streamed = "".join(stream_text(client, prompt, 40, seed=seed))
+            assert streamed == task.generate(prompt, 40, seed=seed).completion
         # BEGIN and END begin a document, whatever was read before.
         begun = [loader.run(path, "step", token_ids=np.array([token], "int32"),
                             state_0=np.full([1, 6], state, "float32"))
