@@ -248,7 +248,7 @@ class LanguageModel(RecurrentModel):
             "embedding_size": self.embedding_size,
             "tie_embeddings": self.tie_embeddings,
             "embedding_dropout": self.embedding_dropout,
-            **({} if self.document_ids is None else {"document_ids": [*self.document_ids]}),
+            "document_ids": None if self.document_ids is None else [*self.document_ids],
         }
 
 
