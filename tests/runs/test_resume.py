@@ -244,6 +244,28 @@ def test_killed_where_rows_are_not_read(softmax, corpus, tmp_path):
 
 
 @pytest.mark.slow
+def test_killed_among_documents(corpus, tmp_path):
+    """Their order is another one in each epoch, and so are windows and dropout."""
+    documents = tmp_path / "documents.txt"
+    words, chance = corpus.read_text().split(), random.Random(3)
+    pieces = []
+    while words:
+        length = chance.randrange(1, 9)
+        pieces.append(" ".join(words[:length]))
+        words = words[length:]
+    documents.write_text("<|end|>".join(pieces))
+    options = [*options_of("lstm"), "--documents=<|end|>", "--split=shuffled", "--batch-size=32"]
+    options += ["--num-steps=4", "--state-reset=0.1", "--window-lengths=varied"]
+    train(documents, tmp_path / "whole", *options)
+    run_dir = tmp_path / "killed"
+    assert train_and_kill(documents, run_dir, after_some_steps(8, 0.01), *options)
+    assert train_and_kill(documents, run_dir, while_writing(5), "--resume")
+    train(documents, run_dir, "--resume")
+
+    assert_same_run(run_dir, tmp_path / "whole")
+
+
+@pytest.mark.slow
 def test_damaged_checkpoint_and_more_epochs(corpus, whole, one_epoch):
     """The newest checkpoint is passed over, aloud; `--epochs` grows; options need no repeating."""
     name = newest(one_epoch)

@@ -311,7 +311,7 @@ class LanguageModel(RecurrentModel):
             "embedding_dropout": self.embedding_dropout,
             "softmax": self.softmax,
             "cutoffs": self.cutoffs,
-            **({} if self.document_ids is None else {"document_ids": [*self.document_ids]}),
+            "document_ids": None if self.document_ids is None else [*self.document_ids],
         }
 
 

@@ -1,48 +1,16 @@
 """A language model of documents, from a text with markers to texts that end by themselves."""
 
 import itertools
-import json
-import random
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from small_tasks import COMMON
+from stories import MARKER, log_probabilities, options_of, write_stories
 
 import tfseq
 from tfseq.errors import InputError
 from tfseq.runs.objective import Objective
-from tfseq.tasks.language_model.options import LanguageModelOptions
 from tfseq.tasks.language_model.training import prepare
-
-MARKER = "<|endoftext|>"
-
-
-def write_stories(path, seed=0, count=90):
-    chance, documents = random.Random(seed), []
-    for _ in range(count):
-        lines = chance.randrange(1, 4)
-        documents.append("\r\n".join(" ".join(chance.choices("abcd", k=3)) for _ in range(lines)))
-    path.write_bytes(f"\r\n{MARKER}\r\n".join(documents).encode())
-    return documents
-
-
-def options_of(place, **changes):
-    usual = {
-        **COMMON,
-        "cell": "rnn",
-        "embedding_size": 0,
-        "num_steps": 12,
-        "learning_rate": 0.02,
-        "sample_epochs": 1,
-    }
-    usual |= {
-        "batch_size": 32,
-        "corpus": str(place / "stories.txt"),
-        "run_dir": str(place / "run"),
-        "export": False,
-    }
-    return LanguageModelOptions(**{**usual, "documents": MARKER, **changes})
 
 
 @pytest.fixture(scope="module")
@@ -61,22 +29,6 @@ def trained(stories):
     lines.append(training.result(metrics))
     kind = training.run.trainer.step_kind
     return tfseq.load(stories[0] / "run"), kind, "\n".join(lines)
-
-
-def log_probabilities(task, texts):
-    """log P of each token of documents and of their ends, each alone, by the equations in NumPy."""
-    weights = {w.path.split("/")[-1]: w.numpy().astype("float64") for w in task.model.weights}
-    id_of = {token: number for number, token in enumerate(task.vocabulary.tokens)}
-    begin, end = task.vocabulary.document_ids
-    result = []
-    for text in texts:
-        ids, h, found = [begin, *(id_of[c] for c in text), end], np.zeros(COMMON["units"]), []
-        for read, target in itertools.pairwise(ids):
-            h = np.tanh(weights["kernel"][read] + h @ weights["recurrent_kernel"] + weights["bias"])
-            logits = h @ weights["output_kernel"] + weights["output_bias"]
-            found.append(logits[target] - np.log(np.exp(logits).sum()))
-        result.append(np.array(found))
-    return result
 
 
 def texts_of(task, split):
@@ -112,8 +64,9 @@ def test_the_loss_is_the_mean_over_documents_alone(trained, stories):
 def test_a_batch_of_training_begins_each_document_anew(stories, tmp_path):
     """The loss of windows that hold several documents, and its gradient, against each alone."""
     options = options_of(
-        stories[0], run_dir=str(tmp_path / "run"), num_steps=30, batch_size=8, seed=3
-    )
+        stories[0], run_dir=str(tmp_path / "run"), num_steps=30, batch_size=8, seed=3,
+        dropout=0.0, embedding_dropout=0.0, weight_dropout=0.0,
+    )  # fmt: skip
     training = prepare(options)
     objective: Objective = training.run.trainer.objective
     model = training.task.model
@@ -241,51 +194,3 @@ def test_every_cell_trains_in_halves(stories, tmp_path, cell, sampling):
     training = prepare(options)
     training.run.fit(training.evaluate)
     assert training.run.trainer.step_kind == "compiled in halves"
-
-
-@pytest.mark.slow
-def test_an_export_ends_texts_and_says_so(trained, tmp_path):
-    from tfseq.serving.loader.loader_process import LoaderProcess
-
-    task = trained[0]
-    path = task.export(tmp_path / "stories")
-    card = json.loads((path / "assets.extra" / "model_card.json").read_text())
-    assert card["model"]["document_ids"] == [1, 2]
-    expected = task.generate([""] * 9, 200, seed=list(range(9)))
-    texts = ["a b c", "", "d"]
-
-    def strings(*values):
-        return np.array([value.encode() for value in values], object)
-
-    with LoaderProcess() as loader:
-        loader.load(path)
-        numbers = {
-            "max_new_tokens": np.full(9, 200, "int32"),
-            "temperature": np.ones(9, "float32"),
-            "top_k": np.zeros(9, "int32"),
-            "top_p": np.ones(9, "float32"),
-            "seed": np.arange(9),
-        }
-        outputs = loader.run(path, "generate", prompt=strings(*[""] * 9), **numbers)
-        assert [t.decode() for t in outputs["completion"]] == [t.completion for t in expected]
-        assert outputs["ended"].tolist() == [t.ended for t in expected]
-        assert outputs["num_tokens"].tolist() == [t.num_tokens for t in expected]
-        outputs = loader.run(path, "score", text=strings(*texts))
-        whole = task.score(texts, count_end=True)
-        total = outputs["log_probability"] + outputs["end_log_probability"]
-        np.testing.assert_allclose(total, [s.log_probability for s in whole], rtol=1e-4)
-        assert outputs["num_tokens"].tolist() == [5, 0, 1]
-        cap = np.array([60], "int32")
-        outputs = loader.run(path, "beam_search", prompt=strings("a b"), max_new_tokens=cap)
-        beams = task.generator.beam_search("a b", 60, 4)
-        assert [t.decode() for t in outputs["texts"][0]] == [t.text for t in beams]
-        assert outputs["ended"][0].tolist() == [t.ended for t in beams]
-        outputs = loader.run(path, "next_token", prompt=strings(""))
-        assert b"<begin>" not in outputs["tokens"][0]
-        outputs = loader.run(path, "encode", text=strings("a"))
-        assert (outputs["begin_id"].tolist(), outputs["end_id"].tolist()) == ([1], [2])
-        # BEGIN and END begin a document, whatever was read before.
-        begun = [loader.run(path, "step", token_ids=np.array([token], "int32"),
-                            state_0=np.full([1, 6], state, "float32"))
-                 for token, state in ((1, 0), (2, 9))]  # fmt: skip
-        np.testing.assert_array_equal(begun[0]["logits"], begun[1]["logits"])

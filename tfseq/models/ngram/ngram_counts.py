@@ -35,12 +35,14 @@ class NGramCounts:
         keys: for each length from 2, the sorted keys, int64.
         counts: for each length from 1, how often each n-gram occurs, int64.
         suffixes: for each length from 2, the number of each n-gram without its first token.
+        end_id: the id after each document, where the text is documents: see `count_ngrams`.
     """
 
     vocabulary_size: int
     keys: list[np.ndarray]
     counts: list[np.ndarray]
     suffixes: list[np.ndarray]
+    end_id: int | None = None
 
     @property
     def base(self) -> int:
@@ -126,7 +128,7 @@ def count_ngrams(
         else:
             numbers = np.full(len(numbered), -1)
             numbers[inside] = inverse
-    return NGramCounts(vocabulary_size, keys, counts, suffixes)
+    return NGramCounts(vocabulary_size, keys, counts, suffixes, end_id)
 
 
 def as_ids(ids: np.ndarray | Sequence[int], vocabulary_size: int | None) -> np.ndarray:
@@ -150,6 +152,8 @@ def as_ids(ids: np.ndarray | Sequence[int], vocabulary_size: int | None) -> np.n
 def save_counts(path: str | os.PathLike, counts: NGramCounts, config: dict[str, Any]) -> None:
     """Write counts and the configuration of their model, whole or not at all."""
     description = {"format": _FORMAT, "vocabulary_size": counts.vocabulary_size, "config": config}
+    if counts.end_id is not None:
+        description["end_id"] = counts.end_id
     arrays = {
         f"{name}_{place}": array
         for name in ("keys", "counts", "suffixes")
@@ -184,5 +188,6 @@ def load_counts(path: str | os.PathLike) -> tuple[NGramCounts, dict[str, Any]]:
             keys=[file[f"keys_{place}"] for place in lengths[:-1]],
             counts=[file[f"counts_{place}"] for place in lengths],
             suffixes=[file[f"suffixes_{place}"] for place in lengths[:-1]],
+            end_id=description.get("end_id"),
         )
     return counts, description["config"]

@@ -143,6 +143,7 @@ class NGramModel:
         counts, weights = self._fitted(), self._weights
         context = as_ids(context, counts.vocabulary_size).astype(np.int64)
         context = context[max(0, len(context) - self.order + 1) :]
+        context = context[np.flatnonzero(context == counts.end_id).max(initial=0) :]
         size = counts.vocabulary_size
         uniform = np.full(size, 1 / size)
         result = weights.own[0][:size] + weights.rest[0][0] * uniform
@@ -220,14 +221,17 @@ class NGramModel:
         counts, weights = self._counts, self._weights
         uniform = 1 / counts.vocabulary_size
         result = weights.own[0][text] + weights.rest[0][0] * uniform
-        numbers = text
+        numbers, crossing = text, np.zeros(max(0, len(text) - 1), bool)
         for length in range(2, min(self.order, len(text)) + 1):
             contexts = numbers[:-1]
             numbers = counts.find(length, contexts, text[length - 1 :])
             lower = uniform if weights.uniform_rest else result[length - 1 :]
-            result[length - 1 :] = (
-                weights.own[length - 1][numbers] + weights.rest[length - 1][contexts] * lower
-            )
+            longer = weights.own[length - 1][numbers] + weights.rest[length - 1][contexts] * lower
+            if counts.end_id is not None and length > 2:
+                # Where an end stands in the context, but for its first token.
+                crossing = crossing[:-1] | (text[length - 2 : -1] == counts.end_id)
+                longer = np.where(crossing, result[length - 1 :], longer)
+            result[length - 1 :] = longer
         return result
 
     def _number(self, tokens: np.ndarray) -> int:

@@ -104,7 +104,10 @@ class Client:
         top_p: float | Sequence[float] = 1.0,
         seed: int | Sequence[int] = 0,
     ) -> dict[str, np.ndarray]:
-        """Continue prompts: `text`, `completion`, `warning`, `num_tokens`, `log_probability`."""
+        """Continue prompts: `text`, `completion`, `warning`, `num_tokens`, `log_probability`.
+
+        A model of documents also says in `ended` whether a text ended by itself.
+        """
         settings = max_new_tokens, temperature, top_k, top_p, seed
         return self.predict("generate", **_columns(prompts, *settings))
 
@@ -115,7 +118,10 @@ class Client:
         return self.predict("beam_search", **_columns(prompts, max_new_tokens))
 
     def score(self, texts: Texts) -> dict[str, np.ndarray]:
-        """Score texts: `log_probability`, `num_tokens`, `perplexity`, `warning`, and by token."""
+        """Score texts: `log_probability`, `num_tokens`, `perplexity`, `warning`, and by token.
+
+        A model of documents also gives `end_log_probability`, that of a text's end.
+        """
         return self.predict("score", text=_strings(texts))
 
     def next_token(self, prompts: Texts) -> dict[str, np.ndarray]:
