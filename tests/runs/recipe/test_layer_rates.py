@@ -27,7 +27,7 @@ def thawing(*train, **more):
 def test_groups_move_when_and_as_far_as_is_said(accumulate):
     """θ ← θ − η s g · min(1, clip / ‖g‖), ‖g‖ being over what moves; 4 steps are an epoch."""
     options = {"optimizer": "sgd", "learning_rate": 0.5, "clip_norm": 0.01, "schedule": "constant"}
-    trainer = thawing(IDS[:62], **options, num_layers=1, accumulate=accumulate)
+    trainer = thawing(IDS[:65], **options, num_layers=1, accumulate=accumulate)
     model = trainer.model
     spread(model)
     groups = layer_groups(model)
