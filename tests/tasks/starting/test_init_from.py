@@ -17,12 +17,19 @@ from tfseq.tasks.text_classification.training import prepare as prepare_classifi
 WORDS = {"tokenizer": "word", "cell": "lstm", "num_layers": 2}
 
 
+def as_run(options):
+    """A run as if it had been trained: with the weights that its model begins with."""
+    training = prepare_language_model(options)
+    training.run.directory.create(training.run.options, training.task.vocabulary, "digest")
+    training.run.directory.write_weights(training.task.model)
+    return tfseq.load(training.run.directory.path)
+
+
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
     """A run of two layers on words."""
     place = tmp_path_factory.mktemp("source")
-    options = options_of("language_model", place, **WORDS, epochs=1, baseline=False)
-    return tfseq.train(options, log=lambda line: None)
+    return as_run(options_of("language_model", place, **WORDS))
 
 
 @pytest.fixture
@@ -62,13 +69,11 @@ def test_one_hot_tokens_and_all_connections(text, tmp_path):
     (tmp_path / "from").mkdir()
     more = {"embedding_size": 0, "cell": "mogrifier", "skip_connections": "both", "num_layers": 2}
     options = options_of("language_model", tmp_path / "from", tokenizer="word", **more)
-    run = prepare_language_model(options)
-    run.run.directory.create(run.run.options, run.task.vocabulary, "digest")
-    run.run.directory.write_weights(run.task.model)
-    training = prepare_language_model(started(run.task, text, tmp_path))
-    known = len(run.task.vocabulary)
+    run = as_run(options)
+    training = prepare_language_model(started(run, text, tmp_path))
+    known = len(run.vocabulary)
     ids = np.arange(known, dtype="int32")[None]
-    theirs, ours = (np.asarray(task.model(ids)) for task in (run.task, training.task))
+    theirs, ours = (np.asarray(task.model(ids)) for task in (run, training.task))
     assert ours.shape[-1] == known + 4
     # The gates of a mogrifier read all columns of a token: those of new ones are zero in it.
     np.testing.assert_allclose(ours[..., :known], theirs, rtol=1e-5, atol=1e-6)
@@ -116,6 +121,7 @@ def test_steps_are_compiled_in_halves(source, text, tmp_path):
         unfreeze_epochs=1,
         layer_rate_factor=2.6,
         averaging="ema",
+        freeze_embeddings=True,
     )
     training = prepare_language_model(options)
     trainer = training.run.trainer

@@ -43,11 +43,9 @@ def test_rows_are_those_of_the_file_and_stay_so(vectors, tmp_path):
     assert f"vectors of 3 numbers for 3 of {len(tokens)} symbols ({3 / len(tokens):.1%})" in (
         training.summary()
     )
-    kernel = model.output_kernel.numpy()
-    next(training.run.trainer.train_epoch())
-    assert training.run.trainer.step_kind == "compiled in halves"
-    np.testing.assert_array_equal(model.embedding.embeddings, table)
-    assert not np.array_equal(model.output_kernel, kernel)
+    learning = {id(weight) for weight in model.trainable_variables}
+    assert id(model.output_kernel) in learning
+    assert id(model.embedding.embeddings) not in learning
 
 
 def test_a_tagger_with_vectors(vectors, tmp_path):

@@ -131,6 +131,7 @@ def test_fastai_layers_of_several_sizes_with_a_tied_table(start, tmp_path):
     np.testing.assert_array_equal(model.output_bias[:V], [3, 0, 1, 2, 4, 5])
 
 
+@pytest.mark.everyday(1)
 @pytest.mark.parametrize("ending", [".keras", ".weights.h5"])
 def test_keras(ending, start, tmp_path):
     theirs = keras.Sequential(
