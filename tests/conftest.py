@@ -1,5 +1,6 @@
 """What holds for every test."""
 
+import builtins
 import collections
 import os
 import random
@@ -15,9 +16,21 @@ settings.register_profile("tfseq", deadline=None)
 settings.load_profile("tfseq")
 
 # Directories whose files share fixtures that take long to make: one worker runs them all.
-TOGETHER = ("tests/serving/",)
+TOGETHER = ("tests/serving/", "tests/tasks/")
 # What takes longest is begun first, so that no worker is left alone with it at the end.
-FIRST = ("tests/serving/", "tests/runs/test_resume.py", "tests/test_pipelines.py")
+FIRST = (
+    "tests/serving/",
+    "tests/tasks/",
+    "tests/test_label_pipelines.py",
+    "tests/test_pipelines.py",
+    "tfseq/tasks/",
+)
+
+
+@pytest.fixture(autouse=True)
+def _no_result_of_a_doctest(monkeypatch):
+    """A doctest leaves its last result in `builtins._`, and tyro hashes all that is there."""
+    monkeypatch.delattr(builtins, "_", raising=False)
 
 
 @pytest.hookimpl(tryfirst=True)
