@@ -19,7 +19,7 @@ from .small_trainer import (
 )
 
 
-@pytest.mark.everyday(2)
+@pytest.mark.everyday(1)
 @pytest.mark.parametrize(
     "input_options",
     [{}, {"embedding_size": 3}, {"embedding_size": 4, "tie_embeddings": True}],
