@@ -2,6 +2,7 @@
 
 import builtins
 import collections
+import contextlib
 import os
 import random
 
@@ -31,6 +32,15 @@ FIRST = (
 def _no_result_of_a_doctest(monkeypatch):
     """A doctest leaves its last result in `builtins._`, and tyro hashes all that is there."""
     monkeypatch.delattr(builtins, "_", raising=False)
+
+
+@pytest.fixture
+def not_warmed_up(monkeypatch):
+    """Exports are published unread: a loader process and its requests take seconds."""
+    from tfseq.serving import export
+
+    monkeypatch.setattr(export, "LoaderProcess", contextlib.nullcontext)
+    monkeypatch.setattr(export, "replay", lambda directory, loader: None)
 
 
 @pytest.hookimpl(tryfirst=True)

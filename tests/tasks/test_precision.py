@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 import tensorflow as tf
-from small_tasks import options_of, write_series
+from small_tasks import KINDS, options_of, write_series
 
 import tfseq
 from tfseq.layers.tensorflow.whole_step import compiled_whole, product
@@ -19,6 +19,17 @@ def train(kind, place, **changes):
     lines = []
     options = options_of(kind, place, **{"precision": MIXED, **changes})
     return tfseq.train(options, log=lines.append), lines
+
+
+@pytest.fixture(
+    params=[
+        pytest.param(kind, marks=[pytest.mark.slow] if kind == "text_classification" else [])
+        for kind in KINDS
+    ]
+)
+def kind(request):
+    """A classifier's steps are those of a tagger."""
+    return request.param
 
 
 @pytest.fixture(scope="session")
@@ -149,7 +160,9 @@ def processor(tmp_path, monkeypatch):
     return of
 
 
-@pytest.mark.parametrize("kind", ["language_model"])
+@pytest.mark.parametrize(
+    "kind", ["forecasting", pytest.param("language_model", marks=pytest.mark.slow)]
+)
 def test_it_says_that_it_is_slower(mixed, kind, processor, tmp_path):
     """By what the processor has; what is learned does not depend on it."""
     processor("fpu avx2 avx512f")
@@ -186,6 +199,8 @@ def test_factors_are_rounded_and_sums_are_not():
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("kind", ["tagging", "text_classification"])
+@pytest.mark.parametrize(
+    "kind", ["tagging", pytest.param("text_classification", marks=pytest.mark.slow)]
+)
 def test_it_says_so_where_batches_differ_in_size(mixed, kind):
     assert any("its batches differ in size" in line for line in mixed(kind)[1])
