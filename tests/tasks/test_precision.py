@@ -160,9 +160,21 @@ def processor(tmp_path, monkeypatch):
     return of
 
 
-@pytest.mark.parametrize(
-    "kind", ["forecasting", pytest.param("language_model", marks=pytest.mark.slow)]
-)
+def test_it_says_that_it_is_slower_before_it_trains(processor, tmp_path):
+    class Said(Exception):
+        pass
+
+    def log(line):
+        if line.startswith("note: "):
+            raise Said(line)
+
+    processor("fpu avx2 avx512f")
+    with pytest.raises(Said, match="mixed_bfloat16 is slower than float32 on this processor"):
+        tfseq.train(options_of("language_model", tmp_path, precision=MIXED), log=log)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["language_model"])
 def test_it_says_that_it_is_slower(mixed, kind, processor, tmp_path):
     """By what the processor has; what is learned does not depend on it."""
     processor("fpu avx2 avx512f")
