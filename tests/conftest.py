@@ -28,6 +28,17 @@ FIRST = (
 )
 
 
+def pytest_configure(config):
+    """Every day XLA compiles quickly and not for speed: what it compiles runs a few times only.
+
+    It is LLVM's part alone, and half of the time that a small step takes to compile. The slow tests
+    compile as a user does, among them other cases of what is tested every day.
+    """
+    if config.option.markexpr == "not slow":
+        flags = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+        os.environ.setdefault("XLA_FLAGS", flags)
+
+
 @pytest.fixture(autouse=True)
 def _no_result_of_a_doctest(monkeypatch):
     """A doctest leaves its last result in `builtins._`, and tyro hashes all that is there."""

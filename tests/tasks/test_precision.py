@@ -161,15 +161,15 @@ def processor(tmp_path, monkeypatch):
 
 
 def test_it_says_that_it_is_slower_before_it_trains(processor, tmp_path):
-    class Said(Exception):
+    class SaidError(Exception):
         pass
 
     def log(line):
         if line.startswith("note: "):
-            raise Said(line)
+            raise SaidError(line)
 
     processor("fpu avx2 avx512f")
-    with pytest.raises(Said, match="mixed_bfloat16 is slower than float32 on this processor"):
+    with pytest.raises(SaidError, match="mixed_bfloat16 is slower than float32 on this processor"):
         tfseq.train(options_of("language_model", tmp_path, precision=MIXED), log=log)
 
 
