@@ -282,6 +282,7 @@ def test_a_run_below_the_home_directory(place, monkeypatch):
     script("inspect_export", "~/exported/text_lstm/1", cwd="/")
 
 
+@pytest.mark.everyday(3)
 @pytest.mark.parametrize("path", sorted(PIPELINES.glob("[a-z]*.py")), ids=lambda path: path.stem)
 def test_help(path, tmp_path):
     assert "--help" in script_in_a_process(path.stem, "--help", cwd=tmp_path).stdout
