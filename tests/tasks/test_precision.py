@@ -95,7 +95,8 @@ def test_a_run_goes_on_in_its_own_precision_alone(mixed, kind):
         train(kind, task.directory.parent, precision="float32", resume=True, epochs=3)
 
 
-def test_an_export_answers_as_the_task_does(mixed, kind, one_loader, loader, tmp_path):
+@pytest.mark.usefixtures("not_warmed_up")
+def test_an_export_answers_as_the_task_does(mixed, kind, loader, tmp_path):
     task, _ = mixed(kind)
     path = task.export(tmp_path / "egg")
     loader.load(path)
