@@ -1,6 +1,8 @@
 """What holds for every test."""
 
+import builtins
 import collections
+import contextlib
 import os
 import random
 
@@ -15,9 +17,41 @@ settings.register_profile("tfseq", deadline=None)
 settings.load_profile("tfseq")
 
 # Directories whose files share fixtures that take long to make: one worker runs them all.
-TOGETHER = ("tests/serving/",)
+TOGETHER = ("tests/serving/", "tests/tasks/")
 # What takes longest is begun first, so that no worker is left alone with it at the end.
-FIRST = ("tests/serving/", "tests/runs/test_resume.py", "tests/test_pipelines.py")
+FIRST = (
+    "tests/serving/",
+    "tests/tasks/",
+    "tests/test_label_pipelines.py",
+    "tests/test_pipelines.py",
+    "tfseq/tasks/",
+)
+
+
+def pytest_configure(config):
+    """Every day XLA compiles quickly and not for speed: what it compiles runs a few times only.
+
+    It is LLVM's part alone, and half of the time that a small step takes to compile. The slow tests
+    compile as a user does, among them other cases of what is tested every day.
+    """
+    if config.option.markexpr == "not slow":
+        flags = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+        os.environ.setdefault("XLA_FLAGS", flags)
+
+
+@pytest.fixture(autouse=True)
+def _no_result_of_a_doctest(monkeypatch):
+    """A doctest leaves its last result in `builtins._`, and tyro hashes all that is there."""
+    monkeypatch.delattr(builtins, "_", raising=False)
+
+
+@pytest.fixture
+def not_warmed_up(monkeypatch):
+    """Exports are published unread: a loader process and its requests take seconds."""
+    from tfseq.serving import export
+
+    monkeypatch.setattr(export, "LoaderProcess", contextlib.nullcontext)
+    monkeypatch.setattr(export, "replay", lambda directory, loader: None)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -57,6 +57,7 @@ def test_bad_input_is_one_clear_error_and_leaves_nothing(case, bad_place):
     assert snapshot(bad_place) == before
 
 
+@pytest.mark.slow
 def test_bad_input_ends_a_process_with_code_2(bad_place):
     done = script_in_a_process("train_language_model", "--corpus=none", cwd=bad_place, expected=2)
     assert done.stderr.startswith("error: ")

@@ -41,6 +41,7 @@ def test_help_lists_every_script_by_what_it_says_of_itself():
         assert ast.get_docstring(ast.parse(source)).startswith(summary)
 
 
+@pytest.mark.everyday(4)
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_a_command_is_its_script(script):
     """The whole name is understood too, and the options are the script's."""

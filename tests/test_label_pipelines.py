@@ -32,6 +32,7 @@ def orders(tmp_path):
     return tmp_path
 
 
+@pytest.mark.usefixtures("not_warmed_up")
 def test_a_classifier_learns_the_order_of_words(orders):
     options = ["--data=orders.csv", "--epochs=5", "--report", *SMALL]
     output = script("train_text_classifier", *options, cwd=orders).stdout

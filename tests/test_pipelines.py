@@ -101,6 +101,7 @@ def test_beam_search_gives_the_most_probable_first(place):
     assert done.stdout.count("the ") >= 3
 
 
+@pytest.mark.usefixtures("not_warmed_up")
 def test_export_takes_the_next_version_and_touches_none(place):
     before = snapshot(place / "exported" / "text_lstm" / "1")
     done = script("export_model", "--run-dir=runs/text_lstm", cwd=place)
@@ -281,6 +282,7 @@ def test_a_run_below_the_home_directory(place, monkeypatch):
     script("inspect_export", "~/exported/text_lstm/1", cwd="/")
 
 
+@pytest.mark.everyday(3)
 @pytest.mark.parametrize("path", sorted(PIPELINES.glob("[a-z]*.py")), ids=lambda path: path.stem)
 def test_help(path, tmp_path):
     assert "--help" in script_in_a_process(path.stem, "--help", cwd=tmp_path).stdout

@@ -65,6 +65,7 @@ def test_a_beam_of_one_is_greedy(generator):
         assert beam.log_probability == pytest.approx(greedy.log_probability, rel=1e-4)
 
 
+@pytest.mark.everyday(2)
 def test_rows_keep_their_own_length_and_their_text(generator):
     lengths = [4, 0, 9]
     together = generator.beam_search(PROMPTS, lengths, beam_size=3)
@@ -77,6 +78,7 @@ def test_rows_keep_their_own_length_and_their_text(generator):
         np.testing.assert_allclose(scores, [b.log_probability for b in alone], rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.everyday(1)
 def test_places_without_a_continuation_hold_the_best(generator):
     for length, count in ((0, 1), (1, len(SYMBOLS))):
         beams = generator.beam_search("ab", length, beam_size=8)
@@ -94,6 +96,7 @@ def test_unknown_is_found_only_where_it_is_allowed(generator):
     assert with_unknown - without == {"<unk>"}
 
 
+@pytest.mark.everyday(1)
 def test_wrong_settings(generator):
     with pytest.raises(ValueError, match="`beam_size` must be a positive integer"):
         generator.beam_search("ab", 1, beam_size=0)

@@ -163,6 +163,7 @@ def all_lines(generator, prompt, symbols, most_tokens):
     return sorted(zip(totals, lines, strict=True), reverse=True)
 
 
+@pytest.mark.everyday(1)
 @pytest.mark.parametrize(("filter", "symbols"), [(None, "abcd\n"), (no_b, "acd\n")])
 def test_a_wide_beam_finds_every_line_in_order(generator, filter, symbols):
     best = all_lines(generator, "ab", symbols, 3)

@@ -78,7 +78,7 @@ def call_of(layer):
     return lambda x, mask: layer(x, mask=mask)
 
 
-@pytest.mark.everyday(6)
+@pytest.mark.everyday(4)
 @pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
 @pytest.mark.parametrize("mode", ["eager", "traced", "dynamic", "compiled"])
 @pytest.mark.parametrize("name", ["gru", "lstm"])
@@ -100,7 +100,7 @@ def test_equals_the_layer_of_keras_in_graphs_and_bfloat16(name, mode, dtype):
     assert_equals_the_layer_of_keras(cell, (True, True, True, False), wrap, atol)
 
 
-@pytest.mark.everyday(10)
+@pytest.mark.everyday(5)
 @pytest.mark.parametrize("return_sequences", [True, False])
 @pytest.mark.parametrize("mode", ["eager", "traced", "dynamic", "dynamic_compiled"])
 @pytest.mark.parametrize("name", CELLS)

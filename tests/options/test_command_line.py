@@ -1,5 +1,8 @@
-"""How scripts end: exit codes, and what stands on standard error. Each in a child process."""
+"""How scripts end: exit codes, and what stands on standard error, mostly of a child process."""
 
+import contextlib
+import dataclasses
+import io
 import os
 import subprocess
 import sys
@@ -7,14 +10,17 @@ import textwrap
 
 import pytest
 
+from tfseq.errors import InputError
+from tfseq.options.command_line import run
 
-def run_script(parse="return 3", main="pass", before="Options = object"):
+
+def run_script(parse="return 3", main="pass"):
     """Run a script by the bodies of its two functions."""
     lines = [
         "import sys",
         "from tfseq.options.command_line import run",
         "from tfseq.errors import InputError",
-        before,
+        "Options = object",
         "def parse():",
         textwrap.indent(textwrap.dedent(parse), "    "),
         "def main(options: Options):",
@@ -40,20 +46,37 @@ def test_the_job_is_done_with_tensorflow_loaded_in_silence():
     assert done.stderr == ""
 
 
+def raising(error):
+    """A function that raises it, whatever it is given."""
+
+    def fail(*arguments):
+        raise error
+
+    return fail
+
+
+def ends_here(parse, main, options_type=object):
+    """The exit code and standard error, in this process, where TensorFlow is loaded already."""
+    with (
+        contextlib.redirect_stderr(io.StringIO()) as err,
+        pytest.raises(SystemExit) as end,
+    ):
+        run(options_type, main, parse)
+    return end.value.code, err.getvalue()
+
+
 def test_bad_input_is_a_message_and_code_2():
-    done = run_script(main="raise InputError('`--a` is wrong.\\n`--b` too.')")
-    assert done.returncode == 2
-    assert done.stderr == "error: `--a` is wrong.\nerror: `--b` too.\n"
+    ends = ends_here(object, raising(InputError("`--a` is wrong.\n`--b` too.")))
+    assert ends == (2, "error: `--a` is wrong.\nerror: `--b` too.\n")
 
 
 def test_messages_name_the_options():
     """Wherever they come from; words that are no field of the options stay as they are."""
-    types = "import dataclasses\nOptions = dataclasses.make_dataclass('Options', ['run_dir'])"
-    fault = "raise InputError('`run_dir` x, `units` and run_dir.')"
-    for parse, main in ((fault, "pass"), ("return Options(1)", fault)):
-        done = run_script(parse, main, types)
-        assert done.returncode == 2
-        assert done.stderr == "error: `--run-dir` x, `units` and run_dir.\n"
+    options_type = dataclasses.make_dataclass("Options", ["run_dir"])
+    fault = raising(InputError("`run_dir` x, `units` and run_dir."))
+    for parse, main in ((fault, print), (lambda: options_type(1), fault)):
+        ends = ends_here(parse, main, options_type)
+        assert ends == (2, "error: `--run-dir` x, `units` and run_dir.\n")
 
 
 def test_wrong_options_are_answered_before_tensorflow_is_loaded():
@@ -139,14 +162,9 @@ def test_output_that_cannot_be_written(shell):
 
 
 def test_a_full_disk_with_more_to_say():
-    done = run_script(
-        main="""
-            error = OSError(28, "No space left on device", "egg")
-            error.add_note("Nothing was kept.")
-            raise error
-        """
-    )
-    assert (done.returncode, done.stderr) == (
+    error = OSError(28, "No space left on device", "egg")
+    error.add_note("Nothing was kept.")
+    assert ends_here(object, raising(error)) == (
         2,
         "error: egg cannot be written: No space left on device. Free some space there, then try "
         "again. Nothing was kept.\n",

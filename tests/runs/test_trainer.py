@@ -19,7 +19,7 @@ from .small_trainer import (
 )
 
 
-@pytest.mark.everyday(2)
+@pytest.mark.everyday(1)
 @pytest.mark.parametrize(
     "input_options",
     [{}, {"embedding_size": 3}, {"embedding_size": 4, "tie_embeddings": True}],
@@ -46,7 +46,7 @@ def test_a_step_of_sgd(input_options, clip_norm):
     assert_weights(model, [w - 0.7 * g for w, g in zip(before, gradients, strict=True)])
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "adamw"])
+@pytest.mark.parametrize("optimizer", [pytest.param("adam", marks=pytest.mark.slow), "adamw"])
 def test_a_step_of_adam(optimizer):
     """The first step of Adam: m̂ = g, v̂ = g², so θ ← θ − η g / (|g| + ε), for AdamW less η λ θ.
 

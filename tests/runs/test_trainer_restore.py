@@ -14,7 +14,7 @@ from .small_trainer import (
 )
 
 
-@pytest.mark.everyday(2)
+@pytest.mark.everyday(1)
 @pytest.mark.parametrize(
     ("cell", "sampling", "num_layers", "more"),
     [

@@ -43,6 +43,7 @@ def whole(tmp_path_factory):
     return train(place)[0].model.get_weights(), place
 
 
+@pytest.mark.everyday(2)
 @pytest.mark.parametrize(("stop_at", "epoch"), [(1, 1), (3, 1), (5, 2)])
 def test_resumed_to_the_same_weights(stop_at, epoch, whole, tmp_path):
     """At step 3 the epoch has all its steps, but has not been closed."""

@@ -23,7 +23,7 @@ def language(make_language):
     return make_language("gru", 1, "char", dropout=0.5)
 
 
-@pytest.mark.usefixtures("one_loader")
+@pytest.mark.usefixtures("not_warmed_up")
 def test_the_model_card_tells_all(language, tmp_path):
     model, tokenizer, vocabulary = language
     path = export_language_model(*language, tmp_path / "name", metadata={"perplexity": 3.5})

@@ -18,6 +18,7 @@ from tfseq.serving.warm_up import (
 )
 
 from .conftest import LANGUAGES
+from .test_export import Doubling
 
 
 @pytest.fixture(scope="module")
@@ -53,17 +54,18 @@ def test_every_language_passes_its_warm_up(exported, loader, language):
     assert replay(path, loader) == len(read_records(path / WARM_UP_FILE)) == 16
 
 
-def test_the_servers_own_messages_read_them(path):
+def test_the_servers_own_messages_read_them(exported):
     messages = pytest.importorskip(
         "tensorflow_serving.apis.prediction_log_pb2",
         reason="tensorflow-serving-api is not installed (extra `serving`)",
     )
+    path = exported("gru", 2, "char").path
     data = tf.data.TFRecordDataset(str(path / WARM_UP_FILE)).as_numpy_iterator()
     for record, (name, inputs) in zip(data, read_records(path / WARM_UP_FILE), strict=True):
         log = messages.PredictionLog.FromString(record)
         assert log.WhichOneof("log_type") == "predict_log"
         request = log.predict_log.request
-        assert request.model_spec.name == "name"
+        assert request.model_spec.name == path.parent.name == "gru-2-char"
         assert request.model_spec.signature_name == name
         assert set(request.inputs) == set(inputs)
         for key, value in request.inputs.items():
@@ -76,14 +78,22 @@ def test_the_servers_own_messages_read_them(path):
         )
 
 
-def test_a_model_that_fails_its_warm_up_is_not_published(make_language, tmp_path, monkeypatch):
+@pytest.mark.usefixtures("one_loader")
+def test_a_model_that_fails_its_warm_up_is_not_published(tmp_path, monkeypatch):
     def wrong(signatures, examples, batch_sizes):
-        return [("step", {"token_ids": np.zeros([2], "int32"), "state_0": np.zeros([3, 12], "f")})]
+        return [("serving_default", {"x": np.zeros([2], "int32")})]
 
-    monkeypatch.setattr(export_module, "warm_up_requests", wrong)
-    with pytest.raises(LoaderError):
-        export_language_model(*make_language("gru", 1, "char"), tmp_path / "name")
+    def export():
+        return export_module.export_module(
+            lambda staging: Doubling(), tmp_path / "name", card={}, examples={}
+        )
+
+    with monkeypatch.context() as patch:
+        patch.setattr(export_module, "warm_up_requests", wrong)
+        with pytest.raises(LoaderError):
+            export()
     assert os.listdir(tmp_path) == []
+    assert export() == tmp_path / "name" / "1"
 
 
 def test_more_requests_than_a_server_takes(tmp_path):

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 import tensorflow as tf
-from small_tasks import options_of, write_series
+from small_tasks import KINDS, options_of, write_series
 
 import tfseq
 from tfseq.layers.tensorflow.whole_step import compiled_whole, product
@@ -19,6 +19,17 @@ def train(kind, place, **changes):
     lines = []
     options = options_of(kind, place, **{"precision": MIXED, **changes})
     return tfseq.train(options, log=lines.append), lines
+
+
+@pytest.fixture(
+    params=[
+        pytest.param(kind, marks=[pytest.mark.slow] if kind == "text_classification" else [])
+        for kind in KINDS
+    ]
+)
+def kind(request):
+    """A classifier's steps are those of a tagger."""
+    return request.param
 
 
 @pytest.fixture(scope="session")
@@ -84,7 +95,8 @@ def test_a_run_goes_on_in_its_own_precision_alone(mixed, kind):
         train(kind, task.directory.parent, precision="float32", resume=True, epochs=3)
 
 
-def test_an_export_answers_as_the_task_does(mixed, kind, one_loader, loader, tmp_path):
+@pytest.mark.usefixtures("not_warmed_up")
+def test_an_export_answers_as_the_task_does(mixed, kind, loader, tmp_path):
     task, _ = mixed(kind)
     path = task.export(tmp_path / "egg")
     loader.load(path)
@@ -149,6 +161,20 @@ def processor(tmp_path, monkeypatch):
     return of
 
 
+def test_it_says_that_it_is_slower_before_it_trains(processor, tmp_path):
+    class SaidError(Exception):
+        pass
+
+    def log(line):
+        if line.startswith("note: "):
+            raise SaidError(line)
+
+    processor("fpu avx2 avx512f")
+    with pytest.raises(SaidError, match="mixed_bfloat16 is slower than float32 on this processor"):
+        tfseq.train(options_of("language_model", tmp_path, precision=MIXED), log=log)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["language_model"])
 def test_it_says_that_it_is_slower(mixed, kind, processor, tmp_path):
     """By what the processor has; what is learned does not depend on it."""
@@ -186,6 +212,8 @@ def test_factors_are_rounded_and_sums_are_not():
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("kind", ["tagging", "text_classification"])
+@pytest.mark.parametrize(
+    "kind", ["tagging", pytest.param("text_classification", marks=pytest.mark.slow)]
+)
 def test_it_says_so_where_batches_differ_in_size(mixed, kind):
     assert any("its batches differ in size" in line for line in mixed(kind)[1])

@@ -209,7 +209,8 @@ SETTINGS = {
 
 
 @pytest.mark.everyday(2)
-def test_settings_of_an_export(trained, kind, one_loader, tmp_path):
+@pytest.mark.usefixtures("not_warmed_up")
+def test_settings_of_an_export(trained, kind, tmp_path):
     """Those of its task, those that the run says, and no others."""
     task = trained(kind)
     path = task.export(tmp_path / "egg", version=5, **SETTINGS[kind])

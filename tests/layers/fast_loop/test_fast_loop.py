@@ -47,7 +47,7 @@ def _assert_equal(found, expected, tolerance=2e-6):
         np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance)
 
 
-@pytest.mark.everyday(3)
+@pytest.mark.everyday(2)
 @pytest.mark.parametrize("name", CELLS)
 def test_compiled_in_training_equals_the_loop_of_keras(name, large_x):
     fast, plain = _pair(CELLS[name](), large_x, return_sequences=True)
@@ -58,7 +58,7 @@ def test_compiled_in_training_equals_the_loop_of_keras(name, large_x):
     _assert_equal(found, results_and_gradients(plain, large_x), 1e-5)
 
 
-@pytest.mark.everyday(3)
+@pytest.mark.everyday(2)
 @pytest.mark.parametrize("name", CELLS)
 def test_shapes_known_at_run_time_only_and_a_mask(name, x):
     mask = _mask(BATCH_SIZE)
@@ -68,7 +68,7 @@ def test_shapes_known_at_run_time_only_and_a_mask(name, x):
     _assert_equal(found, results_and_gradients(plain, x, mask, known_shapes=False))
 
 
-@pytest.mark.everyday(4)
+@pytest.mark.everyday(2)
 @pytest.mark.parametrize(
     ("return_sequences", "go_backwards", "zero_output_for_mask"),
     list(itertools.product([False, True], [False, True], [None, False, True])),

@@ -177,8 +177,10 @@ class _Sharp(SimpleRNNCell):
         return h, [h]
 
 
+@pytest.mark.parametrize("code", ["quick", pytest.param("optimised", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("make", [_Spread, _Sharp])
-def test_products_are_rounded_before_they_are_subtracted(make, x):
+def test_products_are_rounded_before_they_are_subtracted(make, code, x):
+    """`code`: as `conftest.py` has XLA compile every day, and as the slow tests do."""
     fast, plain = _built(make(UNITS), x, return_sequences=True)
     found = _traced(fast, True)(x)
     assert np.isfinite(found).all()

@@ -110,6 +110,7 @@ def test_nothing_is_divided_unless_the_objective_says_that_rows_are_independent(
     check("compiled", loss=largest, independent=False)
 
 
+@pytest.mark.everyday(3)
 @pytest.mark.parametrize(
     ("cell", "kind"),
     [
@@ -124,6 +125,7 @@ def test_cells_whose_rows_depend_on_each_other_or_that_change(cell, kind):
     check(kind, cell)
 
 
+@pytest.mark.everyday(2)
 @pytest.mark.parametrize(
     ("layer", "kind"),
     [

@@ -44,7 +44,7 @@ def test_exports_pass(exported, language):
     ],
     ids=repr,
 )
-@pytest.mark.usefixtures("one_loader")
+@pytest.mark.usefixtures("not_warmed_up")
 def test_operations_of_every_tokenizer_are_allowed(tokenizer, tmp_path):
     vocabulary = tfseq.Vocabulary(["a", "b", " "])
     model = tfseq.LanguageModel(len(vocabulary), units=3, embedding_size=3, tie_embeddings=True)

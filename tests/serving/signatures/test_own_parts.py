@@ -91,7 +91,7 @@ def lively(model):
     return model
 
 
-@pytest.mark.usefixtures("one_loader")
+@pytest.mark.usefixtures("not_warmed_up")
 def test_a_language_model_answers_where_the_module_of_its_parts_is_absent(
     own_parts, loader, tmp_path
 ):
@@ -133,7 +133,7 @@ def test_a_language_model_answers_where_the_module_of_its_parts_is_absent(
     )
 
 
-@pytest.mark.usefixtures("one_loader")
+@pytest.mark.usefixtures("not_warmed_up")
 def test_a_classifier_answers_where_the_module_of_its_parts_is_absent(own_parts, loader, tmp_path):
     module, remove = own_parts
     vocabulary, tokenizer = tfseq.Vocabulary(SYLLABLES), module.Syllables()

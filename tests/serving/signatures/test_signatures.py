@@ -162,7 +162,7 @@ def test_score_equals_python(language, count):
 @pytest.mark.parametrize(
     "options",
     [
-        {"embedding_size": 12, "tie_embeddings": True},
+        pytest.param({"embedding_size": 12, "tie_embeddings": True}, marks=pytest.mark.slow),
         pytest.param({"embedding_size": 5, "dropout": 0.5}, marks=pytest.mark.slow),
         {"dtype": "mixed_bfloat16"},
     ],

@@ -208,7 +208,7 @@ def test_score_equals_the_evaluator_and_a_pass_of_twice_the_precision(
     [
         (("lstm", 1, "char"), 2),
         (("gru", 2, "char"), 16),
-        (("rnn", 2, "word"), 33),
+        pytest.param(("rnn", 2, "word"), 33, marks=pytest.mark.slow),
         (("gru", 1, "word"), 64),
         (("lstm", 1, "char"), 64),
     ],

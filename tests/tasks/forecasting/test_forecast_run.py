@@ -14,22 +14,15 @@ import tfseq
 from tfseq.metrics.forecasting import rmse
 from tfseq.models import LinearAutoregression
 from tfseq.serving import export, inspect_export
-from tfseq.serving.loader.loader_process import LoaderProcess
 
 
 @pytest.fixture(scope="module")
-def loader_process():
-    with LoaderProcess() as loader:
-        yield loader
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory, loader_process):
+def place(tmp_path_factory, loader):
     """A directory with a series, and a finished run on it."""
     place = tmp_path_factory.mktemp("series")
     with contextlib.chdir(place), pytest.MonkeyPatch.context() as patch:
         # Another process for the warm-up would take seconds.
-        patch.setattr(export, "LoaderProcess", lambda: contextlib.nullcontext(loader_process))
+        patch.setattr(export, "LoaderProcess", lambda: contextlib.nullcontext(loader))
         write(place / "sales.csv", seasonal())
         options = [
             "--data=sales.csv",
@@ -138,16 +131,16 @@ def test_what_a_resumed_run_may_not_change(place):
         make_training("--resume", "--data=other.csv", "--run-dir=runs/sales_gru")
 
 
-def test_the_export_gives_the_runs_own_forecasts(place, resumed, loader_process):
+def test_the_export_gives_the_runs_own_forecasts(place, resumed, loader):
     path = place / "exported" / "sales_gru" / "1"
     inspection = inspect_export(path)
     assert inspection.problems == ()
     assert inspection.card["columns"] == ["up", "down"]
     assert inspection.card["metadata"]["options"]["lookback"] == 12
-    loader_process.load(path)
+    loader.load(path)
     origins, told = resumed.evaluation.origins, resumed.evaluation.forecasts["GRU"]
     values = resumed.series.values
-    served = loader_process.run(
+    served = loader.run(
         path,
         "serving_default",
         values=np.float32([values[t - 12 : t] for t in origins]),

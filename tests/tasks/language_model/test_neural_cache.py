@@ -1,7 +1,5 @@
 """The neural cache against its equations, a token at a time."""
 
-import itertools
-
 import numpy as np
 import pytest
 
@@ -22,14 +20,21 @@ def model():
     return model
 
 
-def plain(model, ids, size, flatness, weight):
+@pytest.fixture(scope="module")
+def steps(model):
+    """Logits and hidden state after each id but the last, a token at a time."""
+    states, found = model.initial_states(1), []
+    for token in IDS[:-1]:
+        h, states = model.step_hidden(np.array([token], "int32"), states)
+        found.append([np.asarray(x, "float64")[0] for x in (model.logits(h), h)])
+    return found
+
+
+def plain(steps, ids, size, flatness, weight):
     """−log p of each id but the first."""
-    states, pairs, losses = model.initial_states(1), [], []
-    for before, after in itertools.pairwise(ids):
-        h, states = model.step_hidden(np.array([before], "int32"), states)
-        logits = np.asarray(model.logits(h), "float64")[0]
+    pairs, losses = [], []
+    for (logits, h), after in zip(steps, ids[1:], strict=True):
         p = np.exp(logits) / np.exp(logits).sum()
-        h = np.asarray(h, "float64")[0]
         if pairs:
             cached = np.zeros(V)
             for state, token in pairs[-size:]:
@@ -41,13 +46,13 @@ def plain(model, ids, size, flatness, weight):
 
 
 @pytest.mark.parametrize("size", [1, 5, 100])
-def test_it_is_the_loop_of_the_equations(model, monkeypatch, size):
+def test_it_is_the_loop_of_the_equations(model, steps, monkeypatch, size):
     """In windows of 8, so that the cache reaches back over several, or over a part of one."""
     monkeypatch.setattr(module, "_STEPS", 8)
     evaluate = CacheEvaluator(model, size)
     for flatness, weight in ((0.7, 0.2), (0.0, 0.9)):
         result = evaluate(IDS, flatness=flatness, weight=weight)
-        expected = np.mean(plain(model, IDS, size, flatness, weight))
+        expected = np.mean(plain(steps, IDS, size, flatness, weight))
         assert result.num_tokens == 39
         assert result.mean_cross_entropy == pytest.approx(expected, rel=1e-5)
 

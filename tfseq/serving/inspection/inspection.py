@@ -61,15 +61,14 @@ def inspect_export(path: str | os.PathLike) -> Inspection:
         InputError: if there is no `saved_model.pb` that could be read.
 
     Example:
-        >>> import tempfile, tfseq
-        >>> from tfseq.serving import export_language_model
-        >>> vocabulary = tfseq.Vocabulary(["a", "b"])
-        >>> model = tfseq.LanguageModel(len(vocabulary), units=4)
+        >>> import tempfile
+        >>> from tfseq.models import Forecaster
+        >>> from tfseq.serving import export_forecaster
+        >>> model = Forecaster(num_columns=1, lookback=3, units=4)
         >>> with tempfile.TemporaryDirectory() as directory:
-        ...     path = export_language_model(model, tfseq.CharTokenizer(), vocabulary, directory)
-        ...     inspection = inspect_export(path)
-        >>> inspection.problems, sorted(inspection.signatures)[:3]
-        ((), ['beam_search', 'decode', 'encode'])
+        ...     inspection = inspect_export(export_forecaster(model, directory))
+        >>> inspection.problems, sorted(inspection.signatures)
+        ((), ['forecast', 'serving_default'])
     """
     path = Path(path)
     problems = _irregular_files(path)
