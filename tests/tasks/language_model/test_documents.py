@@ -160,7 +160,7 @@ def test_a_text_that_is_not_the_run_s_is_documents_too(trained, tmp_path):
         ({"documents": "records"}, r"needs \.jsonl files"),
         ({"documents": ""}, "`documents` must be files, records, or a marker"),
         ({"documents": None, "split": "shuffled"}, "`split` shuffled needs `documents`"),
-        ({"max_tokens": 30, "test_fraction": 0.1}, "there must be at least 3"),
+        ({"max_tokens": 13, "test_fraction": 0.1}, "there must be at least 3"),
     ],
 )
 def test_what_cannot_be_done_is_said_before_any_work(stories, tmp_path, changes, message):

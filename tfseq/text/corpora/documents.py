@@ -29,6 +29,9 @@ class Marker:
         written: the marker, in which `\n`, `\t` and `\\` stand for a line end, a tab and a
             backslash.
 
+    Raises:
+        InputError: it is empty.
+
     >>> [*map("".join, Marker("<|endoftext|>").split(["one<|endof", "text|>\ntwo\n"]))]
     ['one', 'two\n']
     >>> [*map("".join, Marker(r"\n%\n").split(["100%\n", "%\r\n", "50 %", "\n%"]))]
@@ -36,6 +39,10 @@ class Marker:
     """
 
     def __init__(self, written: str):
+        if not written:
+            raise InputError(
+                f"`documents` must be files, records, or a marker. Received: {written!r}."
+            )
         self.written = written
         self.found = False
         marker = re.sub(r"\r\n?", "\n", re.sub(r"\\[nrt\\]", lambda m: _ESCAPES[m[0]], written))
