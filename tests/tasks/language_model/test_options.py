@@ -225,7 +225,7 @@ HELD = """tokenizer normalization case_fold line_ends min_frequency max_vocabula
     averaging_interval accumulate precision recompute_steps skip_connections residual feed_forward
     window_lengths state_reset seed dropout_mask input_dropout layer_dropout output_dropout
     embedding_dropout weight_dropout recurrent_dropout zoneout activation_regularization
-    temporal_activation_regularization label_smoothing""".split()
+    temporal_activation_regularization label_smoothing softmax num_sampled cutoffs""".split()
 
 
 @pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(LanguageModelOptions)])
