@@ -226,7 +226,8 @@ HELD = """tokenizer vocabulary_size normalization case_fold line_ends min_freque
     window_lengths state_reset seed dropout_mask input_dropout layer_dropout output_dropout
     embedding_dropout weight_dropout recurrent_dropout zoneout activation_regularization
     temporal_activation_regularization label_smoothing init_from init_vocabulary word_vectors
-    freeze_embeddings unfreeze_epochs layer_rate_factor documents split""".split()
+    freeze_embeddings unfreeze_epochs layer_rate_factor documents split
+    softmax num_sampled cutoffs""".split()
 
 
 @pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(LanguageModelOptions)])

@@ -23,8 +23,8 @@ def token_losses(
     Returns:
         float32 `[…]`.
 
-    >>> losses = token_losses(lambda h: tf.pad(h, [[0, 0], [0, 1]]), tf.zeros([2, 3, 1]),
-    ...                       tf.zeros([2, 3], tf.int32), 2)
+    >>> losses = token_losses(
+    ...     lambda h: tf.concat([h, h], -1), tf.zeros([2, 3, 1]), tf.zeros([2, 3], tf.int32), 2)
     >>> losses.shape, round(float(tf.exp(losses[0, 0])), 6)
     (TensorShape([2, 3]), 2.0)
     """
