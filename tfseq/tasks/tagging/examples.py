@@ -31,6 +31,7 @@ class SentenceExamples:
     """
 
     unit = "sentence"
+    tokenizer = None
 
     def __init__(
         self, data: LabelledSentences, options: TaggingOptions, task: "TaggingTask | None" = None
