@@ -10,7 +10,7 @@ from tfseq.errors import InputError
 from tfseq.report import Report
 from tfseq.tasks.labelled.objective import LabelledIds
 from tfseq.tasks.labelled.options import LabelledOptions
-from tfseq.text import Vocabulary
+from tfseq.text import Tokenizer, Vocabulary
 
 SPLITS = ("train", "validation", "test")
 
@@ -23,6 +23,7 @@ class Examples(Protocol):
         unit: what an example is, `text` or `sentence`.
         labels: what is told apart, in order.
         vocabulary: the tokens that are known.
+        tokenizer: what splits texts; None where the data are tokens.
         notes: what was odd about the file.
         splits: `train`, `validation` and `test`, the numbers of their examples.
         ids: `train`, `validation` and `test`, as ids and targets.
@@ -34,6 +35,7 @@ class Examples(Protocol):
     unit: str
     labels: tuple[str, ...]
     vocabulary: Vocabulary
+    tokenizer: Tokenizer | None
     notes: Sequence[str]
     splits: dict[str, np.ndarray]
     ids: dict[str, LabelledIds]

@@ -32,6 +32,7 @@ class SentenceExamples:
     """
 
     unit = "sentence"
+    tokenizer = None
 
     def __init__(
         self,

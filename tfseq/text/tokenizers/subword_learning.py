@@ -4,6 +4,7 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from zlib import crc32
 
 import tensorflow as tf
 
@@ -19,6 +20,8 @@ _WORD = re.compile(r"[\n\r]| *[^ \n\r]+| +")
 # A run of characters without a space is learned from in stretches of this length.
 _MOST_WORD_CHARS = 1000
 _BLOCK_CHARS = 1 << 18
+# More characters of different words would take minutes.
+_MOST_DISTINCT_CHARS = 2_000_000
 # U+2581 is a space to SentencePiece, U+2585 unknown, and a tab the end of a word: they stay bytes.
 _NEVER_PIECES = "\0\t▁▅"
 _TOO_HIGH = re.compile(r"Vocabulary size too high \(\d+\)\. Please set it to a value <= (\d+)")
@@ -47,10 +50,11 @@ def learn_subword_model(
 ) -> bytes:
     """Learn byte pair encoding with SentencePiece: the pair that is most frequent becomes a piece.
 
-    The text is cut into words first, each with the spaces before it; a line end is a word. Their
-    counts are what is learned from, so that the model depends on neither the number of threads nor
-    on how the text came in pieces. Where there are many different characters, as in Chinese, the
-    most frequent are pieces, at most half of those that are not bytes.
+    The text is cut into words first, each with the spaces before it; a line end is a word. What is
+    learned from are the counts of words, of the most frequent ones until they have 2,000,000
+    characters. So the model depends neither on the number of threads nor on how the text came in
+    pieces. Where there are many different characters, as in Chinese, the most frequent are pieces:
+    at most half of those that are not bytes.
 
     Args:
         texts: pieces of one text.
@@ -85,7 +89,7 @@ def learn_subword_model(
 def _train(sentencepiece, words: Counter[str], vocabulary_size: int) -> bytes | int:
     """The model; or the size to try instead, where there are not so many pieces."""
     learnable = _learnable(words, (vocabulary_size - NUM_FIXED) // 2)
-    lines = sorted(learnable.items(), key=lambda item: (-item[1], item[0]))
+    lines = _most_frequent(learnable)
     written = io.BytesIO()
     try:
         sentencepiece.SentencePieceTrainer.train(
@@ -112,6 +116,22 @@ def _train(sentencepiece, words: Counter[str], vocabulary_size: int) -> bytes | 
             raise
         return int(most[1])
     return written.getvalue()
+
+
+def _most_frequent(words: Counter[str]) -> Iterator[tuple[str, int]]:
+    """The words with their counts, the most frequent first, as many as there is time for.
+
+    Words of one count come in an order as if drawn: of a text without spaces, in which each word is
+    a line that comes once, what is learned from is spread over it.
+    """
+    num_characters = 0
+    for word, count in sorted(
+        words.items(), key=lambda item: (-item[1], crc32(item[0].encode()), item[0])
+    ):
+        num_characters += len(word)
+        if num_characters > _MOST_DISTINCT_CHARS:
+            return
+        yield word, count
 
 
 def _normalized(texts: Iterable[str], normalization: str, case_fold: bool) -> Iterator[str]:
