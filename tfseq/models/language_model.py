@@ -11,11 +11,12 @@ from tfseq.cells.arguments import check_shape
 from tfseq.layers import mark_lookup
 from tfseq.layers.dropout import dropping
 from tfseq.layers.projection import project
+from tfseq.models.language_model_arguments import check_output_layer, check_tied, checked_ids
 from tfseq.models.output.adaptive_softmax import AdaptiveSoftmax
 from tfseq.models.output.token_losses import token_losses
 from tfseq.models.recurrent_model import RecurrentModel
-from tfseq.options.connections import OF_WHICH, output_width
-from tfseq.options.layer_sizes import as_given, layer_sizes
+from tfseq.options.connections import output_width
+from tfseq.options.layer_sizes import layer_sizes
 from tfseq.options.rules import PositiveInt, Probability, checked
 from tfseq.options.softmax import Softmax
 
@@ -101,28 +102,13 @@ class LanguageModel(RecurrentModel):
         sizes = layer_sizes(units, num_layers)
         if embedding_size is not None:
             embedding_size = checked("embedding_size", embedding_size, PositiveInt)
-        width = output_width(sizes, self.skip_connections)
-        if tie_embeddings and embedding_size != width:
-            raise ValueError(
-                "`tie_embeddings` uses the embedding table as the output layer and needs "
-                f"`embedding_size` equal to `units`, {OF_WHICH}: {width}. "
-                f"Received: embedding_size={embedding_size}, units={as_given(sizes)}."
-            )
         self.softmax = checked("softmax", softmax, Softmax)
-        if softmax == "adaptive" and tie_embeddings:
-            raise ValueError(
-                "`tie_embeddings` must be False with an adaptive `softmax`: rare symbols have "
-                "fewer columns in its output layer than in an embedding. Received: "
-                "tie_embeddings=True."
-            )
-        if cutoffs is not None and softmax != "adaptive":
-            raise ValueError(
-                "`cutoffs` are those of an adaptive `softmax`, and must be left out with another. "
-                f"Received: cutoffs={cutoffs}, softmax={softmax!r}."
-            )
+        check_output_layer(softmax, cutoffs, tie_embeddings)
+        if tie_embeddings:
+            check_tied(embedding_size, sizes, output_width(sizes, self.skip_connections))
         self.cutoffs = cutoffs
         if document_ids is not None:
-            document_ids = _checked_ids(document_ids, vocabulary_size)
+            document_ids = checked_ids(document_ids, vocabulary_size)
         self.document_ids = document_ids
         self.vocabulary_size = vocabulary_size
         self.embedding_size = embedding_size
@@ -313,13 +299,3 @@ class LanguageModel(RecurrentModel):
             "cutoffs": self.cutoffs,
             "document_ids": None if self.document_ids is None else [*self.document_ids],
         }
-
-
-def _checked_ids(document_ids, vocabulary_size) -> tuple[int, int]:
-    ids = tuple(document_ids)
-    if len(ids) != 2 or not all(isinstance(i, int) and 0 <= i < vocabulary_size for i in ids):
-        raise ValueError(
-            "`document_ids` must be the ids of BEGIN and END, from 0 to "
-            f"{vocabulary_size - 1}. Received: {document_ids!r}."
-        )
-    return ids

@@ -34,7 +34,7 @@ class LargeVocabulary:
         most_outputs = num_targets + num_sampled
         if tied:
             add(model.embedding.embeddings, num_targets + most_outputs, _inputs_and_outputs)
-        elif model.embedding is not None:
+        elif _learns(model.embedding):
             add(model.embedding.embeddings, num_targets, _inputs)
         if self._sampled:
             self._candidates = Candidates(model.vocabulary_size, num_sampled)
@@ -48,8 +48,7 @@ class LargeVocabulary:
 
     def stack_outputs(self, inputs, states, rows: list[ReadRows]) -> tuple:
         """What `LanguageModel.stack_outputs` returns in training, of the rows that were read."""
-        embedded = self._model.embedding is not None
-        read = (rows[0].values, rows[0].own[0]) if embedded else None
+        read = (rows[0].values, rows[0].own[0]) if _learns(self._model.embedding) else None
         return self._model.stack_outputs(inputs, states, training=True, rows=read)
 
     def mean_loss(self, hidden, targets, rows: list[ReadRows], drawn: Any) -> tf.Tensor:
@@ -70,6 +69,10 @@ class LargeVocabulary:
             hidden, of_targets, of_candidates, targets, candidates, log_counts
         )
         return tf.reduce_mean(losses)
+
+
+def _learns(embedding) -> bool:
+    return embedding is not None and embedding.trainable
 
 
 def _inputs(batch, drawn):

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Collection, Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from tfseq.cells.table import CELLS, CellName
 from tfseq.errors import InputError
@@ -19,7 +19,6 @@ from tfseq.options.rules import (
     PositiveInt,
     Probability,
     Prompt,
-    Rule,
     Size,
     SizeOrZero,
     Temperature,
@@ -30,6 +29,7 @@ from tfseq.tasks.language_model.document_options import DocumentOptions
 from tfseq.tasks.language_model.presets import (
     BEFORE_PRESETS,
     FROM_PRESET,
+    ClipNorm,
     PresetName,
     preset_values,
 )
@@ -37,15 +37,6 @@ from tfseq.tasks.language_model.regularization_options import DropoutMask, Regul
 from tfseq.tasks.language_model.softmax_options import SoftmaxOptions
 from tfseq.tasks.subword_options import SubwordOptions
 from tfseq.text.tokenizers.table import TokenizerName
-
-_POSITIVE = PositiveFloat.__metadata__[0]
-ClipNorm = Annotated[
-    float | str | None,
-    Rule(
-        _POSITIVE.words,
-        lambda v: v == FROM_PRESET or (not isinstance(v, str) and _POSITIVE.holds(v)),
-    ),
-]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -267,8 +258,6 @@ class LanguageModelOptions(
             usual.pop("warmup")  # It has a rise of its own.
         if self.dropout is not None:
             usual.pop("input_dropout", None)  # It is then that of `dropout`, as the help says.
-        if self.embedding_size is not None or self.softmax == "adaptive":
-            usual["tie_embeddings"] = False
         cell = self.cell or usual["cell"]
         if cell not in CELLS.built_in or not CELLS.find(cell).has_recurrent_kernel:
             usual["weight_dropout"] = 0.0
@@ -281,6 +270,10 @@ class LanguageModelOptions(
             usual["num_layers"] = 1 if isinstance(self.units, int) else len(self.units)
         elif self.num_layers is not None and not isinstance(usual["units"], int):
             usual["units"] = usual["units"][0]
+        if self.softmax == "adaptive":
+            usual["tie_embeddings"] = False
+        elif self.embedding_size is not None and usual["tie_embeddings"]:
+            usual["tie_embeddings"] = self.embedding_size == self._with(usual)._output_width()
         return usual
 
     def _with(self, usual: Mapping[str, Any]) -> "LanguageModelOptions":

@@ -2,10 +2,20 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from tfseq.options.rules import PositiveFloat, Rule
 
 #: A value that stands for the preset's, where None has a meaning of its own.
 FROM_PRESET = "preset"
+_POSITIVE = PositiveFloat.__metadata__[0]
+ClipNorm = Annotated[
+    float | str | None,
+    Rule(
+        _POSITIVE.words,
+        lambda v: v == FROM_PRESET or (not isinstance(v, str) and _POSITIVE.holds(v)),
+    ),
+]
 PresetName = Literal["small", "medium", "large", "textbook"]
 
 # The textbook's recipe is plain gradient descent, and so is everything that goes with it.

@@ -38,6 +38,11 @@ class SoftmaxOptions:
                 "columns in its output layer than in an embedding. Leave it out, or use `softmax` "
                 "sampled."
             )
+        if self.softmax == "sampled" and self.tie_embeddings and self.freeze_embeddings:
+            raise InputError(
+                "`freeze_embeddings` needs `tie_embeddings` false with `softmax` sampled: the "
+                "embedding is the output layer too, which is to learn."
+            )
         if self.label_smoothing:
             raise InputError(
                 "`label_smoothing` needs `softmax` full: it is the mean over all symbols. "

@@ -9,6 +9,7 @@ import keras
 from tfseq.errors import InputError
 from tfseq.models.encoder_start import take_layers
 from tfseq.models.growing import take_over
+from tfseq.models.output.adaptive_softmax import checked_cutoffs
 from tfseq.models.token_encoder import TokenEncoder
 from tfseq.options.run_options import read_config, read_run_options
 from tfseq.options.start_options import with_shape_of
@@ -50,7 +51,7 @@ class RunStart(Start):
     def with_shape(self, options: Any) -> Any:
         if options.task != "language_model":
             self._check_gives_layers(options)
-        options = with_shape_of(options, vars(self._options), self.place)
+        options = with_shape_of(options, self._shape(), self.place)
         return with_recipe_of(options, self._options)
 
     def apply(self, model: keras.Model, vocabulary: Vocabulary, seed: int) -> None:
@@ -71,6 +72,14 @@ class RunStart(Start):
             f"{len(source.vocabulary):,} symbols kept, {added:,} added"
         )
         self.files = kept(model, self.note, init_from=str(self.run.path.absolute()), sha256=digest)
+
+    def _shape(self) -> dict[str, Any]:
+        """The options of the run; the cutoffs as they are there, since the usual ones go by the
+        number of symbols, and that may grow."""
+        shape = dict(vars(self._options))
+        if shape.get("softmax") == "adaptive":
+            shape["cutoffs"] = checked_cutoffs(shape["cutoffs"], 1 + len(self.known))
+        return shape
 
     def _check_gives_layers(self, options: Any) -> None:
         """Raise InputError where a model that gives labels cannot take the layers."""
