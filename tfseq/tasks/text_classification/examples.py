@@ -113,7 +113,7 @@ class TextExamples:
         run = RunDirectory(Path(self.options.run_dir))
         return tokenizer_to_train(self.options, run, training_text, start.run)
 
-    def _count(self, tokenizer: Tokenizer, known: Sequence[str]) -> Vocabulary:
+    def _count(self, tokenizer: Tokenizer, known: Sequence[str] = ()) -> Vocabulary:
         options = self.options
         texts = [self.data.texts[i] for i in self.splits["train"]]
         vocabulary = build_vocabulary(
