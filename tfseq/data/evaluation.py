@@ -63,7 +63,8 @@ def evaluation_windows(
     if end_id is not None and batch_size > 1:
         ends = np.flatnonzero(np.asarray(ids) == end_id) + 1 - first_target
         release_pages(ids)
-        edges[1:-1] = ends[np.minimum(np.searchsorted(ends, edges[1:-1]), len(ends) - 1)]
+        if len(ends):
+            edges[1:-1] = ends[np.minimum(np.searchsorted(ends, edges[1:-1]), len(ends) - 1)]
         edges = np.clip(edges, 0, num_targets)
     longest = int(np.diff(edges).max())
 

@@ -152,9 +152,9 @@ def _text_rows(
             raise _broken(blank, "an empty line")
         word, *numbers = line.rsplit(b" ", form.size)
         if len(numbers) < form.size or not word:
-            raise _broken(place, f"{_count(line)} numbers, where {form.size} are to be")
+            raise _broken(place, f"{_count(line)} numbers instead of {form.size}")
         if b" " in word and _is_number(word.rpartition(b" ")[2]):
-            raise _broken(place, f"{_count(line)} numbers, where {form.size} are to be")
+            raise _broken(place, f"{_count(line)} numbers instead of {form.size}")
         if line[len(word) :].translate(None, _OF_NUMBERS):
             odd = next(n for n in numbers if n.translate(None, _OF_NUMBERS))
             raise _broken(place, f"{odd[:20].decode(errors='replace')!r} is no number")

@@ -101,7 +101,7 @@ def find_weights(arrays: Mapping[str, np.ndarray]) -> FoundWeights:
         if above.features != below.units:
             raise InputError(
                 f"{above.name} reads {above.features} numbers, and {below.units} are wanted, those "
-                f"of {below.name}: such connections between layers tfseq does not take."
+                f"of {below.name}: tfseq has no such connections between layers."
             )
     if len({layer.cell for layer in layers}) > 1:
         raise InputError(f"its layers are of several cells: {_names(layers)}.")
@@ -122,7 +122,7 @@ def described(arrays: Mapping[str, np.ndarray], most: int = 8) -> str:
 def _ends(layers, rest, torch) -> FoundWeights:
     features, width = layers[0].features, layers[-1].units
     tables = {n: a for n, a in rest.items() if a.ndim == 2}
-    # As wide as the layers at both ends, the name alone tells which one it is.
+    # Where both ends of the stack are as wide, the name alone tells which one a table is.
     embeddings = {
         n: a for n, a in tables.items() if a.shape[1] == features and _LIKE_EMBEDDING.search(n)
     }
@@ -182,7 +182,9 @@ def _torch_layers(arrays):
                 f"{name!r} {array.shape} reads backwards, which no language model does."
             )
         if match["stem"].endswith("hr"):
-            raise InputError(f"{name!r} {array.shape} is a projection, which tfseq's LSTM has not.")
+            raise InputError(
+                f"{name!r} {array.shape} is a projection, which tfseq's LSTM does not have."
+            )
         place = match["place"].replace("module.", "")
         weights = found.setdefault((_natural(place), int(match["layer"] or 0), place), {})
         if match["raw"] or match["stem"] not in weights:

@@ -67,8 +67,15 @@ def take_over(model: keras.Model, source: keras.Model, seed: int) -> None:
     """Gives a model the weights of another of the same shape that knows its first symbols.
 
     Args:
-        model, source: `LanguageModel`s that differ in nothing but `vocabulary_size`.
+        model, source: `LanguageModel`s that differ in nothing but `vocabulary_size`, and that the
+            `softmax` of the first may be sampled where that of the second is full.
         seed: see `grown_weights`.
     """
     shapes = [weight.shape for weight in model.weights]
-    model.set_weights(grown_weights(source.get_weights(), shapes, source.vocabulary_size, seed))
+    weights = [
+        value.T if (there.name, here.name) == ("output_kernel", "output_table") else value
+        for value, there, here in zip(
+            source.get_weights(), source.weights, model.weights, strict=True
+        )
+    ]
+    model.set_weights(grown_weights(weights, shapes, source.vocabulary_size, seed))

@@ -11,7 +11,12 @@ from tfseq.cells.arguments import check_shape
 from tfseq.layers import mark_lookup
 from tfseq.layers.dropout import dropping
 from tfseq.layers.projection import project
-from tfseq.models.language_model_arguments import check_output_layer, check_tied, checked_ids
+from tfseq.models.language_model_arguments import (
+    check_one_direction,
+    check_output_layer,
+    check_tied,
+    checked_ids,
+)
 from tfseq.models.output.adaptive_softmax import AdaptiveSoftmax
 from tfseq.models.output.token_losses import token_losses
 from tfseq.models.recurrent_model import RecurrentModel
@@ -92,24 +97,16 @@ class LanguageModel(RecurrentModel):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        if bidirectional:
-            raise ValueError(
-                "`bidirectional` must be False: a language model that reads both ways sees the "
-                "future that it is to predict. Received: bidirectional=True. Use "
-                "`tfseq.RecurrentStack(..., bidirectional=True)` for labels and tags."
-            )
+        check_one_direction(bidirectional)
         vocabulary_size = checked("vocabulary_size", vocabulary_size, PositiveInt)
         sizes = layer_sizes(units, num_layers)
-        if embedding_size is not None:
-            embedding_size = checked("embedding_size", embedding_size, PositiveInt)
+        embedding_size = checked("embedding_size", embedding_size, PositiveInt | None)
         self.softmax = checked("softmax", softmax, Softmax)
         check_output_layer(softmax, cutoffs, tie_embeddings)
         if tie_embeddings:
             check_tied(embedding_size, sizes, output_width(sizes, self.skip_connections))
         self.cutoffs = cutoffs
-        if document_ids is not None:
-            document_ids = checked_ids(document_ids, vocabulary_size)
-        self.document_ids = document_ids
+        self.document_ids = checked_ids(document_ids, vocabulary_size)
         self.vocabulary_size = vocabulary_size
         self.embedding_size = embedding_size
         self.tie_embeddings = tie_embeddings
@@ -144,9 +141,9 @@ class LanguageModel(RecurrentModel):
             )
             return
         if not self.tie_embeddings:
-            by_row = self.softmax == "sampled"
             name, shape = "output_kernel", (self.hidden_size, size)
-            name, shape = ("output_table", shape[::-1]) if by_row else (name, shape)
+            if self.softmax == "sampled":
+                name, shape = "output_table", shape[::-1]
             weight = self.add_weight(shape=shape, initializer="glorot_uniform", name=name)
             setattr(self, name, weight)
         self.output_bias = self.add_weight(shape=(size,), initializer="zeros", name="output_bias")
@@ -189,18 +186,20 @@ class LanguageModel(RecurrentModel):
     def stack_outputs(self, ids, states=None, mask=None, training=None, rows=None) -> tuple:
         """What `hidden` returns, before the dropout behind the last layer."""
         check_shape(ids, "`ids` must have the shape", "B", "T")
-        begun = {}
-        if self.document_ids is not None:
-            ids, begun["resets"] = self._begun(ids)
+        begun = {} if self.document_ids is None else {"resets": self._begins(ids)}
+        ids = self.ids_read(ids)
         inputs = self.input_dropout(self._embed(ids, training, rows), training=training)
         return self.stack(inputs, initial_state=states, mask=mask, training=training, **begun)
 
-    def _begun(self, ids) -> tuple:
-        """The ids as they are read, and where a document begins."""
-        begin, end = self.document_ids
+    def ids_read(self, ids) -> Any:
+        """The ids whose rows of the embedding are read: BEGIN in place of an END."""
+        if self.document_ids is None:
+            return ids
         ids = ops.convert_to_tensor(ids)
-        begins = ops.logical_or(ops.equal(ids, begin), ops.equal(ids, end))
-        return ops.where(begins, ops.cast(begin, ids.dtype), ids), begins
+        return ops.where(self._begins(ids), ops.cast(self.document_ids[0], ids.dtype), ids)
+
+    def _begins(self, ids) -> Any:
+        return ops.logical_or(*(ops.equal(ids, id_) for id_ in self.document_ids))
 
     def output_weights(self) -> tuple:
         """The weights of the output layer, in the dtype that the model computes in.
@@ -221,9 +220,9 @@ class LanguageModel(RecurrentModel):
         return self.embedding.embeddings if self.tie_embeddings else self.output_table
 
     def logits(self, hidden, weights=None) -> Any:
-        """The output layer: H float `[..., D]` -> O float `[..., V]`.
+        """The output layer: H float `[..., D]` -> O float `[..., V]`; `weights`: `output_weights`.
 
-        In a loop, read `weights`, the `output_weights`, before it.
+        In a loop, read these before it.
         """
         if self.softmax == "adaptive":
             return self.adaptive_softmax.log_probabilities(hidden, weights)
@@ -248,7 +247,7 @@ class LanguageModel(RecurrentModel):
     def step_hidden(self, ids, states) -> tuple:
         """One step of the stack alone: ids int `[B]`, states -> (H float `[B, D]`, states)."""
         if self.document_ids is not None:
-            ids, begins = self._begun(ids)
+            begins, ids = self._begins(ids), self.ids_read(ids)
 
             def begun(state):
                 rows = ops.reshape(begins, (-1, *[1] * (len(state.shape) - 1)))

@@ -7,6 +7,16 @@ from tfseq.options.layer_sizes import as_given
 from tfseq.options.softmax import Softmax
 
 
+def check_one_direction(bidirectional: bool) -> None:
+    """Raise ValueError where a language model is to read both ways."""
+    if bidirectional:
+        raise ValueError(
+            "`bidirectional` must be False: a language model that reads both ways sees the "
+            "future that it is to predict. Received: bidirectional=True. Use "
+            "`tfseq.RecurrentStack(..., bidirectional=True)` for labels and tags."
+        )
+
+
 def check_tied(embedding_size: int | None, sizes: Sequence[int], width: int) -> None:
     """Raise ValueError unless the embedding is as wide as the outputs of the stack."""
     if embedding_size != width:
@@ -33,8 +43,8 @@ def check_output_layer(
         )
 
 
-def checked_ids(document_ids: Sequence[int], vocabulary_size: int) -> tuple[int, int]:
-    """The ids of BEGIN and END.
+def checked_ids(document_ids: Sequence[int] | None, vocabulary_size: int) -> tuple[int, int] | None:
+    """The ids of BEGIN and END; None where there are none.
 
     Raises:
         ValueError: they are not two ids of the vocabulary.
@@ -42,6 +52,8 @@ def checked_ids(document_ids: Sequence[int], vocabulary_size: int) -> tuple[int,
     >>> checked_ids([1, 2], vocabulary_size=3)
     (1, 2)
     """
+    if document_ids is None:
+        return None
     ids = tuple(document_ids)
     if len(ids) != 2 or not all(isinstance(i, int) and 0 <= i < vocabulary_size for i in ids):
         raise ValueError(

@@ -16,7 +16,7 @@ SHAPE = (
     *("tokenizer", "normalization", "case_fold", "line_ends"),
     *("cell", "units", "num_layers", "embedding_size", "tie_embeddings"),
     *("skip_connections", "residual", "feed_forward"),
-    *("softmax", "cutoffs", "vocabulary_size"),
+    *("softmax", "num_sampled", "cutoffs", "vocabulary_size"),
 )
 
 
@@ -87,9 +87,9 @@ def with_shape_of(options: Options, source: Mapping[str, Any], place: str) -> Op
     filled = filled_from(options, source)
     given = {n: v for n in SHAPE if (v := getattr(filled, n, None)) is not None}
     check_shape(given, source, place)
-    return dataclasses.replace(
-        filled, **{name: _plain(source[name]) for name in SHAPE if name in source and name in given}
-    )
+    free = {"num_sampled", *(n for n in given if _is_resampled(n, given[n], source))}
+    taken = [n for n in given if n in source and n not in free]
+    return dataclasses.replace(filled, **{name: _plain(source[name]) for name in taken})
 
 
 def filled_from(options: Options, source: Mapping[str, Any]) -> Options:
@@ -128,12 +128,19 @@ def check_shape(given: Mapping[str, Any], source: Mapping[str, Any], place: str)
 
 def _agrees(name: str, given: Mapping[str, Any], source: Mapping[str, Any]) -> bool:
     value = _plain(given[name])
+    if name == "num_sampled" or _is_resampled(name, value, source):
+        return True
     if name != "units" or name not in source:
         return name not in source or value in (None, _plain(source[name]))
     sizes = _sizes(source["units"], source.get("num_layers") or 1)
     return value is None or sizes == (
         _sizes(value, len(sizes)) if isinstance(value, int) else value
     )
+
+
+def _is_resampled(name: str, value: Any, source: Mapping[str, Any]) -> bool:
+    """Whether a model with a full softmax is to go on with a sampled one: it is the same model."""
+    return name == "softmax" and value == "sampled" and source.get(name, "full") == "full"
 
 
 def _sizes(units: int | Sequence[int], num_layers: int) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ from tfseq.errors import InputError
 from tfseq.runs.run_directory import RunDirectory
 from tfseq.tasks.task import tokenizer_of
 from tfseq.text import Corpus, SubwordTokenizer, Tokenizer
-from tfseq.text.tokenizers.subword_learning import LargestVocabularyError
+from tfseq.text.tokenizers.subword_learning import MIN_VOCABULARY, LargestVocabularyError
 
 #: The most characters that subwords are learned from.
 MOST_CHARACTERS = 10_000_000
@@ -28,7 +28,7 @@ def tokenizer_to_train(
         options: the options, `SubwordOptions` among them.
         directory: the run's.
         training_text: gives the training text, where it is needed.
-        begun_from: a run whose subwords are taken, where the model starts from it.
+        begun_from: a run whose subwords are taken: what the model starts from, or its own.
 
     Raises:
         InputError: the model that the options name cannot be used, or the text does not allow so
@@ -36,6 +36,8 @@ def tokenizer_to_train(
     """
     if options.tokenizer != "subword":
         return tokenizer_of(options)
+    if begun_from is not None:
+        return tokenizer_of(options, begun_from)
     settings = options.normalization, options.case_fold
     given = options.subword_model and Path(options.subword_model)
     if options.resume or directory.subwords.is_file():
@@ -50,8 +52,6 @@ def tokenizer_to_train(
                 "with."
             )
         return begun
-    if begun_from is not None:
-        return tokenizer_of(options, begun_from)
     if given:
         try:
             return SubwordTokenizer(given, *settings)
@@ -63,9 +63,14 @@ def tokenizer_to_train(
     try:
         return SubwordTokenizer.learn(spread(text.text(), num_characters), size, *settings)
     except LargestVocabularyError as error:
+        size = error.largest
+        if size < MIN_VOCABULARY:
+            raise InputError(
+                f"The text is too short for `tokenizer` subword: it has {size} pieces, "
+                f"single bytes among them, and {MIN_VOCABULARY} are needed. Use char, or more text."
+            ) from None
         if options.vocabulary_size is not None:
             raise
-        size = error.largest
     return SubwordTokenizer.learn(spread(text.text(), num_characters), size, *settings)
 
 

@@ -196,3 +196,38 @@ def test_refusals(source, text, tmp_path):
     with pytest.raises(InputError, match="`tokenizer` is 'word', and 'char' was asked for"):
         parse_run_options(tfseq.LanguageModelOptions, [*arguments, "--tokenizer=char"])
     parse_run_options(tfseq.LanguageModelOptions, [*arguments, "--units", "6", "6"])
+
+
+@pytest.fixture(scope="module")
+def of_documents(tmp_path_factory):
+    """A run of documents, with a full softmax."""
+    place = tmp_path_factory.mktemp("documents")
+    path = place / "texts.txt"
+    path.write_text("the time machine%a dark year%" * 60)
+    options = {"corpus": str(path), "documents": "%", "embedding_size": 4, "dropout": 0.0}
+    return as_run(options_of("language_model", place, **{**WORDS, **options}))
+
+
+def test_a_run_of_documents_goes_on_with_documents(of_documents, text, tmp_path):
+    with pytest.raises(InputError, match=r"`documents` must be given: `init_from` .* has learned"):
+        prepare_language_model(started(of_documents, text, tmp_path))
+
+
+def test_a_full_softmax_goes_on_as_a_sampled_one(of_documents, tmp_path):
+    """It is the same model: its logits are the same."""
+    path = tmp_path / "texts.txt"
+    path.write_text("a bright new year%the dark machine%" * 60)
+    sampled = {"documents": "%", "softmax": "sampled", "num_sampled": 4}
+    task = prepare_language_model(started(of_documents, path, tmp_path, **sampled)).task
+    known = len(of_documents.vocabulary)
+    assert task.model.softmax == "sampled"
+    assert task.vocabulary.document_ids == of_documents.vocabulary.document_ids
+    ids = np.arange(known, dtype="int32")[None]
+    ours, theirs = (np.asarray(of.model(ids)) for of in (task, of_documents))
+    np.testing.assert_allclose(ours[..., :known], theirs, rtol=1e-6, atol=1e-6)
+
+
+def test_subwords_are_those_of_the_run(source, text, tmp_path):
+    model = {"tokenizer": "subword", "subword_model": "some.model"}
+    with pytest.raises(InputError, match="`subword_model` must be left out"):
+        prepare_language_model(started(source, text, tmp_path, **model))

@@ -73,4 +73,4 @@ def test_refusals(vectors, tmp_path):
     refused("`unfreeze_epochs` needs `init_from`", unfreeze_epochs=1)
     broken = tmp_path / "broken.vec"
     broken.write_text("the 1 2 3\ntime 1 2\n")
-    refused(r"`word_vectors`: .*broken\.vec:2: 2 numbers, where 3 are to be", vectors=str(broken))
+    refused(r"`word_vectors`: .*broken\.vec:2: 2 numbers instead of 3", vectors=str(broken))

@@ -26,7 +26,8 @@ def stream_text(
     """Continue one prompt by calls of `step`, and give the text as it comes about.
 
     The pieces together are what `Client.generate` gives as `completion` for the same settings,
-    unless they are out of range there: the numbers are drawn here as they are in the graph. It
+    unless they are out of range there: the numbers are drawn here as they are in the graph. (An
+    empty prompt of a model of subwords is the exception: its first token is taken from a text.) It
     takes one request for each token of the prompt, and two for each new one.
 
     Words need their neighbours to be put together: text after a straight double quote waits for

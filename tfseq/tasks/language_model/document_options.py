@@ -1,7 +1,7 @@
 """Options of a text that is many documents."""
 
 import dataclasses
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from tfseq.errors import InputError
 from tfseq.options.rules import Rule
@@ -23,6 +23,13 @@ class DocumentOptions:
 
     def check_documents(self) -> None:
         """Raise InputError where the options ask for documents and do not say what they are."""
+        options: Any = self
+        if self.documents and options.tokenizer == "subword" and options.max_tokens is not None:
+            raise InputError(
+                "`max_tokens` must be left out with `documents` and the tokenizer subword: the "
+                "subwords are learned from the training documents, all of them. "
+                f"Received: {options.max_tokens}."
+            )
         if self.split != "order" and self.documents is None:
             raise InputError(
                 "`split` shuffled needs `documents`, which are drawn: one long text is split at "

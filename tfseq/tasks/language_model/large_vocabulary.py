@@ -33,9 +33,17 @@ class LargeVocabulary:
 
         most_outputs = num_targets + num_sampled
         if tied:
-            add(model.embedding.embeddings, num_targets + most_outputs, _inputs_and_outputs)
+            add(
+                model.embedding.embeddings,
+                num_targets + most_outputs,
+                lambda batch, drawn: ([model.ids_read(batch[0]), batch[1]], [drawn[0]]),
+            )
         elif _learns(model.embedding):
-            add(model.embedding.embeddings, num_targets, _inputs)
+            add(
+                model.embedding.embeddings,
+                num_targets,
+                lambda batch, drawn: ([model.ids_read(batch[0])], []),
+            )
         if self._sampled:
             self._candidates = Candidates(model.vocabulary_size, num_sampled)
             if not tied:
@@ -75,13 +83,5 @@ def _learns(embedding) -> bool:
     return embedding is not None and embedding.trainable
 
 
-def _inputs(batch, drawn):
-    return [batch[0]], []
-
-
 def _outputs(batch, drawn):
     return [batch[1]], [drawn[0]]
-
-
-def _inputs_and_outputs(batch, drawn):
-    return [*batch[:2]], [drawn[0]]

@@ -89,6 +89,8 @@ def language_model_objective(
         loss = loss_of_rows
         num_targets = options.batch_size * longest_window(options)
         large = LargeVocabulary(model, options.seed, options.num_sampled, num_targets)
+        if not large.tables:
+            loss = lambda batch, states: loss_of_rows(batch, states, [], ())  # noqa: E731
     return Objective(
         model,
         lambda epoch, start_batch: training_windows(options, train(epoch), epoch, start_batch),

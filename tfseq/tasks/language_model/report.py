@@ -146,7 +146,7 @@ def _add_surprisal(report, task, corpus, unit) -> None:
     blind = math.log2(len(tokens))
     report.section("Surprisal").prose(
         f"The first {len(ids):,} {unit}s of the {part} split, each shaded by its surprisal: −log₂ "
-        f"of the probability that the model gave it after all {unit}s before it. The full colour "
+        f"of the probability that the model gave it after the {unit}s before it. The full colour "
         f"is {blind:.3f} bits, the surprisal of a uniform prediction over {len(tokens):,} symbols. "
         f"The mean is {surprisal.bits.mean():.3f} bits. The tooltip of a {unit} gives its bits and "
         "what the model expected there."
@@ -157,7 +157,7 @@ def _add_surprisal(report, task, corpus, unit) -> None:
     notes = [f"expected {told}" for told in expected]
     report.heat_map(texts, list(surprisal.bits), "bits", notes, limit=blind, words=words)
     worst = np.argsort(-surprisal.bits, kind="stable")[:MOST_SURPRISING]
-    between, before = " " if words else "", 24 if unit == "character" else 5
+    between, before = " " if words else "", 24 if task.options.tokenizer == "char" else 5
     report.table(
         ["after", "came", "bits", "expected"],
         [

@@ -30,6 +30,11 @@ class SoftmaxOptions:
                 "`cutoffs` are those of `softmax` adaptive, and must be left out with another. "
                 f"Received: `cutoffs` {self.cutoffs}, `softmax` {self.softmax}."
             )
+        if self.tie_embeddings and self.freeze_embeddings:
+            raise InputError(
+                "`freeze_embeddings` needs `tie_embeddings` false: the embedding is the output "
+                "layer too, which is to learn."
+            )
         if self.softmax == "full":
             return
         if self.softmax == "adaptive" and self.tie_embeddings:
@@ -37,11 +42,6 @@ class SoftmaxOptions:
                 "`tie_embeddings` must be false with `softmax` adaptive: rare symbols have fewer "
                 "columns in its output layer than in an embedding. Leave it out, or use `softmax` "
                 "sampled."
-            )
-        if self.softmax == "sampled" and self.tie_embeddings and self.freeze_embeddings:
-            raise InputError(
-                "`freeze_embeddings` needs `tie_embeddings` false with `softmax` sampled: the "
-                "embedding is the output layer too, which is to learn."
             )
         if self.label_smoothing:
             raise InputError(

@@ -35,7 +35,7 @@ from tfseq.tasks.language_model.evaluation.text_size import text_size
 from tfseq.tasks.language_model.options import LanguageModelOptions
 from tfseq.tasks.language_model.texts import data_words, open_texts
 from tfseq.tasks.task import Task, cell_words, checked_argument, tokenizer_of
-from tfseq.text import Tokenizer, Vocabulary, open_corpus
+from tfseq.text import CORPUS_NAMES, Tokenizer, Vocabulary, open_corpus
 from tfseq.text.tokenizers.spaced_tokenizer import LINE_END
 
 Split = Literal["validation", "train", "test"]
@@ -74,8 +74,10 @@ class LanguageModelTask(Task):
 
     @property
     def unit(self) -> str:
-        """What a token is called."""
+        """What a token is called; the end of a document is one that is no character."""
         names = {"char": "character", "word": "word", "subword": "subword"}
+        if self.vocabulary.document_ids is not None:
+            del names["char"]
         return names.get(self.options.tokenizer, "token")
 
     @property
@@ -163,7 +165,9 @@ class LanguageModelTask(Task):
         batch_size = checked_argument("batch_size", batch_size, PositiveInt)
         if split is not None:
             checked_argument("split", split, Split)
-        dynamic, cache = checked_settings(dynamic, cache, tune, self.unit)
+        dynamic, cache = checked_settings(
+            dynamic, cache, tune, "character" if self.options.tokenizer == "char" else self.unit
+        )
         context = corpus = None
         if path is None:
             corpus, split = self.encode(), split or "validation"
@@ -239,10 +243,12 @@ class LanguageModelTask(Task):
         return export_language_model(self.model, self.tokenizer, self.vocabulary, directory, **more)
 
     def _open(self, corpus: str | os.PathLike):
-        options = self.options
-        return open_corpus(
-            os.fspath(corpus), options.encoding_errors, options.text_field, options.documents
-        )
+        options, path = self.options, os.fspath(corpus)
+        how = options.documents
+        if how in ("files", "records") and path not in CORPUS_NAMES:
+            # A file of another kind than those of the run is as good.
+            how = "records" if ".jsonl" in Path(path).suffixes else "files"
+        return open_corpus(path, options.encoding_errors, options.text_field, how)
 
     def _short_text(self, path: str | os.PathLike, max_bytes: int) -> np.ndarray | None:
         """The ids of a corpus as an export's `score` reads them, or None if it is longer.

@@ -12,7 +12,7 @@ from tfseq.runs.progress import Progress
 from tfseq.runs.training_run import TrainingRun
 from tfseq.serving.signatures.in_graph import OR_NO_EXPORT, check_in_graph
 from tfseq.tasks.language_model.baseline import MAX_ORDER, measure_baseline
-from tfseq.tasks.language_model.document_lengths import (
+from tfseq.tasks.language_model.evaluation.document_lengths import (
     count_documents,
     describe_lengths,
     measure_lengths,
@@ -52,9 +52,9 @@ def prepare(
     """
     name = text_name(options)
     options = with_splits_named(options)
-    options.check_splits()
     start = open_start(options)
     options = start.with_shape(options)
+    options.check_splits()
     texts = open_texts(options)
     options = options.with_defaults_filled(texts.of_characters(options.tokenizer))
     directory = open_run(options, f"{name}_{short_name(options.cell)}")
@@ -131,14 +131,14 @@ class LanguageModelTraining:
         files = describe_files(self.run.options)
         documents = count_documents(corpus)
         if documents:
-            train, validation, test = (f"{number:,}" for number in documents.values())
-            documents = f"{train} to train on, {validation} to validate, {test} to test"
+            numbers = (f"{number:,}" for number in documents.values())
+            documents = "{} to train on, {} to validate, {} to test".format(*numbers)
         return (
             f"text   {self.name}: {len(corpus.train):,} {unit}s to train on, "
             f"{len(corpus.validation):,} to validate{unknown}, {test}"
             f"{len(corpus.vocabulary):,} symbols\n"
             f"{f'files  {files}{chr(10)}' if files else ''}"
-            f"{f'of it  documents: {documents}{chr(10)}' if documents else ''}"
+            f"{f'       documents: {documents}{chr(10)}' if documents else ''}"
             f"{f'start  {self.start}{chr(10)}' if self.start else ''}"
             f"model  {describe_model(self.run.options)}: {self.run.model.count_params():,} "
             f"parameters\nrun    {self.run.directory.path}\n"

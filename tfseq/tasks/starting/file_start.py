@@ -55,6 +55,11 @@ class FileStart(Start):
 
     def with_shape(self, options: Any) -> Any:
         found, layers = self._found, self._found.layers
+        if getattr(options, "softmax", "full") != "full":
+            raise InputError(
+                f"`softmax` must be full where `init_from` is a file of weights. Received: "
+                f"{options.softmax}. Train a run from the file, and start from that run."
+            )
         shape = {
             "cell": layers[0].cell,
             "units": as_given([layer.units for layer in layers]),

@@ -51,6 +51,16 @@ class RunStart(Start):
     def with_shape(self, options: Any) -> Any:
         if options.task != "language_model":
             self._check_gives_layers(options)
+        elif self._options.documents is not None and options.documents is None:
+            raise InputError(
+                f"`documents` must be given: `init_from` {self.place} has learned documents, each "
+                "from its begin to its end, and a text without them has neither."
+            )
+        if getattr(options, "subword_model", None) is not None:
+            raise InputError(
+                f"`subword_model` must be left out: the subwords are those of `init_from` "
+                f"{self.place}. Received: {options.subword_model}."
+            )
         options = with_shape_of(options, self._shape(), self.place)
         return with_recipe_of(options, self._options)
 

@@ -17,6 +17,8 @@ from tfseq.options.start_options import filled_from
 from tfseq.runs.run_directory import RunDirectory
 from tfseq.runs.weights_file import check_weights, write_weights
 from tfseq.text import Vocabulary
+from tfseq.text.special_tokens import BEGIN, END
+from tfseq.text.vocabulary import UNKNOWN
 
 #: What a run keeps of its start, so that it needs nothing else to begin anew.
 WEIGHTS, NOTES = "start.weights.h5", "start.json"
@@ -47,11 +49,14 @@ class Start:
 
     def check_room(self, options: Any) -> None:
         """Raise InputError where the vocabulary has no room for the symbols that are known."""
+        symbols = {UNKNOWN, *self.known}
+        if getattr(options, "documents", None) is not None:
+            symbols |= {BEGIN, END}
         most = options.max_vocabulary
-        if most is not None and most < len(self.known) + 1:
+        if most is not None and most < len(symbols):
             raise InputError(
-                f"`max_vocabulary` must be at least {len(self.known) + 1}, the symbols that "
-                f"`init_from` has, or be left out. Received: {most}."
+                f"`max_vocabulary` must be at least {len(symbols)}, the symbols that are there "
+                f"before any is counted, or be left out. Received: {most}."
             )
 
     def apply(self, model: keras.Model, vocabulary: Vocabulary, seed: int) -> None:
