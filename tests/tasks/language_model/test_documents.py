@@ -53,11 +53,10 @@ def test_the_loss_is_the_mean_over_documents_alone(trained, stories):
     assert kind == "compiled in halves"
     told = [f"{len(part)} to" for part in parts.values()]
     assert f"documents: {told[0]} train on, {told[1]} validate, {told[2]} test" in printed
+    assert f" to test, {len(task.vocabulary)} symbols" in printed
     read = np.quantile([*map(len, parts["train"])], [0.25, 0.5, 0.75], method="inverted_cdf")
     words = ", ".join(str(int(n)) for n in read)
-    assert (
-        f"documents read        quartiles {words} characters, of {len(parts['train'])}" in printed
-    )
+    assert f"documents read        quartiles {words} tokens, of {len(parts['train'])}" in printed
 
 
 @pytest.mark.slow
