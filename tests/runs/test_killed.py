@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from killed_runs import (
+
+from .killed_runs import (
     after_some_steps,
     assert_same_run,
     options_of,

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from killed_runs import (
+from pipeline_scripts import script
+
+from .killed_runs import (
     after_some_steps,
     arguments,
     assert_same_run,
@@ -16,7 +18,6 @@ from killed_runs import (
     train_and_kill,
     write_corpus,
 )
-from pipeline_scripts import script
 
 
 @pytest.fixture(scope="module")
