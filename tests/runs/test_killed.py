@@ -132,17 +132,17 @@ def test_killed_among_documents(corpus, tmp_path):
 
 @pytest.mark.slow
 def test_killed_while_it_goes_on_from_another_run(corpus, tmp_path):
-    """Subwords and documents of that run, rows that are not read, and layers that thaw."""
+    """Subwords and documents of that run, and layers that thaw."""
     text = corpus.read_text()
     documents = tmp_path / "documents.txt"
     documents.write_text(text.replace("machine ", "<|end|>"))
     of_both = "--documents=<|end|> --split=shuffled --test-fraction=0.1".split()
-    of_source = "--tokenizer=subword --vocabulary-size=280 --softmax=sampled --num-sampled=20"
+    of_source = "--tokenizer=subword --vocabulary-size=280"
     source, begun = tmp_path / "source", tmp_path / "begun"
     options = [*options_of("lstm"), *of_both, *of_source.split(), "--embedding-size=8"]
     train(documents, source, *options, "--epochs=1")
 
-    thawing = "--unfreeze-epochs=1 --layer-rate-factor=1.5 --num-sampled=20".split()
+    thawing = "--unfreeze-epochs=1 --layer-rate-factor=1.5".split()
     recipe = [o for o in options_of("lstm") if not o.startswith(("--units", "--num-l", "--cell"))]
     documents.write_text(text.replace("light ", "<|end|>"))
     begin = [*recipe, *of_both, *thawing, f"--init-from={source}"]
