@@ -89,7 +89,7 @@ def test_with_other_options(softmax, more):
     # XLA has no products of so few rows in bfloat16.
     assert trainer.step_kind == "compiled in halves" or "precision" in more
     history = [row["validation_perplexity"] for row in trainer.progress.history]
-    assert min(history) < 0.98 * V
+    assert history[-1] < max(0.98 * V, 0.92 * history[0])
 
 
 def mean_loss(trainer, batch, step):

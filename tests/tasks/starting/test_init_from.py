@@ -216,7 +216,9 @@ def test_a_run_of_documents_goes_on_with_documents(of_documents, text, tmp_path)
 def test_a_full_softmax_goes_on_as_a_sampled_one(text, tmp_path):
     """It is the same model: its logits are the same."""
     embedded = {**WORDS, "embedding_size": 4, "dropout": 0.0}
-    source = as_run(options_of("language_model", tmp_path / "source", **embedded))
+    place = tmp_path / "source"
+    place.mkdir()
+    source = as_run(options_of("language_model", place, **embedded))
     sampled = {"softmax": "sampled", "num_sampled": 4}
     task = prepare_language_model(started(source, text, tmp_path, **sampled)).task
     known = len(source.vocabulary)
