@@ -85,11 +85,10 @@ def test_half_a_run_goes_on_to_the_same_bits(softmax):
 def test_with_other_options(softmax, more):
     """It learns the frequencies of the words, at least."""
     rates = {"learning_rate": 0.03, "dropout": 0.1, "weight_dropout": 0.1, "averaging": "none"}
-    trainer = run(make_trainer(**{**softmax, **rates, **more}, epochs=6))
+    trainer = run(make_trainer(**{**softmax, **rates, **more}, epochs=12))
     # XLA has no products of so few rows in bfloat16.
     assert trainer.step_kind == "compiled in halves" or "precision" in more
-    history = [row["validation_perplexity"] for row in trainer.progress.history]
-    assert history[-1] < max(0.98 * V, 0.92 * history[0])
+    assert trainer.progress.history[-1]["validation_perplexity"] < 0.95 * V
 
 
 def mean_loss(trainer, batch, step):
