@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from settings import setting
 
 KINDS = ("full", "sampled", "adaptive")
 VALIDATION_TOKENS = 20_000
@@ -202,14 +203,6 @@ def compare(options: argparse.Namespace, ids: Path) -> None:
             f"{operations(options, kind, shares) / 1e9:.1f} G | {last['perplexity']:.1f} | "
             f"{last['kind']} |"
         )
-
-
-def setting(text: str) -> tuple[str, object]:
-    name, _, value = text.partition("=")
-    try:
-        return name, json.loads(value)
-    except json.JSONDecodeError:
-        return name, value
 
 
 def main() -> None:

@@ -20,7 +20,6 @@ behind it that of single turns, 10th to 90th percentile. Measure on a quiet mach
 """
 
 import argparse
-import json
 import os
 import subprocess
 import sys
@@ -29,6 +28,7 @@ from pathlib import Path
 
 import numpy as np
 import training_profile
+from settings import setting
 from training_child import Loop
 from training_contenders import HERE, Contender, build_peer, peers_of, start_all, start_tfseq
 
@@ -235,14 +235,6 @@ def installed(peer: str, python: str) -> bool:
     if done.returncode:
         print(f"{peer} cannot be imported by {python}, and is left out.")
     return done.returncode == 0
-
-
-def setting(text: str) -> tuple[str, object]:
-    name, _, value = text.partition("=")
-    try:
-        return name, json.loads(value)
-    except json.JSONDecodeError:
-        return name, value
 
 
 def main() -> None:
