@@ -1,8 +1,7 @@
 """A run that is killed and resumed ends with the weights of one that never stopped."""
 
-import functools
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -14,26 +13,22 @@ from .killed_runs import (
     train,
     train_and_kill,
     while_writing,
-    write_corpus,
 )
 
 
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory) -> Path:
-    return write_corpus(tmp_path_factory.mktemp("corpus") / "text.txt")
+def assert_same_where_killed(
+    corpus: Path, place: Path, moments: Sequence[Callable[[Path], bool]], *options: str
+) -> None:
+    """A run that is killed at these moments, one after the other, ends as one that is not."""
+    train(corpus, place / "whole", *options)
+    run_dir = place / "killed"
+    given = options
+    for moment in moments:
+        assert train_and_kill(corpus, run_dir, moment, *given)
+        given = ("--resume",)
+    train(corpus, run_dir, "--resume")
 
-
-@pytest.fixture(scope="module")
-def whole(corpus, tmp_path_factory) -> Callable[[str], Path]:
-    """`whole(cell)` is a run that was never interrupted."""
-
-    @functools.cache
-    def run(cell: str) -> Path:
-        run_dir = tmp_path_factory.mktemp("whole") / cell
-        train(corpus, run_dir, *options_of(cell))
-        return run_dir
-
-    return run
+    assert_same_run(run_dir, place / "whole")
 
 
 @pytest.mark.slow
@@ -58,12 +53,7 @@ def test_killed_at_random_moments(cell, corpus, whole, tmp_path):
 @pytest.mark.slow
 def test_killed_where_it_recomputes(corpus, tmp_path):
     options = [*options_of("lstm"), "--recompute-steps=5"]
-    train(corpus, tmp_path / "whole", *options)
-    run_dir = tmp_path / "killed"
-    assert train_and_kill(corpus, run_dir, after_some_steps(9, 0.01), *options)
-    train(corpus, run_dir, *options, "--resume")
-
-    assert_same_run(run_dir, tmp_path / "whole")
+    assert_same_where_killed(corpus, tmp_path, [after_some_steps(9, 0.01)], *options)
 
 
 EVERYTHING = (
@@ -78,14 +68,8 @@ EVERYTHING = (
 
 @pytest.mark.slow
 def test_killed_with_every_part_of_a_recipe_at_once(corpus, tmp_path):
-    options = [*options_of("lstm"), *EVERYTHING]
-    train(corpus, tmp_path / "whole", *options)
-    run_dir = tmp_path / "killed"
-    assert train_and_kill(corpus, run_dir, after_some_steps(8, 0.01), *options)
-    assert train_and_kill(corpus, run_dir, while_writing(5), "--resume")
-    train(corpus, run_dir, "--resume")
-
-    assert_same_run(run_dir, tmp_path / "whole")
+    moments = [after_some_steps(8, 0.01), while_writing(5)]
+    assert_same_where_killed(corpus, tmp_path, moments, *options_of("lstm"), *EVERYTHING)
 
 
 @pytest.mark.slow
@@ -100,12 +84,7 @@ def test_killed_where_rows_are_not_read(softmax, corpus, tmp_path):
     """Rows of the embedding, their moments and their averages are in the checkpoint too."""
     recipe = "--tokenizer=word --averaging=ema --weight-decay=0.1 --embedding-dropout=0.1"
     options = [*options_of("rnn"), *recipe.split(), *softmax.split()]
-    train(corpus, tmp_path / "whole", *options)
-    run_dir = tmp_path / "killed"
-    assert train_and_kill(corpus, run_dir, after_some_steps(6, 0.01), *options)
-    train(corpus, run_dir, "--resume")
-
-    assert_same_run(run_dir, tmp_path / "whole")
+    assert_same_where_killed(corpus, tmp_path, [after_some_steps(6, 0.01)], *options)
 
 
 @pytest.mark.slow
@@ -121,23 +100,18 @@ def test_killed_among_documents(corpus, tmp_path):
     documents.write_text("<|end|>".join(pieces))
     options = [*options_of("lstm"), "--documents=<|end|>", "--split=shuffled", "--batch-size=32"]
     options += ["--num-steps=4", "--state-reset=0.1", "--window-lengths=varied"]
-    train(documents, tmp_path / "whole", *options)
-    run_dir = tmp_path / "killed"
-    assert train_and_kill(documents, run_dir, after_some_steps(8, 0.01), *options)
-    assert train_and_kill(documents, run_dir, while_writing(5), "--resume")
-    train(documents, run_dir, "--resume")
-
-    assert_same_run(run_dir, tmp_path / "whole")
+    moments = [after_some_steps(8, 0.01), while_writing(5)]
+    assert_same_where_killed(documents, tmp_path, moments, *options)
 
 
 @pytest.mark.slow
 def test_killed_while_it_goes_on_from_another_run(corpus, tmp_path):
-    """Subwords and documents of that run, and layers that thaw."""
+    """Subwords and documents of that run, rows that are not read, and layers that thaw."""
     text = corpus.read_text()
     documents = tmp_path / "documents.txt"
     documents.write_text(text.replace("machine ", "<|end|>"))
     of_both = "--documents=<|end|> --split=shuffled --test-fraction=0.1".split()
-    of_source = "--tokenizer=subword --vocabulary-size=280"
+    of_source = "--tokenizer=subword --vocabulary-size=280 --softmax=sampled --num-sampled=20"
     source, begun = tmp_path / "source", tmp_path / "begun"
     options = [*options_of("lstm"), *of_both, *of_source.split(), "--embedding-size=8"]
     train(documents, source, *options, "--epochs=1")

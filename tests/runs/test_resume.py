@@ -1,8 +1,6 @@
 """What a resumed run may change, what it refuses, and what it does with damage."""
 
-import functools
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,26 +14,7 @@ from .killed_runs import (
     options_of,
     train,
     train_and_kill,
-    write_corpus,
 )
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory) -> Path:
-    return write_corpus(tmp_path_factory.mktemp("corpus") / "text.txt")
-
-
-@pytest.fixture(scope="module")
-def whole(corpus, tmp_path_factory) -> Callable[[str], Path]:
-    """`whole(cell)` is a run that was never interrupted."""
-
-    @functools.cache
-    def run(cell: str) -> Path:
-        run_dir = tmp_path_factory.mktemp("whole") / cell
-        train(corpus, run_dir, *options_of(cell))
-        return run_dir
-
-    return run
 
 
 @pytest.fixture(scope="module")

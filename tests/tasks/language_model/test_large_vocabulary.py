@@ -158,7 +158,6 @@ def test_evaluation_is_exact(softmax, monkeypatch):
         ({"softmax": "adaptive", "tie_embeddings": True}, "`tie_embeddings` must be false with"),
         ({"softmax": "sampled", "label_smoothing": 0.1}, "`label_smoothing` needs `softmax` full"),
         ({"softmax": "sampled", "accumulate": 2}, "`accumulate` needs `softmax` full"),
-        ({"softmax": "sampled", "documents": "%"}, "`documents` needs `softmax` full"),
         ({"softmax": "sampled", "cutoffs": (5, 9)}, "`cutoffs` are those of `softmax` adaptive"),
     ],
 )

@@ -43,12 +43,6 @@ class SoftmaxOptions:
                 "columns in its output layer than in an embedding. Leave it out, or use `softmax` "
                 "sampled."
             )
-        if self.documents is not None:
-            raise InputError(
-                "`documents` needs `softmax` full: a run of documents whose steps read some rows "
-                "alone could not yet be resumed to the same weights. "
-                f"Received: `softmax` {self.softmax}."
-            )
         if self.label_smoothing:
             raise InputError(
                 "`label_smoothing` needs `softmax` full: it is the mean over all symbols. "
