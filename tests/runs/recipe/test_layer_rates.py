@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 
-from runs.small_trainer import (
+from tfseq.files.checkpoint import load_latest_checkpoint
+from tfseq.models.layer_groups import layer_groups
+
+from ..small_trainer import (
     IDS,
     bits_of,
     clipped,
@@ -12,8 +15,6 @@ from runs.small_trainer import (
     spread,
     train_and_keep_every_step,
 )
-from tfseq.files.checkpoint import load_latest_checkpoint
-from tfseq.models.layer_groups import layer_groups
 
 THAWING = {"embedding_size": 3, "num_layers": 2, "unfreeze_epochs": 1, "layer_rate_factor": 2.0}
 
