@@ -59,18 +59,21 @@ def sum_of_rows(parts: Sequence[Rows], shares: Sequence, num_rows: int) -> tf.Te
     >>> sum_of_rows([rows], [1.0], num_rows=2).numpy().ravel()
     array([2., 4.], dtype=float32)
     """
-    values = tf.concat([rows.values * s for rows, s in zip(parts, shares, strict=True)], 0)
-    indices = tf.concat([rows.indices for rows in parts], 0)
-    return tf.math.unsorted_segment_sum(values, indices, num_rows)
+    rows = _together(parts, shares)
+    return tf.math.unsorted_segment_sum(rows.values, rows.indices, num_rows)
 
 
 def summed_rows(parts: Sequence[Rows], shares: Sequence, num_rows: int) -> SummedRows:
     """Σ share_i · rows of part i, for a table of `num_rows`."""
-    values = [rows.values * share for rows, share in zip(parts, shares, strict=True)]
-    values = tf.concat(values, 0)
+    values, indices = _together(parts, shares)
     count = tf.shape(values)[0] if values.shape[0] is None else values.shape[0]
-    unique, places = tf.unique(tf.concat([rows.indices for rows in parts], 0))
+    unique, places = tf.unique(indices)
     unread = tf.fill([num_rows], count)
     read = tf.range(tf.size(unique))
     all_places = tf.tensor_scatter_nd_update(unread, unique[:, None], read)
     return SummedRows(tf.math.unsorted_segment_sum(values, places, count + 1), all_places)
+
+
+def _together(parts: Sequence[Rows], shares: Sequence) -> Rows:
+    values = [rows.values * share for rows, share in zip(parts, shares, strict=True)]
+    return Rows(tf.concat(values, 0), tf.concat([rows.indices for rows in parts], 0))

@@ -137,8 +137,10 @@ class TrainingStep:
         at_hand = self._tables.read(batch, self._update.number)
         given = batch, states, at_hand.rows, at_hand.drawn
         num_parts, self.kind = self._choose(*given)
-        parts = [] if num_parts else [self._gradients(*given)]
-        parts = parts or self._compiled_parts(*given, num_parts)
+        if num_parts:
+            parts = self._compiled_parts(*given, num_parts)
+        else:
+            parts = [self._gradients(*given)]
         num_targets = tf.add_n([part.num_targets for part in parts])
         shares = [
             tf.math.divide_no_nan(
