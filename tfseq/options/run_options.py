@@ -12,7 +12,7 @@ from tfseq.files.json_objects import read_json_object
 from tfseq.options.configuration import find_option, parse_options, read_options
 from tfseq.options.rules import check_options, free_on_resume
 from tfseq.options.saving import normalized
-from tfseq.options.start_options import SHAPE, StartOptions, check_shape
+from tfseq.options.start_options import StartOptions, check_shape, shape_of
 from tfseq.options.task_names import TASK_NAMES, task_of
 from tfseq.options.training_options import TrainingOptions
 
@@ -66,8 +66,7 @@ def _parsed(options_type: type[Options], arguments: Sequence[str], file: dict[st
     if place and issubclass(options_type, StartOptions) and has_config(place):
         source = read_config(os.path.expanduser(place))
         usual = options_type()
-        shape = {n: source[n] for n in SHAPE if n in source and hasattr(usual, n)}
-        shape = {n: tuple(v) if isinstance(v, list) else v for n, v in shape.items()}
+        shape = shape_of(source, vars(usual))
         if not shape.get("embedding_size") and usual.embedding_size is not None:
             shape.pop("embedding_size", None)  # One-hot tokens, which such a model does not read.
         defaults = dataclasses.replace(usual, **shape)

@@ -1,7 +1,7 @@
 """Options of a model that starts from weights that are there already, and what it then shares."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, Any, TypeVar
 
 from tfseq.errors import InputError
@@ -79,7 +79,6 @@ def with_shape_of(options: Options, source: Mapping[str, Any], place: str) -> Op
     Raises:
         InputError: an option that was given is another there; names all of them.
 
-    >>> from types import SimpleNamespace
     >>> Options = dataclasses.make_dataclass("Options", [("cell", "str", "gru")])
     >>> with_shape_of(Options(), {"cell": "lstm"}, "runs/docs")
     Options(cell='lstm')
@@ -95,14 +94,18 @@ def with_shape_of(options: Options, source: Mapping[str, Any], place: str) -> Op
 def filled_from(options: Options, source: Mapping[str, Any]) -> Options:
     """The options with those of `SHAPE` that have their default as they are in the source."""
     usual = {field.name: field.default for field in dataclasses.fields(options)}
-    return dataclasses.replace(
-        options,
-        **{
-            name: _plain(source[name])
-            for name in SHAPE
-            if name in source and name in usual and getattr(options, name) == usual[name]
-        },
-    )
+    shape = shape_of(source, usual)
+    left_out = {n: v for n, v in shape.items() if getattr(options, n) == usual[n]}
+    return dataclasses.replace(options, **left_out)
+
+
+def shape_of(source: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
+    """What a source says of the options in `SHAPE` that are among `names`.
+
+    >>> shape_of({"units": [8, 4], "epochs": 3}, {"units", "cell"})
+    {'units': (8, 4)}
+    """
+    return {name: _plain(source[name]) for name in SHAPE if name in source and name in names}
 
 
 def check_shape(given: Mapping[str, Any], source: Mapping[str, Any], place: str) -> None:
