@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from tfseq.data.blocks import batches_from_blocks
 from tfseq.data.mapped import release_pages
+from tfseq.data.shuffled_documents import ends_of
 from tfseq.data.windows import as_token_ids
 from tfseq.errors import InputError
 from tfseq.options.rules import PositiveInt, checked
@@ -61,8 +62,7 @@ def evaluation_windows(
         )
     edges = np.minimum(np.arange(batch_size + 1) * -(-num_targets // batch_size), num_targets)
     if end_id is not None and batch_size > 1:
-        ends = np.flatnonzero(np.asarray(ids) == end_id) + 1 - first_target
-        release_pages(ids)
+        ends = ends_of(ids, end_id) + 1 - first_target
         if len(ends):
             edges[1:-1] = ends[np.minimum(np.searchsorted(ends, edges[1:-1]), len(ends) - 1)]
         edges = np.clip(edges, 0, num_targets)

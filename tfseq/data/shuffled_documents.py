@@ -10,6 +10,19 @@ _BLOCK_IDS = 1 << 22
 _ORDERS = 3
 
 
+def ends_of(ids: np.ndarray, end_id: int) -> np.ndarray:
+    """Where END stands in ids, which may be a `np.memmap`: int64, rising.
+
+    >>> ends_of(np.array([2, 7, 7, 2, 8]), end_id=2)
+    array([0, 3])
+    """
+    found = [np.zeros(0, np.int64)]
+    for start in range(0, len(ids), _BLOCK_IDS):
+        found.append(np.flatnonzero(ids[start : start + _BLOCK_IDS] == end_id) + start)
+        release_pages(ids)
+    return np.concatenate(found)
+
+
 class Documents:
     """Where the documents are in ids `END d_1 END d_2 END … d_D END`.
 
@@ -30,11 +43,7 @@ class Documents:
 
     def __init__(self, ids: np.ndarray, end_id: int):
         self.ids, self.end_id = ids, end_id
-        found = []
-        for start in range(0, len(ids), _BLOCK_IDS):
-            found.append(np.flatnonzero(ids[start : start + _BLOCK_IDS] == end_id) + start)
-            release_pages(ids)
-        self.starts = np.concatenate(found) + 1
+        self.starts = ends_of(ids, end_id) + 1
 
     @property
     def lengths(self) -> np.ndarray:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tfseq.data import EncodedCorpus
-from tfseq.data.shuffled_documents import Documents
+from tfseq.data.shuffled_documents import Documents, ends_of
 from tfseq.generation import TextGenerator
 
 _NUM_WRITTEN = 64
@@ -28,10 +28,7 @@ def count_documents(corpus: EncodedCorpus) -> dict[str, int]:
     if corpus.end_id is None:
         return {}
     splits = {split: getattr(corpus, split) for split in ("train", "validation", "test")}
-    ends = {
-        split: int(np.count_nonzero(np.asarray(ids) == corpus.end_id))
-        for split, ids in splits.items()
-    }
+    ends = {split: len(ends_of(ids, corpus.end_id)) for split, ids in splits.items()}
     ends["train"] -= 1  # The one before the first document.
     return {f"{split}_documents": number for split, number in ends.items()}
 

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
+from tfseq.data.shuffled_documents import ends_of
 from tfseq.text import CharTokenizer, SubwordTokenizer, Tokenizer, Vocabulary
 from tfseq.text.tokenizers.subword_model import token_bytes
 
@@ -49,8 +50,8 @@ def text_size(ids: np.ndarray, tokenizer: Tokenizer, vocabulary: Vocabulary) -> 
     if isinstance(tokenizer, SubwordTokenizer) and not num_unknown:
         return _size_of_bytes(ids, vocabulary)
     end = None if vocabulary.document_ids is None else vocabulary.document_ids[1]
-    num_ends = 0 if end is None else int(np.count_nonzero(np.asarray(ids) == end))
     if num_unknown:
+        num_ends = 0 if end is None else len(ends_of(ids, end))
         characters = len(ids) - num_ends if isinstance(tokenizer, CharTokenizer) else None
         return TextSize(len(ids), num_unknown, characters, None)
     tokens = tf.constant(vocabulary.tokens)
