@@ -32,16 +32,16 @@ class StartOptions:
     """The tokens of a file that --init-from names, one a line, in the order of its rows."""
     word_vectors: PathText | None = None
     """A file of word vectors to start the embedding from: word2vec (text or binary), GloVe or
-    fastText .vec, .gz too. The size of the embedding is theirs if left out."""
+    fastText .vec, .gz too. It sets the size of the embedding where that is left out."""
     freeze_embeddings: bool = False
     """With --init-from or --word-vectors: keep the embedding as it is."""
     unfreeze_epochs: CountOrZero = 0
-    """With --init-from: epochs after which the next lower layer begins to learn, from the output
-    layer down to the embedding (gradual unfreezing, arXiv 1801.06146); 0: all learn from the
-    start."""
+    """With --init-from: the output layer learns first, and every so many epochs the next lower
+    layer begins to learn, down to the embedding (gradual unfreezing, arXiv 1801.06146); 0: all
+    learn from the start."""
     layer_rate_factor: RateFactor = 1.0
-    """With --init-from: the learning rate of each layer is this many times lower than that of the
-    layer above it; 2.6 in ULMFiT (arXiv 1801.06146)."""
+    """With --init-from: the learning rate of each layer is that of the layer above divided by this;
+    2.6 in ULMFiT (arXiv 1801.06146)."""
 
     def check_start(self) -> None:
         """Raise InputError where options need a start that there is not, or two are named."""

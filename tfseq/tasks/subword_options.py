@@ -16,8 +16,8 @@ class SubwordOptions:
     """Which subwords there are; with the tokenizer subword."""
 
     vocabulary_size: _VocabularySize | None = None
-    """Symbols of the tokenizer subword, 256 bytes and <unk> among them; if omitted, one for 200
-    characters of the training text, from 1,000 to 8,000, or as many as the text allows."""
+    """Symbols of the tokenizer subword, 256 bytes and <unk> among them; if omitted, one for every
+    200 characters of the training text, from 1,000 to 8,000, but no more than the text allows."""
     subword_model: FreeOnResume[PathText | None] = None
     """A SentencePiece model of your own for the tokenizer subword, in place of one that is learned
     from the training text."""

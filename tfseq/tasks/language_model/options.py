@@ -80,11 +80,11 @@ class LanguageModelOptions(
     max_vocabulary: PositiveInt | None = None
     """Size of the vocabulary at most, including <unk>; if omitted, no limit."""
     max_tokens: PositiveInt | None = None
-    """Use only this many tokens from the start of the corpus; if omitted, all."""
+    """Use at most this many tokens from the start of the corpus; if omitted, all."""
     validation_fraction: Probability = 0.1
-    """Fraction of the corpus, at its end, that is the validation split; not with --validation."""
+    """Fraction of the corpus that is the validation split: its end, or documents by --split."""
     test_fraction: Probability = 0.0
-    """Fraction of the corpus, at its very end, that is the test split; not with --test."""
+    """Fraction of the corpus that is the test split: its very end, or documents by --split."""
 
     preset: PresetName | None = None
     """A whole recipe, for characters or for words by the tokenizer: small, of a few minutes on two

@@ -20,7 +20,7 @@ class SoftmaxOptions:
     num_sampled: PositiveInt = 2048
     """With --softmax sampled: symbols drawn for each step, frequent ones more often."""
     cutoffs: OptionalCutoffs = None
-    """With --softmax adaptive: the ids that the clusters of rare symbols begin with; if omitted, a
+    """With --softmax adaptive: the ids at which the clusters of rare symbols begin; if omitted, a
     25th and a fifth of the vocabulary."""
 
     def check_softmax(self) -> None:
