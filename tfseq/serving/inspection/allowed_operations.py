@@ -30,6 +30,8 @@ _TEXT = """
     StringStrip StringToNumber StringUpper Substr UnicodeDecode UnicodeDecodeWithOffsets
     UnicodeEncode UnicodeScript UnicodeTranscode UnsortedSegmentJoin
 """
+# Of subwords: the model is an attribute, and no file.
+_SUBWORDS = "SentencepieceOp SentencepieceTokenizeOp"
 _RAGGED = """
     RaggedGather RaggedRange RaggedTensorToSparse RaggedTensorToTensor SparseToDense
 """
@@ -56,7 +58,9 @@ _RESOURCES = """
 
 #: Names of operations that may stand anywhere in an export's graph and functions.
 ALLOWED_OPERATIONS = frozenset(
-    " ".join([_ARITHMETIC, _ARRAYS, _TEXT, _RAGGED, _RANDOM, _CONTROL, _LISTS, _RESOURCES]).split()
+    " ".join(
+        [_ARITHMETIC, _ARRAYS, _TEXT, _SUBWORDS, _RAGGED, _RANDOM, _CONTROL, _LISTS, _RESOURCES]
+    ).split()
 )
 
 #: Those that write a checkpoint: in what only the saver's `save` reaches.
