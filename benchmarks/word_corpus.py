@@ -9,6 +9,12 @@ several modules counts once.
     python benchmarks/word_corpus.py words
     python pipelines/train_language_model.py --corpus words --tokenizer whitespace --line-ends
 
+With `--prose` the text stays as it was written, a paragraph a line and an empty line after each
+docstring: for tokenizers that are to be compared by bits per byte, and for documents.
+
+    python benchmarks/word_corpus.py prose --prose
+    python pipelines/train_language_model.py --corpus prose --tokenizer subword
+
 The digest printed says whether two machines have the same text: it depends on the versions
 installed, which are printed beside it.
 """
@@ -48,7 +54,8 @@ def modules() -> Iterator[tuple[str, Path]]:
             yield f"{package}/{place.as_posix()}", path
 
 
-def paragraphs(path: Path) -> Iterator[str]:
+def docstrings(path: Path) -> Iterator[list[str]]:
+    """Those of a module, each as its paragraphs of prose."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -58,9 +65,11 @@ def paragraphs(path: Path) -> Iterator[str]:
     named = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
     for node in ast.walk(tree):
         if isinstance(node, named) and (text := ast.get_docstring(node)):
-            for paragraph in re.split(r"\n\s*\n", text):
-                if not any(CODE.match(line) for line in paragraph.splitlines()):
-                    yield " ".join(paragraph.split())
+            yield [
+                " ".join(paragraph.split())
+                for paragraph in re.split(r"\n\s*\n", text)
+                if not any(CODE.match(line) for line in paragraph.splitlines())
+            ]
 
 
 def sentences(paragraph: str) -> Iterator[list[str]]:
@@ -70,42 +79,78 @@ def sentences(paragraph: str) -> Iterator[list[str]]:
             yield words
 
 
-def splits() -> dict[str, list[list[str]]]:
-    seen = set()
-    found: dict[str, list[list[str]]] = {"train": [], "valid": [], "test": []}
+def texts() -> Iterator[tuple[str, list[str]]]:
+    """The split and the paragraphs of each docstring."""
     for name, path in modules():
         part = int(hashlib.sha256(name.encode()).hexdigest(), 16) % PARTS
-        lines = found[{PARTS - 2: "valid", PARTS - 1: "test"}.get(part, "train")]
-        for paragraph in paragraphs(path):
+        split = {PARTS - 2: "valid", PARTS - 1: "test"}.get(part, "train")
+        for paragraphs in docstrings(path):
+            yield split, paragraphs
+
+
+def splits() -> dict[str, list[list[str]]]:
+    """Sentences as words, each once."""
+    seen = set()
+    found: dict[str, list[list[str]]] = {"train": [], "valid": [], "test": []}
+    for split, paragraphs in texts():
+        for paragraph in paragraphs:
             for words in sentences(paragraph):
                 if (key := tuple(words)) not in seen:
                     seen.add(key)
-                    lines.append(words)
+                    found[split].append(words)
     return found
+
+
+def prose() -> dict[str, str]:
+    """The text of each split: paragraphs as lines, each once, and docstrings as documents."""
+    seen = set()
+    found: dict[str, list[str]] = {"train": [], "valid": [], "test": []}
+    for split, paragraphs in texts():
+        new = [p for p in paragraphs if p and p not in seen]
+        seen.update(new)
+        if new:
+            found[split].append("\n".join(dict.fromkeys(new)))
+    return {split: "\n\n".join(documents) + "\n" for split, documents in found.items()}
+
+
+def write(directory: Path, found: dict[str, str]) -> None:
+    digest = hashlib.sha256()
+    for split, text in found.items():
+        (directory / f"{split}.txt").write_bytes(text.encode())
+        digest.update(text.encode())
+        words, size = len(text.split()), len(text.encode())
+        print(f"{split:<6} {text.count(chr(10)):>8,} lines  {words:>10,} words  {size:>11,} bytes")
+    versions = [f"{p} {importlib.metadata.version(DISTRIBUTIONS.get(p, p))}" for p in PACKAGES]
+    print(f"sha256 {digest.hexdigest()}")
+    print(", ".join([f"Python {platform.python_version()}", *versions]))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("directory", type=Path)
-    directory = parser.parse_args().directory
-    directory.mkdir(parents=True)
+    parser.add_argument("--prose", action="store_true", help="the text as it was written")
+    options = parser.parse_args()
+    options.directory.mkdir(parents=True)
+    if options.prose:
+        write(options.directory, prose())
+        return
     found = splits()
     counts = collections.Counter(w for line in found["train"] for w in line)
     ordered = sorted(counts, key=lambda w: (-counts[w], w))
     kept = set(ordered[:WORDS_KEPT])
-    digest = hashlib.sha256()
     for split, lines in found.items():
-        text = "".join(
-            f" {' '.join(w if w in kept else '<unk>' for w in line)} \n" for line in lines
-        ).encode()
-        (directory / f"{split}.txt").write_bytes(text)
-        digest.update(text)
         words = sum(map(len, lines))
         unknown = sum(w not in kept for line in lines for w in line) / words
-        print(f"{split:<6} {len(lines):>8,} lines  {words:>10,} words  {unknown:.1%} <unk>")
-    versions = [f"{p} {importlib.metadata.version(DISTRIBUTIONS.get(p, p))}" for p in PACKAGES]
-    print(f"sha256 {digest.hexdigest()}")
-    print(", ".join([f"Python {platform.python_version()}", *versions]))
+        print(f"{split:<6} {unknown:.1%} of the words are <unk>")
+    write(
+        options.directory,
+        {
+            split: "".join(
+                f" {' '.join(w if w in kept else '<unk>' for w in line)} \n" for line in lines
+            )
+            for split, lines in found.items()
+        },
+    )
 
 
 if __name__ == "__main__":
