@@ -27,6 +27,11 @@ class LoaderProcess:
     XLA is off in it, as in the server, and TF-Text's operations are loaded. Use it in a `with`
     statement, or call `close`. It ends with this process at the latest, however that ends.
 
+    Args:
+        python: the interpreter whose TensorFlow and TensorFlow Text are loaded, with NumPy beside
+            them; None takes this one. An older one tells whether a server of its age would load a
+            SavedModel.
+
     Example:
         >>> with LoaderProcess() as loader:
         ...     loader.load("nowhere")
@@ -34,12 +39,12 @@ class LoaderProcess:
         tfseq.serving.loader.loader_process.LoaderError: Could not find SavedModel ...
     """
 
-    def __init__(self):
+    def __init__(self, python: str | os.PathLike | None = None):
         environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
         self._signatures = {}
         self._chatter = scratch_file()
         self._child = subprocess.Popen(
-            [sys.executable, str(Path(__file__).parent), "--parent", str(os.getpid())],
+            [python or sys.executable, str(Path(__file__).parent), "--parent", str(os.getpid())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._chatter,
