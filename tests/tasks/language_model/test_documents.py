@@ -27,6 +27,7 @@ def trained(stories):
     lines.append(training.summary())
     metrics = training.run.fit(training.evaluate)
     lines.append(training.result(metrics))
+    training.report(metrics).write(stories[0] / "report.html")
     kind = training.run.trainer.step_kind
     return tfseq.load(stories[0] / "run"), kind, "\n".join(lines)
 
@@ -57,6 +58,9 @@ def test_the_loss_is_the_mean_over_documents_alone(trained, stories):
     read = np.quantile([*map(len, parts["train"])], [0.25, 0.5, 0.75], method="inverted_cdf")
     words = ", ".join(str(int(n)) for n in read)
     assert f"documents read        quartiles {words} tokens, of {len(parts['train'])}" in printed
+    cells = [len(parts["train"]), *map(int, read)]
+    row = "<td>read</td>" + "".join(f'<td class="n">{cell}</td>' for cell in cells)
+    assert row in (stories[0] / "report.html").read_text()
 
 
 @pytest.mark.slow

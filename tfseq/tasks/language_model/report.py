@@ -63,6 +63,7 @@ def language_model_report(
         )
         for sample in samples:
             report.text(sample["text"], sample.get("caption") or f"after epoch {sample['epoch']}")
+    _add_lengths(report, metrics, unit)
     _add_gradients(report, task, corpus, history)
     _add_history(report, history, metrics, unit)
     return add_configuration(report, options, metrics)
@@ -95,6 +96,26 @@ def _add_result(report: Report, metrics: Mapping[str, Any], unit: str) -> None:
         [[name, value, math.log2(value) if value else None] for name, value in rows],
         caption=f"Beside simpler models, per {unit}, on the {part} of the text",
     )
+
+
+def _add_lengths(report: Report, metrics: Mapping[str, Any], unit: str) -> None:
+    """Documents that were read beside those that the model writes; nothing of one long text."""
+    if "read_length_quartiles" not in metrics:
+        return
+    rows = [["read", metrics["train_documents"], *metrics["read_length_quartiles"]]]
+    if "written_length_quartiles" in metrics:
+        number, ended = metrics["written_documents"], metrics["written_ended"]
+        rows.append(["written", number, *metrics["written_length_quartiles"]])
+    report.section("Documents").table(
+        ["documents", "number", "a quarter", "half", "three quarters"],
+        rows,
+        caption=f"Lengths, in {unit}s, that so many of the documents do not exceed",
+    )
+    if "written_length_quartiles" in metrics:
+        report.prose(
+            f"The model wrote {number} documents from the begin token on; {ended} of them ended "
+            f"within {metrics['written_max_tokens']:,} {unit}s."
+        )
 
 
 def _counted(metrics: Mapping[str, Any], unit: str) -> str:
