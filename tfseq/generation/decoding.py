@@ -1,8 +1,12 @@
 """The decoding loop: continues prompts by token ids, in one graph."""
 
+from collections.abc import Callable
+
 import tensorflow as tf
 
 from tfseq.generation.constraints import UNCONSTRAINED, Constraints
+from tfseq.generation.controls.controls import Controls
+from tfseq.generation.controls.stop_strings import StopStrings
 from tfseq.generation.random_numbers import gumbel_noise
 from tfseq.generation.row_groups import any_rows, join_rows, longest, row_groups
 from tfseq.generation.sampling import SamplerSettings, sampler
@@ -25,7 +29,9 @@ def generate_ids(
     settings: SamplerSettings,
     constraints: Constraints = UNCONSTRAINED,
     truncate: bool | None = None,
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    controls: Controls | None = None,
+    decode: Callable | None = None,
+) -> tuple[tf.Tensor, ...]:
     """Continue each prompt up to its own number of tokens, with its own settings and seed.
 
     Each step draws as `tfseq.generation.sample` does. What a row makes past its own end, before
@@ -37,21 +43,26 @@ def generate_ids(
         max_new_tokens: int32 [B], not negative.
         settings: tensors [B].
         truncate: whether there may be rows with top-k or top-p; None looks.
+        controls: what else rows ask for; None is nothing, and costs nothing.
+        decode: with controls; tf.RaggedTensor int32 [N, (T)] -> string [N].
 
     Returns:
         The new ids, int32 [B, max(max_new_tokens)], 0 past a row's end; how many they are,
         int32 [B], a stop token included; and the model's own log probability of them (natural, at
-        temperature 1, over all symbols), float32 [B].
+        temperature 1, over all symbols), float32 [B]. With controls also bool [B]: whether a stop
+        string has ended the row, with the last of its ids.
     """
 
     def continued(truncate):
         # A function, so that its loop is in the graph's file once, for both groups.
         @tf.function(autograph=False)
-        def rows(hidden, states, lengths, settings):
+        def rows(hidden, states, lengths, settings, controls=None):
             state = hidden, states, lengths
-            return _generate(steps, width, *state, settings, constraints, truncate)
+            options = constraints, truncate, controls, decode
+            return _generate(steps, width, *state, settings, *options)
 
-        groups = row_groups(hidden, states, max_new_tokens, settings)
+        given = [controls] if controls else []
+        groups = row_groups(hidden, states, max_new_tokens, settings, *given)
         return join_rows([rows(*group) for group in groups])
 
     steps = model.vocabulary_size, *token_step(model)
@@ -59,10 +70,15 @@ def generate_ids(
     if truncate is not None:
         return continued(truncate)
     # Two loops, so that where no row asks for top-k and top-p no step asks whether one does.
-    return tf.cond(settings.truncates(), lambda: continued(True), lambda: continued(False))
+    truncates = settings.truncates()
+    if controls:
+        truncates |= controls.restrict()
+    return tf.cond(truncates, lambda: continued(True), lambda: continued(False))
 
 
-def _generate(steps, width, hidden, states, lengths, settings, constraints, truncate):
+def _generate(
+    steps, width, hidden, states, lengths, settings, constraints, truncate, controls, decode
+):
     """The same for a group of rows, padded to `width`.
 
     The noise of many steps is drawn at once; and a turn of the inner loop takes several steps,
@@ -75,7 +91,10 @@ def _generate(steps, width, hidden, states, lengths, settings, constraints, trun
     num_turns = -(-longest(lengths) // steps_a_turn)
     turn_shape = tf.stack([steps_a_turn, tf.size(lengths)])
     penalty = constraints.penalty(num_symbols)
-    scale, draw = sampler(settings, num_symbols, truncate)
+    scale, draw = sampler(settings, num_symbols, truncate, controls.min_p if controls else None)
+    stops = StopStrings(controls.stop, decode) if controls else None
+    # What the stop strings go by: the last tokens, and the rows that are ended.
+    memory = (stops.before(), tf.zeros_like(lengths, tf.bool)) if controls else ()
 
     def drawn_from(logits, t, turns):
         if truncate or constraints.filter:
@@ -89,15 +108,17 @@ def _generate(steps, width, hidden, states, lengths, settings, constraints, trun
         return logits
 
     def more(t, hidden, states, lengths, *_):
-        return t * steps_a_turn < longest(lengths) if constraints.stop else t < num_turns
+        if constraints.stop or controls:
+            return t * steps_a_turn < longest(lengths)
+        return t < num_turns
 
-    def block(first_turn, hidden, states, lengths, turns, log_probability):
+    def block(first_turn, hidden, states, lengths, turns, log_probability, *memory):
         num_steps = tf.minimum(turns_a_block, num_turns - first_turn) * steps_a_turn
         noise = gumbel_noise(settings.seed, first_turn * steps_a_turn, num_steps, num_symbols)
         # One sum for many steps, where no step needs the penalty itself.
         noise = scale(noise) + penalty
 
-        def turn(t, hidden, flat_states, lengths, turns, log_probability):
+        def turn(t, hidden, flat_states, lengths, turns, log_probability, *memory):
             states = tf.nest.pack_sequence_as(initial, flat_states)
             start = (t - first_turn) * steps_a_turn
             turn_noise = noise[:, start : start + steps_a_turn]
@@ -114,18 +135,26 @@ def _generate(steps, width, hidden, states, lengths, settings, constraints, trun
             if constraints.stop:
                 ends = tf.where(constraints.ended(chosen), step + 1, lengths)
                 lengths = tf.minimum(lengths, tf.reduce_min(ends, axis=0))
+            if controls:
+                before, stopped = memory
+                found, before = stops.found(before, chosen)
+                found &= step < lengths
+                ends = tf.where(found, step + 1, lengths)
+                lengths = tf.minimum(lengths, tf.reduce_min(ends, axis=0))
+                memory = before, stopped | tf.reduce_any(found, axis=0)
             active = step < lengths
             losses = tf.where(active, tf.reshape(losses, turn_shape), 0.0)
             turns = tf.raw_ops.TensorListSetItem(
                 input_handle=turns, index=t, item=tf.where(active, chosen, 0)
             )
             log_probability -= tf.reduce_sum(losses, axis=0)
-            return t + 1, hidden, tf.nest.flatten(states), lengths, turns, log_probability
+            states = tf.nest.flatten(states)
+            return t + 1, hidden, states, lengths, turns, log_probability, *memory
 
         return tf.while_loop(
             lambda t, *others: more(t, *others) & (t < first_turn + turns_a_block),
             turn,
-            (first_turn, hidden, states, lengths, turns, log_probability),
+            (first_turn, hidden, states, lengths, turns, log_probability, *memory),
             shape_invariants=invariants,
         )
 
@@ -136,13 +165,14 @@ def _generate(steps, width, hidden, states, lengths, settings, constraints, trun
     turns = tf.raw_ops.TensorListReserve(num_elements=most_turns, **turn_type)
     rows = (hidden, tf.nest.flatten(states), lengths)
     invariants = (tf.TensorShape([]), *any_rows(rows), tf.TensorShape([]), tf.TensorShape([None]))
-    _, _, _, lengths, turns, log_probability = tf.while_loop(
+    invariants += tuple(any_rows(memory))
+    _, _, _, lengths, turns, log_probability, *memory = tf.while_loop(
         more,
         block,
-        (0, *rows, turns, tf.zeros_like(settings.temperature)),
+        (0, *rows, turns, tf.zeros_like(settings.temperature), *memory),
         shape_invariants=invariants,
         parallel_iterations=1,
     )
     turns = tf.raw_ops.TensorListStack(input_handle=turns, **turn_type)
     new_ids = tf.reshape(turns, tf.stack([most_turns * steps_a_turn, tf.size(lengths)]))
-    return tf.transpose(new_ids)[:, :width], lengths, log_probability
+    return tf.transpose(new_ids)[:, :width], lengths, log_probability, *memory[1:]

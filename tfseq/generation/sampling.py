@@ -75,7 +75,10 @@ def sample(logits: tf.Tensor, noise: tf.Tensor, settings: SamplerSettings) -> tf
 
 
 def sampler(
-    settings: SamplerSettings, num_symbols: int | tf.Tensor, truncate: bool | None = None
+    settings: SamplerSettings,
+    num_symbols: int | tf.Tensor,
+    truncate: bool | None = None,
+    min_p: tf.Tensor | None = None,
 ) -> tuple[Callable, Callable]:
     """The two halves of `sample`, for many steps: `scale(noise)` and `draw(logits, scaled_noise)`.
 
@@ -84,7 +87,7 @@ def sampler(
     or top-p; None looks, at every step.
     """
     temperature = tf.minimum(settings.temperature, _HOTTEST)
-    keep = most_probable(settings, num_symbols)
+    keep = most_probable(settings, num_symbols, min_p)
 
     def scale(noise):
         return noise * tf.reshape(temperature, [-1] + [1] * (noise.shape.rank - 1))
@@ -99,7 +102,9 @@ def sampler(
     return scale, draw
 
 
-def most_probable(settings: SamplerSettings, num_symbols: int | tf.Tensor) -> Callable:
+def most_probable(
+    settings: SamplerSettings, num_symbols: int | tf.Tensor, min_p: tf.Tensor | None = None
+) -> Callable:
     """logits float32 [B, V] -> the same, minus infinity where top-k and top-p leave a symbol out.
 
     Logits are ranked and compared as they are given, so equal ones are equally probable. Every
@@ -111,6 +116,9 @@ def most_probable(settings: SamplerSettings, num_symbols: int | tf.Tensor) -> Ca
     temperature, top_p = tf.cast(temperature, tf.float64), tf.cast(top_p, tf.float64)
     divisor = tf.where(temperature <= 0, tf.ones_like(temperature), temperature)
     off = (top_k == 0) & (top_p >= 1)
+    if min_p is not None:
+        min_p = tf.cast(min_p[:, tf.newaxis], tf.float64)
+        off &= min_p <= 0
     limit = tf.where(top_k > 0, tf.minimum(top_k, num_symbols), num_symbols)
     # Only as many logits are ordered as the most demanding row needs; there may be no row.
     num_ordered = tf.maximum(tf.reduce_max(tf.where(off, tf.ones_like(limit), limit)), 1)
@@ -124,9 +132,13 @@ def most_probable(settings: SamplerSettings, num_symbols: int | tf.Tensor) -> Ca
         # Of equal logits the lower id comes first.
         ordered, ordered_ids = tf.math.top_k(logits, k=num_ordered)
         z = tf.cast(ordered, tf.float64)
-        mass = tf.cumsum(in_whole_registers(tf.exp, (z - z[:, :1]) / divisor), axis=1)
+        shares = in_whole_registers(tf.exp, (z - z[:, :1]) / divisor)
+        mass = tf.cumsum(shares, axis=1)
         short = mass < top_p * tf.gather(mass, last_place, batch_dims=1)
         nucleus = floor + tf.reduce_sum(tf.cast(short, tf.int32), axis=1, keepdims=True)
+        if min_p is not None:
+            likely = tf.reduce_sum(tf.cast(shares >= min_p, tf.int32), axis=1, keepdims=True)
+            nucleus = tf.minimum(nucleus, likely)
         place = tf.minimum(limit, nucleus) - 1
         last = tf.gather(ordered, place, batch_dims=1)
         last_id = tf.gather(ordered_ids, place, batch_dims=1)
