@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from tfseq.generation.constraints import UNCONSTRAINED, Constraints
 from tfseq.generation.controls.controls import Controls
+from tfseq.generation.controls.penalties import Penalties
 from tfseq.generation.controls.stop_strings import StopStrings
 from tfseq.generation.random_numbers import gumbel_noise
 from tfseq.generation.row_groups import any_rows, join_rows, longest, row_groups
@@ -30,6 +31,7 @@ def generate_ids(
     constraints: Constraints = UNCONSTRAINED,
     truncate: bool | None = None,
     controls: Controls | None = None,
+    history: tuple[tf.Tensor, tf.Tensor] | None = None,
     decode: Callable | None = None,
 ) -> tuple[tf.Tensor, ...]:
     """Continue each prompt up to its own number of tokens, with its own settings and seed.
@@ -44,6 +46,7 @@ def generate_ids(
         settings: tensors [B].
         truncate: whether there may be rows with top-k or top-p; None looks.
         controls: what else rows ask for; None is nothing, and costs nothing.
+        history: with controls; ids int32 [B, T] and lengths int32 [B] of what was read.
         decode: with controls; tf.RaggedTensor int32 [N, (T)] -> string [N].
 
     Returns:
@@ -56,12 +59,12 @@ def generate_ids(
     def continued(truncate):
         # A function, so that its loop is in the graph's file once, for both groups.
         @tf.function(autograph=False)
-        def rows(hidden, states, lengths, settings, controls=None):
+        def rows(hidden, states, lengths, settings, *controlled):
             state = hidden, states, lengths
-            options = constraints, truncate, controls, decode
+            options = constraints, truncate, decode, *controlled
             return _generate(steps, width, *state, settings, *options)
 
-        given = [controls] if controls else []
+        given = [controls, history] if controls else []
         groups = row_groups(hidden, states, max_new_tokens, settings, *given)
         return join_rows([rows(*group) for group in groups])
 
@@ -77,7 +80,17 @@ def generate_ids(
 
 
 def _generate(
-    steps, width, hidden, states, lengths, settings, constraints, truncate, controls, decode
+    steps,
+    width,
+    hidden,
+    states,
+    lengths,
+    settings,
+    constraints,
+    truncate,
+    decode,
+    controls=None,
+    history=None,
 ):
     """The same for a group of rows, padded to `width`.
 
@@ -93,12 +106,18 @@ def _generate(
     penalty = constraints.penalty(num_symbols)
     scale, draw = sampler(settings, num_symbols, truncate, controls.min_p if controls else None)
     stops = StopStrings(controls.stop, decode) if controls else None
-    # What the stop strings go by: the last tokens, and the rows that are ended.
-    memory = (stops.before(), tf.zeros_like(lengths, tf.bool)) if controls else ()
+    penalties, counted = None, ()
+    if controls and truncate:
+        penalties = Penalties(controls, *history, lengths, num_symbols)
+        counted = penalties.before()
+    # Which rows a stop string has ended, the last tokens, and those that are counted.
+    memory = (tf.zeros_like(lengths, tf.bool), stops.before(), *counted) if controls else ()
 
-    def drawn_from(logits, t, turns):
+    def drawn_from(logits, t, turns, counted):
         if truncate or constraints.filter:
             logits += penalty
+        if penalties:
+            logits = penalties.applied(logits, counted[0])
         if constraints.filter:
             # One step a turn.
             new_ids = tf.raw_ops.TensorListGather(
@@ -123,9 +142,12 @@ def _generate(
             start = (t - first_turn) * steps_a_turn
             turn_noise = noise[:, start : start + steps_a_turn]
             rows, chosen = [], []
-            for step_noise in tf.unstack(turn_noise, steps_a_turn, axis=1):
+            stopped, before, *counted = memory or (None, None)
+            for i, step_noise in enumerate(tf.unstack(turn_noise, steps_a_turn, axis=1)):
                 rows.append(logits_of(hidden))
-                chosen.append(draw(drawn_from(rows[-1], t, turns), step_noise))
+                chosen.append(draw(drawn_from(rows[-1], t, turns, counted), step_noise))
+                if penalties:
+                    counted = penalties.after(t * steps_a_turn + i, chosen[-1], *counted)
                 hidden, states = advance(chosen[-1], states)
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
                 tf.concat(chosen, axis=0), tf.concat(rows, axis=0)
@@ -136,12 +158,11 @@ def _generate(
                 ends = tf.where(constraints.ended(chosen), step + 1, lengths)
                 lengths = tf.minimum(lengths, tf.reduce_min(ends, axis=0))
             if controls:
-                before, stopped = memory
                 found, before = stops.found(before, chosen)
                 found &= step < lengths
                 ends = tf.where(found, step + 1, lengths)
                 lengths = tf.minimum(lengths, tf.reduce_min(ends, axis=0))
-                memory = before, stopped | tf.reduce_any(found, axis=0)
+                memory = stopped | tf.reduce_any(found, axis=0), before, *counted
             active = step < lengths
             losses = tf.where(active, tf.reshape(losses, turn_shape), 0.0)
             turns = tf.raw_ops.TensorListSetItem(
@@ -175,4 +196,4 @@ def _generate(
     )
     turns = tf.raw_ops.TensorListStack(input_handle=turns, **turn_type)
     new_ids = tf.reshape(turns, tf.stack([most_turns * steps_a_turn, tf.size(lengths)]))
-    return tf.transpose(new_ids)[:, :width], lengths, log_probability, *memory[1:]
+    return tf.transpose(new_ids)[:, :width], lengths, log_probability, *memory[:1]

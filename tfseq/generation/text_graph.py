@@ -30,6 +30,9 @@ GENERATE_INPUTS = (
 CONTROL_INPUTS = (
     tf.TensorSpec([None, None], tf.string, "stop"),
     tf.TensorSpec([None], tf.float32, "min_p"),
+    tf.TensorSpec([None], tf.float32, "repetition_penalty"),
+    tf.TensorSpec([None], tf.int32, "repetition_window"),
+    tf.TensorSpec([None], tf.float32, "frequency_penalty"),
 )
 SEARCH_INPUTS = GENERATE_INPUTS[:2]
 SCORE_INPUTS = (tf.TensorSpec([None], tf.string, "text"),)
@@ -147,6 +150,7 @@ class TextGraph:
             settings,
             constraints=constraints,
             controls=controls,
+            history=self.encode(prompt),
             decode=self.decode_rows,
         )
         kept = cut_at(completion, controls.stop)

@@ -89,6 +89,7 @@ def export_language_model(
             "temperature": 1,
             "top_p": 1,
             "stop": "\0",
+            "repetition_penalty": 1,
             "num_tokens": 1,
         },
         max_batch_size=settings.max_batch_size,

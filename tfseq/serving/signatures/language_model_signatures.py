@@ -118,7 +118,9 @@ class LanguageModelSignatures(Signatures):
         read, max_new_tokens, settings, warnings = self._bound_all(
             prompt, max_new_tokens, temperature, top_k, top_p, seed
         )
-        controls, more_warnings = bounded_controls(Controls(*controls))
+        controls, more_warnings = bounded_controls(
+            Controls(*controls), self._settings.max_prompt_bytes + self._settings.max_new_tokens
+        )
         completion, num_tokens, log_probability, stopped, *ended = self._graph.complete_controlled(
             read, max_new_tokens, settings, controls
         )
