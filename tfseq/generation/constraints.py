@@ -41,6 +41,12 @@ class Constraints(NamedTuple):
             stop=(*constraints.stop, end), forbidden=(*constraints.forbidden, begin)
         )
 
+    def check(self, num_symbols: int, document_ids: tuple[int, int] | None) -> None:
+        """Raises ValueError if no token is left to be written."""
+        constraints = Constraints.of_documents(document_ids, self)
+        if np.isneginf(constraints.penalty(num_symbols)).all():
+            raise ValueError("`banned_tokens` must leave a token to be written. Received: all.")
+
     def penalty(self, num_symbols: int) -> np.ndarray:
         """What is added to the logits, float32 [V]: minus infinity for `<unk>`, unless allowed."""
         ids = np.arange(num_symbols)

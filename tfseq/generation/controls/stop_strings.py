@@ -29,7 +29,9 @@ class StopStrings:
         self._bytes = tf.io.decode_raw(stop, tf.uint8, fixed_length=longest)
         self._past = tf.range(longest) >= self._lengths[..., tf.newaxis]
         present = self._lengths > 0
-        self._shortest = tf.reduce_min(tf.where(present, self._lengths, longest))
+        # There may be no row, or no string.
+        shortest = tf.reduce_min(tf.where(present, self._lengths, longest))
+        self._shortest = tf.minimum(shortest, longest)
         # A place that no text has room for.
         self._needed = tf.where(present, self._lengths, 2**30)[:, tf.newaxis, :, tf.newaxis]
         self._longest = longest

@@ -14,7 +14,6 @@ from tfseq.text import Tokenizer, Vocabulary
 from tfseq.text.tokenizers.make_tokenizer import as_tokenizer
 
 
-
 def export_language_model(
     model: LanguageModel,
     tokenizer: Tokenizer,
@@ -27,11 +26,11 @@ def export_language_model(
     """Write `<directory>/<version>/`, a SavedModel that takes strings and returns strings.
 
     Its signatures are `serving_default`, `generate`, `generate_controlled`, `beam_search`, `score`,
-    `next_token`, `encode`, `decode` and `step`; tokenizer and vocabulary are in the graph, the vocabulary's
-    file among the assets, and a model card in `assets.extra/`. It needs no Python, no tfseq and
-    no XLA where it runs. Warm-up requests for every signature are put in, and tried in the C++
-    loader before anything is published. The version directory appears whole, by rename, or not
-    at all, so that a running server may watch `directory`.
+    `next_token`, `encode`, `decode` and `step`; tokenizer and vocabulary are in the graph, the
+    vocabulary's file among the assets, and a model card in `assets.extra/`. It needs no Python, no
+    tfseq and no XLA where it runs. Warm-up requests for every signature are put in, and tried in
+    the C++ loader before anything is published. The version directory appears whole, by rename, or
+    not at all, so that a running server may watch `directory`.
 
     Args:
         model: a `tfseq.LanguageModel`.
