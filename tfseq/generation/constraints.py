@@ -41,17 +41,16 @@ class Constraints(NamedTuple):
             stop=(*constraints.stop, end), forbidden=(*constraints.forbidden, begin)
         )
 
-    def check(self, num_symbols: int, document_ids: tuple[int, int] | None) -> None:
-        """Raises ValueError if no token is left to be written."""
-        constraints = Constraints.of_documents(document_ids, self)
-        if np.isneginf(constraints.penalty(num_symbols)).all():
-            raise ValueError("`banned_tokens` must leave a token to be written. Received: all.")
-
     def penalty(self, num_symbols: int) -> np.ndarray:
         """What is added to the logits, float32 [V]: minus infinity for `<unk>`, unless allowed."""
         ids = np.arange(num_symbols)
         forbidden = (ids == 0) & (not self.allow_unknown) | np.isin(ids, self.forbidden)
         return np.where(forbidden, -np.inf, 0).astype("float32")
+
+    def leaves_none(self, num_symbols: int, document_ids: tuple[int, int] | None) -> bool:
+        """Whether no symbol is left that may be produced."""
+        constraints = Constraints.of_documents(document_ids, self)
+        return bool(np.isneginf(constraints.penalty(num_symbols)).all())
 
     def filtered(self, logits: tf.Tensor, new_ids: tf.Tensor) -> tf.Tensor:
         """Logits as the filter leaves them; ValueError if it does not leave their shape."""

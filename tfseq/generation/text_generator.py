@@ -219,7 +219,8 @@ class TextGenerator:
             self._token_ids("banned_tokens", banned_tokens),
         )
         constraints = Constraints(stop, filter, bool(allow_unknown), banned)
-        constraints.check(len(self._ids), self._graph.document_ids)
+        if constraints.leaves_none(len(self._ids), self._graph.document_ids):
+            raise ValueError("`banned_tokens` must leave a token to be written. Received: all.")
         return constraints
 
     def _token_ids(self, name: str, tokens) -> tuple[int, ...]:

@@ -1,9 +1,12 @@
 """A language model as a SavedModel: strings in, strings and numbers out."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Unpack
 
+from tfseq.errors import InputError
+from tfseq.generation.constraints import Constraints
 from tfseq.generation.text_graph import check_vocabulary
 from tfseq.models import LanguageModel
 from tfseq.serving.export import Publishing, asset_tables, describe_parts, export_module
@@ -50,8 +53,8 @@ def export_language_model(
 
     Raises:
         TypeError: if `model` is no language model.
-        InputError: if the tokenizer is not in-graph, the directory cannot be written or the
-            version is there already.
+        InputError: if the tokenizer is not in-graph, a banned token is none of the vocabulary or
+            no other is left, the directory cannot be written or the version is there already.
         ValueError: if model and vocabulary differ in size, `version` or `keep_versions` is not
             positive, `metadata` is not JSON, or the graph could not run on a server.
         LoaderError: if the C API cannot load the model or run a warm-up request.
@@ -74,10 +77,11 @@ def export_language_model(
     settings = settings or ServingSettings()
     tokenizer = as_tokenizer(tokenizer)
     check_in_graph(tokenizer, "tokenize", "detokenize", "join")
+    constraints = _constraints(settings.banned_tokens, vocabulary)
     words = " ".join(vocabulary.tokens[1:5])
     return export_module(
         lambda assets: LanguageModelSignatures(
-            model, tokenizer, asset_tables(vocabulary, assets), settings
+            model, tokenizer, asset_tables(vocabulary, assets), settings, constraints
         ),
         directory,
         card=describe_parts(model, settings, tokenizer, vocabulary),
@@ -94,3 +98,18 @@ def export_language_model(
         max_batch_size=settings.max_batch_size,
         **publishing,
     )
+
+
+def _constraints(banned_tokens: Sequence[str], vocabulary: Vocabulary) -> Constraints:
+    """What the export never writes."""
+    unknown = [token for token in banned_tokens if token not in vocabulary.tokens]
+    if unknown:
+        raise InputError(
+            f"`banned_tokens` must be tokens of the vocabulary. Received: {unknown[0]!r}."
+        )
+    constraints = Constraints(
+        forbidden=tuple(vocabulary.tokens.index(token) for token in banned_tokens)
+    )
+    if constraints.leaves_none(len(vocabulary), vocabulary.document_ids):
+        raise InputError("`banned_tokens` must leave a token to be written. Received: all.")
+    return constraints

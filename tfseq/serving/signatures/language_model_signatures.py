@@ -35,9 +35,11 @@ class LanguageModelSignatures(Signatures):
         tokenizer: Tokenizer,
         tables: VocabularyTables,
         settings: ServingSettings,
+        constraints: Constraints = UNCONSTRAINED,
     ):
         super().__init__(model, tables, tokenizer)
         self._settings = settings
+        self._constraints = constraints
         self._graph = TextGraph(model, tokenizer, tables)
 
     @property
@@ -75,6 +77,7 @@ class LanguageModelSignatures(Signatures):
             sampler.rows(tf.size(prompt)),
             # A loop with nothing that the settings do not ask for: the model loads faster.
             truncate=settings.default_top_k > 0 or settings.default_top_p < 1,
+            constraints=self._constraints,
         )
         return {"text": self._graph.join(prompt, completion)}
 
@@ -92,7 +95,7 @@ class LanguageModelSignatures(Signatures):
             prompt, max_new_tokens, temperature, top_k, top_p, seed
         )
         completion, num_tokens, log_probability, *ended = self._graph.complete(
-            read, generate_ids, max_new_tokens, settings
+            read, generate_ids, max_new_tokens, settings, constraints=self._constraints
         )
         return {
             "text": self._graph.join(prompt, completion),
@@ -122,7 +125,7 @@ class LanguageModelSignatures(Signatures):
             Controls(*controls), self._settings.max_prompt_bytes + self._settings.max_new_tokens
         )
         completion, num_tokens, log_probability, stopped, *ended = self._graph.complete_controlled(
-            read, max_new_tokens, settings, controls
+            read, max_new_tokens, settings, controls, self._constraints
         )
         return {
             "text": self._graph.join(prompt, completion),
@@ -138,7 +141,11 @@ class LanguageModelSignatures(Signatures):
         """The most probable continuations that a beam finds, the best first."""
         read, max_new_tokens, warnings = self._bound(prompt, max_new_tokens)
         completions, _, log_probabilities, *ended = self._graph.complete(
-            read, beam_search, max_new_tokens, self._settings.beam_size
+            read,
+            beam_search,
+            max_new_tokens,
+            self._settings.beam_size,
+            constraints=self._constraints,
         )
         return {
             "texts": self._graph.join(prompt, completions),
@@ -169,10 +176,10 @@ class LanguageModelSignatures(Signatures):
         hidden, _ = self._graph.read(read)
         logits = tf.cast(self._graph.model.logits(hidden), tf.float32)
         num_symbols = self._graph.model.vocabulary_size
-        constraints = Constraints.of_documents(self._graph.document_ids, UNCONSTRAINED)
+        constraints = Constraints.of_documents(self._graph.document_ids, self._constraints)
         probabilities, ids = best_probabilities(
             logits + constraints.penalty(num_symbols),
-            min(self._settings.num_next_tokens, num_symbols - 1 - len(constraints.forbidden)),
+            min(self._settings.num_next_tokens, num_symbols - len({0, *constraints.forbidden})),
         )
         return {"tokens": self.tables.id_to_token(ids), "probabilities": probabilities}
 
