@@ -14,8 +14,8 @@ from tfseq.generation.sampling import SamplerSettings, sampler
 from tfseq.generation.token_step import token_step
 from tfseq.models import LanguageModel
 
-# The most steps that one turn of the decoding loop takes; one where top-k, top-p or a filter make a
-# step far dearer than a turn; and the most logits of a row in a turn.
+# The most steps that one turn of the decoding loop takes, but for a filter, which is given what was
+# written before; and the most logits of a row in a turn.
 _STEPS_A_TURN = 8
 _TURN_LOGITS = 2**15
 # The random numbers of a row that are drawn at once are about so many, or those of one turn.
@@ -98,7 +98,7 @@ def _generate(
     since a turn costs as much as half a step of a small model, for the loop alone.
     """
     num_symbols, advance, logits_of = steps
-    most_steps = 1 if truncate or constraints.filter else _STEPS_A_TURN
+    most_steps = 1 if constraints.filter else _STEPS_A_TURN
     steps_a_turn = max(1, min(most_steps, _TURN_LOGITS // num_symbols))
     turns_a_block = max(1, _BLOCK_NOISE // (steps_a_turn * num_symbols))
     num_turns = -(-longest(lengths) // steps_a_turn)
