@@ -156,8 +156,8 @@ def ask_controlled(client, options: GenerationOptions, prompts: list[str], setti
         name: np.broadcast_to(np.asarray(value, integers.get(name, "float32")), len(prompts))
         for name, value in settings.items()
     }
-    # An empty string is none; REST cannot send no string.
-    stop = [list(options.stop) or [""]] * len(prompts)
+    # An empty string is none. All requests have four: a server may put several in one batch.
+    stop = [[*options.stop, *[""] * (4 - len(options.stop))]] * len(prompts)
     return client.predict("generate_controlled", prompt=prompts, stop=stop, **columns)
 
 

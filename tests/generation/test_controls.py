@@ -108,7 +108,6 @@ def columns(rows):
     return {name: [(OFF | row)[name] for row in rows] for name in OFF}
 
 
-@pytest.mark.everyday(2)
 def test_equals_the_definition(characters):
     generator, writer = characters
     prompts = ["ab", "", "d\nccc", "a", "ab", "", "bad", "é", "abc", "cab"]
@@ -153,7 +152,7 @@ def test_a_string_of_any_length_stops_at_its_first_place(characters):
         assert row.stopped
 
 
-@pytest.mark.everyday(3)
+@pytest.mark.everyday(1)
 @pytest.mark.parametrize("kind", ["word", "whitespace", "subword"])
 def test_stop_strings_reach_over_tokens(make_model, kind):
     if kind == "subword":
@@ -179,6 +178,7 @@ def test_stop_strings_reach_over_tokens(make_model, kind):
         assert row.stopped
 
 
+@pytest.mark.slow
 def test_banned_tokens_are_not_written(characters):
     generator, writer = characters
     settings = {"temperature": 5.0, "seed": 3}

@@ -57,8 +57,9 @@ def generate_ids(
     """
 
     def continued(truncate):
-        # A function, so that its loop is in the graph's file once, for both groups.
-        @tf.function(autograph=False)
+        # A function, so that its loop is in the graph's file once, for both groups; and that a
+        # server prepares it once, and only where a request needs it.
+        @tf.function(autograph=False, experimental_attributes={"_noinline": True})
         def rows(hidden, states, lengths, settings, *controlled):
             state = hidden, states, lengths
             options = constraints, truncate, decode, *controlled
@@ -98,7 +99,7 @@ def _generate(
     since a turn costs as much as half a step of a small model, for the loop alone.
     """
     num_symbols, advance, logits_of = steps
-    most_steps = 1 if constraints.filter else _STEPS_A_TURN
+    most_steps = 1 if constraints.filter else 2 if controls and truncate else _STEPS_A_TURN
     steps_a_turn = max(1, min(most_steps, _TURN_LOGITS // num_symbols))
     turns_a_block = max(1, _BLOCK_NOISE // (steps_a_turn * num_symbols))
     num_turns = -(-longest(lengths) // steps_a_turn)
@@ -127,9 +128,8 @@ def _generate(
         return logits
 
     def more(t, hidden, states, lengths, *_):
-        if constraints.stop or controls:
-            return t * steps_a_turn < longest(lengths)
-        return t < num_turns
+        early = constraints.stop or controls
+        return t * steps_a_turn < longest(lengths) if early else t < num_turns
 
     def block(first_turn, hidden, states, lengths, turns, log_probability, *memory):
         num_steps = tf.minimum(turns_a_block, num_turns - first_turn) * steps_a_turn

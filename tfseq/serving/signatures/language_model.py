@@ -90,6 +90,8 @@ def export_language_model(
             "text": words,
             "max_new_tokens": 4,
             "temperature": 1,
+            # With top-k there is another loop.
+            "top_k": (0, 1),
             "top_p": 1,
             "stop": "\0",
             "repetition_penalty": 1,
