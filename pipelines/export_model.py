@@ -4,10 +4,12 @@ python pipelines/export_model.py --run-dir runs/python_docs_gru
 """
 
 import dataclasses
+from typing import Any
 
 import tfseq
 from tfseq.options.command_line import run
 from tfseq.options.rules import (
+    BannedTokens,
     CountOrZero,
     DirectoryName,
     NonNegativeFloat,
@@ -44,6 +46,8 @@ class ExportOptions:
     """Language model: how many tokens serving_default adds; if omitted, 100."""
     default_temperature: NonNegativeFloat | None = None
     """Language model: temperature of serving_default; low is careful, high is wild."""
+    banned_tokens: BannedTokens | None = None
+    """Language model: tokens that the export never writes, each a token of its vocabulary."""
     max_length: PositiveInt | None = None
     """Classifier or tagger: how many tokens are read; if omitted, as many as in training."""
     max_text_bytes: PositiveInt | None = None
@@ -53,7 +57,7 @@ class ExportOptions:
     max_horizon: PositiveInt | None = None
     """Forecaster: the most steps a request may ask for; if omitted, the horizon of training."""
 
-    def settings(self) -> dict[str, float]:
+    def settings(self) -> dict[str, Any]:
         """The settings of the export that were given."""
         places = ("run_dir", "export_dir", "name", "version", "keep_versions")
         return {n: v for n, v in vars(self).items() if n not in places and v is not None}

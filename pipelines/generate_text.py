@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from tfseq.errors import InputError
 from tfseq.options.command_line import run
 from tfseq.options.rules import (
+    BannedTokens,
     CountOrZero,
     NonNegativeFloat,
     PathText,
@@ -17,6 +18,8 @@ from tfseq.options.rules import (
     Prompt,
     Rule,
     Seed,
+    Stops,
+    from_to,
 )
 
 
@@ -43,6 +46,21 @@ class GenerationOptions:
     """Sample from the k most probable tokens; 0 is off."""
     top_p: Annotated[float, Rule("above 0 and at most 1", lambda v: 0 < v <= 1)] = 1.0
     """Sample from the fewest tokens that together have this probability; 1 is off."""
+    min_p: Annotated[float, from_to(0, 1, "a number")] = 0.0
+    """Sample from the tokens at least this probable, relative to the most probable one; 0 is off
+    (Nguyen et al., 2024)."""
+    repetition_penalty: Annotated[float, from_to(0.01, 100, "a number")] = 1.0
+    """Make the last tokens less likely: positive logits are divided by this, others multiplied; 1
+    is off."""
+    repetition_window: CountOrZero = 64
+    """How many of the last tokens both penalties look at, the prompt's included."""
+    frequency_penalty: Annotated[float, from_to(-100, 100, "a number")] = 0.0
+    """Take this from a token's logit for each time it is among the last tokens; 0 is off."""
+    stop: Stops = ()
+    """End the text before the first of these strings, up to four, whatever tokens make it up."""
+    banned_tokens: BannedTokens = ()
+    """Tokens that are never written, each a token of the model; for a server, fix them at
+    export."""
     beam_size: CountOrZero = 0
     """Search for the BEAM_SIZE most probable texts instead of sampling; 0 is off. A server returns
     at most the number set at export."""
@@ -55,6 +73,7 @@ class GenerationOptions:
 
 
 SAMPLING = ("temperature", "top_k", "top_p", "seed")
+CONTROLS = ("min_p", "repetition_penalty", "repetition_window", "frequency_penalty")
 
 
 def main(options: GenerationOptions) -> None:
@@ -75,7 +94,9 @@ def check(options: GenerationOptions) -> None:
         raise InputError("Give either `run_dir` or `server`.")
     if options.server and options.allow_unknown:
         raise InputError("`allow_unknown` needs `run_dir`: an export never generates <unk>.")
-    drawing = (*SAMPLING, "num_samples")
+    if options.server and options.banned_tokens:
+        raise InputError("`banned_tokens` needs `run_dir`: an export has those fixed in it.")
+    drawing = (*SAMPLING, *CONTROLS, "stop", "num_samples")
     given = [n for n in drawing if getattr(options, n) != getattr(GenerationOptions, n)]
     if options.beam_size and given:
         names = ", ".join(f"`{name}`" for name in given)
@@ -87,12 +108,15 @@ def ask_model(options: GenerationOptions, settings: dict) -> list[tuple[str, flo
     import tfseq
 
     generator = tfseq.load(options.run_dir, expected="language_model").generator
-    length, unknown = options.max_new_tokens, {"allow_unknown": options.allow_unknown}
+    allowed = {"allow_unknown": options.allow_unknown, "banned_tokens": options.banned_tokens}
+    length = options.max_new_tokens
     if options.beam_size:
-        rows = generator.beam_search(options.prompt, length, options.beam_size, **unknown)
+        rows = generator.beam_search(options.prompt, length, options.beam_size, **allowed)
     else:
         prompts = [options.prompt] * options.num_samples
-        rows = generator.generate(prompts, length, **settings, **unknown)
+        controls = {name: getattr(options, name) for name in CONTROLS}
+        controls["stop_strings"] = options.stop
+        rows = generator.generate(prompts, length, **settings, **controls, **allowed)
     return [(row.text, row.log_probability) for row in rows]
 
 
@@ -108,11 +132,33 @@ def ask_server(options: GenerationOptions, settings: dict) -> list[tuple[str, fl
             texts, scores = outputs["texts"][0], outputs["log_probabilities"][0]
         else:
             prompts = [options.prompt] * options.num_samples
-            outputs = client.generate(prompts, options.max_new_tokens, **settings)
+            settings["max_new_tokens"] = options.max_new_tokens
+            if any(
+                getattr(options, n) != getattr(GenerationOptions, n) for n in (*CONTROLS, "stop")
+            ):
+                outputs = ask_controlled(client, options, prompts, settings)
+            else:
+                outputs = client.generate(prompts, **settings)
             texts, scores = outputs["text"], outputs["log_probability"]
     for warning in dict.fromkeys(filter(None, outputs["warning"])):
         print(f"warning: {warning}", file=sys.stderr)
     return list(zip(texts, scores, strict=True))[: options.beam_size or None]
+
+
+def ask_controlled(client, options: GenerationOptions, prompts: list[str], settings: dict) -> dict:
+    """The same by the signature that takes everything."""
+    import numpy as np
+
+    settings = settings | {name: getattr(options, name) for name in CONTROLS}
+    integers = {"top_k": "int32", "seed": "int64"}
+    integers |= dict.fromkeys(("max_new_tokens", "repetition_window"), "int32")
+    columns = {
+        name: np.broadcast_to(np.asarray(value, integers.get(name, "float32")), len(prompts))
+        for name, value in settings.items()
+    }
+    # An empty string is none. All requests have four: a server may put several in one batch.
+    stop = [[*options.stop, *[""] * (4 - len(options.stop))]] * len(prompts)
+    return client.predict("generate_controlled", prompt=prompts, stop=stop, **columns)
 
 
 def command() -> None:

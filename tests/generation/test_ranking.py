@@ -8,7 +8,7 @@ import tfseq
 from tfseq.generation.ranking import best_probabilities
 from tfseq.models import Tagger, TextClassifier
 from tfseq.serving import ServingSettings, TaggerSettings, TextClassifierSettings
-from tfseq.serving.signatures.language_model import LanguageModelSignatures
+from tfseq.serving.signatures.language_model_signatures import LanguageModelSignatures
 from tfseq.serving.signatures.tagging import TaggerSignatures
 from tfseq.serving.signatures.text_classification import TextClassifierSignatures
 

@@ -47,6 +47,11 @@ class Constraints(NamedTuple):
         forbidden = (ids == 0) & (not self.allow_unknown) | np.isin(ids, self.forbidden)
         return np.where(forbidden, -np.inf, 0).astype("float32")
 
+    def leaves_none(self, num_symbols: int, document_ids: tuple[int, int] | None) -> bool:
+        """Whether no symbol is left that may be produced."""
+        constraints = Constraints.of_documents(document_ids, self)
+        return bool(np.isneginf(constraints.penalty(num_symbols)).all())
+
     def filtered(self, logits: tf.Tensor, new_ids: tf.Tensor) -> tf.Tensor:
         """Logits as the filter leaves them; ValueError if it does not leave their shape."""
         filtered = tf.cast(self.filter(logits, new_ids), logits.dtype)

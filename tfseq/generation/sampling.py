@@ -6,10 +6,12 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfseq.generation.whole_registers import in_whole_registers
+from tfseq.generation.whole_registers import whole_registers
 
 # From here on symbols are drawn uniformly; higher temperatures would only overflow.
 _HOTTEST = 1e30
+# Of so many symbols all may be ranked where only some rows of a batch ask for it.
+_MOST_RANKED_FOR_NOTHING = 1024
 
 
 class SamplerSettings(NamedTuple):
@@ -75,7 +77,10 @@ def sample(logits: tf.Tensor, noise: tf.Tensor, settings: SamplerSettings) -> tf
 
 
 def sampler(
-    settings: SamplerSettings, num_symbols: int | tf.Tensor, truncate: bool | None = None
+    settings: SamplerSettings,
+    num_symbols: int | tf.Tensor,
+    truncate: bool | None = None,
+    min_p: tf.Tensor | None = None,
 ) -> tuple[Callable, Callable]:
     """The two halves of `sample`, for many steps: `scale(noise)` and `draw(logits, scaled_noise)`.
 
@@ -84,53 +89,76 @@ def sampler(
     or top-p; None looks, at every step.
     """
     temperature = tf.minimum(settings.temperature, _HOTTEST)
-    keep = most_probable(settings, num_symbols)
+    draw_ranked = ranked_draw(settings, num_symbols, min_p)
 
     def scale(noise):
         return noise * tf.reshape(temperature, [-1] + [1] * (noise.shape.rank - 1))
 
+    def draw_any(logits, scaled_noise):
+        return tf.argmax(logits + scaled_noise, axis=-1, output_type=tf.int32)
+
     def draw(logits, scaled_noise):
         if truncate is None:
-            logits = tf.cond(settings.truncates(), lambda: keep(logits), lambda: logits)
-        elif truncate:
-            logits = keep(logits)
-        return tf.argmax(logits + scaled_noise, axis=-1, output_type=tf.int32)
+            return tf.cond(
+                settings.truncates(),
+                lambda: draw_ranked(logits, scaled_noise),
+                lambda: draw_any(logits, scaled_noise),
+            )
+        return (draw_ranked if truncate else draw_any)(logits, scaled_noise)
 
     return scale, draw
 
 
-def most_probable(settings: SamplerSettings, num_symbols: int | tf.Tensor) -> Callable:
-    """logits float32 [B, V] -> the same, minus infinity where top-k and top-p leave a symbol out.
+def ranked_draw(
+    settings: SamplerSettings, num_symbols: int | tf.Tensor, min_p: tf.Tensor | None = None
+) -> Callable:
+    """(logits, scaled noise), float32 [B, V] -> the symbols drawn, of those that are kept, int32.
+
+    With z_1 ≥ z_2 ≥ … the logits in order, e_j = exp((z_j − z_1) / temperature) and k = V where
+    top-k is off, the symbol of place j is kept where Σ_{i<j} e_i < p Σ_{i≤k} e_i, and e_j is at
+    least min-p. So p = 1 keeps the first k, but for such as add nothing to the sum, which no noise
+    would lift to the first place.
 
     Logits are ranked and compared as they are given, so equal ones are equally probable. Every
     number that a row's choice rests on is the same wherever the row stands, and whatever stands
-    beside it: exponentials are computed `in_whole_registers`, and a cumulative sum goes through its
-    row from left to right.
+    beside it: a row of exponentials fills whole registers, as `in_whole_registers` tells, and a
+    cumulative sum goes through its row from left to right. A step of a small model has hardly more
+    operations than these, so they are few.
     """
     temperature, top_k, top_p, _ = (column[:, tf.newaxis] for column in settings)
     temperature, top_p = tf.cast(temperature, tf.float64), tf.cast(top_p, tf.float64)
+    # At least one symbol is kept: e_1 is 1.
+    top_p = tf.maximum(top_p, np.finfo(np.float64).tiny)
     divisor = tf.where(temperature <= 0, tf.ones_like(temperature), temperature)
-    off = (top_k == 0) & (top_p >= 1)
     limit = tf.where(top_k > 0, tf.minimum(top_k, num_symbols), num_symbols)
-    # Only as many logits are ordered as the most demanding row needs; there may be no row.
-    num_ordered = tf.maximum(tf.reduce_max(tf.where(off, tf.ones_like(limit), limit)), 1)
-    limit = tf.minimum(limit, num_ordered)
-    last_place = limit - 1
-    # Without top-p, a nucleus of any size will do.
-    floor = tf.where(top_p < 1, 1, num_symbols)
-    ids = tf.range(num_symbols)
+    off = (top_k == 0) & (top_p >= 1)
+    if min_p is not None:
+        min_p = tf.cast(min_p[:, tf.newaxis], tf.float64)
+        off &= min_p <= 0
+    # Many symbols are not ordered for the sake of rows that ask for nothing.
+    apart = tf.is_tensor(num_symbols) or num_symbols > _MOST_RANKED_FOR_NOTHING
+    if apart:
+        limit = tf.where(off, 1, limit)
+    # As many places as the most demanding row needs, one more, and whole registers.
+    num_places = whole_registers(tf.maximum(tf.reduce_max(limit), 1) + 1)
+    padding = [[0, 0], [0, whole_registers(num_symbols + 1) - num_symbols]]
 
-    def keep(logits):
-        # Of equal logits the lower id comes first.
-        ordered, ordered_ids = tf.math.top_k(logits, k=num_ordered)
-        z = tf.cast(ordered, tf.float64)
-        mass = tf.cumsum(in_whole_registers(tf.exp, (z - z[:, :1]) / divisor), axis=1)
-        short = mass < top_p * tf.gather(mass, last_place, batch_dims=1)
-        nucleus = floor + tf.reduce_sum(tf.cast(short, tf.int32), axis=1, keepdims=True)
-        place = tf.minimum(limit, nucleus) - 1
-        last = tf.gather(ordered, place, batch_dims=1)
-        last_id = tf.gather(ordered_ids, place, batch_dims=1)
-        kept = (logits > last) | ((logits == last) & (ids <= last_id)) | off
-        return tf.where(kept, logits, -np.inf)
+    def draw(logits, scaled_noise):
+        ranked, ids = tf.math.top_k(tf.pad(logits, padding, constant_values=-np.inf), num_places)
+        z = tf.cast(ranked, tf.float64)
+        shares = tf.exp((z - z[:, :1]) / divisor)
+        before = tf.cumsum(shares, axis=1, exclusive=True)
+        kept = before < top_p * tf.gather(before, limit, batch_dims=1)
+        if min_p is not None:
+            kept &= shares >= min_p
+        # Of what is not a number, any place may come out.
+        ids = tf.minimum(ids, num_symbols - 1)
+        sums = ranked + tf.gather(scaled_noise, ids, batch_dims=1)
+        place = tf.argmax(tf.where(kept, sums, -np.inf), axis=-1, output_type=tf.int32)
+        chosen = tf.gather(ids, place, batch_dims=1)
+        if not apart:
+            return chosen
+        anything = tf.argmax(logits + scaled_noise, axis=-1, output_type=tf.int32)
+        return tf.where(off[:, 0], anything, chosen)
 
-    return keep
+    return draw

@@ -2,17 +2,19 @@
 
 import functools
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple, TypedDict, Unpack, overload
+from typing import Any, TypedDict, Unpack, overload
 
-import numpy as np
 import tensorflow as tf
 
-from tfseq.files.text_bytes import text_bytes
+from tfseq.generation.arguments import StopStrings, Text, as_controls, as_rows, as_strings
 from tfseq.generation.beam_search import beam_search
 from tfseq.generation.constraints import Constraints, Filter
+from tfseq.generation.controls.controls import Controls
 from tfseq.generation.decoding import generate_ids
+from tfseq.generation.generation import Generation, generations
 from tfseq.generation.sampling import SamplerSettings
 from tfseq.generation.text_graph import (
+    CONTROL_INPUTS,
     GENERATE_INPUTS,
     SCORE_INPUTS,
     SEARCH_INPUTS,
@@ -24,37 +26,8 @@ from tfseq.models import LanguageModel
 from tfseq.text import Tokenizer, Vocabulary
 from tfseq.text.tokenizers.make_tokenizer import as_tokenizer
 
-Text = str | bytes
-
-_RULES = {
-    "max_new_tokens": (np.int32, 0, 2**31 - 1, "an integer from 0"),
-    "temperature": (np.float32, 0, np.finfo(np.float32).max, "a finite number from 0"),
-    "top_k": (np.int32, 0, 2**31 - 1, "an integer from 0"),
-    "top_p": (np.float32, 0, 1, "a number from 0 to 1"),
-    "beam_size": (np.int32, 1, 2**31 - 1, "a positive integer"),
-    "seed": (np.int64, -(2**63), 2**63 - 1, "a 64-bit integer"),
-}
 # Graphs kept, one for each stop, filter and size of a beam; the one unused for longest goes.
 _MOST_GRAPHS = 16
-
-
-class Generation(NamedTuple):
-    """A text that a model wrote.
-
-    Attributes:
-        text: the prompt, its invalid bytes replaced by U+FFFD, followed by the completion.
-        completion: what the model added, a stop token included.
-        num_tokens: the number of tokens added, that of a document's end among them.
-        log_probability: log P(completion | prompt) of the model itself, natural logarithm, at
-            temperature 1 and over all symbols, whatever the sampling was.
-        ended: whether the model ended the document, which only a model of documents does.
-    """
-
-    text: str
-    completion: str
-    num_tokens: int
-    log_probability: float
-    ended: bool = False
 
 
 class GenerateOptions(TypedDict, total=False):
@@ -67,6 +40,12 @@ class GenerateOptions(TypedDict, total=False):
     stop: str | Iterable[str] | None
     filter: Filter | None
     allow_unknown: bool
+    banned_tokens: str | Iterable[str]
+    stop_strings: StopStrings
+    min_p: float | Sequence[float]
+    repetition_penalty: float | Sequence[float]
+    repetition_window: int | Sequence[int]
+    frequency_penalty: float | Sequence[float]
 
 
 class TextGenerator:
@@ -132,6 +111,12 @@ class TextGenerator:
         stop=None,
         filter=None,
         allow_unknown=False,
+        banned_tokens=(),
+        stop_strings=(),
+        min_p=0.0,
+        repetition_penalty=1.0,
+        repetition_window=64,
+        frequency_penalty=0.0,
     ):
         """Continue prompts. Each number is one for all of them, or one for each.
 
@@ -150,14 +135,22 @@ class TextGenerator:
                 so far. Minus infinity forbids a token. What it makes of a row may depend on that
                 row alone. Give the same function again rather than a new one: it is traced once.
             allow_unknown: whether `<unk>` may be produced.
+            banned_tokens: a token, or several, that may not be.
+            stop_strings: a string, or up to four, or a list of them for each prompt: a text ends
+                where the first of them would begin, whatever tokens it is made of.
+            min_p, repetition_penalty, repetition_window, frequency_penalty: as
+                `tfseq.generation.Controls` says, with the order in which all this is done.
 
         Raises:
             ValueError: if a setting is out of its range or has another length than `prompts`, or
-                `stop` is not in the vocabulary.
+                `stop` or `banned_tokens` are not in the vocabulary.
         """
         numbers = SamplerSettings(temperature, top_k, top_p, seed)._asdict()
-        constraints = self._constraints(stop, filter, allow_unknown)
-        return self._write(None, constraints, prompts, max_new_tokens=max_new_tokens, **numbers)
+        constraints = self._constraints(stop, filter, allow_unknown, banned_tokens)
+        controls = min_p, repetition_penalty, repetition_window, frequency_penalty
+        return self._write(
+            None, constraints, prompts, (stop_strings, *controls), max_new_tokens, **numbers
+        )
 
     @overload
     def beam_search(
@@ -170,7 +163,15 @@ class TextGenerator:
     ) -> list[list[Generation]]: ...
 
     def beam_search(
-        self, prompts, max_new_tokens, beam_size=4, *, stop=None, filter=None, allow_unknown=False
+        self,
+        prompts,
+        max_new_tokens,
+        beam_size=4,
+        *,
+        stop=None,
+        filter=None,
+        allow_unknown=False,
+        banned_tokens=(),
     ):
         """Seek the `beam_size` most probable continuations of each prompt, the best first.
 
@@ -178,9 +179,9 @@ class TextGenerator:
         effect. See `tfseq.generation.beam_search` for prompts with fewer continuations, and for
         those that a stop token ends.
         """
-        beam_size = int(_column("beam_size", beam_size, 1)[0])
-        constraints = self._constraints(stop, filter, allow_unknown)
-        return self._write(beam_size, constraints, prompts, max_new_tokens=max_new_tokens)
+        beam_size = int(as_rows("beam_size", beam_size, 1)[0])
+        constraints = self._constraints(stop, filter, allow_unknown, banned_tokens)
+        return self._write(beam_size, constraints, prompts, None, max_new_tokens)
 
     @overload
     def score(self, texts: Text, count_end: bool = False) -> Score: ...
@@ -199,7 +200,7 @@ class TextGenerator:
         or in a batch, on any processor. Only a model whose state amplifies differences, as an
         untrained simple RNN with large weights does, amplifies rounding too.
         """
-        strings, single = _strings(texts)
+        strings, single = as_strings(texts)
         if count_end and self._graph.document_ids is None:
             raise ValueError(
                 "`count_end` must be False: the model was not trained on documents, and knows no "
@@ -212,24 +213,50 @@ class TextGenerator:
         ]
         return scores[0] if single else scores
 
-    def _constraints(self, stop, filter, allow_unknown) -> Constraints:
-        stop = (stop,) if isinstance(stop, str) else tuple(stop or ())
-        for token in stop:
+    def _constraints(self, stop, filter, allow_unknown, banned_tokens) -> Constraints:
+        stop, banned = (
+            self._token_ids("stop", stop),
+            self._token_ids("banned_tokens", banned_tokens),
+        )
+        constraints = Constraints(stop, filter, bool(allow_unknown), banned)
+        if constraints.leaves_none(len(self._ids), self._graph.document_ids):
+            raise ValueError("`banned_tokens` must leave a token to be written. Received: all.")
+        return constraints
+
+    def _token_ids(self, name: str, tokens) -> tuple[int, ...]:
+        tokens = (tokens,) if isinstance(tokens, str) else tuple(tokens or ())
+        for token in tokens:
             if token not in self._ids:
-                raise ValueError(f"`stop` must be tokens of the vocabulary. Received: {token!r}.")
-        return Constraints(tuple(self._ids[t] for t in stop), filter, bool(allow_unknown))
+                raise ValueError(f"`{name}` must be tokens of the vocabulary. Received: {token!r}.")
+        return tuple(self._ids[token] for token in tokens)
 
-    def _write(self, beam_size: int | None, constraints: Constraints, prompts, **numbers):
-        strings, single = _strings(prompts)
-        columns = [_column(name, value, len(strings)) for name, value in numbers.items()]
-        columns = self._traced(beam_size, constraints)(strings, *columns)
-        generations = _generations(*(column.numpy().tolist() for column in columns))
-        return generations[0] if single else generations
+    def _write(self, beam_size, constraints: Constraints, prompts, controls, length, **numbers):
+        strings, single = as_strings(prompts)
+        num_rows = len(strings)
+        numbers = {"max_new_tokens": length, **numbers}
+        columns = [as_rows(name, value, num_rows) for name, value in numbers.items()]
+        controls = as_controls(*controls, num_rows) if controls else None
+        controlled = controls is not None
+        columns += controls if controlled else []
+        columns = self._traced(beam_size, constraints, controlled)(strings, *columns)
+        columns = [column.numpy().tolist() for column in columns]
+        if controlled:
+            # Where there is no document, none has ended.
+            stopped, *ended = columns[4:]
+            columns[4:] = [*(ended or [[False] * num_rows]), stopped]
+        made = generations(*columns)
+        return made[0] if single else made
 
-    def _trace(self, beam_size: int | None, constraints: Constraints) -> Callable:
+    def _trace(self, beam_size: int | None, constraints: Constraints, controlled: bool) -> Callable:
         """Prompts and numbers -> the fields of a `Generation`, [B] or [B, K]."""
 
         def write(prompt, max_new_tokens, *settings):
+            if controlled:
+                settings, controls = settings[:4], Controls(*settings[4:])
+                added = self._graph.complete_controlled(
+                    prompt, max_new_tokens, SamplerSettings(*settings), controls, constraints
+                )
+                return self._graph.join(prompt, added[0]), *added
             if beam_size is None:
                 how = generate_ids, max_new_tokens, SamplerSettings(*settings)
             else:
@@ -238,42 +265,9 @@ class TextGenerator:
             return self._graph.join(prompt, added[0]), *added
 
         inputs = GENERATE_INPUTS if beam_size is None else SEARCH_INPUTS
+        inputs += CONTROL_INPUTS if controlled else ()
         return tf.function(write, input_signature=inputs, autograph=False)
 
     def _trace_score(self, count_end: bool) -> Callable:
         score = functools.partial(self._graph.score, count_end=count_end)
         return tf.function(score, input_signature=SCORE_INPUTS, autograph=False)
-
-
-def _strings(texts: Text | Sequence[Text]) -> tuple[tf.Tensor, bool]:
-    """Texts as a tensor [B], and whether it is one text that was not in a list."""
-    single = isinstance(texts, Text)
-    texts = [text_bytes(text) for text in ([texts] if single else texts)]
-    return tf.constant(texts, tf.string, shape=[len(texts)]), single
-
-
-def _column(name: str, value, num_rows: int) -> np.ndarray:
-    """One checked number for each row."""
-    dtype, low, high, rule = _RULES[name]
-    values = np.asarray(value)
-    if values.shape not in ((), (num_rows,)):
-        raise ValueError(
-            f"`{name}` must be one number, or one for each of the {num_rows} prompts. "
-            f"Received: {value!r}."
-        )
-    numeric = "iu" if dtype is not np.float32 else "iuf"
-    if values.size and (
-        values.dtype.kind not in numeric or not np.all((low <= values) & (values <= high))
-    ):
-        raise ValueError(f"`{name}` must be {rule}. Received: {value!r}.")
-    return np.broadcast_to(values.astype(dtype), (num_rows,))
-
-
-def _generations(*columns: list) -> list:
-    """`Generation`s from lists of their fields, or from lists of lists."""
-    return [
-        _generations(*fields)
-        if isinstance(fields[0], list)
-        else Generation(fields[0].decode(), fields[1].decode(), *fields[2:])
-        for fields in zip(*columns, strict=True)
-    ]

@@ -9,7 +9,11 @@ import numpy as np
 import tensorflow as tf
 
 from tfseq.generation.constraints import UNCONSTRAINED, Constraints
+from tfseq.generation.controls.controls import Controls
+from tfseq.generation.controls.stop_strings import cut_at
+from tfseq.generation.decoding import generate_ids
 from tfseq.generation.reading import read_prompt, token_log_probabilities
+from tfseq.generation.sampling import SamplerSettings
 from tfseq.models import LanguageModel
 from tfseq.text import Tokenizer, Vocabulary, VocabularyTables
 
@@ -21,6 +25,14 @@ GENERATE_INPUTS = (
     tf.TensorSpec([None], tf.int32, "top_k"),
     tf.TensorSpec([None], tf.float32, "top_p"),
     tf.TensorSpec([None], tf.int64, "seed"),
+)
+#: Those of `generate_controlled`: after them, the fields of `Controls`.
+CONTROL_INPUTS = (
+    tf.TensorSpec([None, None], tf.string, "stop"),
+    tf.TensorSpec([None], tf.float32, "min_p"),
+    tf.TensorSpec([None], tf.float32, "repetition_penalty"),
+    tf.TensorSpec([None], tf.int32, "repetition_window"),
+    tf.TensorSpec([None], tf.float32, "frequency_penalty"),
 )
 SEARCH_INPUTS = GENERATE_INPUTS[:2]
 SCORE_INPUTS = (tf.TensorSpec([None], tf.string, "text"),)
@@ -73,11 +85,14 @@ class TextGraph:
         """
         rows = tf.reshape(ids, tf.stack([tf.size(lengths), tf.shape(ids)[-1]]))
         rows = tf.RaggedTensor.from_tensor(rows, lengths=tf.reshape(lengths, [-1]))
+        return tf.reshape(self.decode_rows(rows), tf.shape(lengths))
+
+    def decode_rows(self, rows: tf.RaggedTensor) -> tf.Tensor:
+        """The same for rows of ids, int32 [N, (T)]."""
         if self.document_ids is not None:
             begin, end = self.document_ids
             rows = tf.ragged.boolean_mask(rows, (rows != begin) & (rows != end))
-        texts = self.tokenizer.detokenize(self.tables.id_to_token(rows))
-        return tf.reshape(texts, tf.shape(lengths))
+        return self.tokenizer.detokenize(self.tables.id_to_token(rows))
 
     @functools.cached_property
     def read(self) -> Callable:
@@ -110,14 +125,36 @@ class TextGraph:
         that takes after the states.
         """
         constraints = Constraints.of_documents(self.document_ids, constraints)
-        ids, num_tokens, log_probability = find(
+        ids, num_tokens, *others = find(
             self.model, *self.read(prompt), *settings, constraints=constraints, **options
         )
         ended = ()
         if self.document_ids is not None:
             place = tf.range(tf.shape(ids)[-1]) == num_tokens[..., tf.newaxis] - 1
             ended = (tf.reduce_any(place & (ids == self.document_ids[1]), axis=-1),)
-        return self.decode(ids, num_tokens), num_tokens, log_probability, *ended
+        return self.decode(ids, num_tokens), num_tokens, *others, *ended
+
+    def complete_controlled(
+        self,
+        prompt: tf.Tensor,
+        max_new_tokens: tf.Tensor,
+        settings: SamplerSettings,
+        controls: Controls,
+        constraints: Constraints = UNCONSTRAINED,
+    ) -> tuple[tf.Tensor, ...]:
+        """As `complete` with `generate_ids`, and third whether a stop string ended a text, bool."""
+        completion, num_tokens, log_probability, stopped, *ended = self.complete(
+            prompt,
+            generate_ids,
+            max_new_tokens,
+            settings,
+            constraints=constraints,
+            controls=controls,
+            history=self.encode(prompt),
+            decode=self.decode_rows,
+        )
+        kept = cut_at(completion, controls.stop)
+        return kept, num_tokens, log_probability, stopped | (kept != completion), *ended
 
     def join(self, prompt: tf.Tensor, completion: tf.Tensor) -> tf.Tensor:
         """The prompts [B], invalid bytes replaced by U+FFFD, and completions [B] or [B, K]."""

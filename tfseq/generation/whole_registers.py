@@ -25,3 +25,12 @@ def in_whole_registers(function: Callable[[tf.Tensor], tf.Tensor], x: tf.Tensor)
     size = tf.size(x)
     filled = tf.pad(tf.reshape(x, [-1]), [[0, -size % _NUMBERS]], constant_values=1)
     return tf.reshape(function(filled)[:size], tf.shape(x))
+
+
+def whole_registers(count: int | tf.Tensor) -> int | tf.Tensor:
+    """The least that fills whole registers: of a tensor with so many columns each row does.
+
+    >>> whole_registers(1), whole_registers(32)
+    (16, 32)
+    """
+    return count + -count % _NUMBERS

@@ -59,6 +59,17 @@ PATH = Rule(
     "a path: not empty, without NUL", lambda v: bool(v) and "\0" not in v, os.path.expanduser
 )
 PathText = Annotated[str, PATH]
+BannedTokens = Annotated[
+    tuple[str, ...],
+    Rule("tokens, none of them empty", lambda tokens: all(t and is_unicode(t) for t in tokens)),
+]
+Stops = Annotated[
+    tuple[str, ...],
+    Rule(
+        "at most 4 texts of at most 64 bytes in UTF-8",
+        lambda v: len(v) <= 4 and all(is_unicode(t) and len(t.encode()) <= 64 for t in v),
+    ),
+]
 # Text that a model is to go on with: bytes that are not UTF-8 are replaced, as in an export.
 Prompt = Annotated[str, Rule("a text", change=whole_text)]
 DirectoryName = Annotated[

@@ -28,14 +28,20 @@ def warm_up_requests(
     """One request for each signature and batch size: its name and inputs.
 
     `examples` holds a row of an input by its name; a text or number fills the row, and 0 does where
-    there is none.
+    there is none. A tuple holds one for each batch size in turn, where values lead to different
+    parts of a graph.
     """
 
-    def inputs(signature, size):
+    def inputs(signature, turn, size):
+        given = {n: v[turn % len(v)] if isinstance(v, tuple) else v for n, v in examples.items()}
         specs = signature["inputs"].items()
-        return {name: _batch(examples.get(name, 0), info, size) for name, info in specs}
+        return {name: _batch(given.get(name, 0), info, size) for name, info in specs}
 
-    return [(name, inputs(of, size)) for name, of in signatures.items() for size in batch_sizes]
+    return [
+        (name, inputs(of, turn, size))
+        for name, of in signatures.items()
+        for turn, size in enumerate(batch_sizes)
+    ]
 
 
 def write_records(

@@ -16,7 +16,7 @@ from tfseq.serving import (
     export_text_classifier,
     inspect_export,
 )
-from tfseq.serving.signatures.language_model import LanguageModelSignatures
+from tfseq.serving.signatures.language_model_signatures import LanguageModelSignatures
 
 MODULE = '''
 import keras

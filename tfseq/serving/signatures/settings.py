@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from tfseq.errors import InputError
-from tfseq.options.rules import Temperature, check_options, from_to
+from tfseq.options.rules import BannedTokens, Temperature, check_options, from_to
 
 #: At a temperature of 100 the symbols are drawn all but uniformly; more would say nothing.
 MAX_TEMPERATURE = 100
@@ -46,6 +46,7 @@ class ServingSettings(_Checked):
         default_top_k: its top-k; 0 is off.
         default_top_p: its top-p, from 0 to 1; 1 is off.
         default_seed: its seed, a 64-bit integer: the same prompt always gives the same text.
+        banned_tokens: tokens that no signature writes or proposes, each of the vocabulary.
 
     Raises:
         InputError: if a value is out of its range.
@@ -66,6 +67,7 @@ class ServingSettings(_Checked):
     default_top_k: Annotated[int, from_to(0, 2**31 - 1)] = 0
     default_top_p: Annotated[float, from_to(0, 1, "a number")] = 1.0
     default_seed: Annotated[int, from_to(-(2**63), 2**63 - 1)] = 0
+    banned_tokens: BannedTokens = ()
 
     def __post_init__(self):
         super().__post_init__()

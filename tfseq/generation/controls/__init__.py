@@ -1,0 +1,1 @@
+"""What a request may ask of a text beside its randomness: each row with its own."""
