@@ -9,6 +9,7 @@ from tfseq._lazy import attach
 
 if TYPE_CHECKING:
     from tfseq.serving.client.client import Client as Client
+    from tfseq.serving.client.transport import RequestError as RequestError
     from tfseq.serving.client.transport import ServingError as ServingError
     from tfseq.serving.inspection.inspection import Inspection as Inspection
     from tfseq.serving.inspection.inspection import inspect_export as inspect_export
