@@ -17,6 +17,8 @@ _EAST_ASIAN = re.compile(r"(?:CJK UNIFIED IDEOGRAPH|HIRAGANA LETTER|KATAKANA LET
 _PARTIAL = "\ufffd"
 _MOST_ASKED_AT_ONCE = 32
 _FIRST_CHECK = 8
+# So many tokens without a character are cut in two; half of them is more than a character has.
+_MOST_BYTES = 16
 
 
 class _Name(NamedTuple):
@@ -121,6 +123,17 @@ class GrowingText:
         self._give(text)
         if not text.endswith(_PARTIAL):
             self._window, self._window_given = [], ""
+        elif len(self._window) % _MOST_BYTES == 0:
+            self._cut_bytes(text)
+
+    def _cut_bytes(self, text: str) -> None:
+        """Leave out the first half of many bytes that make no characters, if no beginning of one
+        ends it: that would count twice."""
+        half = len(self._window) // 2
+        first, second = self._decode([self._window[:half], self._window[half:]])
+        if first + second == text:
+            self._window = self._window[half:]
+            self._window_given = self._window_given[len(first) :]
 
     def _add_word(self, token: int, likely: Sequence[int]) -> None:
         self._window.append(token)
