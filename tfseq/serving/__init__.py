@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tfseq._lazy import attach
 
 if TYPE_CHECKING:
+    from tfseq.serving.client.async_client import AsyncClient as AsyncClient
     from tfseq.serving.client.client import Client as Client
     from tfseq.serving.client.transport import RequestError as RequestError
     from tfseq.serving.client.transport import ServingError as ServingError

@@ -14,7 +14,6 @@ from tfseq.generation.sampling import SamplerSettings, sample
 from tfseq.serving.client.drawing import draw, gumbel_noise
 from tfseq.serving.client.growing_text import GrowingText
 
-
 # Imported later, it ends Python with a fault.
 pytest.importorskip("sentencepiece", reason="sentencepiece is not installed")
 

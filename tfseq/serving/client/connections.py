@@ -59,8 +59,12 @@ class Connections:
 
     def close(self) -> None:
         """End the idle connections."""
+        self._closed = True
+        self._end_idle()
+
+    def _end_idle(self) -> None:
         with self._lock:
-            idle, self._idle, self._closed = self._idle, [], True
+            idle, self._idle = self._idle, []
         for connection in idle:
             connection.close()
 
@@ -75,18 +79,24 @@ class Connections:
         socket.settimeout(_left(deadline))
         response = connection.getresponse()
         parts = []
-        while part := response.read(_CHUNK_BYTES):
+        while part := response.read1(_CHUNK_BYTES):
             parts.append(part)
-            with contextlib.suppress(OSError):  # The server may have closed it by now.
-                socket.settimeout(_left(deadline))
+            left = _left(deadline)
+            with contextlib.suppress(OSError):  # The whole answer may be here, and this closed.
+                socket.settimeout(left)
+        if response.length:
+            raise http.client.IncompleteRead(b"", response.length)
+        # Read in parts, it does not see its end.
+        response.close()
         self._keep(connection)
         return response.status, response.reason, b"".join(parts)
 
     def _take(self) -> http.client.HTTPConnection:
+        if self._process != os.getpid():
+            # The connections of the process that this one was forked from are not ours to use.
+            self._process, self._lock = os.getpid(), threading.Lock()
+            self._end_idle()
         with self._lock:
-            if self._process != os.getpid():
-                # The sockets of the process that this one was forked from are not ours to use.
-                self._process, self._idle = os.getpid(), []
             if self._idle:
                 return self._idle.pop()
         place = self._proxy or (self._endpoint.host, self._endpoint.port)
