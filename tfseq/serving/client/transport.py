@@ -1,7 +1,9 @@
 """What a client's two ways to a server have in common: where it is, and what goes wrong."""
 
+import os
 import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import NamedTuple
 
 from tfseq.errors import InputError
@@ -108,6 +110,26 @@ def endpoint(address: str, protocol: str, **settings) -> Endpoint:
     check_headers(settings.get("headers") or {})
     settings["headers"] = dict(settings.get("headers") or {})
     return Endpoint(secure, match["host"], int(port), path, **settings)
+
+
+def token_of_file(path: str | os.PathLike) -> Callable[[], str]:
+    """A `token` that is read anew for every request: what stands in the file may change.
+
+    Raises:
+        InputError: if the file cannot be read or holds nothing, now or later.
+    """
+
+    def read() -> str:
+        try:
+            token = Path(path).expanduser().read_text().strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"The token in {path} cannot be read: {error}.") from error
+        if not token:
+            raise InputError(f"The file {path} must hold a token. Received: an empty one.")
+        return token
+
+    read()
+    return read
 
 
 def check_headers(headers: Mapping[str, str]) -> Mapping[str, str]:
