@@ -129,6 +129,10 @@ def test_encode_and_decode(client):
     for row in known:
         assert decoded[row] == [*texts, ""][row]
     assert client.decode([[-1, 10**8]])["text"].shape == (1,)
+    cut = [
+        row[:n].tolist() for row, n in zip(encoded["token_ids"], encoded["num_tokens"], strict=True)
+    ]
+    assert client.decode(cut)["text"].tolist() == decoded.tolist()
 
 
 def test_n_steps_equal_one_pass(client):
@@ -174,6 +178,10 @@ def test_wrong_requests_are_invalid(client):
         client.predict("no_such_signature", text=np.array([b"a"], object))
     with pytest.raises(ServingError, match="takes the inputs max_new_tokens, prompt, seed"):
         client.predict("generate", prompt=np.array([b"a"], object))
+    with pytest.raises(ServingError, match="Received: `prompt` has 2, `max_new_tokens` has 3"):
+        client.beam_search(["a", "b"], [1, 2, 3])
+    with pytest.raises(ServingError, match="`text` must be texts"):
+        client.score(5)
     # What the metadata do not say, the server does.
     with pytest.raises(ServingError, match="INVALID_ARGUMENT") as error:
         client.predict("decode", token_ids=[[1], [2]], num_tokens=[1, 1, 1])

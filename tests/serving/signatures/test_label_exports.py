@@ -235,6 +235,7 @@ def test_a_client_gets_what_the_export_answers(protocol, classifier, tagger, loa
     with client_of(protocol, loader.load(path), partial(loader.run, path)) as client:
         for texts in (TEXTS, [b"\xff\xfe", "想要 c"], []):
             agree(client.predict("serving_default", text=texts), ask(texts))
+        agree(client.predict("serving_default", text=TEXTS[0]), ask(TEXTS[:1]))
     ask, _, path = tagger
     with client_of(protocol, loader.load(path), partial(loader.run, path)) as client:
         for texts in (TEXTS, [""], []):

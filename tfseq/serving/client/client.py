@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -11,7 +11,7 @@ from tfseq.serving.client.grpc_transport import GrpcTransport
 from tfseq.serving.client.rest_transport import RestTransport
 from tfseq.serving.client.signature import Signature, find_signature, fitting_inputs
 from tfseq.serving.client.streaming import stream_text
-from tfseq.serving.client.transport import ServingError, endpoint
+from tfseq.serving.client.transport import RequestError, ServingError, endpoint
 
 _TRANSPORTS = {"grpc": GrpcTransport, "rest": RestTransport}
 
@@ -125,7 +125,7 @@ class Client:
 
         A model of documents also says in `ended` whether a text ended by itself.
         """
-        return self.predict(
+        return self._predict_rows(
             "generate",
             prompt=_strings(prompts),
             max_new_tokens=max_new_tokens,
@@ -139,7 +139,9 @@ class Client:
         self, prompts: Texts, max_new_tokens: int | Sequence[int]
     ) -> dict[str, np.ndarray]:
         """The most probable texts found: `texts` and `log_probabilities` [B, K], `warning`."""
-        return self.predict("beam_search", prompt=_strings(prompts), max_new_tokens=max_new_tokens)
+        return self._predict_rows(
+            "beam_search", prompt=_strings(prompts), max_new_tokens=max_new_tokens
+        )
 
     def score(self, texts: Texts) -> dict[str, np.ndarray]:
         """Score texts: `log_probability`, `num_tokens`, `perplexity`, `warning`, and by token.
@@ -157,12 +159,17 @@ class Client:
         return self.predict("encode", text=_strings(texts))
 
     def decode(
-        self, token_ids: np.ndarray, num_tokens: np.ndarray | None = None
+        self,
+        token_ids: np.ndarray | Sequence[Sequence[int]],
+        num_tokens: np.ndarray | Sequence[int] | None = None,
     ) -> dict[str, np.ndarray]:
-        """Ids [B, T] to `text` [B]; `num_tokens` left out takes all of every row."""
+        """Ids [B, T], or lists of any lengths, to `text` [B]; `num_tokens` left out takes all."""
         if num_tokens is None:
-            num_tokens = np.shape(token_ids)[-1]
-        return self.predict("decode", token_ids=token_ids, num_tokens=num_tokens)
+            num_tokens = [len(row) for row in token_ids]
+            most = max(num_tokens, default=0)
+            if num_tokens != [most] * len(num_tokens):
+                token_ids = [[*row, *[0] * (most - len(row))] for row in token_ids]
+        return self._predict_rows("decode", token_ids=token_ids, num_tokens=num_tokens)
 
     def step(
         self, token_ids: Sequence[int], states: Mapping[str, np.ndarray]
@@ -173,7 +180,7 @@ class Client:
             token_ids: one id for each row.
             states: all states by name, as an answer or `initial_states` gave them.
         """
-        return self.predict("step", token_ids=token_ids, **states)
+        return self._predict_rows("step", token_ids=token_ids, **states)
 
     def predict(self, signature: str, **inputs: Any) -> dict[str, np.ndarray]:
         """Call any signature of any model.
@@ -213,6 +220,18 @@ class Client:
         }
 
     stream = stream_text
+
+    def _predict_rows(self, signature: str, **inputs: Any) -> dict[str, np.ndarray]:
+        """Call a signature whose inputs are rows: each is alone, or as many as the others."""
+        rows = {
+            name: len(value)
+            for name, value in inputs.items()
+            if isinstance(value, Sequence) or getattr(value, "ndim", 0)
+        }
+        if len(set(rows.values())) > 1:
+            counted = ", ".join(f"`{name}` has {count}" for name, count in rows.items())
+            raise RequestError(f"Inputs must have equally many rows. Received: {counted}.")
+        return self.predict(signature, **inputs)
 
     def _predict(self, signature: str, given: Mapping[str, Any]) -> dict[str, np.ndarray]:
         """A request that does not fit may fit a version that is new: the metadata are asked for
@@ -254,7 +273,8 @@ class Client:
 
 
 def _strings(texts: Texts) -> list[str | bytes]:
-    return [texts] if isinstance(texts, str | bytes) else list(texts)
+    alone = isinstance(texts, str | bytes) or not isinstance(texts, Iterable)
+    return [texts] if alone else list(texts)
 
 
 def _decoded(array: np.ndarray) -> np.ndarray:
