@@ -62,6 +62,22 @@ def test_bytes_that_are_not_utf8_arrive_as_they_were(served):
         assert client.encode("a\udcff")["num_tokens"].tolist() == [2]
 
 
+def test_a_stream_takes_a_request_a_token(served):
+    """Twice the text takes no more than twice the requests, but for texts not seen before."""
+    backend, connect = served
+    counts = []
+    with connect() as client:
+        for number in (16, 32):
+            backend.requests.clear()
+            text = "".join(client.stream("ab", number, temperature=0.7, seed=5))
+            assert text == client.generate("ab", number, temperature=0.7, seed=5)["completion"][0]
+            names = [name for name, *_ in backend.requests]
+            assert names.count("step") == 2 + number - 1
+            counts.append(len(names))
+    assert counts[1] <= counts[0] + 16 + 2
+    assert counts[0] <= 2 + 16 + 8
+
+
 def test_a_server_that_stays_unavailable_is_given_up(served, waits):
     backend, connect = served
     with connect(max_retries=2) as client:
