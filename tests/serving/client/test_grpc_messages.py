@@ -14,7 +14,7 @@ from tfseq.serving.client.messages import Tensor
 from tfseq.serving.client.signature import DTYPES, TensorInfo
 from tfseq.serving.client.tensor_messages import from_message, to_message
 
-from .small_server import make_certificates
+from .small_server import make_certificates, small_server
 
 grpc = pytest.importorskip("grpc", reason="grpcio is not installed (extra `serving`)")
 apis = pytest.importorskip(
@@ -176,6 +176,15 @@ def test_tls_headers_and_tokens(doubling, certificates):
         with pytest.raises(ServingError, match="`ca_file`") as error:
             client.signatures()
         assert error.value.code == "UNAUTHENTICATED"
+
+
+def test_a_port_of_rest_says_so():
+    with small_server() as server:
+        for scheme, told in (("", "Is it the port of REST"), ("https://", "does not speak TLS")):
+            with Client(scheme + server.address, "m", timeout=20, retry_wait=60) as client:
+                with pytest.raises(ServingError, match=told) as error:
+                    client.signatures()
+                assert error.value.code == "INTERNAL"
 
 
 def test_metadata_are_asked_for_once_for_each_version(doubling):

@@ -12,6 +12,16 @@ from tfseq.serving.client.transport import Endpoint, ServingError
 
 # A server's answer to a large batch is larger than gRPC's usual 4 MiB.
 _MAX_MESSAGE_BYTES = 64 * 2**20
+# What gRPC calls UNAVAILABLE, and will not pass: a sign of it, its code, and what it means.
+_LASTING = (
+    (
+        "CERTIFICATE_VERIFY_FAILED",
+        "UNAUTHENTICATED",
+        "`ca_file` names the certificates that are trusted.",
+    ),
+    ("Failed parsing HTTP/2", "INTERNAL", "Is it the port of REST, or of TLS?"),
+    ("WRONG_VERSION_NUMBER", "INTERNAL", "The server does not speak TLS."),
+)
 _SERVICE = "/tensorflow.serving.PredictionService/"
 
 
@@ -102,9 +112,9 @@ class GrpcTransport:
             return method(request, timeout=timeout, metadata=metadata)
         except self._grpc.RpcError as error:
             code, details = error.code().name, error.details() or ""
-            if code == "UNAVAILABLE" and "CERTIFICATE_VERIFY_FAILED" in details:
-                code = "UNAUTHENTICATED"
-                details += ". `ca_file` names the certificates that are trusted."
+            for sign, meant, advice in _LASTING if code == "UNAVAILABLE" else ():
+                if sign in details:
+                    code, details = meant, f"{details}. {advice}"
             raise ServingError(code, details) from error
 
 
