@@ -116,6 +116,8 @@ class Doubling(apis.PredictionServiceServicer):
         for tensor in (signature.inputs["x"], signature.outputs["y"]):
             tensor.dtype = self.dtype.as_datatype_enum
             tensor.tensor_shape.dim.add(size=-1)
+        signature.inputs["times"].CopyFrom(signature.inputs["x"])
+        signature.defaults["times"].CopyFrom(tf.make_tensor_proto([1.0]))
         response = get_model_metadata_pb2.GetModelMetadataResponse()
         response.metadata["signature_def"].Pack(signatures)
         return response
@@ -129,7 +131,8 @@ class Doubling(apis.PredictionServiceServicer):
             context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"x must be {self.dtype.name}")
         response = predict_pb2.PredictResponse(model_spec=request.model_spec)
         response.model_spec.version.value = self.version
-        response.outputs["y"].CopyFrom(tf.make_tensor_proto(2 * x))
+        times = tf.make_ndarray(request.inputs["times"]) if "times" in request.inputs else 1
+        response.outputs["y"].CopyFrom(tf.make_tensor_proto(2 * x * times))
         return response
 
 
@@ -176,6 +179,15 @@ def test_tls_headers_and_tokens(doubling, certificates):
         with pytest.raises(ServingError, match="`ca_file`") as error:
             client.signatures()
         assert error.value.code == "UNAUTHENTICATED"
+
+
+def test_an_input_that_the_server_has_a_value_for_may_be_left_out(doubling):
+    _, start = doubling
+    with Client(start(), "m", timeout=20) as client:
+        assert client.predict("double", x=[1.5], times=3)["y"].tolist() == [9]
+        assert client.predict("double", x=[1.5])["y"].tolist() == [3]
+        with pytest.raises(ServingError, match=r"takes the inputs times, x. Received: times"):
+            client.predict("double", times=3)
 
 
 def test_a_port_of_rest_says_so():

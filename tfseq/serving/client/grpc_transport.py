@@ -90,7 +90,9 @@ class GrpcTransport:
             answer.metadata["signature_def"].value
         )
         return {
-            name: Signature(_infos(signature.inputs), _infos(signature.outputs))
+            name: Signature(
+                _infos(signature.inputs), _infos(signature.outputs), frozenset(signature.defaults)
+            )
             for name, signature in described.signature_def.items()
         }
 

@@ -24,7 +24,7 @@ MetadataRequest: 1 model_spec ModelSpec, 2 metadata_field *string
 Any: 1 type_url string, 2 value bytes
 MetadataResponse: 1 model_spec ModelSpec, 2 metadata {}Any
 TensorInfo: 1 name string, 2 dtype int32, 3 tensor_shape Shape
-SignatureDef: 1 inputs {}TensorInfo, 2 outputs {}TensorInfo
+SignatureDef: 1 inputs {}TensorInfo, 2 outputs {}TensorInfo, 4 defaults {}Tensor
 SignatureDefMap: 1 signature_def {}SignatureDef
 """
 

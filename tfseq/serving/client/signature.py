@@ -57,10 +57,15 @@ class TensorInfo(NamedTuple):
 
 
 class Signature(NamedTuple):
-    """What a signature takes and gives, by name."""
+    """What a signature takes and gives, by name.
+
+    Attributes:
+        optional: inputs that the server has a value for. REST wants all the same.
+    """
 
     inputs: Mapping[str, TensorInfo]
     outputs: Mapping[str, TensorInfo]
+    optional: frozenset[str] = frozenset()
 
 
 def find_signature(signatures: Mapping[str, Signature], name: str) -> Signature:
@@ -89,7 +94,8 @@ def fitting_inputs(
     Raises:
         RequestError: if an input is missing or unknown, of another type or another shape.
     """
-    unknown, missing = set(given) - set(signature.inputs), set(signature.inputs) - set(given)
+    unknown = set(given) - set(signature.inputs)
+    missing = set(signature.inputs) - set(given) - signature.optional
     if unknown or missing:
         wrong = next(iter(sorted(unknown)), "")
         raise RequestError(
