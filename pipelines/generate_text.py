@@ -30,11 +30,16 @@ class GenerationOptions:
     run_dir: PathText | None = None
     """The run directory of the model; or use --server."""
     server: str | None = None
-    """HOST:PORT of a TensorFlow Serving with the model; or use --run-dir."""
+    """HOST:PORT of a TensorFlow Serving with the model, after https:// if it speaks TLS; or use
+    --run-dir."""
     model_name: str = "python_docs_gru"
     """The name of the model on the server."""
     protocol: Literal["grpc", "rest"] = "grpc"
     """Protocol of the server; the usual port is 8500 for grpc and 8501 for rest."""
+    ca_file: PathText | None = None
+    """PEM file of the authorities to trust for the server's certificate, if not the system's."""
+    token_file: PathText | None = None
+    """File with the token that the server wants (sent as Authorization: Bearer)."""
     prompt: Prompt = ""
     """Start of the text; tokens that the model does not know are read as <unk>."""
     max_new_tokens: CountOrZero = 300
@@ -92,6 +97,9 @@ def check(options: GenerationOptions) -> None:
     """Raises InputError for options that exclude each other."""
     if (options.run_dir is None) == (options.server is None):
         raise InputError("Give either `run_dir` or `server`.")
+    for name in ("ca_file", "token_file"):
+        if getattr(options, name) is not None and options.server is None:
+            raise InputError(f"`{name}` needs `server`.")
     if options.server and options.allow_unknown:
         raise InputError("`allow_unknown` needs `run_dir`: an export never generates <unk>.")
     if options.server and options.banned_tokens:
@@ -124,9 +132,12 @@ def ask_server(options: GenerationOptions, settings: dict) -> list[tuple[str, fl
     """The same from a server; its warnings go to standard error."""
     import sys
 
-    from tfseq.serving import Client
+    from tfseq.serving import Client, token_of_file
 
-    with Client(options.server, options.model_name, protocol=options.protocol) as client:
+    access = {"protocol": options.protocol, "ca_file": options.ca_file}
+    if options.token_file is not None:
+        access["token"] = token_of_file(options.token_file)
+    with Client(options.server, options.model_name, **access) as client:
         if options.beam_size:
             outputs = client.beam_search(options.prompt, options.max_new_tokens)
             texts, scores = outputs["texts"][0], outputs["log_probabilities"][0]

@@ -238,16 +238,20 @@ class GrpcServer:
                 response.outputs[name].CopyFrom(tf.make_tensor_proto(value, shape=value.shape))
             return response
 
+        def describe(message, info):
+            dims = [TensorShapeProto.Dim(size=-1 if d is None else d) for d in info["shape"]]
+            message.dtype = tf.as_dtype(info["dtype"]).as_datatype_enum
+            message.tensor_shape.CopyFrom(TensorShapeProto(dim=dims))
+
         def metadata(request):
             backend.check_model(request.model_spec.name, *model(request.model_spec))
             signatures = get_model_metadata_pb2.SignatureDefMap()
             for name, signature in backend.exported.signatures.items():
+                sides = signatures.signature_def[name]
                 for key, info in signature["inputs"].items():
-                    dims = [
-                        TensorShapeProto.Dim(size=-1 if d is None else d) for d in info["shape"]
-                    ]
-                    shape = signatures.signature_def[name].inputs[key].tensor_shape
-                    shape.CopyFrom(TensorShapeProto(dim=dims))
+                    describe(sides.inputs[key], info)
+                for key, info in signature["outputs"].items():
+                    describe(sides.outputs[key], info)
             response = get_model_metadata_pb2.GetModelMetadataResponse()
             response.metadata["signature_def"].Pack(signatures)
             return response

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 from tfseq._lazy import attach
 
 if TYPE_CHECKING:
+    from tfseq.serving.client.async_client import AsyncClient as AsyncClient
     from tfseq.serving.client.client import Client as Client
+    from tfseq.serving.client.transport import RequestError as RequestError
     from tfseq.serving.client.transport import ServingError as ServingError
+    from tfseq.serving.client.transport import token_of_file as token_of_file
     from tfseq.serving.inspection.inspection import Inspection as Inspection
     from tfseq.serving.inspection.inspection import inspect_export as inspect_export
     from tfseq.serving.signatures.forecasting import export_forecaster as export_forecaster

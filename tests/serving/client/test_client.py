@@ -44,8 +44,9 @@ def waits(monkeypatch):
 
 def test_unavailable_is_tried_again_with_growing_waits(served, waits):
     backend, connect = served
-    backend.failures[:] = ["UNAVAILABLE"] * 3
     with connect(retry_wait=0.5) as client:
+        client.signatures()
+        backend.failures[:] = ["UNAVAILABLE"] * 3
         assert client.score("abc")["num_tokens"].tolist() == [2]
     assert waits == [0.5, 1, 2]
     assert len(backend.requests) == 4
@@ -61,14 +62,29 @@ def test_bytes_that_are_not_utf8_arrive_as_they_were(served):
         assert client.encode("a\udcff")["num_tokens"].tolist() == [2]
 
 
+def test_a_stream_takes_a_request_a_token(served):
+    """Twice the text takes no more than twice the requests, but for texts not seen before."""
+    backend, connect = served
+    counts = []
+    with connect() as client:
+        for number in (16, 32):
+            backend.requests.clear()
+            text = "".join(client.stream("ab", number, temperature=0.7, seed=5))
+            assert text == client.generate("ab", number, temperature=0.7, seed=5)["completion"][0]
+            names = [name for name, *_ in backend.requests]
+            assert names.count("step") == 2 + number - 1
+            counts.append(len(names))
+    assert counts[1] <= counts[0] + 16 + 2
+    assert counts[0] <= 2 + 16 + 8
+
+
 def test_a_server_that_stays_unavailable_is_given_up(served, waits):
     backend, connect = served
-    backend.failures[:] = ["UNAVAILABLE"] * 10
-    with (
-        connect(max_retries=2) as client,
-        pytest.raises(ServingError, match="UNAVAILABLE") as error,
-    ):
-        client.score("abc")
+    with connect(max_retries=2) as client:
+        client.signatures()
+        backend.failures[:] = ["UNAVAILABLE"] * 10
+        with pytest.raises(ServingError, match="UNAVAILABLE") as error:
+            client.score("abc")
     assert error.value.code == "UNAVAILABLE"
     assert len(waits) == 2
     assert len(backend.requests) == 3
@@ -92,9 +108,11 @@ def test_a_server_that_stays_unavailable_is_given_up(served, waits):
 )
 def test_no_other_error_is_tried_again(served, waits, code):
     backend, connect = served
-    backend.failures[:] = [code]
-    with connect() as client, pytest.raises(ServingError) as error:
-        client.score("abc")
+    with connect() as client:
+        client.signatures()
+        backend.failures[:] = [code]
+        with pytest.raises(ServingError) as error:
+            client.score("abc")
     assert error.value.code == code
     assert waits == []
     assert len(backend.requests) == 1
@@ -148,7 +166,7 @@ def test_a_server_that_is_silent(protocol):
 
 
 def test_arguments():
-    for address in ("localhost", "localhost:", "localhost:99999", "http://localhost:8501", ":8501"):
+    for address in ("localhost", "localhost:", "localhost:99999", ":8501", "ftp://a:1"):
         with pytest.raises(tfseq.InputError, match="`address` must be HOST:PORT"):
             Client(address, "language", protocol="rest")
     for address in ("localhost:8501", "[::1]:8501", "tf-serving.example:1"):
@@ -161,11 +179,9 @@ def test_arguments():
         Client("localhost:1", "language", protocol="rest", timeout=0)
 
 
-def test_numbers_that_no_request_can_hold():
-    with (
-        Client("localhost:1", "language", protocol="rest") as client,
-        pytest.raises(tfseq.InputError, match="Numbers must fit in int32"),
-    ):
+def test_numbers_that_no_request_can_hold(served):
+    _, connect = served
+    with connect() as client, pytest.raises(tfseq.InputError, match="Numbers must fit in int32"):
         client.generate("a", 9999999999)
 
 

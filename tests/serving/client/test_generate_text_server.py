@@ -6,6 +6,7 @@ import pipeline_scripts
 import pytest
 
 from ..fake_server import Backend, GrpcServer, RestServer
+from .small_server import small_server
 
 
 @pytest.fixture
@@ -45,7 +46,20 @@ def test_texts_of_a_server_are_those_of_the_model(exported, protocol, script):
     server.close()
 
 
+def test_a_token_from_a_file_is_sent(script, tmp_path):
+    (tmp_path / "token").write_text("word\n")
+    with small_server() as server:
+        to = [f"--server=http://{server.address}", "--protocol=rest", "--token-file=token"]
+        assert "one of the model's: double" in script(*to, expected=2).stderr
+        assert server.seen[0][1]["Authorization"] == "Bearer word"
+        assert (
+            "token in none cannot be read"
+            in script(*to[:2], "--token-file=none", expected=2).stderr
+        )
+
+
 def test_wrong_options(script):
+    assert "`--ca-file` needs `--server`" in script("--run-dir=a", "--ca-file=b", expected=2).stderr
     assert "Give either `--run-dir` or `--server`" in script(expected=2).stderr
     both = script("--run-dir=a", "--server=localhost:1", expected=2)
     assert "Give either" in both.stderr

@@ -129,6 +129,10 @@ def test_encode_and_decode(client):
     for row in known:
         assert decoded[row] == [*texts, ""][row]
     assert client.decode([[-1, 10**8]])["text"].shape == (1,)
+    cut = [
+        row[:n].tolist() for row, n in zip(encoded["token_ids"], encoded["num_tokens"], strict=True)
+    ]
+    assert client.decode(cut)["text"].tolist() == decoded.tolist()
 
 
 def test_n_steps_equal_one_pass(client):
@@ -165,10 +169,20 @@ def test_a_stream_is_the_text_of_generate(client, prompt):
 
 
 def test_wrong_requests_are_invalid(client):
-    with pytest.raises(ServingError, match="INVALID_ARGUMENT") as error:
+    with pytest.raises(
+        ServingError, match=r"must have the shape \[any\]. Received: \[2, 1\]"
+    ) as error:
         client.predict("score", text=np.array([["a"], ["b"]], object).astype("S").astype(object))
     assert error.value.code == "INVALID_ARGUMENT"
-    with pytest.raises(ServingError, match=r"INVALID_ARGUMENT|NOT_FOUND|FAILED_PRECONDITION"):
+    with pytest.raises(ServingError, match="one of the model's: beam_search, decode, encode, gene"):
         client.predict("no_such_signature", text=np.array([b"a"], object))
-    with pytest.raises(ServingError, match="INVALID_ARGUMENT"):
+    with pytest.raises(ServingError, match="takes the inputs max_new_tokens, prompt, seed"):
         client.predict("generate", prompt=np.array([b"a"], object))
+    with pytest.raises(ServingError, match="Received: `prompt` has 2, `max_new_tokens` has 3"):
+        client.beam_search(["a", "b"], [1, 2, 3])
+    with pytest.raises(ServingError, match="`text` must be texts"):
+        client.score(5)
+    # What the metadata do not say, the server does.
+    with pytest.raises(ServingError, match="INVALID_ARGUMENT") as error:
+        client.predict("decode", token_ids=[[1], [2]], num_tokens=[1, 1, 1])
+    assert error.value.code == "INVALID_ARGUMENT"

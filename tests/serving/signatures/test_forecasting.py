@@ -83,6 +83,13 @@ def test_a_client_gets_what_the_export_answers(protocol, served):
             if key == "warning":
                 value = np.array([warning.decode() for warning in value], object)
             np.testing.assert_array_equal(told[key], value, strict=True)
+    with client_of(protocol, signatures, run) as client:
+        # Numbers of other types than the signature's, and one for all rows.
+        told = client.predict("serving_default", values=values[:1].astype("float64"), horizon=3)
+        expected = ask(run, values[:1], [3])["forecast"]
+        np.testing.assert_array_equal(told["forecast"], expected, strict=True)
+        with pytest.raises(tfseq.InputError, match=r"shape \[any, any, 2\]. Received: \[8, 2\]"):
+            client.predict("serving_default", values=values[0], horizon=3)
 
 
 @pytest.mark.parametrize("cell", SEEDS)

@@ -53,7 +53,7 @@ class Client:
 
     def decode(self, rows):
         rows = np.int32(rows)
-        lengths = np.int32([rows.shape[1]])
+        lengths = np.full(len(rows), rows.shape[1], "int32")
         answer = self.language.run("decode", token_ids=rows, num_tokens=lengths)
         return {"text": [text.decode() for text in answer["text"]]}
 

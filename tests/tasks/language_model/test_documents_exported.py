@@ -24,9 +24,10 @@ class Loaded:
     def decode(self, ids):
         given = {
             "token_ids": np.array(ids, "int32"),
-            "num_tokens": np.array([len(ids[0])], "int32"),
+            "num_tokens": np.array([len(row) for row in ids], "int32"),
         }
-        return {"text": [self.loader.run(self.path, "decode", **given)["text"][0].decode()]}
+        texts = self.loader.run(self.path, "decode", **given)["text"]
+        return {"text": [text.decode() for text in texts]}
 
     def step(self, ids, states):
         return self.loader.run(self.path, "step", token_ids=np.array(ids, "int32"), **states)

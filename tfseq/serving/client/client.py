@@ -1,22 +1,19 @@
 """A client of exported models on TensorFlow Serving."""
 
 import random
-import re
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 
-from tfseq.errors import InputError
-from tfseq.files.text_bytes import text_bytes
 from tfseq.serving.client.grpc_transport import GrpcTransport
 from tfseq.serving.client.rest_transport import RestTransport
+from tfseq.serving.client.signature import Signature, find_signature, fitting_inputs
 from tfseq.serving.client.streaming import stream_text
-from tfseq.serving.client.transport import ServingError
+from tfseq.serving.client.transport import RequestError, ServingError, endpoint
 
 _TRANSPORTS = {"grpc": GrpcTransport, "rest": RestTransport}
-_ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]]+):([0-9]{1,5})")
 
 Answer = TypeVar("Answer")
 Texts = str | bytes | Sequence[str | bytes]
@@ -25,15 +22,19 @@ Texts = str | bytes | Sequence[str | bytes]
 class Client:
     """Calls the signatures of one model on a server, by gRPC or REST.
 
-    The methods are the signatures of a language model; `predict` calls those of any model. Texts
-    may be one string or several; other settings are one number for all or one for each. Answers
-    are arrays by name, the batch first, also for a single text; strings in them are `str`.
+    `predict` calls any signature of any model; the other methods are those of a language model.
+    Texts may be one string or several; other settings are one number for all or one for each.
+    Answers are arrays by name, the batch first, also for a single text; strings in them are `str`.
+
+    Threads may share a client. Connections are kept open between requests, as many as there are
+    requests at once. REST needs NumPy alone, gRPC grpcio and protobuf; neither loads TensorFlow.
 
     A request is tried again, after growing waits, while the server is UNAVAILABLE, and after no
     other error; requests are without effect on the server, so that twice is as good as once.
 
     Args:
-        address: `HOST:PORT`; a server's usual ports are 8500 for gRPC and 8501 for REST.
+        address: `HOST:PORT`; a server's usual ports are 8500 for gRPC and 8501 for REST. With
+            `https://` before it, TLS is spoken, by either protocol; REST may have a path behind it.
         model_name: the model's name on the server.
         protocol: `"grpc"` (needs the extra `serving`) or `"rest"`.
         version: a version's number; None leaves the choice to the server.
@@ -41,6 +42,10 @@ class Client:
         timeout: seconds for one try.
         max_retries: further tries while the server is UNAVAILABLE.
         retry_wait: seconds before the first of them; then twice as long, and so on.
+        headers: sent with every request.
+        token: sent as `Authorization: Bearer TOKEN`; a function is asked before every request.
+        ca_file: a PEM file of the authorities to trust, in place of the system's; needs `https://`.
+        client_certificate, client_key: PEM files, where the server wants to know its clients.
 
     Raises:
         InputError: if `address` is none, or what gRPC needs is not installed.
@@ -63,10 +68,12 @@ class Client:
         timeout: float = 30.0,
         max_retries: int = 5,
         retry_wait: float = 0.2,
+        headers: Mapping[str, str] | None = None,
+        token: str | Callable[[], str] | None = None,
+        ca_file: str | None = None,
+        client_certificate: str | None = None,
+        client_key: str | None = None,
     ):
-        match = _ADDRESS.fullmatch(address)
-        if not match or not 0 < int(match[2]) < 2**16:
-            raise InputError(f"`address` must be HOST:PORT. Received: {address!r}.")
         if protocol not in _TRANSPORTS:
             raise ValueError(f"`protocol` must be 'grpc' or 'rest'. Received: {protocol!r}.")
         if version is not None and version_label is not None:
@@ -76,7 +83,17 @@ class Client:
                 "`timeout` must be positive, `max_retries` and `retry_wait` not negative. "
                 f"Received: {timeout}, {max_retries}, {retry_wait}."
             )
-        self._transport = _TRANSPORTS[protocol](address, model_name, version, version_label)
+        server = endpoint(
+            address,
+            protocol,
+            headers=headers,
+            token=token,
+            ca_file=ca_file,
+            client_certificate=client_certificate,
+            client_key=client_key,
+        )
+        self._transport = _TRANSPORTS[protocol](server, model_name, version, version_label)
+        self._signatures: Mapping[str, Signature] = {}
         self._timeout = timeout
         self._max_retries = max_retries
         self._retry_wait = retry_wait
@@ -108,14 +125,23 @@ class Client:
 
         A model of documents also says in `ended` whether a text ended by itself.
         """
-        settings = max_new_tokens, temperature, top_k, top_p, seed
-        return self.predict("generate", **_columns(prompts, *settings))
+        return self._predict_rows(
+            "generate",
+            prompt=_strings(prompts),
+            max_new_tokens=max_new_tokens,
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            seed=seed,
+        )
 
     def beam_search(
         self, prompts: Texts, max_new_tokens: int | Sequence[int]
     ) -> dict[str, np.ndarray]:
         """The most probable texts found: `texts` and `log_probabilities` [B, K], `warning`."""
-        return self.predict("beam_search", **_columns(prompts, max_new_tokens))
+        return self._predict_rows(
+            "beam_search", prompt=_strings(prompts), max_new_tokens=max_new_tokens
+        )
 
     def score(self, texts: Texts) -> dict[str, np.ndarray]:
         """Score texts: `log_probability`, `num_tokens`, `perplexity`, `warning`, and by token.
@@ -133,15 +159,17 @@ class Client:
         return self.predict("encode", text=_strings(texts))
 
     def decode(
-        self, token_ids: np.ndarray, num_tokens: np.ndarray | None = None
+        self,
+        token_ids: np.ndarray | Sequence[Sequence[int]],
+        num_tokens: np.ndarray | Sequence[int] | None = None,
     ) -> dict[str, np.ndarray]:
-        """Ids [B, T] to `text` [B]; `num_tokens` left out takes all of every row."""
-        token_ids = np.asarray(token_ids, "int32")
+        """Ids [B, T], or lists of any lengths, to `text` [B]; `num_tokens` left out takes all."""
         if num_tokens is None:
-            num_tokens = np.full(len(token_ids), token_ids.shape[1])
-        return self.predict(
-            "decode", token_ids=token_ids, num_tokens=np.asarray(num_tokens, "int32")
-        )
+            num_tokens = [len(row) for row in token_ids]
+            most = max(num_tokens, default=0)
+            if num_tokens != [most] * len(num_tokens):
+                token_ids = [[*row, *[0] * (most - len(row))] for row in token_ids]
+        return self._predict_rows("decode", token_ids=token_ids, num_tokens=num_tokens)
 
     def step(
         self, token_ids: Sequence[int], states: Mapping[str, np.ndarray]
@@ -152,40 +180,84 @@ class Client:
             token_ids: one id for each row.
             states: all states by name, as an answer or `initial_states` gave them.
         """
-        states = {name: np.asarray(state, "float32") for name, state in states.items()}
-        return self.predict("step", token_ids=np.asarray(token_ids, "int32"), **states)
+        return self._predict_rows("step", token_ids=token_ids, **states)
 
-    def predict(self, signature: str, **inputs: np.ndarray | Sequence) -> dict[str, np.ndarray]:
-        """Call any signature.
+    def predict(self, signature: str, **inputs: Any) -> dict[str, np.ndarray]:
+        """Call any signature of any model.
+
+        Types and shapes are those that the model's own metadata name; they are asked for once for
+        each version. A wrong request is refused here, before it is sent.
 
         Args:
             signature: its name.
             inputs: what it takes, by name, the batch first: arrays, or lists in lists, of numbers
-                or texts. A list of numbers is sent as int32 or float32.
+                or texts. One text or number where a list is due stands for every row.
 
         Raises:
+            RequestError: if the model has no such signature (the message lists those that there
+                are), or takes other inputs.
             ServingError: if the server does not answer, or answers with an error.
-            InputError: if lists are not of equal lengths.
 
         Example:
             >>> client = Client("localhost:8501", "orders_gru", protocol="rest", max_retries=0)
             >>> client.predict("serving_default", text=["dog bites man"])  # doctest: +SKIP
             {'labels': array([['dog bites', 'man bites']], dtype=object), 'scores': ...}
         """
-        inputs = {name: _array(name, value) for name, value in inputs.items()}
-        outputs = self._try(lambda: self._transport.predict(signature, inputs, self._timeout))
+        outputs = self._try(lambda: self._predict(signature, inputs))
         return {name: _decoded(value) for name, value in outputs.items()}
 
+    def signatures(self) -> Mapping[str, Signature]:
+        """What the model's signatures take and give: names, types and shapes, -1 for any size."""
+        return self._try(lambda: self._signatures or self._ask_signatures())
+
     def initial_states(self, batch_size: int) -> dict[str, np.ndarray]:
-        """The zeros with which `step` begins, by name; the server is asked for their shapes."""
-        shapes = self._try(lambda: self._transport.input_shapes("step", self._timeout))
+        """The zeros with which `step` begins, by name; their shapes are in the metadata."""
+        inputs = find_signature(self.signatures(), "step").inputs
         return {
-            name: np.zeros([batch_size, *shape[1:]], "float32")
-            for name, shape in shapes.items()
+            name: np.zeros([batch_size, *info.shape[1:]], info.dtype)
+            for name, info in inputs.items()
             if name != "token_ids"
         }
 
     stream = stream_text
+
+    def _predict_rows(self, signature: str, **inputs: Any) -> dict[str, np.ndarray]:
+        """Call a signature whose inputs are rows: each is alone, or as many as the others."""
+        rows = {
+            name: len(value)
+            for name, value in inputs.items()
+            if isinstance(value, Sequence) or getattr(value, "ndim", 0)
+        }
+        if len(set(rows.values())) > 1:
+            counted = ", ".join(f"`{name}` has {count}" for name, count in rows.items())
+            raise RequestError(f"Inputs must have equally many rows. Received: {counted}.")
+        return self.predict(signature, **inputs)
+
+    def _predict(self, signature: str, given: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        """A request that does not fit may fit a version that is new: the metadata are asked for
+        again before it is refused."""
+        known = self._signatures
+        if known:
+            try:
+                return self._send(known, signature, given)
+            except ServingError as error:
+                if error.code != "INVALID_ARGUMENT":
+                    raise
+                now = self._ask_signatures()
+                if now == known:
+                    raise
+        return self._send(self._signatures or self._ask_signatures(), signature, given)
+
+    def _send(
+        self, known: Mapping[str, Signature], signature: str, given: Mapping[str, Any]
+    ) -> dict[str, np.ndarray]:
+        inputs = fitting_inputs(signature, find_signature(known, signature), given)
+        outputs, self._signatures = self._transport.predict(signature, inputs, known, self._timeout)
+        return outputs
+
+    def _ask_signatures(self) -> Mapping[str, Signature]:
+        self._signatures = signatures = self._transport.signatures(self._timeout)
+        return signatures
 
     def _try(self, call: Callable[[], Answer]) -> Answer:
         """Each wait is drawn between half its length and the whole, so that clients which failed
@@ -200,55 +272,9 @@ class Client:
         return call()
 
 
-# What `generate` takes beside prompts.
-_SETTINGS = {
-    "max_new_tokens": "int32",
-    "temperature": "float32",
-    "top_k": "int32",
-    "top_p": "float32",
-    "seed": "int64",
-}
-
-
-def _columns(prompts: Texts, *settings) -> dict[str, np.ndarray | Sequence]:
-    """Prompts and the first of the settings, one number for all or one for each."""
-    prompts = _strings(prompts)
-    columns = zip(_SETTINGS.items(), settings, strict=False)
-    return {
-        "prompt": prompts,
-        **{name: _numbers(value, dtype, prompts) for (name, dtype), value in columns},
-    }
-
-
 def _strings(texts: Texts) -> list[str | bytes]:
-    return [texts] if isinstance(texts, str | bytes) else list(texts)
-
-
-def _array(name: str, value: np.ndarray | Sequence) -> np.ndarray:
-    """An input as an array that either transport sends: numbers, or `bytes`."""
-    if isinstance(value, np.ndarray) and value.dtype.kind not in "USO":
-        return value
-    # Entry by entry: NumPy's own strings lose a NUL at their end.
-    entries = np.asarray(value, object)
-    if all(isinstance(entry, str | bytes) for entry in entries.flat):
-        return np.vectorize(text_bytes, [object])(entries) if entries.size else entries
-    try:
-        array = np.asarray(value)
-    except ValueError:
-        array = entries
-    if array.dtype.kind not in "biuf":
-        raise InputError(
-            f"`{name}` must be numbers, or texts, in lists of equal lengths. Received: {value!r}."
-        )
-    return _numbers(value, {"f": "float32", "b": "bool"}.get(array.dtype.kind, "int32"), array)
-
-
-def _numbers(value, dtype: str, rows: Sequence) -> np.ndarray:
-    try:
-        values = np.asarray(value, dtype)
-    except OverflowError as error:
-        raise InputError(f"Numbers must fit in {dtype}. Received: {value!r}.") from error
-    return np.full(len(rows), values) if values.ndim == 0 else values
+    alone = isinstance(texts, str | bytes) or not isinstance(texts, Iterable)
+    return [texts] if alone else list(texts)
 
 
 def _decoded(array: np.ndarray) -> np.ndarray:

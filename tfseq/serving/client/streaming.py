@@ -1,17 +1,17 @@
 """Text from a server piece by piece: the client holds the state, and draws the tokens."""
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-# The end of a text of words whose space goes where more follows: `well -` of `well-known`, and
-# `u. s` of `u.s.`
-_MAY_CLOSE_UP = re.compile(r" (?:[-/]|[^\W\d_])\Z")
+from tfseq.serving.client.drawing import draw, gumbel_noise
+from tfseq.serving.client.growing_text import GrowingText
+
 # Bytes of UTF-8.
 _MOST_TOKENS_OF_CHARACTER = 4
 _DOCUMENT_IDS = ("begin_id", "end_id")
+_LIKELY = 64
 
 
 def stream_text(
@@ -26,9 +26,12 @@ def stream_text(
     """Continue one prompt by calls of `step`, and give the text as it comes about.
 
     The pieces together are what `Client.generate` gives as `completion` for the same settings,
-    unless they are out of range there: the numbers are drawn here as they are in the graph. (An
-    empty prompt of a model of subwords is the exception: its first token is taken from a text.) It
-    takes one request for each token of the prompt, and two for each new one.
+    unless they are out of range there: the numbers are drawn here as they are in the graph, and
+    only a tie to the last bit may fall otherwise. (An empty prompt of a model of subwords is the
+    exception: its first token is taken from a text.)
+
+    It takes one request for each token, of the prompt too. Texts of tokens are asked for many at a
+    time, and only once; see `GrowingText`, which is linear in the text. Characters are whole.
 
     Words need their neighbours to be put together: text after a straight double quote waits for
     the quote that ends it, and a hyphen or a single letter for the token after it.
@@ -38,24 +41,28 @@ def stream_text(
         prompt: below the caps of the export in length.
         max_new_tokens, temperature, top_k, top_p, seed: as `Client.generate` takes them.
     """
-    tokens = _draw_tokens(client, prompt, max_new_tokens, temperature, top_k, top_p, seed)
-    given = ""
-    for stable in _texts(client, tokens):
-        if len(stable) > len(given):
-            yield stable[len(given) :]
-            given = stable
+    text = None
+    for token, logits in _draw_tokens(
+        client, prompt, max_new_tokens, temperature, top_k, top_p, seed
+    ):
+        if text is None:
+            text = GrowingText(
+                lambda rows: client.decode(rows)["text"], of_words=_are_put_together(client)
+            )
+        piece = text.add(token, _likeliest(logits))
+        if piece:
+            yield piece
+    rest = text.end() if text is not None else ""
+    if rest:
+        yield rest
 
 
-def _draw_tokens(client, prompt, max_new_tokens, temperature, top_k, top_p, seed) -> Iterator[int]:
-    # TensorFlow is needed for its random numbers alone.
-    import tensorflow as tf
-
-    from tfseq.generation.random_numbers import gumbel_noise
-    from tfseq.generation.sampling import SamplerSettings, sample
-
+def _draw_tokens(
+    client, prompt, max_new_tokens, temperature, top_k, top_p, seed
+) -> Iterator[tuple[int, np.ndarray | None]]:
+    """Tokens, and the logits that they were drawn from."""
     if max_new_tokens < 1:
         return
-    settings = SamplerSettings(temperature, top_k, top_p, seed)
     encoded = client.encode(prompt)
     ids = encoded["token_ids"][0, : encoded["num_tokens"][0]]
     states = client.initial_states(1)
@@ -72,36 +79,28 @@ def _draw_tokens(client, prompt, max_new_tokens, temperature, top_k, top_p, seed
             if not first[0].startswith("\ufffd"):
                 break
         ids = client.encode(first)["token_ids"][0, :1]
-        yield int(ids[0])
+        yield int(ids[0]), None
         drawn = 1
     for step in range(drawn, max_new_tokens):
         for token in ids:
             outputs = client.step([token], states)
             states = {name: outputs[name] for name in states}
-        logits = outputs["logits"].copy()
-        logits[:, [0] if begin is None else [0, begin]] = -np.inf
-        noise = gumbel_noise(tf.constant([seed], tf.int64), step, 1, logits.shape[1])[:, 0]
-        ids = [int(sample(logits, noise, settings)[0])]
+        logits = np.array(outputs["logits"][0], "float32")
+        logits[[0] if begin is None else [0, begin]] = -np.inf
+        noise = gumbel_noise(seed, step, len(logits))
+        ids = [draw(logits, noise, temperature, top_k, top_p)]
         if ids[0] == end:
             return
-        yield ids[0]
+        yield ids[0], logits
 
 
-def _texts(client, tokens: Iterator[int]) -> Iterator[str]:
-    """The beginning of the text that later tokens will not change, after every token."""
-    words = _are_put_together(client)
-    ids, text = [], ""
-    for token in tokens:
-        ids.append(token)
-        text = client.decode([ids])["text"][0]
-        if words and text.count('"') % 2:
-            yield text[: text.rindex('"')].rstrip()
-        elif words:
-            yield _MAY_CLOSE_UP.sub("", text)
-        else:
-            # The bytes of a character may be several tokens: until the last, they are U+FFFD.
-            yield text.rstrip("\ufffd")
-    yield text
+def _likeliest(logits: np.ndarray | None) -> np.ndarray:
+    """The ids of the likeliest tokens; a few do."""
+    if logits is None:
+        return np.array([], int)
+    some = np.argpartition(-logits, min(_LIKELY, len(logits)) - 1)[:_LIKELY]
+    some = some[np.isfinite(logits[some])]
+    return some[np.argsort(-logits[some])]
 
 
 def _are_put_together(client) -> bool:
