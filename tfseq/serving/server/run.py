@@ -7,7 +7,11 @@ import re
 from pathlib import Path
 
 from tfseq.errors import InputError
+from tfseq.serving.server.answers import json_answer
 from tfseq.serving.server.app import make_app
+from tfseq.serving.server.completions.endpoints import CompletionEndpoint
+from tfseq.serving.server.completions.model_list import described_model, listed
+from tfseq.serving.server.completions.sessions import LocalSessions
 from tfseq.serving.server.faults import FaultError
 from tfseq.serving.server.models.served_model import ServedModel
 from tfseq.serving.server.options import Limits, ServerOptions
@@ -59,9 +63,21 @@ async def _serve_model(
         except FaultError as fault:
             raise InputError(str(fault)) from None
         try:
+
+            async def models(request):
+                newest = model.find()
+                return json_answer(
+                    listed([described_model(model.name, str(newest.number), newest.signatures)])
+                )
+
             app = make_app(
                 RestEndpoints(model, limits, metrics),
-                {},
+                {
+                    "/v1/models": models,
+                    "/v1/completions": CompletionEndpoint(
+                        LocalSessions(model, limits), limits, metrics
+                    ),
+                },
                 lambda: metrics.text(model.num_waiting),
                 token,
                 hosts,

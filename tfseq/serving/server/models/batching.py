@@ -59,14 +59,16 @@ class Batching:
         return sum(map(len, self._queues.values()))
 
     async def predict(
-        self, name: str, inputs: dict[str, np.ndarray], timeout: float
+        self, name: str, inputs: dict[str, np.ndarray], timeout: float, queued: bool = True
     ) -> dict[str, np.ndarray]:
         """The outputs of one request.
+
+        Without `queued`, it is one of a row of requests that go on, and is not refused.
 
         Raises FaultError: RESOURCE_EXHAUSTED where the queue is full, DEADLINE_EXCEEDED after
         `timeout` seconds, and what the model answers.
         """
-        if self.num_waiting >= self._limits.max_queue:
+        if queued and self.num_waiting >= self._limits.max_queue:
             raise FaultError(
                 "RESOURCE_EXHAUSTED", f"{self._limits.max_queue} requests are waiting already."
             )

@@ -87,11 +87,11 @@ class Version:
             self._num_users -= 1
 
     async def predict(
-        self, signature: str, inputs: dict[str, np.ndarray], timeout: float
+        self, signature: str, inputs: dict[str, np.ndarray], timeout: float, queued: bool = True
     ) -> dict[str, np.ndarray]:
         """Outputs by name; see `Batching.predict`."""
         with self.in_use():
-            return await self._batching.predict(signature, inputs, timeout)
+            return await self._batching.predict(signature, inputs, timeout, queued)
 
     async def unload(self, drain_seconds: float) -> None:
         """Take no more requests, finish those that are there, and end the process."""
