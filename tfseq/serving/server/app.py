@@ -6,7 +6,7 @@ from importlib import resources
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from tfseq.serving.server.answers import completion_fault, fault_answer
@@ -21,7 +21,7 @@ _OPENAI = ("/v1/completions", "/v1/models")
 def make_app(
     model_paths: Endpoint,
     openai_paths: dict[str, Endpoint],
-    metrics: Callable[[], str] | None,
+    metrics: Endpoint,
     token: str | None,
     hosts: frozenset[str] | None,
 ) -> Starlette:
@@ -30,7 +30,7 @@ def make_app(
     Args:
         model_paths: answers what is below `/v1/models/`.
         openai_paths: `/v1/models`, `/v1/completions` -> what answers it.
-        metrics: gives the text for Prometheus; None where there is none.
+        metrics: answers what Prometheus asks for.
         token: what every request but that for the page must bear; None asks for nothing.
         hosts: the names by which a request may call the server; None takes any. A page from
             elsewhere, whose name is made to point here, is thus refused.
@@ -42,16 +42,11 @@ def make_app(
             raise FaultError("NOT_FOUND", "This server has no page.")
         return HTMLResponse(file.read_bytes(), headers={"Cache-Control": "no-cache"})
 
-    async def metrics_text(request: Request) -> Response:
-        return PlainTextResponse(metrics(), media_type="text/plain; version=0.0.4")
-
     async def nothing(request: Request) -> Response:
         raise FaultError("NOT_FOUND", f"There is nothing at {request.url.path}.")
 
     guard = _guard(token, hosts)
-    routes = {"/": (page, ["GET"])}
-    if metrics:
-        routes["/monitoring/prometheus/metrics"] = metrics_text, ["GET"]
+    routes = {"/": (page, ["GET"]), "/monitoring/prometheus/metrics": (metrics, ["GET"])}
     for path, endpoint in openai_paths.items():
         routes[path] = endpoint, ["POST" if path.endswith("completions") else "GET"]
     routes["/v1/models/{rest:path}"] = model_paths, ["GET", "POST"]

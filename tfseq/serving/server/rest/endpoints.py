@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from tfseq.serving.server.answers import json_answer
 from tfseq.serving.server.faults import FaultError, invalid
+from tfseq.serving.server.model_list import described_model
 from tfseq.serving.server.models.served_model import ServedModel
 from tfseq.serving.server.models.signatures import TensorInfo
 from tfseq.serving.server.models.version import Version
@@ -83,7 +84,10 @@ class RestEndpoints:
         if name != self._model.name or not versions:
             what = "any versions" if number is None else f"version {number}"
             raise FaultError("NOT_FOUND", f"Could not find {what} of model {name}")
-        return {
+        newest = [v for v in versions if v.is_available][:1] if number is None else []
+        # OpenAI's clients ask for a model by the same path.
+        also = [described_model(name, str(v.number), v.signatures) for v in newest]
+        return dict(*also) | {
             "model_version_status": [
                 {
                     "version": str(version.number),

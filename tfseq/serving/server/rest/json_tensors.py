@@ -28,7 +28,7 @@ def inputs_of(body: Any, signature: Signature) -> tuple[dict[str, np.ndarray], b
     columns = (_of_rows if by_row else _of_columns)(
         body["instances" if by_row else "inputs"], signature.inputs
     )
-    inputs = {name: _array(name, columns[name], info) for name, info in signature.inputs.items()}
+    inputs = {name: array_of(name, columns[name], info) for name, info in signature.inputs.items()}
     sizes = {name: array.shape[0] for name, array in inputs.items() if array.ndim}
     if signature.takes_batches and len(set(sizes.values())) > 1:
         raise invalid(f"The inputs must have equally many rows. Received: {sizes}.")
@@ -37,7 +37,7 @@ def inputs_of(body: Any, signature: Signature) -> tuple[dict[str, np.ndarray], b
 
 def answer_of(outputs: Mapping[str, np.ndarray], by_row: bool) -> dict[str, Any]:
     """The body of an answer: `predictions`, a value or object for each row, or `outputs`."""
-    columns = {name: _to_json(name, value) for name, value in outputs.items()}
+    columns = {name: json_of(name, value) for name, value in outputs.items()}
     if not by_row:
         return {"outputs": columns if len(columns) > 1 else next(iter(columns.values()))}
     sizes = {value.shape[:1] for value in outputs.values()}
@@ -47,6 +47,35 @@ def answer_of(outputs: Mapping[str, np.ndarray], by_row: bool) -> dict[str, Any]
         return {"predictions": next(iter(columns.values()))}
     rows = zip(*columns.values(), strict=True)
     return {"predictions": [dict(zip(columns, row, strict=True)) for row in rows]}
+
+
+def array_of(name: str, value: Any, info: TensorInfo) -> np.ndarray:
+    """A tensor from nested lists; raises FaultError where they are not of its type and shape."""
+    if not info.dtype:
+        raise invalid(f"`{name}` is of type DT_{info.type_name}, which is not served.")
+    dtype = np.dtype(info.dtype)
+    shape, items = _flattened(name, value, info.shape)
+    if not set(map(type, items)) <= _WRITTEN[dtype.kind]:
+        wrong = next(item for item in items if type(item) not in _WRITTEN[dtype.kind])
+        raise invalid(f"`{name}` must be of type DT_{info.type_name}. Received: {_short(wrong)}.")
+    if dtype.kind == "O":
+        items = [_bytes(name, item) for item in items]
+    try:
+        array = np.empty(len(items), dtype)
+        with np.errstate(over="ignore"):
+            array[:] = items
+    except (OverflowError, ValueError):
+        raise invalid(f"`{name}` has numbers beyond DT_{info.type_name}.") from None
+    return array.reshape(shape)
+
+
+def json_of(name: str, value: np.ndarray) -> Any:
+    """A tensor as nested lists."""
+    if value.dtype != object or not value.size:
+        return value.tolist()
+    # JSON is UTF-8: other bytes come as U+FFFD, but under a name that says so, whole.
+    change = _base64 if name.endswith("_bytes") else _text
+    return np.frompyfunc(change, 1, 1)(value).tolist()
 
 
 def _of_columns(inputs: Any, infos: Mapping[str, TensorInfo]) -> dict[str, Any]:
@@ -79,25 +108,6 @@ def _check_names(given: Mapping, infos: Mapping, what: str) -> None:
 
 def _listed(names: Any) -> str:
     return ", ".join(f"`{name}`" for name in names)
-
-
-def _array(name: str, value: Any, info: TensorInfo) -> np.ndarray:
-    if not info.dtype:
-        raise invalid(f"`{name}` is of type DT_{info.type_name}, which is not served.")
-    dtype = np.dtype(info.dtype)
-    shape, items = _flattened(name, value, info.shape)
-    if not set(map(type, items)) <= _WRITTEN[dtype.kind]:
-        wrong = next(item for item in items if type(item) not in _WRITTEN[dtype.kind])
-        raise invalid(f"`{name}` must be of type DT_{info.type_name}. Received: {_short(wrong)}.")
-    if dtype.kind == "O":
-        items = [_bytes(name, item) for item in items]
-    try:
-        array = np.empty(len(items), dtype)
-        with np.errstate(over="ignore"):
-            array[:] = items
-    except (OverflowError, ValueError):
-        raise invalid(f"`{name}` has numbers beyond DT_{info.type_name}.") from None
-    return array.reshape(shape)
 
 
 def _flattened(name: str, value: Any, shape: tuple | None) -> tuple[list[int], list]:
@@ -146,14 +156,6 @@ def _bytes(name: str, item: str | dict) -> bytes:
 def _short(value: Any) -> str:
     text = repr(value)
     return text if len(text) < 80 else f"{text[:77]}..."
-
-
-def _to_json(name: str, value: np.ndarray) -> Any:
-    if value.dtype != object or not value.size:
-        return value.tolist()
-    # JSON is UTF-8: other bytes come as U+FFFD, but under a name that says so, whole.
-    change = _base64 if name.endswith("_bytes") else _text
-    return np.frompyfunc(change, 1, 1)(value).tolist()
 
 
 def _text(data: bytes) -> str:
