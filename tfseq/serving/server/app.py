@@ -1,6 +1,7 @@
 """The paths of the server, who may ask, and what is answered where something goes wrong."""
 
 import hmac
+import logging
 from collections.abc import Awaitable, Callable
 from importlib import resources
 
@@ -12,6 +13,8 @@ from starlette.routing import Route
 from tfseq.serving.server.answers import completion_fault, fault_answer
 from tfseq.serving.server.faults import FaultError
 from tfseq.serving.server.requests import HungUpError
+
+_LOG = logging.getLogger("tfseq.server")
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 # Answered in the form of OpenAI's API.
@@ -77,14 +80,17 @@ def _guard(token: str | None, hosts: frozenset[str] | None) -> Callable[[Endpoin
 
     def guard(endpoint: Endpoint) -> Endpoint:
         async def guarded(request: Request) -> Response:
+            in_form = completion_fault if request.url.path in _OPENAI else fault_answer
             try:
                 check(request)
                 return await endpoint(request)
             except FaultError as fault:
-                in_form = completion_fault if request.url.path in _OPENAI else fault_answer
                 return in_form(fault)
             except HungUpError:
                 return Response(status_code=499)
+            except Exception as error:  # A fault of ours.
+                _LOG.exception("%s %s", request.method, request.url.path)
+                return in_form(FaultError("INTERNAL", repr(error)))
 
         return guarded
 

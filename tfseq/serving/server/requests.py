@@ -12,6 +12,8 @@ from tfseq.serving.server.faults import FaultError, invalid
 from tfseq.serving.server.options import Limits
 
 Answer = TypeVar("Answer")
+# So many times the longest body are read of one that is longer.
+_MOST_DROPPED = 4
 
 
 class HungUpError(Exception):
@@ -19,29 +21,34 @@ class HungUpError(Exception):
 
 
 async def read_body(request: Request, limits: Limits) -> bytes:
-    """The body of a request; raises FaultError where it is too long, or does not come."""
+    """The body of a request; raises FaultError where it is too long, or does not come.
+
+    What is too long is read and dropped, up to a few times as much: a client that is not done with
+    sending would not see why it is refused. One that asks first is told at once.
+    """
+    length, most = request.headers.get("content-length", "0"), limits.max_body_bytes
     too_long = FaultError(
-        "INVALID_ARGUMENT",
-        f"The body of a request must have at most {limits.max_body_bytes} bytes.",
-        413,
+        "INVALID_ARGUMENT", f"The body of a request must have at most {most} bytes.", 413
     )
-    length = request.headers.get("content-length", "0")
-    if length.isdecimal() and int(length) > limits.max_body_bytes:
+    if length.isdecimal() and int(length) > most and "expect" in request.headers:
         raise too_long
     parts, size = [], 0
     try:
         async with asyncio.timeout(limits.timeout):
             async for part in request.stream():
                 size += len(part)
-                if size > limits.max_body_bytes:
-                    raise too_long
-                parts.append(part)
+                if size <= most:
+                    parts.append(part)
+                elif size > _MOST_DROPPED * most:
+                    break
     except TimeoutError:
         raise FaultError(
             "DEADLINE_EXCEEDED", f"The body did not come within {limits.timeout:g} s.", 408
         ) from None
     except ClientDisconnect:
         raise HungUpError from None
+    if size > most:
+        raise too_long
     return b"".join(parts)
 
 

@@ -130,11 +130,10 @@ def _announce(bound: socket.socket, name: str) -> None:
 def _check_base_path(path: Path) -> None:
     if (path / "saved_model.pb").is_file():
         raise InputError(
-            f"`path` must be the directory with the versions, {path.parent}. Received: {path}, "
-            "a version."
+            f"{path} is a version; give the directory with the versions, {path.parent}."
         )
     if not path.is_dir():
-        raise InputError(f"`path` must be a directory, exported/NAME. Received: {path}.")
+        raise InputError(f"{path} is no directory; give exported/NAME, which holds the versions.")
 
 
 def _labels(given: tuple[str, ...]) -> dict[str, int]:

@@ -56,7 +56,7 @@ class Batching:
     @property
     def num_waiting(self) -> int:
         """Requests whose turn has not come."""
-        return sum(map(len, self._queues.values()))
+        return sum(not w.answer.done() for queue in self._queues.values() for w in queue)
 
     async def predict(
         self, name: str, inputs: dict[str, np.ndarray], timeout: float, queued: bool = True
