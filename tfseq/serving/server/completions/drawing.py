@@ -21,7 +21,7 @@ def gumbel_noise(seeds: np.ndarray, step: int, num_symbols: int) -> np.ndarray:
         num_symbols: V.
 
     >>> gumbel_noise(np.array([7]), 2, 3).round(4).tolist()
-    [[-0.3163..., ..., ...]]
+    [[-0.789..., -0.108..., 0.423...]]
     """
     counts = -(-num_symbols // 4)
     counter = np.arange(step * counts, (step + 1) * counts, dtype=np.uint64)

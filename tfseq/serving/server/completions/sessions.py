@@ -19,6 +19,8 @@ from tfseq.serving.server.options import Limits
 _NEEDED = ("generate", "step", "encode", "decode")
 # Those of an export that was made without settings.
 _USUAL_CAPS = {"max_prompt_bytes": 16384, "max_score_bytes": 16384, "max_new_tokens": 1024}
+# As the file of a vocabulary writes them; see `tfseq.text.vocabulary`.
+_ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n", "\r": r"\r", "\t": r"\t", " ": r"\s"})
 
 
 @dataclass(eq=False)
@@ -28,12 +30,14 @@ class Knowledge:
     Attributes:
         caps: bounds set at export; see `ServingSettings`.
         texts: token id -> the text that it stands for, alone.
+        banned: ids that the export's `generate` never writes, beside `<unk>`.
         are_words: whether tokens are words, which get their spaces when they are put together;
             None before it was found out.
     """
 
     caps: dict[str, int] = field(default_factory=lambda: dict(_USUAL_CAPS))
     texts: dict[int, str] = field(default_factory=dict)
+    banned: tuple[int, ...] = ()
     are_words: bool | None = None
 
     @property
@@ -111,7 +115,7 @@ class LocalSessions:
             )
         knowledge = self._known.get(version)
         if knowledge is None:
-            knowledge = self._known[version] = Knowledge(_caps(version.directory))
+            knowledge = self._known[version] = _of_card(version.directory)
         self._num_open += 1
         try:
             with version.in_use():
@@ -120,11 +124,16 @@ class LocalSessions:
             self._num_open -= 1
 
 
-def _caps(directory: Path) -> dict[str, int]:
+def _of_card(directory: Path) -> Knowledge:
     """What a model card says of the bounds."""
     try:
         card = json.loads(Path(directory, "assets.extra", "model_card.json").read_text("utf-8"))
         settings = card["settings"]
-        return {name: int(settings.get(name, usual)) for name, usual in _USUAL_CAPS.items()}
+        caps = {name: int(settings.get(name, usual)) for name, usual in _USUAL_CAPS.items()}
+        banned = [token.translate(_ESCAPES) for token in settings.get("banned_tokens", ())]
+        lines = []
+        if banned:
+            lines = Path(directory, "assets", "vocabulary.txt").read_text("utf-8").split("\n")
+        return Knowledge(caps, banned=tuple(map(lines.index, banned)))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return dict(_USUAL_CAPS)
+        return Knowledge()

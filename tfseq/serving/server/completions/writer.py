@@ -142,7 +142,8 @@ class Writer:
     def _draw(self, logits: np.ndarray, seeds: np.ndarray, step: int) -> np.ndarray:
         request = self._request
         allowed = logits.copy()
-        allowed[:, [_UNKNOWN] if self._begin is None else [_UNKNOWN, self._begin]] = -np.inf
+        begin = () if self._begin is None else (self._begin,)
+        allowed[:, [_UNKNOWN, *begin, *self._session.knowledge.banned]] = -np.inf
         if request.temperature == 0:
             return np.argmax(allowed, axis=-1)
         noise = gumbel_noise(seeds, step, logits.shape[1])
