@@ -153,15 +153,13 @@ async def _generated(session: Session, asked: CompletionRequest, usage: _Usage) 
     """The whole texts, by one request to `generate`."""
     prompts = [prompt for prompt in asked.prompts for _ in asked.seeds]
     seeds = asked.seeds * len(asked.prompts)
-    async with asyncio.TaskGroup() as group:
-        encoding = group.create_task(session.predict("encode", {"text": strings(asked.prompts)}))
-        generating = group.create_task(
-            session.predict("generate", generate_inputs(asked, prompts, seeds, asked.max_tokens))
-        )
-    outputs = generating.result()
+    encoded, outputs = await asyncio.gather(
+        session.predict("encode", {"text": strings(asked.prompts)}),
+        session.predict("generate", generate_inputs(asked, prompts, seeds, asked.max_tokens)),
+    )
     if warning := next(filter(None, outputs["warning"].tolist()), b""):
         raise ParameterError(None, warning.decode("utf-8", "replace"))
-    usage.prompt_tokens = int(encoding.result()["num_tokens"].sum())
+    usage.prompt_tokens = int(encoded["num_tokens"].sum())
     usage.completion_tokens = int(outputs["num_tokens"].sum())
     ended = outputs.get("ended", [False] * len(prompts))
     pieces = []
