@@ -10,7 +10,7 @@ from .running_server import Running
 SETTINGS = {"prompt": "abe d", "max_tokens": 20, "temperature": 0.8, "top_p": 0.9, "seed": 5}
 
 
-@pytest.fixture(params=["server", "proxy"])
+@pytest.fixture(params=["server", pytest.param("proxy", marks=pytest.mark.slow)])
 def place(request) -> Running:
     return request.getfixturevalue(request.param)
 
@@ -52,6 +52,24 @@ def test_a_text_whole_and_streamed(client, place, language):
     assert "".join(event.choices[0].text for event in events) == expected
     assert [event.choices[0].finish_reason for event in events] == [None] * 19 + ["length"]
     assert {event.id for event in events} == {events[0].id}
+
+
+def test_in_front_of_another_server(proxy, server, language):
+    """What is written by way of another server's REST API, and what is passed on to it."""
+    (expected,) = completions(language, ["abe d"], [5])
+    assert proxy.complete(**SETTINGS).json()["choices"][0]["text"] == expected
+    events = proxy.complete(stream=True, **SETTINGS).text.split("\n\n")[:-2]
+    events = [json.loads(event.removeprefix("data: ")) for event in events]
+    assert "".join(event["choices"][0]["text"] for event in events) == expected
+    for path in ("", "/metadata", "/versions/1", "/labels/stable", "/versions/7"):
+        answers = [at.http.get(f"/v1/models/{at.name}{path}") for at in (proxy, server)]
+        assert len({answer.status_code for answer in answers}) == 1
+        first, second = (answer.json() | {"created": 0} for answer in answers)
+        assert first == second
+    for instances in (["ab"], [5]):
+        answers = [at.predict(instances=instances) for at in (proxy, server)]
+        assert answers[0].json() == answers[1].json()
+        assert answers[0].status_code == answers[1].status_code
 
 
 def test_several_prompts_and_choices(client, place, language):

@@ -31,7 +31,7 @@ def reference():
 
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
-@pytest.mark.parametrize(("page", "command"), curl_lines())
+@pytest.mark.parametrize(("page", "command"), [*curl_lines()])
 def test_it_is_answered(reference, page, command):
     assert "localhost:8501/" in command
     command = command.replace("localhost:8501", reference.address)

@@ -63,9 +63,9 @@ class Choice:
             self._shown.append(shown)
         return self._give(lead + await self._pieces.add(token, likely))
 
-    def finish(self, reason: str) -> Piece:
+    async def finish(self, reason: str) -> Piece:
         """The rest, where no stop string has ended it."""
-        piece = self._give(self._pieces.finish())
+        piece = self._give(await self._pieces.finish())
         if piece.finish_reason is None:
             rest = self._filter.finish()
             self._given += len(rest)
@@ -74,10 +74,10 @@ class Choice:
         self._shown.clear()
         return piece
 
-    def end(self) -> Piece:
+    async def end(self) -> Piece:
         """The text has ended by itself."""
         self.num_tokens += 1
-        return self.finish("stop")
+        return await self.finish("stop")
 
     def _give(self, text: str) -> Piece:
         self._length += len(text)

@@ -61,13 +61,13 @@ class JoinedTokens:
         """The text that is certain with one more token."""
         text = await self._texts.of(token, likely)
         if _BROKEN not in text:
-            return self.finish() + text
+            return await self.finish() + text
         self._broken.append(token)
         (self._broken_text,) = await decode(self._session, [self._broken])
         whole = not self._broken_text.endswith(_BROKEN)
-        return self.finish() if whole or len(self._broken) >= _MOST_BROKEN else ""
+        return await self.finish() if whole or len(self._broken) >= _MOST_BROKEN else ""
 
-    def finish(self) -> str:
+    async def finish(self) -> str:
         """What was held back."""
         text, self._broken_text = self._broken_text, ""
         self._broken.clear()
@@ -83,25 +83,30 @@ class JoinedWords:
     """
 
     def __init__(self, session: Session):
-        self._session = session
+        self._session, self._texts = session, TokenTexts(session)
         self._tokens: list[int] = []
         self._text, self._num_given = "", 0
+        self._in_quotes = False
 
     async def add(self, token: int, likely: Sequence[int] = ()) -> str:
         """The text that is certain with one more token."""
         self._tokens.append(token)
+        if self._in_quotes and '"' not in await self._texts.of(token, likely):
+            return ""
         (self._text,) = await decode(self._session, [self._tokens])
         stable = _MAY_CLOSE_UP.sub("", self._text)
-        balanced = self._text.count('"') % 2 == 0
-        if not balanced:
+        self._in_quotes = self._text.count('"') % 2 == 1
+        if self._in_quotes:
             stable = self._text[: self._text.rindex('"')].rstrip()
         piece = self._give(stable)
-        if balanced and len(self._tokens) >= 2 * _NUM_WORDS:
+        if not self._in_quotes and len(self._tokens) >= 2 * _NUM_WORDS:
             await self._forget()
         return piece
 
-    def finish(self) -> str:
+    async def finish(self) -> str:
         """What was held back."""
+        if self._in_quotes:
+            (self._text,) = await decode(self._session, [self._tokens])
         return self._give(self._text)
 
     def _give(self, stable: str) -> str:
@@ -114,7 +119,7 @@ class JoinedWords:
         rest = self._tokens[-_NUM_BEFORE:]
         (text,) = await decode(self._session, [rest])
         given = len(text) - (len(self._text) - self._num_given)
-        if self._text.endswith(text) and text.count('"') == 0 and given >= 0:
+        if self._text.endswith(text) and text.count('"') % 2 == 0 and given >= 0:
             self._tokens, self._text, self._num_given = rest, text, given
 
 

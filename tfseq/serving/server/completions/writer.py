@@ -58,7 +58,7 @@ class Writer:
                 yield Piece(choice.index, self._prompt, list(shown))
         if request.max_tokens == 0:
             for choice in choices:
-                yield choice.finish("length")
+                yield await choice.finish("length")
             return
         rows = np.arange(len(choices))
         if logits is None:
@@ -77,13 +77,13 @@ class Writer:
             for place, row in enumerate(rows):
                 choice, token = choices[row], int(tokens[place])
                 if token == self._end:
-                    piece = choice.end()
+                    piece = await choice.end()
                 else:
                     near = () if likely is None else likely[place]
                     piece = await choice.add(token, near, shown[place], lead[place])
                 self.num_tokens += 1
                 if piece.finish_reason is None and step + 1 == request.max_tokens:
-                    rest = choice.finish("length")
+                    rest = await choice.finish("length")
                     rest.text = piece.text + rest.text
                     rest.tokens = piece.tokens + rest.tokens
                     piece = rest
