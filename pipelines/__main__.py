@@ -19,6 +19,7 @@ COMMANDS = {
     "generate": "generate_text",
     "export": "export_model",
     "inspect": "inspect_export",
+    "serve": "serve_export",
     "corpus-statistics": "corpus_statistics",
     "gradient-flow": "gradient_flow",
 }

@@ -22,6 +22,7 @@ def run(
     options_type: type[Options],
     main: Callable[[Options], Any],
     parse: Callable[[], Options] | None = None,
+    with_tensorflow: bool = True,
 ) -> None:
     """Parse the options, load TensorFlow without its chatter, and do the job.
 
@@ -37,6 +38,7 @@ def run(
         main: the job.
         parse: reads the command line; None reads it as the options' type says. It runs before
             TensorFlow is loaded, so that `--help` and wrong options are answered at once.
+        with_tensorflow: False where the job does without.
     """
     # A line is seen when it is printed, also in a pipe or a file, and a terminal that cannot
     # show a character shows a question mark.
@@ -50,7 +52,8 @@ def run(
         options = parse() if parse else _parse(options_type)
         # Here and not in the library: what a process does with its memory is its program's to say.
         keep_freed_memory()
-        import_tensorflow()
+        if with_tensorflow:
+            import_tensorflow()
         main(options)
         sys.stdout.flush()
     except InputError as error:

@@ -1,6 +1,6 @@
 """Runs SavedModels through TensorFlow's C API alone, as TensorFlow Serving does.
 
-    python tfseq/serving/loader --parent PID
+    python tfseq/serving/loader --parent PID [--threads N]
 
 The child of a `LoaderProcess`: pickled requests in, pickled answers out. It imports neither tfseq
 nor TensorFlow's Python package; it opens the wheel's shared libraries, switches XLA compilation
@@ -8,7 +8,9 @@ off (the server's default), loads TensorFlow Text's op libraries (they are linke
 and calls `TF_LoadSessionFromSavedModel` and `TF_SessionRun`.
 
 A request is the name of a method of `Loader` and its arguments; the answer is what the method
-returns, or a `StatusError`'s message and code. It ends when the process PID has ended, also in the
+returns, or a `StatusError`'s message and code. With `--threads`, N requests run at once. Each then
+begins with a ticket of its sender's choice; its answer begins with the ticket too, comes when it is
+done, and is preceded by its length, 8 bytes. It ends when the process PID has ended, also in the
 middle of a request.
 """
 
@@ -17,10 +19,13 @@ import pickle
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 # Beside this file, on the path of a directory that is run; not by way of tfseq.
 import c_api
 import soak
+
+INTERNAL = 13
 
 
 class Loader:
@@ -29,6 +34,13 @@ class Loader:
     def __init__(self):
         self._api = c_api.CApi()
         self._models = {}
+
+    def answer(self, method, arguments):
+        """What a method returns and None, or an error and its code."""
+        try:
+            return getattr(self, method)(*arguments), None
+        except c_api.StatusError as error:
+            return str(error), error.code
 
     def load(self, directory):
         self._models[directory] = c_api.SavedModel(self._api, directory)
@@ -57,6 +69,26 @@ def outlive_no_parent(parent: int, seconds: float = 0.5) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
+def answer_many(loader: Loader, requests, answers, num_threads: int) -> None:
+    """Answer requests with tickets, several at once, until there are no more."""
+    lock = threading.Lock()
+
+    def work(ticket, method, arguments):
+        try:
+            answer = loader.answer(method, arguments)
+        except Exception as error:  # Its sender would wait for ever.
+            answer = repr(error), INTERNAL
+        content = pickle.dumps((ticket, *answer), pickle.HIGHEST_PROTOCOL)
+        with lock:
+            answers.write(len(content).to_bytes(8, "little"))
+            answers.write(content)
+            answers.flush()
+
+    with ThreadPoolExecutor(num_threads) as pool:
+        while requests.peek(1):
+            pool.submit(work, *pickle.load(requests))
+
+
 def main() -> None:
     outlive_no_parent(int(sys.argv[2]))
     # Buffered whatever PYTHONUNBUFFERED says: an unbuffered stream drops the rest of a long
@@ -64,14 +96,12 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     loader = Loader()
-    while sys.stdin.buffer.peek(1):
-        method, arguments = pickle.load(sys.stdin.buffer)
-        try:
-            answer = getattr(loader, method)(*arguments), None
-        except c_api.StatusError as error:
-            answer = str(error), error.code
-        pickle.dump(answer, answers)
-        answers.flush()
+    if sys.argv[3:]:
+        answer_many(loader, sys.stdin.buffer, answers, num_threads=int(sys.argv[4]))
+    else:
+        while sys.stdin.buffer.peek(1):
+            pickle.dump(loader.answer(*pickle.load(sys.stdin.buffer)), answers)
+            answers.flush()
     forbidden = [name for name in sys.modules if name.split(".")[0] in ("tensorflow", "tfseq")]
     if forbidden:
         raise SystemExit(f"the loader process imported {forbidden}")

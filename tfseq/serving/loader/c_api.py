@@ -14,6 +14,8 @@ STRING = 7
 NUMBERS = {"float32": 1, "float64": 2, "int32": 3, "string": STRING, "int64": 9, "bool": 10}
 DTYPES = {number: name for name, number in NUMBERS.items()}
 TSTRING_BYTES = 24
+# `timeout_in_ms` of the message RunOptions: field 2, a varint.
+_TIMEOUT_FIELD = b"\x10"
 
 
 class _Output(ctypes.Structure):
@@ -40,6 +42,8 @@ _FUNCTIONS = {
     "LoadSessionFromSavedModel": "ppptpippp",
     "GraphOperationByName": "ppt",
     "SessionRun": "-ppppippipipp",
+    "NewBufferFromString": "pts",
+    "DeleteBuffer": "-p",
     "AllocateTensor": "pipis",
     "DeleteTensor": "-p",
     "TensorData": "pp",
@@ -61,6 +65,15 @@ class StatusError(Exception):
     def __init__(self, code: int, message: str):
         super().__init__(message)
         self.code = code
+
+
+def _varint(number: int) -> bytes:
+    """A number as protocol buffers write it, seven bits a byte."""
+    encoded = bytearray()
+    while number > 127:
+        encoded.append(number & 127 | 128)
+        number >>= 7
+    return bytes([*encoded, number])
 
 
 def _package(name: str) -> Path:
@@ -148,14 +161,24 @@ class SavedModel:
         )
 
     def run(
-        self, feeds: dict[str, np.ndarray], fetches: list[str], repeat: int = 1
+        self,
+        feeds: dict[str, np.ndarray],
+        fetches: list[str],
+        repeat: int = 1,
+        timeout: float | None = None,
     ) -> tuple[list[np.ndarray], list[float]]:
         """Feed tensors of the graph and fetch others, by their names, `repeat` times.
+
+        A run that takes more than `timeout` seconds is ended, and its code is 4.
 
         Returns:
             What the last run fetched, and the seconds that each run took in the C API.
         """
         api = self.api
+        options = None
+        if timeout is not None:
+            encoded = _TIMEOUT_FIELD + _varint(max(1, round(1000 * timeout)))
+            options = api.NewBufferFromString(encoded, len(encoded))
         tensors = [api.to_tensor(value) for value in feeds.values()]
         results = (ctypes.c_void_p * len(fetches))()
         ends = (
@@ -170,12 +193,14 @@ class SavedModel:
                         results[place] = None
                         api.delete(tensor)
                 start = time.perf_counter()
-                api.checked(api.SessionRun, self.session, None, *ends, None, 0, None)
+                api.checked(api.SessionRun, self.session, options, *ends, None, 0, None)
                 seconds.append(time.perf_counter() - start)
             return [api.from_tensor(tensor) for tensor in results], seconds
         finally:
             for tensor in [*tensors, *filter(None, results)]:
                 api.delete(tensor)
+            if options:
+                api.DeleteBuffer(options)
 
     def _ends(self, tensors: Iterable[str]) -> ctypes.Array:
         """Where in the graph tensors come out of operations."""

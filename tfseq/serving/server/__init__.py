@@ -1,0 +1,1 @@
+"""A local server of exports: TensorFlow Serving's REST API, and OpenAI's completions."""

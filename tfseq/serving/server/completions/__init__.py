@@ -1,0 +1,1 @@
+"""OpenAI's API of completions, for a language model."""

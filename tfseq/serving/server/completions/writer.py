@@ -1,0 +1,213 @@
+"""Texts written token by token, by the signature `step`: one request a token."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import numpy as np
+
+from tfseq.serving.server.completions.choice import Choice, Piece, ShownToken
+from tfseq.serving.server.completions.completion_request import CompletionRequest
+from tfseq.serving.server.completions.drawing import draw, gumbel_noise, log_probabilities
+from tfseq.serving.server.completions.sessions import Session
+from tfseq.serving.server.completions.text_pieces import (
+    TokenTexts,
+    strings,
+    text_pieces,
+)
+
+# Tokens whose texts are asked for together with one that is drawn.
+_NUM_LIKELY = 32
+_UNKNOWN = 0
+# The most tokens that one character is.
+_MOST_TOKENS_OF_CHARACTER = 4
+
+
+class Writer:
+    """Continues one prompt, once for each seed.
+
+    The text is that of `generate` for the same settings, up to the first stop string. All
+    continuations take each step together.
+
+    Args:
+        session: the model.
+        request: what is asked for.
+        prompt: one of its prompts.
+        first_index: of its choices in the answer.
+
+    Attributes:
+        num_prompt_tokens, num_tokens: what was read and written.
+    """
+
+    def __init__(self, session: Session, request: CompletionRequest, prompt: str, first_index: int):
+        self._session, self._request, self._prompt = session, request, prompt
+        self._first_index = first_index
+        self._texts = TokenTexts(session)
+        self.num_prompt_tokens = self.num_tokens = 0
+
+    async def write(self) -> AsyncIterator[Piece]:
+        """Pieces of the choices as they come about; the last of each says why it is the last."""
+        request = self._request
+        choices, start = [], len(self._prompt) if request.echo else 0
+        for number in range(len(request.seeds)):
+            pieces = await text_pieces(self._session)
+            index = self._first_index + number
+            choices.append(Choice(index, pieces, request.stop, start))
+        logits, states, shown = await self._read()
+        if request.echo:
+            for choice in choices:
+                yield Piece(choice.index, self._prompt, list(shown))
+        if request.max_tokens == 0:
+            for choice in choices:
+                yield await choice.finish("length")
+            return
+        rows = np.arange(len(choices))
+        if logits is None:
+            first = await self._first_tokens()
+        else:
+            states = {name: np.repeat(s, len(rows), axis=0) for name, s in states.items()}
+            logits = np.repeat(logits, len(rows), axis=0)
+        for step in range(request.max_tokens):
+            if logits is None:
+                tokens, likely, shown = first, None, [None] * len(rows)
+            else:
+                tokens = self._draw(logits, np.array(request.seeds)[rows], step)
+                likely, shown = await self._look(logits, tokens)
+            going_on = []
+            lead = await self._lead(choices, tokens) if step == 0 else [""] * len(rows)
+            for place, row in enumerate(rows):
+                choice, token = choices[row], int(tokens[place])
+                if token == self._end:
+                    piece = await choice.end()
+                else:
+                    near = () if likely is None else likely[place]
+                    piece = await choice.add(token, near, shown[place], lead[place])
+                self.num_tokens += 1
+                if piece.finish_reason is None and step + 1 == request.max_tokens:
+                    rest = await choice.finish("length")
+                    rest.text = piece.text + rest.text
+                    rest.tokens = piece.tokens + rest.tokens
+                    piece = rest
+                if piece.finish_reason is None:
+                    going_on.append(place)
+                if piece.text or piece.tokens or piece.finish_reason:
+                    yield piece
+            if not going_on:
+                return
+            rows, tokens = rows[going_on], tokens[going_on]
+            if states is None:
+                states = self._zeros(len(rows))
+            else:
+                states = {name: state[going_on] for name, state in states.items()}
+            logits, states = await self._step(tokens, states)
+
+    async def _read(self) -> tuple[np.ndarray | None, dict | None, list[ShownToken]]:
+        """Logits and states after the prompt, None where there is nothing to read; its tokens."""
+        outputs = await self._session.predict("encode", {"text": strings([self._prompt])})
+        ids = outputs["token_ids"][0, : outputs["num_tokens"][0]].tolist()
+        self.num_prompt_tokens = len(ids)
+        begin = outputs.get("begin_id")
+        self._begin = None if begin is None else int(begin[0])
+        self._end = None if begin is None else int(outputs["end_id"][0])
+        texts = []
+        if self._request.echo and self._request.logprobs is not None:
+            texts = await self._texts.of_all(ids)
+        logits, states, shown, offset = None, None, [], 0
+        if begin is not None:
+            logits, states = await self._step([self._begin], self._zeros(1))
+        for number, token in enumerate(ids):
+            if texts:
+                seen = ShownToken(texts[number], None, None, offset)
+                if logits is not None:
+                    _, (seen,) = await self._look(logits, [token])
+                    seen.offset = offset
+                shown.append(seen)
+                offset = min(offset + len(texts[number]), len(self._prompt))
+            logits, states = await self._step([token], self._zeros(1) if states is None else states)
+        return logits, states, shown
+
+    def _zeros(self, num_rows: int) -> dict[str, np.ndarray]:
+        """The states that a text begins with."""
+        infos = self._session.signatures["step"].inputs
+        return {
+            name: np.zeros([num_rows, *info.shape[1:]], info.dtype)
+            for name, info in infos.items()
+            if name != "token_ids"
+        }
+
+    async def _step(self, tokens: Any, states: dict) -> tuple[np.ndarray, dict]:
+        inputs = {"token_ids": np.asarray(tokens, np.int32), **states}
+        outputs = await self._session.predict("step", inputs)
+        return outputs["logits"], {name: outputs[name] for name in states}
+
+    def _draw(self, logits: np.ndarray, seeds: np.ndarray, step: int) -> np.ndarray:
+        request = self._request
+        allowed = logits.copy()
+        begin = () if self._begin is None else (self._begin,)
+        allowed[:, [_UNKNOWN, *begin, *self._session.knowledge.banned]] = -np.inf
+        if request.temperature == 0:
+            return np.argmax(allowed, axis=-1)
+        noise = gumbel_noise(seeds, step, logits.shape[1])
+        return draw(allowed, noise, request.temperature, request.top_k, request.top_p)
+
+    async def _look(self, logits: np.ndarray, tokens: Any) -> tuple[np.ndarray, list]:
+        """For each row the most probable tokens, and its own as `logprobs` show it."""
+        number = min(_NUM_LIKELY, logits.shape[1])
+        likely = np.argpartition(-logits, number - 1, axis=-1)[:, :number]
+        num_top = self._request.logprobs
+        if num_top is None:
+            return likely, [None] * len(logits)
+        scores, shown = log_probabilities(logits), []
+        for row, token in enumerate(tokens):
+            best = likely[row][np.argsort(-logits[row, likely[row]], kind="stable")][:num_top]
+            texts = await self._texts.of_all([token, *best])
+            top = {}
+            for text, other in zip(texts[1:], best, strict=True):
+                top.setdefault(text, float(scores[row, other]))
+            shown.append(ShownToken(texts[0], float(scores[row, token]), top, 0))
+        return likely, shown
+
+    async def _first_tokens(self) -> np.ndarray:
+        """The first tokens after nothing, which `step` cannot give: `generate` does."""
+        request, tokens = self._request, []
+        for seed in request.seeds:
+            # Of a character that is several tokens, it tells the first only with the others.
+            for number in range(1, 1 + _MOST_TOKENS_OF_CHARACTER):
+                outputs = await self._session.predict(
+                    "generate", generate_inputs(request, [self._prompt], [seed], number)
+                )
+                text = outputs["completion"][0].decode("utf-8", "replace")
+                if not text.startswith("\ufffd"):
+                    break
+            outputs = await self._session.predict("encode", {"text": strings([text])})
+            tokens.append(int(outputs["token_ids"][0, 0]))
+        return np.array(tokens)
+
+    async def _lead(self, choices: list[Choice], tokens: np.ndarray) -> list[str]:
+        """What stands between the prompt and each completion: of words, a space may."""
+        if not self._session.knowledge.are_words or not self._prompt:
+            return [""] * len(choices)
+        request = self._request
+        outputs = await self._session.predict(
+            "generate", generate_inputs(request, [self._prompt] * len(choices), request.seeds, 1)
+        )
+        return [
+            text.decode("utf-8", "replace")
+            .removeprefix(self._prompt)
+            .removesuffix(completion.decode("utf-8", "replace"))
+            for text, completion in zip(outputs["text"], outputs["completion"], strict=True)
+        ]
+
+
+def generate_inputs(
+    request: CompletionRequest, prompts: list[str], seeds: Any, max_new_tokens: int
+) -> dict[str, np.ndarray]:
+    """The inputs of `generate` for prompts with a seed each."""
+    rows = len(prompts)
+    return {
+        "prompt": strings(prompts),
+        "max_new_tokens": np.full(rows, max_new_tokens, np.int32),
+        "temperature": np.full(rows, request.temperature, np.float32),
+        "top_k": np.full(rows, request.top_k, np.int32),
+        "top_p": np.full(rows, request.top_p, np.float32),
+        "seed": np.array(seeds, np.int64),
+    }

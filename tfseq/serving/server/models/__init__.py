@@ -1,0 +1,1 @@
+"""Versions of a model: loaded, watched, run in batches."""

@@ -1,0 +1,1 @@
+"""What TensorFlow Serving answers under `/v1/models/NAME` and `/monitoring`."""

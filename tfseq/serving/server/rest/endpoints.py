@@ -1,0 +1,130 @@
+"""The paths below `/v1/models/NAME`, as TensorFlow Serving answers them."""
+
+import re
+import time
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from tfseq.serving.server.answers import json_answer
+from tfseq.serving.server.faults import FaultError, invalid
+from tfseq.serving.server.model_list import described_model
+from tfseq.serving.server.models.served_model import ServedModel
+from tfseq.serving.server.models.signatures import TensorInfo
+from tfseq.serving.server.models.version import Version
+from tfseq.serving.server.options import Limits
+from tfseq.serving.server.requests import HungUpError, read_object, while_connected
+from tfseq.serving.server.rest.json_tensors import answer_of, inputs_of
+from tfseq.serving.server.rest.metrics import Metrics
+
+_PATH = re.compile(
+    r"/v1/models/(?P<name>[^/:]+)(/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
+    r"(?P<what>:[a-z]+|/metadata)?"
+)
+
+
+class RestEndpoints:
+    """Status, metadata and predictions of one model."""
+
+    def __init__(self, model: ServedModel, limits: Limits, metrics: Metrics):
+        self._model, self._limits, self._metrics = model, limits, metrics
+
+    async def __call__(self, request: Request) -> Response:
+        """Answer a request for any of the paths."""
+        place = _PATH.fullmatch(request.url.path)
+        method = "POST" if place and (place["what"] or "").startswith(":") else "GET"
+        if place is None or request.method not in (method, *(["HEAD"] * (method == "GET"))):
+            raise invalid(f"Malformed request: {request.method} {request.url.path}")
+        number = None if place["version"] is None else int(place["version"][:18])
+        which = number, place["label"]
+        if place["what"] is None:
+            return json_answer(self._status(place["name"], *which))
+        if place["what"] == "/metadata":
+            return json_answer(self._metadata(self._find(place["name"], *which)))
+        if place["what"] != ":predict":
+            raise invalid(f"Only `:predict` is served. Received: `{place['what']}`.")
+        return await self._predict(request, place["name"], *which)
+
+    def _find(self, name: str, number: int | None, label: str | None) -> Version:
+        if name != self._model.name:
+            which = f"Latest({name})" if number is None else f"Specific({name}, {number})"
+            raise FaultError("NOT_FOUND", f"Servable not found for request: {which}")
+        return self._model.find(number, label)
+
+    async def _predict(
+        self, request: Request, name: str, number: int | None, label: str | None
+    ) -> Response:
+        start, status = time.perf_counter(), "CANCELLED"
+        try:
+            body = await read_object(request, self._limits)
+            version = self._find(name, number, label)
+            wanted = body.get("signature_name") or "serving_default"
+            signature = version.signatures.get(wanted) if isinstance(wanted, str) else None
+            if signature is None:
+                raise invalid(f"Serving signature name: {wanted!r} not found in signature def")
+            inputs, by_row = inputs_of(body, signature)
+            work = version.predict(wanted, inputs, self._limits.timeout)
+            outputs = await while_connected(request, work)
+            answer = json_answer(answer_of(outputs, by_row))
+            status = "OK"
+            return answer
+        except FaultError as fault:
+            status = fault.code
+            raise
+        except HungUpError:
+            raise
+        finally:
+            self._metrics.count("predict", status, time.perf_counter() - start)
+
+    def _status(self, name: str, number: int | None, label: str | None) -> dict[str, Any]:
+        if label is not None:
+            number = self._find(name, None, label).number
+        versions = [v for v in self._model.versions() if number in (None, v.number)]
+        if name != self._model.name or not versions:
+            what = "any versions" if number is None else f"version {number}"
+            raise FaultError("NOT_FOUND", f"Could not find {what} of model {name}")
+        newest = [v for v in versions if v.is_available][:1] if number is None else []
+        # OpenAI's clients ask for a model by the same path.
+        also = [described_model(name, str(v.number), v.signatures) for v in newest]
+        return dict(*also) | {
+            "model_version_status": [
+                {
+                    "version": str(version.number),
+                    "state": version.state,
+                    "status": {
+                        "error_code": version.fault.code if version.fault else "OK",
+                        "error_message": str(version.fault or ""),
+                    },
+                }
+                for version in versions
+            ]
+        }
+
+    def _metadata(self, version: Version) -> dict[str, Any]:
+        described = {
+            name: {
+                "inputs": {key: _described(info) for key, info in signature.inputs.items()},
+                "outputs": {key: _described(info) for key, info in signature.outputs.items()},
+                "method_name": signature.method_name,
+                "defaults": {},
+            }
+            for name, signature in version.signatures.items()
+        }
+        return {
+            "model_spec": {
+                "name": self._model.name,
+                "signature_name": "",
+                "version": str(version.number),
+            },
+            "metadata": {"signature_def": {"signature_def": described}},
+        }
+
+
+def _described(info: TensorInfo) -> dict[str, Any]:
+    dims = [{"size": str(-1 if d is None else d), "name": ""} for d in info.shape or ()]
+    return {
+        "dtype": f"DT_{info.type_name}",
+        "tensor_shape": {"dim": dims, "unknown_rank": info.shape is None},
+        "name": info.tensor,
+    }
