@@ -1,0 +1,1 @@
+"""A local server of exported models, and the page that it shows."""
