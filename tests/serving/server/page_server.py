@@ -25,6 +25,8 @@ class PageServer:
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            # Head and body go together: in two parts the second waits for the first.
+            wbufsize = 2**16
 
             def do_GET(self):
                 if self.path.split("?")[0] == "/":
