@@ -11,6 +11,7 @@ _SCRIPTS = (
     "rest.js",
     "numbers.js",
     "parts.js",
+    "settings.js",
     "pieces.js",
     "writer.js",
     "tokens.js",

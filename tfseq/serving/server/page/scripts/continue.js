@@ -1,55 +1,5 @@
 // The view of a language model that continues a prompt, live.
 
-/** Temperature and the rest, which a person sets; kept under the model's name. */
-class SamplingSettings {
-  constructor(model) {
-    this.key = `${model.name} settings`;
-    const kept = memory.read(this.key, {});
-    const changed = () => this.keep();
-    const sliders = [
-      ["length", "Tokens", 1, 500, 1, 120, "How many are written at a time.", 100000],
-      ["temperature", "Temperature", 0, 2, 0.05, 0.8, "Low is careful, high is wild. 0 takes the likeliest."],
-      ["topK", "Top-k", 0, 100, 1, 0, "Draws from the k likeliest alone. 0 is off.", 2 ** 31 - 1],
-      ["topP", "Top-p", 0, 1, 0.01, 1, "Draws from the fewest that have this share. 1 is off."],
-    ];
-    this.sliders = {};
-    for (const [name, label, from, to, step, initial, help, most] of sliders) {
-      const options = { label, from, to, step, initial: kept[name] ?? initial, help, most };
-      this.sliders[name] = slider(options, changed);
-    }
-    this.seed = make("input", { type: "number", id: "seed", step: "1", value: kept.seed ?? "0", oninput: changed });
-    this.atOnce = make("input", { type: "checkbox", onchange: changed });
-    this.atOnce.checked = kept.atOnce ?? false;
-    this.element = make("details", { class: "settings card", open: matchMedia("(min-width: 60rem)").matches },
-      make("summary", {}, "Settings"),
-      ...Object.values(this.sliders).map(({ element }) => element),
-      make("div", { class: "slider seed" },
-        make("label", { for: "seed" }, "Seed"), this.seed,
-        button("Random", () => this.reseed(Math.floor(Math.random() * 1e6)), { class: "quiet" }),
-        make("p", { class: "help" }, "The same seed writes the same text.")),
-      model.has("generate") ? make("label", { class: "check" }, this.atOnce,
-        make("span", {}, "All at once", make("span", { class: "help" }, " The server draws, in one request."))) : null);
-  }
-
-  get value() {
-    const of = (name) => this.sliders[name].value();
-    return {
-      length: Math.round(of("length")), temperature: of("temperature"), topK: Math.round(of("topK")),
-      topP: of("topP"), seed: BigInt(/^-?\d+$/.test(this.seed.value) ? this.seed.value : 0),
-    };
-  }
-
-  reseed(seed) {
-    this.seed.value = String(seed);
-    this.keep();
-  }
-
-  keep() {
-    const { seed, ...others } = this.value;
-    memory.write(this.key, { ...others, seed: String(seed), atOnce: this.atOnce.checked });
-  }
-}
-
 /** States of a text, of which a person may go back to any. */
 class History {
   constructor(state) {
@@ -77,7 +27,7 @@ class ContinueView {
     this.title = "Write";
     this.writer = new Writer(model);
     this.strongest = Math.log2(this.writer.numSymbols);
-    this.settings = new SamplingSettings(model);
+    this.settings = new SamplingSettings(model, () => this.note && this.say(""));
     this.kept = `${model.name} text`;
     const { prompt, tokens, start } = memory.read(this.kept, { prompt: null, tokens: [], start: 0 });
     this.history = new History({ prompt, tokens, start });
@@ -91,8 +41,8 @@ class ContinueView {
     });
     this.main = button("Write", () => this.press(), { class: "primary" });
     this.another = button("Another", () => this.writeAnother(), { title: "Start over from the prompt with the next seed" });
-    this.back = button("Back", () => this.move(-1), { title: "The text before the last change" });
-    this.forth = button("Forward", () => this.move(1));
+    this.back = button("↶", () => this.move(-1), { title: "Back to the text before", "aria-label": "Back" });
+    this.forth = button("↷", () => this.move(1), { title: "Forward again", "aria-label": "Forward" });
     this.copy = button("Copy", () => this.copyText(), { class: "quiet" });
     this.count = make("p", { class: "soft count" });
     this.note = make("p", { class: "note", hidden: true });
@@ -191,14 +141,18 @@ class ContinueView {
       }
       this.speed = (1000 * written) / (performance.now() - since);
       this.refresh(true);
-      if (token.ends) break;
+      if (token.ends || cutAtStop(tokens, start, settings.stop)) break;
     }
   }
 
   async writeAtOnce(length, settings, signal) {
     const state = this.history.now;
     const prompt = [state.tokens.map(({ text }) => text).join("")];
-    const answer = await this.model.predict("generate", { ...settingsOfRow(settings, length), prompt }, signal);
+    const inputs = { ...settingsOfRow(settings, length), prompt };
+    const controlled = this.settings.controls && this.model.has("generate_controlled");
+    const answer = controlled
+      ? await this.model.predict("generate_controlled", { ...inputs, ...controlsOfRow(settings) }, signal)
+      : await this.model.predict("generate", inputs, signal);
     const [text] = answer.text;
     const tokens = await this.writer.split(text, signal);
     const scores = await this.model.predict("score", { text: [text] }, signal);
@@ -210,7 +164,8 @@ class ContinueView {
     if (answer.ended?.[0]) tokens.push({ id: this.writer.end, text: "", ends: true, logp: null });
     Object.assign(state, { tokens, start });
     this.speed = 0;
-    this.say(answer.warning[0]);
+    const without = this.settings.controls && !controlled;
+    this.say(answer.warning[0] + (without ? " This export knows more control only token by token." : ""));
   }
 
   /** Show what was likely in a place, and go on from there with what a person chooses. */
@@ -241,7 +196,7 @@ class ContinueView {
       const label = `${name}, ${percent(Math.exp(logp))}: go on with it`;
       return barLine(name, Math.exp(logp), { onclick, current: id === token.id, label });
     });
-    const bits = `${shown(bitsOf(token.logp))} bits, ${percent(Math.exp(token.logp))}, place ${token.rank} of ${this.writer.numSymbols}`;
+    const bits = `${shown(bitsOf(token.logp), 2)} bits, ${percent(Math.exp(token.logp))}, place ${token.rank} of ${this.writer.numSymbols}`;
     const title = make("span", {}, make("bdi", { class: "word" }, visible(token.text)), make("span", { class: "soft" }, bits));
     const hint = make("p", { class: "soft" }, "Choose one to go on from here.");
     return this.likely.open(span, title, [...lines, hint]);
@@ -293,4 +248,16 @@ class ContinueView {
     const kept = tokens.map(({ id, text, logp, rank, best, ends }) => ({ id, text, logp, rank, best, ends }));
     memory.write(this.kept, { prompt, tokens: kept, start });
   }
+}
+
+/** Whether the text from `start` on has one of the strings; it then ends before the first. */
+function cutAtStop(tokens, start, strings) {
+  const text = tokens.slice(start).map((token) => token.text).join("");
+  const places = strings.map((string) => text.indexOf(string)).filter((place) => place >= 0);
+  if (!places.length) return false;
+  const pieces = tokens.slice(start).map((token) => token.text);
+  cut(pieces, Math.min(...places));
+  pieces.forEach((piece, place) => (tokens[start + place].text = piece));
+  while (tokens.length > start && !tokens.at(-1).text) tokens.pop();
+  return true;
 }

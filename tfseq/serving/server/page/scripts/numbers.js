@@ -61,23 +61,41 @@ function ranked(logits) {
   return Array.from(logits.keys()).sort((a, b) => logits[b] - logits[a] || a - b);
 }
 
-/** The ids that top-k and then top-p leave. */
-function kept(logits, { temperature, topK, topP }) {
+/**
+ * Logits with the penalties of llama.cpp, for what is among the last tokens: z becomes z / r, or
+ * z · r where it is negative, and then z − c f for a token that is c of them.
+ */
+function penalized(logits, ids, { repetition, frequency, window }) {
+  if (!window || (repetition === 1 && frequency === 0)) return logits;
+  const counts = new Map();
+  for (const id of ids.slice(-window)) counts.set(id, (counts.get(id) ?? 0) + 1);
+  const changed = logits.slice();
+  for (const [id, count] of counts) {
+    const z = logits[id] > 0 ? logits[id] / repetition : logits[id] * repetition;
+    changed[id] = Math.fround(z) - count * frequency;
+  }
+  return changed;
+}
+
+/** The ids that top-k, then top-p, and min-p leave. */
+function kept(logits, { temperature, topK, topP, minP }) {
   let ids = ranked(logits).filter((id) => logits[id] > -Infinity);
   if (topK > 0) ids = ids.slice(0, topK);
-  if (topP >= 1) return ids;
   const divisor = temperature > 0 ? temperature : 1;
+  const shares = ids.map((id) => Math.exp((logits[id] - logits[ids[0]]) / divisor));
+  const likely = shares.filter((share) => share >= minP).length;
+  if (topP >= 1) return ids.slice(0, likely);
   let sum = 0;
-  const masses = ids.map((id) => (sum += Math.exp((logits[id] - logits[ids[0]]) / divisor)));
+  const masses = shares.map((share) => (sum += share));
   const short = masses.filter((mass) => mass < topP * sum).length;
-  return ids.slice(0, short + 1);
+  return ids.slice(0, Math.min(likely, short + 1));
 }
 
 /** One id by the Gumbel-max trick: argmax of z + temperature · g; `forbidden` ids are not drawn. */
 function draw(logits, settings, step, forbidden) {
   const allowed = logits.slice();
   for (const id of forbidden) allowed[id] = -Infinity;
-  const all = settings.topK <= 0 && settings.topP >= 1;
+  const all = settings.topK <= 0 && settings.topP >= 1 && settings.minP <= 0;
   const ids = all ? allowed.keys() : kept(allowed, settings);
   const cold = settings.temperature <= 0;
   const noise = cold ? null : gumbelNoise(settings.seed, step, logits.length);
@@ -112,10 +130,10 @@ function perplexityOf(logps) {
 
 /** A number with about three digits, as a person reads it. */
 function shown(number, digits = 3) {
-  if (!Number.isFinite(number)) return String(number);
   const size = Math.abs(number);
-  if (size >= 1e6 || (size > 0 && size < 1e-3)) return number.toExponential(2);
-  return size >= 1000 ? number.toFixed(0) : String(Number(number.toPrecision(digits)));
+  if (size >= 1e6) return number.toExponential(2).replace("-", "−");
+  const text = size >= 10 ** digits ? number.toFixed(0) : String(Number(Number(number.toPrecision(digits)).toFixed(4)));
+  return text.replace("-", "−");
 }
 
 function percent(share) {

@@ -60,12 +60,12 @@ function textBox(label, { key, rows = 4, placeholder = "", initial = "" } = {}) 
   return { area, element: make("div", { class: "field" }, make("label", { for: id }, label), area) };
 }
 
-/** A number with a slider: `{ label, name, from, to, step, initial, help }`. */
-function slider({ label, from, to, step, initial, help, most = to }, changed) {
+/** A number with a slider from `from` to `to`; the box beside it takes `least` to `most`. */
+function slider({ label, from, to, step, initial, help, least = from, most = to }, changed) {
   const id = `field${(numFields += 1)}`;
   const range = make("input", { type: "range", id, min: from, max: to, step, "aria-describedby": `${id}h` });
   const number = make("input", {
-    type: "number", min: from, max: most, step: "any", "aria-label": label, inputmode: "decimal",
+    type: "number", min: least, max: most, step: "any", "aria-label": label, inputmode: "decimal",
   });
   const set = (value) => {
     range.value = number.value = value;
@@ -80,13 +80,13 @@ function slider({ label, from, to, step, initial, help, most = to }, changed) {
     changed();
   });
   number.addEventListener("change", () => {
-    const value = Math.min(most, Math.max(from, Number(number.value) || 0));
+    const value = Math.min(most, Math.max(least, Number(number.value) || 0));
     set(Number.isInteger(step) ? Math.round(value) : value);
     changed();
   });
   const element = make("div", { class: "slider" },
     make("label", { for: id }, label), number, range, make("p", { id: `${id}h`, class: "help" }, help));
-  const value = () => Math.min(most, Math.max(from, Number(number.value) || 0));
+  const value = () => Math.min(most, Math.max(least, Number(number.value) || 0));
   return { element, set, value };
 }
 

@@ -46,11 +46,12 @@ class SearchView {
     const normalizer = logSumExp(scores);
     const items = texts.map((text, place) => {
       const same = commonLength(prompt, text);
-      const bar = barLine(`${shown(scores[place], 5)}`, Math.exp(scores[place] - normalizer));
-      bar.title = "Log probability, and its share among those found";
+      const share = percent(Math.exp(scores[place] - normalizer));
+      const words = `log probability ${shown(scores[place], 5)} · ${share} of these ${texts.length}`;
       return make("li", {}, make("p", { class: "tokens", dir: "auto" },
-        make("span", { class: "given" }, text.slice(0, same)), make("span", {}, text.slice(same))), bar,
-      this.writing ? button("Go on from this", () => this.take(text), { class: "quiet" }) : null);
+        make("span", { class: "given" }, text.slice(0, same)), make("span", {}, text.slice(same).trimEnd())),
+      make("p", { class: "row soft" }, make("span", { class: "score" }, words),
+        this.writing ? button("Go on from this", () => this.take(text), { class: "quiet" }) : null));
     });
     this.list.replaceChildren(...items);
     this.result.hidden = false;
@@ -118,7 +119,7 @@ class ScoreView {
     this.note.textContent = answer.warning[0] || (count ? "" : "There is no token to count: the first one is given.");
     this.note.hidden = !this.note.textContent;
     this.likely.close();
-    this.text.show(tokens);
+    this.text.show(tokens, 0);
     this.showPlaces(tokens);
     this.result.hidden = false;
     say(`Perplexity ${shown(perplexity, 4)}.`);
@@ -128,11 +129,12 @@ class ScoreView {
     const counted = [...tokens.keys()].filter((index) => tokens[index].logp != null);
     const worst = counted.sort((a, b) => tokens[a].logp - tokens[b].logp).slice(0, 6);
     this.places.replaceChildren(...worst.map((index) => {
-      const around = (from, to) => tokens.slice(Math.max(0, from), to).map(({ text }) => text).join("").replace(/\s+/g, " ");
-      const label = make("bdi", {}, `…${around(index - 16, index)}`, make("mark", {}, visible(tokens[index].text)), around(index + 1, index + 9), "…");
-      return make("li", {}, button("", () => this.go(index), { class: "quiet place" }))
-        && make("li", {}, fill(button("", () => this.go(index), { class: "place" }), {},
-          [label, make("span", { class: "soft" }, `${shown(bitsOf(tokens[index].logp))} bits`)]));
+      const around = (from, to) =>
+        tokens.slice(Math.max(0, from), to).map(({ text }) => text).join("").replace(/\s+/g, " ");
+      const word = make("mark", {}, visible(tokens[index].text));
+      const label = make("bdi", {}, `…${around(index - 16, index)}`, word, around(index + 1, index + 9), "…");
+      const bits = make("span", { class: "soft" }, `${shown(bitsOf(tokens[index].logp))} bits`);
+      return make("li", {}, fill(button("", () => this.go(index), { class: "place" }), {}, [label, bits]));
     }));
   }
 

@@ -35,7 +35,7 @@ class TokenText {
         index >= start ? "new" : "given", token.text.includes("\n") ? "break" : "", token.ends ? "end" : "",
       ].join(" ");
       span.style.setProperty("--heat", bits === null ? 0 : Math.min(1, bits / this.strongest));
-      span.title = bits === null ? "" : `${visible(token.text)}  ${shown(bits)} bits, ${percent(Math.exp(token.logp))}`;
+      span.title = bits === null ? "" : `${visible(token.text)}  ${shown(bits, 2)} bits, ${percent(Math.exp(token.logp))}`;
       span.setAttribute("aria-label", token.ends ? "end of the text" : spoken(token.text, bits));
     });
     this.element.append(...added);
@@ -115,6 +115,8 @@ class Likely {
     const close = button("×", () => this.close(true), { class: "quiet close", "aria-label": "Close" });
     this.element.replaceChildren(make("div", { class: "title" }, title, close), ...lines);
     this.element.hidden = false;
+    // On a narrow screen the card takes the lower part.
+    if (matchMedia("(max-width: 40rem)").matches) span.scrollIntoView({ block: "start" });
     const around = this.element.parentElement.getBoundingClientRect();
     const box = span.getClientRects()[0] ?? span.getBoundingClientRect();
     const left = Math.max(0, Math.min(box.left - around.left - 16, around.width - this.element.offsetWidth));

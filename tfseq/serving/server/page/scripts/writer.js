@@ -56,7 +56,8 @@ class Writer {
     const last = tokens.at(-1);
     await this.read(tokens, tokens.length - 1, signal);
     const forbidden = [0, this.begin].filter((id) => id !== null);
-    const id = draw(last.logits, settings, step, forbidden);
+    const before = tokens.map((token) => token.id);
+    const id = draw(penalized(last.logits, before, settings), settings, step, forbidden);
     return { id, text: "", ends: id === this.end, ...opinion(last.logits, id) };
   }
 
@@ -83,9 +84,4 @@ class Writer {
 
 function zeros([size, ...rest]) {
   return Array.from({ length: size }, () => (rest.length ? zeros(rest) : 0));
-}
-
-/** What `generate` takes beside a prompt, for one row. */
-function settingsOfRow({ temperature, topK, topP, seed }, numTokens) {
-  return { max_new_tokens: [numTokens], temperature: [temperature], top_k: [topK], top_p: [topP], seed: [seed] };
 }
