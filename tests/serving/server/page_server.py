@@ -9,18 +9,19 @@ from tfseq.serving.server.page import page
 
 from ..fake_server import _HTTP, Backend, RefusalError, _rest_metadata, rest_predict
 
-_PATH = re.compile(r"/v1/models/(?P<name>[^/:]+)(?P<version>)(?P<label>)(?P<what>:predict|/metadata)")
+_PATH = re.compile(r"/v1/models/(?P<name>[^/:]+)(/versions/(?P<version>\d+))?(:predict|/metadata)")
 
 
 class PageServer:
     """`backends` by name; other origins may ask too, as with TensorFlow Serving's option.
 
-    `requests` holds (signature, body) of every prediction. `token`, if there is one, is asked for.
+    `requests` holds (signature, inputs) of every prediction. `token`, if there is one, is asked
+    for. `version` is the one version of every model.
     """
 
     def __init__(self, *backends: Backend, token: str = "", port: int = 0):
         self.backends = {backend.name: backend for backend in backends}
-        self.requests, self.token = [], token
+        self.requests, self.token, self.version = [], token, 1
         server = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -69,10 +70,14 @@ class PageServer:
     def get(self, path):
         if path == "/v1/models":
             return {"object": "list", "data": [{"id": name} for name in self.backends]}
-        return _rest_metadata(*self.find(path))
+        backend = self.find(path)
+        place = {"name": backend.name, "version": None, "label": None}
+        answer = _rest_metadata(backend, place)
+        answer["model_spec"]["version"] = str(self.version)
+        return answer
 
     def predict(self, path, data):
-        backend, _ = self.find(path)
+        backend = self.find(path)
         body = json.loads(data)
         self.requests.append((body.get("signature_name", "serving_default"), body["inputs"]))
         backend.check_model(backend.name, None, None)
@@ -80,9 +85,10 @@ class PageServer:
 
     def find(self, path):
         place = _PATH.fullmatch(path)
-        if not place or place["name"] not in self.backends:
+        known = place and place["name"] in self.backends
+        if not known or place["version"] not in (None, str(self.version)):
             raise RefusalError("NOT_FOUND", f"Servable not found for request: {path}")
-        return self.backends[place["name"]], {**place.groupdict(), "version": None, "label": None}
+        return self.backends[place["name"]]
 
     def close(self):
         """Nobody is answered any more."""

@@ -1,6 +1,6 @@
 // A series and its forecast, drawn.
 
-const CHART = { width: 720, height: 250, left: 62, right: 14, top: 12, bottom: 26 };
+const CHART = { height: 250, left: 58, right: 8, top: 12, bottom: 26 };
 
 /** Round numbers that cover a range. */
 function ticksOf(low, high, count = 4) {
@@ -24,9 +24,12 @@ function lineOf(points) {
   return path;
 }
 
-/** An SVG of `past` and `next` values, the latter drawn on; a pointer or an arrow key reads them. */
-function seriesChart(name, past, next) {
-  const { width, height, left, right, top, bottom } = CHART;
+/**
+ * An SVG of `past` and `next` values, so many pixels wide. A pointer or an arrow key reads them;
+ * `labels` are names of the past steps, where they have names.
+ */
+function seriesChart(name, past, next, labels, width) {
+  const { height, left, right, top, bottom } = CHART;
   const all = [...past, ...next];
   const finite = all.filter(Number.isFinite);
   let [low, high] = [Math.min(...finite), Math.max(...finite)];
@@ -41,10 +44,10 @@ function seriesChart(name, past, next) {
   }
   const now = left + ((width - left - right) * past.length) / all.length;
   parts.push(draws("rect", { class: "ahead", x: now, y: top, width: width - right - now, height: height - top - bottom }));
-  for (const tick of ticksOf(-past.length, next.length, 6)) {
+  for (const tick of ticksOf(-past.length, next.length, width / 110)) {
     const place = past.length - 1 + tick;
     if (!Number.isInteger(tick) || place < 0 || place >= all.length) continue;
-    parts.push(draws("text", { x: x(place), y: height - 8, "text-anchor": "middle" }, tick > 0 ? `+${tick}` : tick === 0 ? "now" : String(tick)));
+    parts.push(draws("text", { x: x(place), y: height - 8, "text-anchor": "middle" }, tick > 0 ? `+${tick}` : tick === 0 ? "now" : `−${-tick}`));
   }
   const at = all.map((value, place) => [x(place), y(value)]);
   // The last known value, from which the forecast goes on.
@@ -65,7 +68,8 @@ function seriesChart(name, past, next) {
     dot.setAttribute("visibility", known ? "visible" : "hidden");
     if (known) fill(dot, { cx: x(here), cy: y(all[here]) }, []);
     const step = here - past.length + 1;
-    read.textContent = `${step > 0 ? `+${step}, forecast` : step}: ${known ? plainNumber(all[here]) : "missing"}`;
+    const when = step > 0 ? `+${step}, forecast` : labels?.[here] || (step === 0 ? "now" : `−${-step}`);
+    read.textContent = `${when}: ${known ? plainNumber(all[here]) : "missing"}`;
   };
   svg.addEventListener("pointermove", (event) => {
     const box = svg.getBoundingClientRect();
@@ -81,9 +85,11 @@ function seriesChart(name, past, next) {
   return make("figure", { class: "chart" }, make("figcaption", {}, make("b", {}, make("bdi", {}, name)), read), svg);
 }
 
-function plainNumber(value) {
-  const size = Math.abs(value);
-  if (size >= 1e7 || (size > 0 && size < 1e-4)) return value.toExponential(2);
+/** A number with the decimals that numbers of size `like` need, all of them where `fixed`. */
+function plainNumber(value, like = value, fixed = false) {
+  const size = Math.abs(like);
+  if (size >= 1e9 || (size > 0 && size < 1e-4)) return value.toExponential(2).replace("-", "−");
   const digits = size >= 1000 ? 0 : size >= 100 ? 1 : size >= 1 ? 2 : 4;
-  return Number(value.toFixed(digits)).toLocaleString("en", { maximumFractionDigits: digits });
+  const format = { maximumFractionDigits: digits, minimumFractionDigits: fixed ? digits : 0 };
+  return value.toLocaleString("en", format).replace("-", "−");
 }

@@ -29,7 +29,7 @@ class ContinueView {
     this.strongest = Math.log2(this.writer.numSymbols);
     this.settings = new SamplingSettings(model, () => this.note && this.say(""));
     this.kept = `${model.name} text`;
-    const { prompt, tokens, start } = memory.read(this.kept, { prompt: null, tokens: [], start: 0 });
+    const { version, prompt, tokens, start } = memory.read(this.kept, { prompt: null, tokens: [], start: 0 });
     this.history = new History({ prompt, tokens, start });
     this.text = new TokenText("The text", this.strongest, (index, span) => this.ask(index, span));
     this.likely = new Likely();
@@ -49,11 +49,13 @@ class ContinueView {
     this.element = make("div", { class: "columns", onkeydown: (event) => event.key === "Escape" && this.work.stop() },
       make("div", {},
         make("section", { class: "card" }, this.prompt.element,
-          make("div", { class: "row" }, this.main, this.another, this.back, this.forth, this.copy)),
-        make("section", { class: "card paper" }, heatKey(this.strongest), this.text.element, this.note, this.count,
-          this.likely.element)),
+          make("div", { class: "row" }, this.main, this.another, this.back, this.forth)),
+        make("section", { class: "card paper" }, heatKey(this.strongest), this.text.element, this.note,
+          make("div", { class: "foot" }, this.count, this.copy), this.likely.element)),
       this.settings.element);
     this.refresh(false);
+    // Another version may have other tokens.
+    if (tokens.length && version !== model.version) this.work.run((signal) => this.adopt(this.history.now, signal));
   }
 
   /** Show the state as it is. */
@@ -66,7 +68,7 @@ class ContinueView {
     this.another.disabled = prompt === null;
     this.back.disabled = this.history.place === 0;
     this.forth.disabled = this.history.place === this.history.states.length - 1;
-    this.copy.disabled = !tokens.length;
+    this.copy.hidden = !tokens.length;
     const logps = tokens.slice(start).filter(({ logp }) => logp != null).map(({ logp }) => logp);
     if (!busy || logps.length) this.count.textContent = this.counted(logps);
     this.element.classList.toggle("busy", busy);
@@ -97,7 +99,7 @@ class ContinueView {
     this.work.run(async (signal) => {
       const now = this.history.now;
       // The same prompt was read before.
-      const read = now.prompt === prompt && now.tokens.slice(0, now.start).map(({ text }) => text).join("") === prompt;
+      const read = now.prompt === prompt && textOf(now.tokens.slice(0, now.start)) === prompt;
       const tokens = read ? now.tokens.slice(0, now.start) : await this.writer.split(prompt, signal);
       this.history.add({ prompt, tokens, start: tokens.length });
       await this.write(signal);
@@ -147,25 +149,30 @@ class ContinueView {
 
   async writeAtOnce(length, settings, signal) {
     const state = this.history.now;
-    const prompt = [state.tokens.map(({ text }) => text).join("")];
+    const prompt = [textOf(state.tokens)];
     const inputs = { ...settingsOfRow(settings, length), prompt };
     const controlled = this.settings.controls && this.model.has("generate_controlled");
     const answer = controlled
       ? await this.model.predict("generate_controlled", { ...inputs, ...controlsOfRow(settings) }, signal)
       : await this.model.predict("generate", inputs, signal);
     const [text] = answer.text;
+    await this.adopt(state, signal, text, prompt[0].length);
+    if (answer.ended?.[0]) state.tokens.push({ id: this.writer.end, text: "", ends: true, logp: null });
+    this.speed = 0;
+    const without = this.settings.controls && !controlled;
+    this.say(answer.warning[0] + (without ? " This export knows more control only token by token." : ""));
+  }
+
+  /** Take a text into a state, whose first `given` characters are the prompt. */
+  async adopt(state, signal, text = textOf(state.tokens), given = textOf(state.tokens.slice(0, state.start)).length) {
     const tokens = await this.writer.split(text, signal);
     const scores = await this.model.predict("score", { text: [text] }, signal);
     scores.token_log_probabilities[0].forEach((logp, place) => {
       if (tokens[place + 1]) tokens[place + 1].logp = logp;
     });
-    let given = 0, start = 0;
-    while (start < tokens.length && given < prompt[0].length) given += tokens[start++].text.length;
-    if (answer.ended?.[0]) tokens.push({ id: this.writer.end, text: "", ends: true, logp: null });
+    let length = 0, start = 0;
+    while (start < tokens.length && length < given) length += tokens[start++].text.length;
     Object.assign(state, { tokens, start });
-    this.speed = 0;
-    const without = this.settings.controls && !controlled;
-    this.say(answer.warning[0] + (without ? " This export knows more control only token by token." : ""));
   }
 
   /** Show what was likely in a place, and go on from there with what a person chooses. */
@@ -234,7 +241,7 @@ class ContinueView {
   }
 
   async copyText() {
-    const text = this.history.now.tokens.map((token) => token.text).join("");
+    const text = textOf(this.history.now.tokens);
     try {
       await navigator.clipboard.writeText(text);
       say("Copied.");
@@ -246,13 +253,15 @@ class ContinueView {
   keep() {
     const { prompt, tokens, start } = this.history.now;
     const kept = tokens.map(({ id, text, logp, rank, best, ends }) => ({ id, text, logp, rank, best, ends }));
-    memory.write(this.kept, { prompt, tokens: kept, start });
+    memory.write(this.kept, { version: this.model.version, prompt, tokens: kept, start });
   }
 }
 
+const textOf = (tokens) => tokens.map(({ text }) => text).join("");
+
 /** Whether the text from `start` on has one of the strings; it then ends before the first. */
 function cutAtStop(tokens, start, strings) {
-  const text = tokens.slice(start).map((token) => token.text).join("");
+  const text = textOf(tokens.slice(start));
   const places = strings.map((string) => text.indexOf(string)).filter((place) => place >= 0);
   if (!places.length) return false;
   const pieces = tokens.slice(start).map((token) => token.text);

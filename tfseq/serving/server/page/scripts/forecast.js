@@ -31,6 +31,7 @@ class ForecastView {
     this.element = make("div", { onkeydown: (event) => event.key === "Escape" && this.work.stop() },
       make("section", { class: "card" }, this.box.element, this.choices, this.found, this.horizon.element,
         make("div", { class: "row" }, this.main)), this.result);
+    addEventListener("resize", () => this.draw?.());
     this.read();
   }
 
@@ -87,12 +88,18 @@ class ForecastView {
 
   show(columns, next, warning) {
     const drawn = Math.max(FEWEST_DRAWN, TIMES_DRAWN * next.length);
-    const charts = columns.map(({ name, values }, place) =>
-      seriesChart(name, values.slice(-drawn), next.map((step) => step[place])));
+    const labels = this.table.labels?.slice(-drawn);
+    const charts = make("div");
+    this.draw = () => {
+      const width = Math.max(280, Math.min(1200, charts.clientWidth || this.element.clientWidth - 44));
+      charts.replaceChildren(...columns.map(({ name, values }, place) =>
+        seriesChart(name, values.slice(-drawn), next.map((step) => step[place]), labels, width)));
+    };
     const names = columns.map(({ name }) => name);
-    const head = ["Step", ...names].map((name) => make("th", { scope: "col" }, name));
+    const head = ["Step", ...names].map((name, place) => make("th", { scope: "col", class: place ? "n" : "" }, name));
+    const sizes = names.map((_, place) => Math.max(...next.map((step) => Math.abs(step[place]))));
     const rows = next.map((step, place) => make("tr", {}, make("td", {}, `+${place + 1}`),
-      ...step.map((value) => make("td", { class: "n" }, plainNumber(value)))));
+      ...step.map((value, column) => make("td", { class: "n" }, plainNumber(value, sizes[column], true)))));
     const copied = [names.join("\t"), ...next.map((step) => step.join("\t"))].join("\n");
     const copy = button("Copy for a spreadsheet", async () => {
       await navigator.clipboard.writeText(copied).catch(() => {});
@@ -100,9 +107,10 @@ class ForecastView {
       copy.textContent = "Copied";
     });
     this.result.replaceChildren(
-      make("section", { class: "card" }, warningOf({ warning }), ...charts),
+      make("section", { class: "card" }, warningOf({ warning }), charts),
       make("section", { class: "card" }, make("div", { class: "row apart" }, make("h2", {}, "The forecast"), copy),
         make("div", { class: "scroll" }, make("table", {}, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...rows)))));
+    this.draw();
     say(`Forecast of ${next.length} steps. The first: ${next[0].map(plainNumber).join(", ")}.`);
   }
 }

@@ -52,6 +52,7 @@ async function connect(address, name, token) {
 
 function show(model, names) {
   document.title = `${model.name} · tfseq`;
+  model.onversion = (newest) => show(newest, names);
   const heading = document.getElementById("name");
   if (names.length > 1) {
     const choice = make("select", { "aria-label": "Model", onchange: () => connect(model.server.address, choice.value, model.server.token) },

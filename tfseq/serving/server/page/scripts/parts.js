@@ -129,9 +129,11 @@ class Work {
     try {
       controller.signal.throwIfAborted();
       await work(controller.signal);
-      trouble(null);
+      if (this.failed) trouble(null);
+      this.failed = false;
     } catch (error) {
-      if (error.name !== "AbortError") trouble(error, () => this.run(work));
+      this.failed = error.name !== "AbortError";
+      if (this.failed) trouble(error, error.final ? null : () => this.run(work));
     }
     if (this.controller !== controller) return;
     this.controller = null;

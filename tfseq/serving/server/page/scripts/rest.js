@@ -118,6 +118,20 @@ class Model {
     return dim.map(({ size }) => Number(size));
   }
 
+  /** One version answers all requests: its states and tokens are its own. */
+  async ask(body, signal) {
+    const version = this.version ? `/versions/${this.version}` : "";
+    try {
+      return await this.server.ask(`${this.path}${version}:predict`, body, signal);
+    } catch (error) {
+      const newest = error.status === 404 ? await new Model(this.server, this.name).connect(signal) : this;
+      if (newest.version === this.version) throw error;
+      this.onversion?.(newest);
+      const message = `The server has version ${newest.version} of this model now, and no longer ${this.version}.`;
+      throw Object.assign(new ServerError(message, 404), { final: true });
+    }
+  }
+
   /** The outputs of a signature by name, for inputs by name, each [rows, …]. */
   async predict(signature, inputs, signal) {
     const known = this.signatures[signature].inputs;
@@ -126,7 +140,7 @@ class Model {
       return `${JSON.stringify(name)}:${asJson(inputs[name], known[name].dtype)}`;
     });
     const body = `{"signature_name":${JSON.stringify(signature)},"inputs":{${fields.join(",")}}}`;
-    const { outputs } = await this.server.ask(`${this.path}:predict`, body, signal);
+    const { outputs } = await this.ask(body, signal);
     const names = this.names(signature, "outputs");
     // One output comes without its name.
     return names.length === 1 ? { [names[0]]: outputs } : outputs;

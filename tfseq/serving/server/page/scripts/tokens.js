@@ -30,9 +30,12 @@ class TokenText {
       const state = `${token.text}\n${bits}\n${index >= start}\n${token.ends}`;
       if (span.state === state) return;
       span.state = state;
-      span.textContent = token.text;
+      const [, space, word] = /^( +)(\S.*)$/su.exec(token.text) ?? [];
+      // The space before a word may end a line, and is no part of its background.
+      span.replaceChildren(...(word ? [space, make("i", {}, word)] : [token.text]));
       span.className = [
         index >= start ? "new" : "given", token.text.includes("\n") ? "break" : "", token.ends ? "end" : "",
+        word ? "spaced" : "",
       ].join(" ");
       span.style.setProperty("--heat", bits === null ? 0 : Math.min(1, bits / this.strongest));
       span.title = bits === null ? "" : `${visible(token.text)}  ${shown(bits, 2)} bits, ${percent(Math.exp(token.logp))}`;
@@ -51,7 +54,7 @@ class TokenText {
   }
 
   ask(target) {
-    const index = this.spans.indexOf(target);
+    const index = this.spans.indexOf(target.closest("[role=button]"));
     if (index < 0 || String(getSelection())) return;
     this.enter(index);
     this.onpick(index, this.spans[index]);
