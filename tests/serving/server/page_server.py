@@ -46,6 +46,10 @@ class PageServer:
                     if server.token and self.headers["Authorization"] != f"Bearer {server.token}":
                         raise RefusalError("UNAUTHENTICATED", "a token is needed")
                     status, body = 200, work(self.path)
+                except ConnectionError:
+                    # As if nobody were here.
+                    self.close_connection = True
+                    return
                 except RefusalError as refusal:
                     status, body = _HTTP[refusal.code], {"error": str(refusal)}
                 self.reply(status, json.dumps(body).encode(), "application/json")
