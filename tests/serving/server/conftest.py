@@ -5,6 +5,8 @@ import shutil
 
 import pytest
 
+from tfseq.serving import export as export_module
+
 from ..fake_server import Backend
 from .page_server import PageServer
 
@@ -56,3 +58,12 @@ def visit(chromium):
 
         yield opened
     assert not faults
+
+
+@pytest.fixture(scope="module")
+def without_trial():
+    """Exports are not tried in the loader before they are published: the tests do that."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(export_module, "LoaderProcess", contextlib.nullcontext)
+        patch.setattr(export_module, "replay", lambda directory, loader: None)
+        yield

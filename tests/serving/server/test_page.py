@@ -324,9 +324,7 @@ def test_it_is_opened_from_a_file_and_a_token_is_asked_for(serve, visit, referen
     assert write(page, "The ", 6) == generate(reference, "The ", 6)[0]
 
 
-@pytest.mark.parametrize(
-    "kind", ["word", pytest.param("char", marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("kind", ["word", pytest.param("char", marks=pytest.mark.slow)])
 def test_tokens_of_every_kind_are_put_together(serve, visit, exported, kind):
     model = exported("gru", 1, "word") if kind == "word" else exported("gru", 2, "char")
     page = visit(serve(language=model).address)

@@ -132,9 +132,6 @@ function spansOf({ text, tokens, tags, scores, num_tokens: count }) {
     else before = space;
     spans.push({ kind: outside ? null : kind, text: tokens[index], score: scores[index], after: "" });
   }
-  if (spans.length) {
-    spans[0].text = spans[0].kind ? spans[0].text : before + spans[0].text;
-    spans.at(-1).after = text.slice(place);
-  }
-  return spans;
+  if (spans.length) spans.at(-1).after = text.slice(place);
+  return before ? [{ kind: null, text: before, score: 1, after: "" }, ...spans] : spans;
 }

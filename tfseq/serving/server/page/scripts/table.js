@@ -54,18 +54,26 @@ function cellsOf(line, separator) {
 
 /** Whether `,` or `.` is the decimal sign. */
 function decimalSign(rows, separator) {
-  const cells = rows.flat();
+  const cells = rows.flat().map(bare);
   if (separator === null && rows[0].length > 1) return ".";
   const commaLast = cells.filter((cell) => /\.\d{3},\d+$/.test(cell) || /^[+-]?\d+,(\d{1,2}|\d{4,})$/.test(cell)).length;
   const pointLast = cells.filter((cell) => /,\d{3}\.\d+$/.test(cell) || /^[+-]?\d+\.(\d{1,2}|\d{4,})$/.test(cell)).length;
   return commaLast > pointLast ? "," : ".";
 }
 
-/** A number, NaN where it is missing, or null for another text. */
+/** A cell without its currency or percent sign, and with a plain minus. */
+function bare(cell) {
+  const text = cell.toLowerCase().replace(/[−–](?=[\d.,])/, "-");
+  return text.replace(/^([-+]?)[$€£¥]\s*|\s*[$€£¥%]$/g, "$1");
+}
+
+/** A number, NaN where it is missing, or null for another text: thousands are groups of three. */
 function numberOf(cell, decimal) {
-  const text = cell.toLowerCase();
-  if (MISSING.has(text)) return NaN;
-  let plain = text.replace(/[\s\u00a0\u202f'’_]|[$€£¥%]/g, "").replace(/^[−–]/, "-");
-  plain = decimal === "," ? plain.replaceAll(".", "").replace(",", ".") : plain.replace(/,(?=\d{3}(\D|$))/g, "");
-  return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/.test(plain) ? Number(plain) : null;
+  const plain = bare(cell);
+  if (MISSING.has(plain)) return NaN;
+  const groups = decimal === "," ? /^[+-]?\d{1,3}([.\s'’_]\d{3})+(?=,|$)/ : /^[+-]?\d{1,3}([,\s'’_]\d{3})+(?=\.|$)/;
+  const joined = plain.replace(groups, (whole) => whole.replace(/[^\d+-]/g, ""));
+  const number = decimal === "," ? joined.replace(",", ".") : joined;
+  const isIt = !(decimal === "," && joined.includes(".")) && /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/.test(number);
+  return isIt ? Number(number) : null;
 }
