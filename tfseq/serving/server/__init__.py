@@ -1,1 +1,1 @@
-"""A local server of exported models, and the page that it shows."""
+"""A local server of exports: TensorFlow Serving's REST API, and OpenAI's completions."""

@@ -7,7 +7,7 @@ import pytest
 
 from tfseq.serving import export as export_module
 
-from ..fake_server import Backend
+from ...fake_server import Backend
 from .page_server import PageServer
 
 

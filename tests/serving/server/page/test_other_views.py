@@ -13,7 +13,7 @@ from tfseq.serving import (
     export_text_classifier,
 )
 
-from ..conftest import Exported
+from ...conftest import Exported
 from .test_page import number_in, press, set_number, shown, texts
 
 VOCABULARY = tfseq.Vocabulary([*"abcdefg想", "time", "flies"])

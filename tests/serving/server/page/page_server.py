@@ -7,7 +7,7 @@ import threading
 
 from tfseq.serving.server.page import page
 
-from ..fake_server import _HTTP, Backend, RefusalError, _rest_metadata, rest_predict
+from ...fake_server import _HTTP, Backend, RefusalError, _rest_metadata, rest_predict
 
 _PATH = re.compile(r"/v1/models/(?P<name>[^/:]+)(/versions/(?P<version>\d+))?(:predict|/metadata)")
 

@@ -12,9 +12,9 @@ import pytest
 
 from tfseq.serving.server.page import page as whole_page
 
-from ..conftest import Exported
+from ...conftest import Exported
 
-REFERENCE = Path(__file__).parents[3] / "exported" / "python_docs_gru" / "1"
+REFERENCE = Path(__file__).parents[4] / "exported" / "python_docs_gru" / "1"
 PROMPT = "The value of "
 
 
