@@ -326,9 +326,18 @@ def test_it_is_opened_from_a_file_and_a_token_is_asked_for(serve, visit, referen
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["word", "char"])
-def test_tokens_of_every_kind_are_put_together(serve, visit, exported, kind):
-    model = exported("gru", 1, "word") if kind == "word" else exported("gru", 2, "char")
+@pytest.mark.parametrize(
+    ("language", "prompt"),
+    [
+        (("gru", 1, "word"), "the time 想"),
+        (("gru", 2, "char"), "想要 ab"),
+        (("gru", 2, "char"), ""),
+        (("lstm", 1, "char"), "d"),
+        (("gru", 1, "subword"), "the 想 ma"),
+    ],
+    ids=["words", "characters", "nothing", "lstm", "subwords"],
+)
+def test_tokens_of_every_kind_are_put_together(serve, visit, exported, language, prompt):
+    model = exported(*language)
     page = visit(serve(language=model).address)
-    prompt = "the time 想" if kind == "word" else "想要 ab"
     assert write(page, prompt, 20) == generate(model, prompt, 20)[0]

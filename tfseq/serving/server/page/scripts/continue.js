@@ -58,6 +58,12 @@ class ContinueView {
     if (tokens.length && version !== model.version) this.work.run((signal) => this.adopt(this.history.now, signal));
   }
 
+  /** The prompt is one in all views. */
+  entered() {
+    const prompt = memory.read(`${this.model.name} prompt`, this.prompt.area.value);
+    if (prompt !== this.prompt.area.value) this.setPrompt(prompt);
+  }
+
   /** Show the state as it is. */
   refresh(busy) {
     const { tokens, start, prompt } = this.history.now;
@@ -142,7 +148,10 @@ class ContinueView {
         throw error;
       }
       this.speed = (1000 * written) / (performance.now() - since);
+      // The text is followed, unless the person has gone up in it.
+      const seen = this.copy.parentElement.getBoundingClientRect().bottom <= innerHeight + 8;
       this.refresh(true);
+      if (seen) this.copy.parentElement.scrollIntoView({ block: "nearest" });
       if (token.ends || cutAtStop(tokens, start, settings.stop)) break;
     }
   }

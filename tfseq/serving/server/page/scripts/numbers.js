@@ -56,9 +56,19 @@ function gumbelNoise(seed, step, numSymbols) {
   return noise.subarray(0, numSymbols);
 }
 
-/** Ids from the most to the least probable; of equal ones the lower first. */
-function ranked(logits) {
-  return Array.from(logits.keys()).sort((a, b) => logits[b] - logits[a] || a - b);
+/** Ids from the most to the least probable, `count` of them; of equal ones the lower first. */
+function likeliest(logits, count) {
+  const order = (a, b) => logits[b] - logits[a] || a - b;
+  if (count > 200) return Array.from(logits.keys()).sort(order).slice(0, count);
+  const ids = [];
+  for (let id = 0; id < logits.length; id += 1) {
+    if (ids.length === count && !(logits[id] > logits[ids[count - 1]])) continue;
+    let place = ids.length;
+    while (place > 0 && logits[ids[place - 1]] < logits[id]) place -= 1;
+    ids.splice(place, 0, id);
+    ids.length = Math.min(ids.length, count);
+  }
+  return ids;
 }
 
 /**
@@ -79,8 +89,7 @@ function penalized(logits, ids, { repetition, frequency, window }) {
 
 /** The ids that top-k, then top-p, and min-p leave. */
 function kept(logits, { temperature, topK, topP, minP }) {
-  let ids = ranked(logits).filter((id) => logits[id] > -Infinity);
-  if (topK > 0) ids = ids.slice(0, topK);
+  const ids = likeliest(logits, topK || logits.length).filter((id) => logits[id] > -Infinity);
   const divisor = temperature > 0 ? temperature : 1;
   const shares = ids.map((id) => Math.exp((logits[id] - logits[ids[0]]) / divisor));
   const likely = shares.filter((share) => share >= minP).length;
@@ -113,7 +122,7 @@ function opinion(logits, id, count = 12) {
   const normalizer = logSumExp(logits);
   let rank = 1;
   for (const value of logits) if (value > logits[id]) rank += 1;
-  const best = ranked(logits).slice(0, count);
+  const best = likeliest(logits, count);
   return {
     logp: logits[id] - normalizer,
     rank,

@@ -1,5 +1,8 @@
 // A language model one token at a time: the page holds its states, and draws.
 
+// Bytes of UTF-8, each of which may be a token.
+const MOST_OF_CHARACTER = 4;
+
 /**
  * A token is `{ id, text }`; `{ logp, rank, best }`, what the model thought of it, null for a first
  * token that nothing comes before; and, where it was read, the model's `states` and `logits` after
@@ -63,12 +66,14 @@ class Writer {
 
   /** After nothing there is no step to take: the server draws the first token. */
   async first(settings, signal) {
-    const { completion, log_probability: logp } = await this.model.predict("generate", {
-      ...settingsOfRow(settings, 1),
-      prompt: [""],
-    }, signal);
-    const { ids } = await this.pieces.encode(completion[0], signal);
-    return { id: ids[0] ?? 0, text: completion[0], logp: logp[0], rank: null, best: null };
+    // The first of the tokens of a character is known when the character is.
+    for (let count = 1; ; count += 1) {
+      const inputs = { ...settingsOfRow(settings, count), prompt: [""] };
+      const { completion, log_probability: logp } = await this.model.predict("generate", inputs, signal);
+      if (completion[0].startsWith(UNCLEAR) && count < MOST_OF_CHARACTER) continue;
+      const { ids } = await this.pieces.encode(completion[0], signal);
+      return { id: ids[0] ?? 0, text: "", logp: count === 1 ? logp[0] : null, rank: null, best: null };
+    }
   }
 
   /** Write the texts of the tokens from `start` on into them. */
