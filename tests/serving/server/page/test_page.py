@@ -4,6 +4,8 @@ import base64
 import hashlib
 import html.parser
 import re
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -100,6 +102,11 @@ def test_the_page_is_one_file_that_lets_nothing_else_run():
     assert named == ["data:,"]
     assert not re.search(r"@import|url\(|\bimport\s*\(|^import ", text, re.M)
     assert "{{" not in text
+
+
+def test_the_page_is_written_to_a_file():
+    command = [sys.executable, "-m", "tfseq.serving.server.page"]
+    assert subprocess.run(command, capture_output=True, check=True).stdout.decode() == whole_page()
 
 
 # A language model.
@@ -323,6 +330,9 @@ def test_it_is_opened_from_a_file_and_a_token_is_asked_for(serve, visit, referen
     page.get_by_role("tab", name="Write").wait_for()
     assert page.get_by_role("alert").count() == 0
     assert write(page, "The ", 6) == generate(reference, "The ", 6)[0]
+    # It is known until the page is closed.
+    page.reload()
+    page.get_by_role("tab", name="Write").wait_for()
 
 
 @pytest.mark.slow

@@ -101,7 +101,9 @@ function showTabs(views, panels) {
 document.getElementById("connection").addEventListener("submit", (event) => {
   event.preventDefault();
   const { server, model, token } = Object.fromEntries(new FormData(event.target));
-  memory.write("token", token);
-  connect(server.includes("://") ? server : `http://${server}`, model, token);
+  secrets.write(`token ${server}`, token);
+  connect(server, model, token);
 });
-connect(asked.get("server") ?? own, asked.get("model") ?? "", memory.read("token", ""));
+const first = asked.get("server") ?? own;
+// A token is for the server that it was given for.
+connect(first, asked.get("model") ?? "", secrets.read(`token ${first}`, ""));

@@ -31,23 +31,32 @@ function say(text) {
   document.getElementById("said").textContent = text;
 }
 
-/** What a person keeps from one visit to the next; a browser may forbid it. */
-const memory = {
+/** What the browser keeps, where it does not forbid that. */
+class Memory {
+  constructor(storage) {
+    this.storage = storage;
+  }
+
   read(key, otherwise) {
     try {
-      return JSON.parse(localStorage.getItem(`tfseq ${key}`)) ?? otherwise;
+      return JSON.parse(this.storage().getItem(`tfseq ${key}`)) ?? otherwise;
     } catch {
       return otherwise;
     }
-  },
+  }
+
   write(key, value) {
     try {
-      localStorage.setItem(`tfseq ${key}`, JSON.stringify(value));
+      this.storage().setItem(`tfseq ${key}`, JSON.stringify(value));
     } catch {
-      // Full or forbidden: it is kept until the page is closed.
+      // Full or forbidden: it is there until the page is closed.
     }
-  },
-};
+  }
+}
+
+/** From one visit to the next; and secrets, for one visit alone. */
+const memory = new Memory(() => localStorage);
+const secrets = new Memory(() => sessionStorage);
 
 let numFields = 0;
 

@@ -119,12 +119,14 @@ class Likely {
     this.element.replaceChildren(make("div", { class: "title" }, title, close), ...lines);
     this.element.hidden = false;
     // On a narrow screen the card takes the lower part.
-    if (matchMedia("(max-width: 40rem)").matches) span.scrollIntoView({ block: "start" });
+    const narrow = matchMedia("(max-width: 40rem)").matches;
+    if (narrow) span.scrollIntoView({ block: "start" });
     const around = this.element.parentElement.getBoundingClientRect();
     const box = span.getClientRects()[0] ?? span.getBoundingClientRect();
     const left = Math.max(0, Math.min(box.left - around.left - 16, around.width - this.element.offsetWidth));
     this.element.style.setProperty("--left", `${left}px`);
     this.element.style.setProperty("--top", `${box.bottom - around.top + 8}px`);
+    if (!narrow) this.element.scrollIntoView({ block: "nearest" });
     (this.element.querySelector("button.line") ?? close).focus({ preventScroll: true });
   }
 
