@@ -1,0 +1,281 @@
+// The view of a language model that continues a prompt, live.
+
+/** States of a text, of which a person may go back to any. */
+class History {
+  constructor(state) {
+    this.states = [state];
+    this.place = 0;
+  }
+
+  get now() {
+    return this.states[this.place];
+  }
+
+  add(state) {
+    this.states.splice(this.place + 1, Infinity, state);
+    this.place += 1;
+  }
+
+  move(by) {
+    this.place = Math.max(0, Math.min(this.states.length - 1, this.place + by));
+  }
+}
+
+class ContinueView {
+  constructor(model) {
+    this.model = model;
+    this.title = "Write";
+    this.writer = new Writer(model);
+    this.strongest = Math.log2(this.writer.numSymbols);
+    this.settings = new SamplingSettings(model, () => this.note && this.say(""));
+    this.kept = `${model.name} text`;
+    const { version, prompt, tokens, start } = memory.read(this.kept, { prompt: null, tokens: [], start: 0 });
+    this.history = new History({ prompt, tokens, start });
+    this.text = new TokenText("The text", this.strongest, (index, span) => this.ask(index, span));
+    this.likely = new Likely();
+    this.work = new Work((busy) => this.refresh(busy));
+    this.prompt = textBox("Prompt", { key: `${model.name} prompt`, rows: 3, initial: "The " });
+    this.prompt.area.addEventListener("input", () => this.refresh(this.work.busy));
+    this.prompt.area.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.press();
+    });
+    this.main = button("Write", () => this.press(), { class: "primary" });
+    this.another = button("Another", () => this.writeAnother(), { title: "Start over from the prompt with the next seed" });
+    this.back = button("↶", () => this.move(-1), { title: "Back to the text before", "aria-label": "Back" });
+    this.forth = button("↷", () => this.move(1), { title: "Forward again", "aria-label": "Forward" });
+    this.copy = button("Copy", () => this.copyText(), { class: "quiet" });
+    this.count = make("p", { class: "soft count" });
+    this.note = make("p", { class: "note", hidden: true });
+    this.element = make("div", { class: "columns", onkeydown: (event) => event.key === "Escape" && this.work.stop() },
+      make("div", {},
+        make("section", { class: "card" }, this.prompt.element,
+          make("div", { class: "row" }, this.main, this.another, this.back, this.forth)),
+        make("section", { class: "card paper" }, heatKey(this.strongest), this.text.element, this.note,
+          make("div", { class: "foot" }, this.count, this.copy), this.likely.element)),
+      this.settings.element);
+    this.refresh(false);
+    // Another version may have other tokens.
+    if (tokens.length && version !== model.version) this.work.run((signal) => this.adopt(this.history.now, signal));
+  }
+
+  /** The prompt is one in all views. */
+  entered() {
+    const prompt = memory.read(`${this.model.name} prompt`, this.prompt.area.value);
+    if (prompt !== this.prompt.area.value) this.setPrompt(prompt);
+  }
+
+  /** Show the state as it is. */
+  refresh(busy) {
+    const { tokens, start, prompt } = this.history.now;
+    this.text.show(tokens, start);
+    const goesOn = tokens.length > 0 && prompt === this.prompt.area.value && !tokens.at(-1).ends;
+    this.main.textContent = busy ? "Stop" : goesOn ? "Go on" : "Write";
+    this.main.classList.toggle("stop", busy);
+    this.another.disabled = prompt === null;
+    this.back.disabled = this.history.place === 0;
+    this.forth.disabled = this.history.place === this.history.states.length - 1;
+    this.copy.hidden = !tokens.length;
+    const logps = tokens.slice(start).filter(({ logp }) => logp != null).map(({ logp }) => logp);
+    if (!busy || logps.length) this.count.textContent = this.counted(logps);
+    this.element.classList.toggle("busy", busy);
+    if (!busy) this.keep();
+  }
+
+  counted(logps) {
+    if (!logps.length) return this.history.now.tokens.length ? "" : "The text comes here. Choose a token in it to see what else was likely.";
+    const speed = this.speed ? ` · ${shown(this.speed, 2)} a second` : "";
+    const numbers = `${logps.length} token${logps.length > 1 ? "s" : ""} · perplexity ${shown(perplexityOf(logps))}`;
+    return `${numbers} · log probability ${shown(logps.reduce((a, b) => a + b), 5)}${speed}`;
+  }
+
+  press() {
+    if (this.work.busy) return this.work.stop();
+    const { tokens, prompt } = this.history.now;
+    if (prompt === this.prompt.area.value && tokens.length && !tokens.at(-1).ends) this.goOn();
+    else this.begin();
+  }
+
+  writeAnother() {
+    this.settings.reseed(this.settings.value.seed + 1n);
+    this.begin();
+  }
+
+  begin() {
+    const prompt = this.prompt.area.value;
+    this.work.run(async (signal) => {
+      const now = this.history.now;
+      // The same prompt was read before.
+      const read = now.prompt === prompt && textOf(now.tokens.slice(0, now.start)) === prompt;
+      const tokens = read ? now.tokens.slice(0, now.start) : await this.writer.split(prompt, signal);
+      this.history.add({ prompt, tokens, start: tokens.length });
+      await this.write(signal);
+    });
+  }
+
+  goOn() {
+    const { prompt, tokens, start } = this.history.now;
+    this.history.add({ prompt, tokens: [...tokens], start });
+    this.work.run((signal) => this.write(signal));
+  }
+
+  async write(signal) {
+    this.likely.close();
+    this.say("");
+    const { length, ...settings } = this.settings.value;
+    if (this.settings.atOnce.checked) await this.writeAtOnce(length, settings, signal);
+    else await this.writeLive(length, settings, signal);
+    say(`Written. ${this.count.textContent}`);
+  }
+
+  async writeLive(length, settings, signal) {
+    const { tokens, start } = this.history.now;
+    this.refresh(true);
+    if (tokens.length) {
+      await this.writer.read(tokens, tokens.length - 1, signal, (read, all) => {
+        if (all > 1) this.count.textContent = `Reading, ${read} of ${all}`;
+        if (read % 8 === 0) this.text.show(tokens, start);
+      });
+    }
+    const since = performance.now();
+    for (let written = 1; written <= length; written += 1) {
+      const token = await this.writer.draw(tokens, settings, tokens.length - start, signal);
+      tokens.push(token);
+      try {
+        if (!token.ends) await this.writer.spell(tokens, start, tokens.length - 1 - start, signal);
+      } catch (error) {
+        // What cannot be shown was not written.
+        tokens.pop();
+        throw error;
+      }
+      this.speed = (1000 * written) / (performance.now() - since);
+      // The text is followed, unless the person has gone up in it.
+      const seen = this.copy.parentElement.getBoundingClientRect().bottom <= innerHeight + 8;
+      this.refresh(true);
+      if (seen) this.copy.parentElement.scrollIntoView({ block: "nearest" });
+      if (token.ends || cutAtStop(tokens, start, settings.stop)) break;
+    }
+  }
+
+  async writeAtOnce(length, settings, signal) {
+    const state = this.history.now;
+    const prompt = [textOf(state.tokens)];
+    const inputs = { ...settingsOfRow(settings, length), prompt };
+    const controlled = this.settings.controls && this.model.has("generate_controlled");
+    const answer = controlled
+      ? await this.model.predict("generate_controlled", { ...inputs, ...controlsOfRow(settings) }, signal)
+      : await this.model.predict("generate", inputs, signal);
+    const [text] = answer.text;
+    await this.adopt(state, signal, text, prompt[0].length);
+    if (answer.ended?.[0]) state.tokens.push({ id: this.writer.end, text: "", ends: true, logp: null });
+    this.speed = 0;
+    const without = this.settings.controls && !controlled;
+    this.say(answer.warning[0] + (without ? " This export knows more control only token by token." : ""));
+  }
+
+  /** Take a text into a state, whose first `given` characters are the prompt. */
+  async adopt(state, signal, text = textOf(state.tokens), given = textOf(state.tokens.slice(0, state.start)).length) {
+    const tokens = await this.writer.split(text, signal);
+    const scores = await this.model.predict("score", { text: [text] }, signal);
+    scores.token_log_probabilities[0].forEach((logp, place) => {
+      if (tokens[place + 1]) tokens[place + 1].logp = logp;
+    });
+    let length = 0, start = 0;
+    while (start < tokens.length && length < given) length += tokens[start++].text.length;
+    Object.assign(state, { tokens, start });
+  }
+
+  /** Show what was likely in a place, and go on from there with what a person chooses. */
+  async ask(index, span) {
+    const { tokens, start } = this.history.now;
+    const token = tokens[index];
+    const state = this.history.now;
+    if (!token.best && index > 0) {
+      await this.work.run((signal) => this.writer.read(tokens, index - 1, signal));
+      if (!token.best && tokens[index - 1].logits) {
+        Object.assign(token, opinion(tokens[index - 1].logits, token.id));
+      }
+    }
+    if (!token.best) {
+      return this.likely.open(span, visible(token.text), [make("p", { class: "soft" }, "Nothing comes before the first token.")]);
+    }
+    const hidden = new Set([0, this.writer.begin]);
+    const best = token.best.filter(({ id }) => !hidden.has(id));
+    let texts;
+    try {
+      texts = await this.writer.pieces.each(best.map(({ id }) => id));
+    } catch (error) {
+      return trouble(error);
+    }
+    const lines = best.map(({ id, logp }, place) => {
+      const name = id === this.writer.end ? "end of the text" : visible(texts[place]);
+      const onclick = () => this.pick(state, index, { id, logp, rank: place + 1, best: token.best, text: "" });
+      const label = `${name}, ${percent(Math.exp(logp))}: go on with it`;
+      return barLine(name, Math.exp(logp), { onclick, current: id === token.id, label });
+    });
+    const bits = `${shown(bitsOf(token.logp), 2)} bits, ${percent(Math.exp(token.logp))}, place ${token.rank} of ${this.writer.numSymbols}`;
+    const title = make("span", {}, make("bdi", { class: "word" }, visible(token.text)), make("span", { class: "soft" }, bits));
+    const hint = make("p", { class: "soft" }, "Choose one to go on from here.");
+    return this.likely.open(span, title, [...lines, hint]);
+  }
+
+  pick(state, index, token) {
+    this.likely.close(true);
+    const start = Math.min(state.start, index);
+    const tokens = [...state.tokens.slice(0, index), token];
+    token.ends = token.id === this.writer.end && this.writer.end !== null;
+    this.work.run(async (signal) => {
+      if (!token.ends) await this.writer.spell(tokens, start, index - start, signal);
+      this.history.add({ prompt: state.prompt, tokens, start });
+      if (!token.ends) await this.write(signal);
+    });
+  }
+
+  move(by) {
+    this.work.stop();
+    this.likely.close();
+    this.history.move(by);
+    const { prompt } = this.history.now;
+    if (prompt !== null) this.setPrompt(prompt);
+    this.refresh(false);
+  }
+
+  setPrompt(prompt) {
+    this.prompt.area.value = prompt;
+    this.prompt.area.dispatchEvent(new Event("input"));
+  }
+
+  say(text) {
+    this.note.textContent = text;
+    this.note.hidden = !text;
+  }
+
+  async copyText() {
+    const text = textOf(this.history.now.tokens);
+    try {
+      await navigator.clipboard.writeText(text);
+      say("Copied.");
+    } catch {
+      getSelection().selectAllChildren(this.text.element);
+    }
+  }
+
+  keep() {
+    const { prompt, tokens, start } = this.history.now;
+    const kept = tokens.map(({ id, text, logp, rank, best, ends }) => ({ id, text, logp, rank, best, ends }));
+    memory.write(this.kept, { version: this.model.version, prompt, tokens: kept, start });
+  }
+}
+
+const textOf = (tokens) => tokens.map(({ text }) => text).join("");
+
+/** Whether the text from `start` on has one of the strings; it then ends before the first. */
+function cutAtStop(tokens, start, strings) {
+  const text = textOf(tokens.slice(start));
+  const places = strings.map((string) => text.indexOf(string)).filter((place) => place >= 0);
+  if (!places.length) return false;
+  const pieces = tokens.slice(start).map((token) => token.text);
+  cut(pieces, Math.min(...places));
+  pieces.forEach((piece, place) => (tokens[start + place].text = piece));
+  while (tokens.length > start && !tokens.at(-1).text) tokens.pop();
+  return true;
+}

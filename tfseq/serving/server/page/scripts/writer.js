@@ -1,0 +1,92 @@
+// A language model one token at a time: the page holds its states, and draws.
+
+// Bytes of UTF-8, each of which may be a token.
+const MOST_OF_CHARACTER = 4;
+
+/**
+ * A token is `{ id, text }`; `{ logp, rank, best }`, what the model thought of it, null for a first
+ * token that nothing comes before; and, where it was read, the model's `states` and `logits` after
+ * it. Logits are kept for the last token alone, and states are read again where they are missing.
+ */
+class Writer {
+  constructor(model) {
+    this.model = model;
+    this.pieces = new Pieces(model);
+    this.states = model.names("step", "inputs").filter((name) => name !== "token_ids");
+    this.numSymbols = model.shape("step", "outputs", "logits").at(-1);
+  }
+
+  /** The tokens of a prompt, not read yet. */
+  async split(prompt, signal) {
+    const { ids, begin_id: begin, end_id: end } = await this.pieces.encode(prompt, signal);
+    const texts = await this.pieces.align(prompt, ids, signal);
+    const tokens = ids.map((id, place) => ({ id, text: texts[place] }));
+    this.begin = begin?.[0] ?? null;
+    this.end = end?.[0] ?? null;
+    // A document begins with a token that is no text.
+    if (begin) tokens.unshift({ id: begin[0], text: "" });
+    return tokens;
+  }
+
+  /** See to it that the states and logits after token `index` are there. */
+  async read(tokens, index, signal, progress = () => {}) {
+    if (tokens[index].logits) return;
+    let first = index;
+    while (first > 0 && !tokens[first - 1].states) first -= 1;
+    for (let place = first; place <= index; place += 1) {
+      await this.step(tokens[place], tokens[place - 1], signal);
+      const next = tokens[place + 1];
+      if (next && !next.best) Object.assign(next, opinion(tokens[place].logits, next.id));
+      if (place < index) tokens[place].logits = null;
+      progress(place + 1 - first, index + 1 - first);
+    }
+  }
+
+  async step(token, before, signal) {
+    const inputs = { token_ids: [token.id] };
+    for (const name of this.states) {
+      const [, ...shape] = this.model.shape("step", "inputs", name);
+      inputs[name] = before ? before.states[name] : [zeros(shape)];
+    }
+    const { logits, ...states } = await this.model.predict("step", inputs, signal);
+    token.states = states;
+    token.logits = Float32Array.from(logits[0]);
+  }
+
+  /** The token drawn after the last, as `generate` draws number `step` after its prompt. */
+  async draw(tokens, settings, step, signal) {
+    if (!tokens.length) return this.first(settings, signal);
+    const last = tokens.at(-1);
+    await this.read(tokens, tokens.length - 1, signal);
+    const forbidden = [0, this.begin].filter((id) => id !== null);
+    const before = tokens.map((token) => token.id);
+    const id = draw(penalized(last.logits, before, settings), settings, step, forbidden);
+    return { id, text: "", ends: id === this.end, ...opinion(last.logits, id) };
+  }
+
+  /** After nothing there is no step to take: the server draws the first token. */
+  async first(settings, signal) {
+    // The first of the tokens of a character is known when the character is.
+    for (let count = 1; ; count += 1) {
+      const inputs = { ...settingsOfRow(settings, count), prompt: [""] };
+      const { completion, log_probability: logp } = await this.model.predict("generate", inputs, signal);
+      if (completion[0].startsWith(UNCLEAR) && count < MOST_OF_CHARACTER) continue;
+      const { ids } = await this.pieces.encode(completion[0], signal);
+      return { id: ids[0] ?? 0, text: "", logp: count === 1 ? logp[0] : null, rank: null, best: null };
+    }
+  }
+
+  /** Write the texts of the tokens from `start` on into them. */
+  async spell(tokens, start, numKnown, signal) {
+    const ids = tokens.filter((token) => !token.ends && token.id !== this.begin).map((token) => token.id);
+    const hidden = this.begin === null || !tokens.length || tokens[0].id !== this.begin ? 0 : 1;
+    const known = tokens.slice(start, start + numKnown).map((token) => token.text);
+    const before = ids.slice(0, start - hidden);
+    const pieces = await this.pieces.follow(before, ids.slice(start - hidden), known, signal);
+    pieces.forEach((piece, place) => (tokens[start + place].text = piece));
+  }
+}
+
+function zeros([size, ...rest]) {
+  return Array.from({ length: size }, () => (rest.length ? zeros(rest) : 0));
+}
