@@ -10,7 +10,6 @@ import unicodedata
 from pathlib import Path
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
 
 
 class Text:
@@ -29,11 +28,14 @@ class Text:
             self.pieces = SentencePieceProcessor(str(Path(directory, self.how["subwords"])))
 
     def encode(self, text):
+        for pattern, new in self.how["dropped"]:
+            text = re.sub(pattern, new, text, flags=re.ASCII)
         for form in self.how["forms"]:
             text = text.casefold() if form == "casefold" else unicodedata.normalize(form, text)
         for pattern, new in self.how["before"]:
             text = re.sub(pattern, new, text, flags=re.ASCII)
-        text = text.lower() if self.how["lower"] else text
+        if self.how["lower"]:
+            text = text.lower()
         if self.how["subwords"]:  # SentencePiece writes a space as U+2581: the two are swapped.
             pieces = self.pieces.encode(text.translate({0x20: "▁", 0x2581: " "}), out_type=str)
             tokens = ["▁" if p == "<0x20>" else p.replace("▁", " ") for p in pieces]
@@ -58,6 +60,8 @@ class Model:
     """One step at a time; a text begins with states of zeros."""
 
     def __init__(self, path):
+        from ai_edge_litert.interpreter import Interpreter
+
         self.step = Interpreter(str(path), num_threads=1).get_signature_runner("step")
         states = self.step.get_input_details().items()
         self.zeros = {n: np.zeros(d["shape"], "float32") for n, d in states if n != "token_ids"}

@@ -9,6 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfseq.text import Vocabulary
+from tfseq.text.characters import emoji_pattern
 from tfseq.text.normalization import LETTERS
 from tfseq.text.tokenizers.char_tokenizer import CharTokenizer
 from tfseq.text.tokenizers.spaced_tokenizer import LINE_END, LINE_ENDS_READ, LINE_ENDS_WRITTEN
@@ -20,8 +21,10 @@ from tfseq.text.tokenizers.word_tokenizer import SPACED_TOKENS, WordTokenizer
 #: The file of a SentencePiece model, where the model reads subwords.
 SUBWORDS = "subwords.model"
 
-# Unicode's Default_Ignorable_Code_Point, which NFKC_Casefold drops.
+_MARKS = r"\pM\x{200d}"
+# Unicode's Default_Ignorable_Code_Point, which NFKC_Casefold drops; emoji are kept whole.
 _IGNORED = (
+    f"({emoji_pattern(_MARKS)})|"
     r"[\x{ad}\x{34f}\x{61c}\x{115f}-\x{1160}\x{17b4}-\x{17b5}\x{180b}-\x{180f}\x{200b}-\x{200f}"
     r"\x{202a}-\x{202e}\x{2060}-\x{206f}\x{3164}\x{fe00}-\x{fe0f}\x{feff}\x{ffa0}"
     r"\x{fff0}-\x{fff8}\x{1bca0}-\x{1bca3}\x{1d173}-\x{1d17a}\x{e0000}-\x{e0fff}]"
@@ -39,9 +42,9 @@ def describe_text(tokenizer: Any, vocabulary: Vocabulary) -> dict[str, Any]:
     Returns:
         `kind`: `char`, `word`, `whitespace` or `subword`; None for a tokenizer of one's own.
         `tokens`: the tokens in the order of their ids, `<unk>` first; `begin`, `end`: the ids of
-        the special tokens of documents, or None. To read: `forms`, of `NFKC` and `casefold`, one
-        after the other; `before`, pairs of a pattern and its replacement; `lower`, whether letters
-        are then lower-cased; `token`, the pattern of a token; `subwords`, the file of a
+        the special tokens of documents, or None. To read: `dropped`, pairs of a pattern and its
+        replacement; `forms`, of `NFKC` and `casefold`, one after the other; `before`, pairs again;
+        `lower`, whether letters are then lower-cased; `token`, the pattern of a token; `subwords`, the file of a
         SentencePiece model that splits in its place. To write: `written`, what stands for a token;
         `joiner`; `after`, pairs as `before`.
     """
@@ -58,7 +61,7 @@ def describe_text(tokenizer: Any, vocabulary: Vocabulary) -> dict[str, Any]:
     letters = tokenizer.normalization == "letters"
     folded = tokenizer.case_fold and not letters
     line_ends = bool(tokenizer.line_ends)
-    before, after = [*LETTERS] if letters else [(_IGNORED, "")] if folded else [], []
+    before, after = [*LETTERS] if letters else [], []
     match tokenizer:
         case CharTokenizer():
             before += [("\n", "")] if letters else []
@@ -73,6 +76,7 @@ def describe_text(tokenizer: Any, vocabulary: Vocabulary) -> dict[str, Any]:
     spaced = isinstance(tokenizer, WordTokenizer | WhitespaceTokenizer)
     subwords = isinstance(tokenizer, SubwordTokenizer)
     return described | {
+        "dropped": [_portable((_IGNORED, r"\1"))] if folded else [],
         "forms": _forms(tokenizer.normalization, folded),
         "before": [*map(_portable, before)],
         "lower": letters,
