@@ -3,9 +3,16 @@
 import importlib.util
 import sys
 import types
+import warnings
 
 import pytest
 import tensorflow as tf
+
+
+def _of_tensorflow(path, **options):
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "(?s).*tf.lite.Interpreter is deprecated", UserWarning)
+        return tf.lite.Interpreter(path, **options)
 
 
 @pytest.fixture
@@ -14,7 +21,7 @@ def runner(monkeypatch):
     if importlib.util.find_spec("ai_edge_litert") is None:
         package = types.ModuleType("ai_edge_litert")
         package.interpreter = types.ModuleType("ai_edge_litert.interpreter")
-        package.interpreter.Interpreter = tf.lite.Interpreter
+        package.interpreter.Interpreter = _of_tensorflow
         monkeypatch.setitem(sys.modules, "ai_edge_litert", package)
         monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", package.interpreter)
 

@@ -42,11 +42,14 @@ def describe_text(tokenizer: Any, vocabulary: Vocabulary) -> dict[str, Any]:
     Returns:
         `kind`: `char`, `word`, `whitespace` or `subword`; None for a tokenizer of one's own.
         `tokens`: the tokens in the order of their ids, `<unk>` first; `begin`, `end`: the ids of
-        the special tokens of documents, or None. To read: `dropped`, pairs of a pattern and its
-        replacement; `forms`, of `NFKC` and `casefold`, one after the other; `before`, pairs again;
-        `lower`, whether letters are then lower-cased; `token`, the pattern of a token; `subwords`, the file of a
-        SentencePiece model that splits in its place. To write: `written`, what stands for a token;
-        `joiner`; `after`, pairs as `before`.
+        the special tokens of documents, or None.
+
+        To read a text: `dropped`, pairs of a pattern and its replacement; `forms`, of `NFKC` and
+        `casefold`, one after the other; `before`, pairs again; `lower`, whether letters are then
+        lower-cased; `token`, the pattern of a token, or `subwords`, the file of a SentencePiece
+        model that splits the text.
+
+        To write one: `written`, what stands for a token; `joiner`; `after`, pairs again.
     """
     begin, end = vocabulary.document_ids or (None, None)
     kinds = (CharTokenizer, WordTokenizer, WhitespaceTokenizer, SubwordTokenizer)
