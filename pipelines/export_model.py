@@ -1,12 +1,14 @@
-"""Export the model of a run of any task for TensorFlow Serving.
+"""Export the model of a run of any task for TensorFlow Serving, or for phones and browsers.
 
 python pipelines/export_model.py --run-dir runs/python_docs_gru
+python pipelines/export_model.py --run-dir runs/python_docs_gru --format litert
 """
 
 import dataclasses
-from typing import Any
+from typing import Any, Literal
 
 import tfseq
+from tfseq.errors import InputError
 from tfseq.options.command_line import run
 from tfseq.options.rules import (
     BannedTokens,
@@ -28,6 +30,10 @@ class ExportOptions:
     """The SavedModel goes to EXPORT_DIR/NAME/VERSION."""
     name: DirectoryName | None = None
     """NAME; if omitted, the name of the run directory."""
+    format: Literal["saved_model", "litert"] = "saved_model"
+    """`litert`: a language model's step for phones and browsers, in EXPORT_DIR/NAME_litert."""
+    measured_tokens: CountOrZero | None = None
+    """`litert`: tokens of the validation text that its files are measured by; usually 20000."""
     version: PositiveInt | None = None
     """VERSION; if omitted, the next free number. An existing version is never changed."""
     keep_versions: PositiveInt | None = None
@@ -58,9 +64,13 @@ class ExportOptions:
     """Forecaster: the most steps a request may ask for; if omitted, the horizon of training."""
 
     def settings(self) -> dict[str, Any]:
-        """The settings of the export that were given."""
-        places = ("run_dir", "export_dir", "name", "version", "keep_versions")
-        return {n: v for n, v in vars(self).items() if n not in places and v is not None}
+        """The settings of the export that were given; raises InputError for another format's."""
+        places = ("run_dir", "export_dir", "name", "format", "version", "keep_versions")
+        given = {n: v for n, v in vars(self).items() if n not in places and v is not None}
+        for name in given:
+            if (name == "measured_tokens") != (self.format == "litert"):
+                raise InputError(f"`{name}` cannot be used with `format` {self.format}.")
+        return given
 
 
 def main(options: ExportOptions) -> None:
@@ -69,14 +79,20 @@ def main(options: ExportOptions) -> None:
     from tfseq.files.result_directory import check_writable
 
     check_writable(options.export_dir, "export_dir")
+    settings, litert = options.settings(), options.format == "litert"
     task = tfseq.load(options.run_dir)
-    path = task.export(
-        Path(options.export_dir, options.name or task.directory.name),
+    export = task.export_litert if litert else task.export
+    path = export(
+        Path(options.export_dir, options.name or task.directory.name + "_litert" * litert),
         version=options.version,
         keep_versions=options.keep_versions,
-        **options.settings(),
+        **settings,
     )
     print(f"exported    {path}")
+    if litert:
+        from tfseq.serving.litert.export import describe_litert
+
+        print(*describe_litert(path), sep="\n")
 
 
 def command() -> None:

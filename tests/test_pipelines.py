@@ -116,6 +116,27 @@ def test_export_takes_the_next_version_and_touches_none(place):
     assert "`--name` must be the name of one directory" in outside.stderr
 
 
+def test_export_for_phones_says_what_eight_bits_cost(place):
+    done = script("export_model", "--run-dir=runs/text_lstm", "--format=litert", cwd=place)
+    version = place / "exported" / "text_lstm_litert" / "1"
+    assert f"exported    {version.relative_to(place)}\n" in done.stdout
+    card = json.loads((version / "card.json").read_text(encoding="utf-8"))
+    metrics = json.loads((place / "runs" / "text_lstm" / "metrics.json").read_text())
+    measured = card["measured"]["float32"]
+    assert measured["num_tokens"] == metrics["validation_tokens"]
+    assert measured["perplexity"] == pytest.approx(metrics["validation_perplexity"], rel=1e-4)
+    assert card["metadata"]["metrics"] == metrics
+    for name in ("float32", "int8"):
+        perplexity = card["measured"][name]["perplexity"]
+        assert re.search(rf"^{name} .* bytes, perplexity {perplexity:.4f} on ", done.stdout, re.M)
+    options = ["--run-dir=runs/text_lstm", "--format=litert"]
+    wrong = script("export_model", *options, "--beam-size=2", cwd=place, expected=2)
+    assert "`beam_size` cannot be used with `format` litert." in wrong.stderr
+    wrong = script("export_model", *options, "--name=text_lstm", cwd=place, expected=2)
+    assert "`name` must be one of its own for LiteRT" in wrong.stderr
+    assert sorted(p.name for p in version.parent.iterdir()) == ["1"]
+
+
 def test_inspection_passes_an_export_and_refuses_a_changed_one(place):
     version = place / "exported" / "text_lstm" / "1"
     done = script("inspect_export", version, cwd=place)

@@ -41,6 +41,8 @@ def test_the_model_card_tells_all(language, tmp_path):
         "shape": [None, None],
     }
     assert card["versions"]["tensorflow"] == tf.__version__
+    # `python tests/serving/older_tensorflow.py 2.19` has been run.
+    assert card["versions"]["oldest_tensorflow_tried"] == "2.19"
     files = {p.relative_to(path).as_posix() for p in path.rglob("*") if p.is_file()}
     assert set(card["sha256"]) == files - {MODEL_CARD.as_posix()}
     for name, digest in card["sha256"].items():

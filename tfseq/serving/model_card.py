@@ -13,13 +13,17 @@ from tfseq.serving.operations import read_operations
 
 #: Where the card lies in a version directory.
 MODEL_CARD = Path("assets.extra", "model_card.json")
+#: The oldest TensorFlow under which exports of this version of tfseq have been loaded, and have
+#: answered every signature of every task alike: `tests/serving/older_tensorflow.py`.
+OLDEST_TENSORFLOW = "2.19"
 
 
 def write_model_card(directory: str | Path, card: Mapping) -> None:
     """Write `assets.extra/model_card.json` into a version directory that is otherwise complete.
 
     It is one JSON object: what the caller says, then `operations`, `versions` (tfseq, TensorFlow,
-    Keras) and `sha256` (of every other file, by its path). Raises as `read_operations`.
+    Keras; `oldest_tensorflow_tried`, see `OLDEST_TENSORFLOW`) and `sha256` (of every other file, by
+    its path). Raises as `read_operations`.
     """
     directory = Path(directory)
     card = {
@@ -29,6 +33,7 @@ def write_model_card(directory: str | Path, card: Mapping) -> None:
             "tfseq": tfseq.__version__,
             "tensorflow": tf.__version__,
             "keras": keras.__version__,
+            "oldest_tensorflow_tried": OLDEST_TENSORFLOW,
         },
         "sha256": file_digests(directory),
     }

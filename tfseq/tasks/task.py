@@ -18,6 +18,9 @@ from tfseq.options.training_options import TrainingOptions
 from tfseq.runs.run_directory import RunDirectory
 from tfseq.text import Tokenizer, Vocabulary, make_tokenizer
 
+#: Tokens of the validation text that the files of a LiteRT export are measured by.
+MEASURED_TOKENS = 20_000
+
 
 class Task(ABC):
     """What a run has trained, read back by `tfseq.load` or returned by `tfseq.train`.
@@ -115,12 +118,39 @@ class Task(ABC):
             settings=self.settings_type(**{**self.usual_settings(), **settings}),
             version=version,
             keep_versions=keep_versions,
-            metadata={
-                "run": self.run.name,
-                "options": without_places(self.options),
-                "metrics": self.metrics,
-            },
+            metadata=self.export_details(),
         )
+
+    def export_litert(
+        self,
+        directory: str | os.PathLike,
+        *,
+        version: int | None = None,
+        keep_versions: int | None = None,
+        measured_tokens: int = MEASURED_TOKENS,
+    ) -> Path:
+        """Write `<directory>/<version>/`, the model for phones and browsers; see `export_litert`.
+
+        Args:
+            directory, version, keep_versions: as for `export`.
+            measured_tokens: of the validation text, the most tokens to measure the files by; 0
+                measures nothing, and needs no text.
+
+        Raises:
+            InputError: as `tfseq.serving.export_litert`, or such a model has no such export.
+        """
+        raise InputError(
+            f"`format` litert is for language models. Received: {self.run.path}, the run of "
+            f"{TASK_NAMES[self.options.task].model}."
+        )
+
+    def export_details(self) -> dict[str, Any]:
+        """What an export says of the run that it is of."""
+        return {
+            "run": self.run.name,
+            "options": without_places(self.options),
+            "metrics": self.metrics,
+        }
 
     def usual_settings(self) -> dict[str, Any]:
         """The settings of an export that follow from the options of the run."""

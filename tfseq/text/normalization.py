@@ -1,11 +1,20 @@
 """What is done to text before it is split into tokens, in graph."""
 
+from collections.abc import Iterable
+
 import tensorflow as tf
 import tensorflow_text as tf_text
 
 from tfseq.text.characters import CHANGED_EMOJI, NO_CHANGED_EMOJI, emoji_pattern
 
 NORMALIZATIONS = ("none", "nfkc", "letters")
+
+#: What `letters` does before it lower-cases: patterns in RE2's notation, and what replaces them.
+LETTERS = (
+    (r"[^A-Za-z\n\r]*[\n\r][^A-Za-z]*", "\n"),
+    # The runs that remain have no line break. Most are one space and are best left alone.
+    (r"(?: [^A-Za-z\n]|[^A-Za-z\n ])[^A-Za-z\n]*", " "),
+)
 
 
 def normalize(
@@ -39,15 +48,17 @@ def normalize(
     check_normalization(normalization)
     strings = replace_invalid(strings)
     if normalization == "letters":
-        strings = tf.strings.regex_replace(strings, r"[^A-Za-z\n\r]*[\n\r][^A-Za-z]*", "\n")
-        # The runs that remain have no line break. Most are one space and are best left alone.
-        strings = tf.strings.regex_replace(
-            strings, r"(?: [^A-Za-z\n]|[^A-Za-z\n ])[^A-Za-z\n]*", " "
-        )
-        return tf.strings.lower(strings)
+        return tf.strings.lower(replace_all(strings, LETTERS))
     if normalization == "nfkc":
         strings = tf_text.normalize_utf8(strings, "NFKC")
     return _fold_case(strings) if case_fold else strings
+
+
+def replace_all(strings: tf.Tensor, replacements: Iterable[tuple[str, str]]) -> tf.Tensor:
+    """Strings with one pattern after the other replaced."""
+    for pattern, new in replacements:
+        strings = tf.strings.regex_replace(strings, pattern, new)
+    return strings
 
 
 def check_normalization(normalization: str) -> None:

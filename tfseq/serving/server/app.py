@@ -3,7 +3,6 @@
 import hmac
 import logging
 from collections.abc import Awaitable, Callable
-from importlib import resources
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -12,6 +11,7 @@ from starlette.routing import Route
 
 from tfseq.serving.server.answers import completion_fault, fault_answer
 from tfseq.serving.server.faults import FaultError
+from tfseq.serving.server.page import page as html
 from tfseq.serving.server.requests import HungUpError
 
 _LOG = logging.getLogger("tfseq.server")
@@ -40,10 +40,7 @@ def make_app(
     """
 
     async def page(request: Request) -> Response:
-        file = resources.files("tfseq.serving.server") / "page.html"
-        if not file.is_file():
-            raise FaultError("NOT_FOUND", "This server has no page.")
-        return HTMLResponse(file.read_bytes(), headers={"Cache-Control": "no-cache"})
+        return HTMLResponse(html(), headers={"Cache-Control": "no-cache"})
 
     async def nothing(request: Request) -> Response:
         raise FaultError("NOT_FOUND", f"There is nothing at {request.url.path}.")

@@ -22,7 +22,7 @@ from tfseq.serving.signatures.bounded_controls import bounded_controls
 from tfseq.serving.signatures.clamping import clamp, keep_first_bytes, keep_last_bytes, sentences
 from tfseq.serving.signatures.settings import MAX_TEMPERATURE, ServingSettings
 from tfseq.serving.signatures.signatures import Signatures
-from tfseq.serving.signatures.state_specs import state_specs
+from tfseq.serving.signatures.state_specs import one_step, state_specs
 from tfseq.text import Tokenizer, VocabularyTables
 
 
@@ -206,23 +206,7 @@ class LanguageModelSignatures(Signatures):
 
     def step(self, token_ids: tf.Tensor, *states: tf.Tensor) -> dict[str, tf.Tensor]:
         """One token more: the logits of the next, and the states to send with it."""
-        nested = self._graph.model.initial_states(1)
-        states = [
-            tf.cast(state, initial.dtype)
-            for state, initial in zip(states, tf.nest.flatten(nested), strict=True)
-        ]
-        known = (token_ids >= 0) & (token_ids < self._graph.model.vocabulary_size)
-        logits, states = self._graph.model.step(
-            tf.where(known, token_ids, 0), tf.nest.pack_sequence_as(nested, states)
-        )
-        specs = state_specs(self._graph.model)
-        return {
-            "logits": tf.cast(logits, tf.float32),
-            **{
-                spec.name: tf.cast(state, spec.dtype)
-                for spec, state in zip(specs, tf.nest.flatten(states), strict=True)
-            },
-        }
+        return one_step(self._graph.model, token_ids, states)
 
     def _bound(self, prompt: tf.Tensor, max_new_tokens: tf.Tensor) -> tuple:
         """The part of the prompts that is read, bounded `max_new_tokens`, warnings of both."""

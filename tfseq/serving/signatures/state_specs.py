@@ -1,4 +1,6 @@
-"""The states of a language model by name."""
+"""The states of a language model by name, and one step from states to states."""
+
+from collections.abc import Sequence
 
 import tensorflow as tf
 
@@ -25,3 +27,31 @@ def state_specs(model: LanguageModel) -> list[tf.TensorSpec]:
             for part, state in zip(parts, states, strict=True)
         ]
     return specs
+
+
+def one_step(
+    model: LanguageModel, token_ids: tf.Tensor, states: Sequence[tf.Tensor]
+) -> dict[str, tf.Tensor]:
+    """One token more: the logits of the next, and the states to send with it, by their names.
+
+    Args:
+        model: the model.
+        token_ids: int32 [B]; ids that there are not are `<unk>`.
+        states: float32, in the order of `state_specs`.
+    """
+    nested = model.initial_states(1)
+    states = [
+        tf.cast(state, initial.dtype)
+        for state, initial in zip(states, tf.nest.flatten(nested), strict=True)
+    ]
+    known = (token_ids >= 0) & (token_ids < model.vocabulary_size)
+    logits, states = model.step(
+        tf.where(known, token_ids, 0), tf.nest.pack_sequence_as(nested, states)
+    )
+    return {
+        "logits": tf.cast(logits, tf.float32),
+        **{
+            spec.name: tf.cast(state, spec.dtype)
+            for spec, state in zip(state_specs(model), tf.nest.flatten(states), strict=True)
+        },
+    }

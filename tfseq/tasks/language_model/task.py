@@ -12,9 +12,10 @@ from tfseq.errors import InputError
 from tfseq.generation import Generation, Score, TextGenerator
 from tfseq.models import LanguageModel
 from tfseq.options.layer_sizes import shape_in_words
-from tfseq.options.rules import PositiveInt
+from tfseq.options.rules import CountOrZero, PositiveInt
 from tfseq.runs.run_directory import RunDirectory
-from tfseq.serving import ServingSettings, export_language_model
+from tfseq.serving import ServingSettings, export_language_model, export_litert
+from tfseq.serving.litert.export import check_base_path
 from tfseq.tasks.language_model.evaluation.adaptive_evaluation import (
     Text,
     evaluate_dynamically,
@@ -34,7 +35,13 @@ from tfseq.tasks.language_model.evaluation.evaluator import Evaluator
 from tfseq.tasks.language_model.evaluation.text_size import text_size
 from tfseq.tasks.language_model.options import LanguageModelOptions
 from tfseq.tasks.language_model.texts import data_words, open_texts
-from tfseq.tasks.task import Task, cell_words, checked_argument, tokenizer_of
+from tfseq.tasks.task import (
+    MEASURED_TOKENS,
+    Task,
+    cell_words,
+    checked_argument,
+    tokenizer_of,
+)
 from tfseq.text import CORPUS_NAMES, Tokenizer, Vocabulary, open_corpus
 from tfseq.text.tokenizers.spaced_tokenizer import LINE_END
 
@@ -241,6 +248,34 @@ class LanguageModelTask(Task):
 
     def write_export(self, directory: str | os.PathLike, **more: Any) -> Path:
         return export_language_model(self.model, self.tokenizer, self.vocabulary, directory, **more)
+
+    def export_litert(
+        self,
+        directory: str | os.PathLike,
+        *,
+        version: int | None = None,
+        keep_versions: int | None = None,
+        measured_tokens: int = MEASURED_TOKENS,
+    ) -> Path:
+        measured_tokens = checked_argument("measured_tokens", measured_tokens, CountOrZero)
+        check_base_path(directory, version)
+        text = Text(np.zeros(0, "int32"), None)
+        if measured_tokens:
+            corpus = self.encode()
+            before = corpus.before("validation")
+            context = int(before[-1]) if len(before) else None
+            text = Text(corpus.validation[:measured_tokens], context)
+        return export_litert(
+            self.model,
+            self.tokenizer,
+            self.vocabulary,
+            directory,
+            ids=text.ids,
+            context=text.context,
+            version=version,
+            keep_versions=keep_versions,
+            metadata=self.export_details(),
+        )
 
     def _open(self, corpus: str | os.PathLike):
         options, path = self.options, os.fspath(corpus)

@@ -8,6 +8,9 @@ from tfseq.text.tokenizers.tokenizer import Tokenizer
 
 #: The token of a line end, as published word models call it.
 LINE_END = "<eos>"
+#: A pattern of line ends with what replaces it, and of the spaces that joining puts round them.
+LINE_ENDS_READ = (r"\r\n|\r|\n", f" {LINE_END} ")
+LINE_ENDS_WRITTEN = (" ?\n ?", "\n")
 
 
 class SpacedTokenizer(Tokenizer):
@@ -45,7 +48,7 @@ class SpacedTokenizer(Tokenizer):
     def _split(self, strings: tf.Tensor) -> tf.Tensor | tf.RaggedTensor:
         """What stands between the white space of ASCII, and the line ends that are asked for."""
         if self.line_ends:
-            strings = tf.strings.regex_replace(strings, r"\r\n|\r|\n", f" {LINE_END} ")
+            strings = tf.strings.regex_replace(strings, *LINE_ENDS_READ)
         return tf.strings.split(strings)
 
     def _joined(self, tokens: tf.Tensor | tf.RaggedTensor) -> tf.Tensor:
@@ -60,4 +63,4 @@ class SpacedTokenizer(Tokenizer):
 
     def _without_outer_spaces(self, texts: tf.Tensor) -> tf.Tensor:
         """The texts without the spaces that `_joined` has put round line breaks."""
-        return tf.strings.regex_replace(texts, " ?\n ?", "\n") if self.line_ends else texts
+        return tf.strings.regex_replace(texts, *LINE_ENDS_WRITTEN) if self.line_ends else texts

@@ -8,8 +8,8 @@ from tfseq.text.characters import SPACE, SPACE_BEYOND_ASCII
 from tfseq.text.tokenizers.spaced_tokenizer import SpacedTokenizer
 from tfseq.text.tokenizers.tokenizer import AFTER_LETTERS
 
-# U+001C to U+001F separate fields and records; Python's `str.split` takes them for spaces too.
-_OTHER_SPACE = rf"[\x{{1c}}-\x{{1f}}{SPACE_BEYOND_ASCII}]"
+#: U+001C to U+001F separate fields and records; Python's `str.split` takes them for spaces too.
+OTHER_SPACE = rf"[\x{{1c}}-\x{{1f}}{SPACE_BEYOND_ASCII}]"
 _AFTER_SPACE = re.compile(r"(?<=[ \t\n\v\f\r])")
 _AFTER_SPACE_OR_LINE = re.compile(r"(?<=[ \t\n\v\f])|(?<=\r)(?!\n)")
 
@@ -40,7 +40,7 @@ class WhitespaceTokenizer(SpacedTokenizer):
         return _AFTER_SPACE_OR_LINE if self.line_ends else _AFTER_SPACE
 
     def tokenize(self, strings: tf.Tensor) -> tf.Tensor | tf.RaggedTensor:
-        return self._split(tf.strings.regex_replace(self._normalize(strings), _OTHER_SPACE, " "))
+        return self._split(tf.strings.regex_replace(self._normalize(strings), OTHER_SPACE, " "))
 
     def detokenize(self, tokens: tf.Tensor | tf.RaggedTensor) -> tf.Tensor:
         return self._without_outer_spaces(self._joined(tokens))

@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from tfseq.text.characters import CLOSING, EXTENDER, OPENING, SPACE, UNSPACED
+from tfseq.text.normalization import replace_all
 
 _WORD = r"\pL\pN\pM"
 # What has no spaces in it, written with a space round each sign. Tokens do not say whether there
@@ -17,6 +18,19 @@ _TOGETHER = (
     "(-) ()(-)",
     r"([$€£¥]) ()(\d)",
 )
+# Twice, since a match consumes what begins the next one.
+_WITHOUT_INNER_SPACES = 2 * tuple((pattern, r"\1\2\3") for pattern in _TOGETHER)
+#: Patterns in RE2's notation, and what replaces them, for a text of tokens with spaces between.
+AS_IN_PRINT = (
+    *_WITHOUT_INNER_SPACES,
+    (rf'" ([^"{EXTENDER}][^"]*) "', r'"\1"'),
+    (rf" ([{CLOSING}])", r"\1"),
+    *2
+    * (
+        (rf"([{OPENING}]) ([^{EXTENDER}])", r"\1\2"),
+        (rf"([{UNSPACED}]) ([{UNSPACED}])", r"\1\2"),
+    ),
+)
 
 
 def space_as_in_print(text: tf.Tensor) -> tf.Tensor:
@@ -26,21 +40,14 @@ def space_as_in_print(text: tf.Tensor) -> tf.Tensor:
     >>> print(space_as_in_print(tf.constant(text)).numpy().decode())
     in the u.s. (well-known) it ' costs ' $1,000.50
     """
-    text = _without_inner_spaces(text)
-    text = tf.strings.regex_replace(text, rf'" ([^"{EXTENDER}][^"]*) "', r'"\1"')
-    text = tf.strings.regex_replace(text, rf" ([{CLOSING}])", r"\1")
-    # Twice, since a match consumes the character that begins the next one.
-    for _ in range(2):
-        text = tf.strings.regex_replace(text, rf"([{OPENING}]) ([^{EXTENDER}])", r"\1\2")
-        text = tf.strings.regex_replace(text, rf"([{UNSPACED}]) ([{UNSPACED}])", r"\1\2")
-    return text
+    return replace_all(text, AS_IN_PRINT)
 
 
 def join_as_in_print(prompt: tf.Tensor, completion: tf.Tensor) -> tf.Tensor:
     """Each prompt, as it is, and its completion, with a space between them where print has one."""
     # What has no inner spaces may begin in the prompt: `5` and `. 2`.
     tail = tf.strings.regex_replace(prompt, rf"(?s).*[{SPACE}]", "")
-    whole = _without_inner_spaces(tf.strings.join([tail, completion], " "))
+    whole = replace_all(tf.strings.join([tail, completion], " "), _WITHOUT_INNER_SPACES)
     rest = tf.strings.substr(whole, tf.strings.length(tail), tf.strings.length(whole))
     spaced = tf.strings.regex_full_match(rest, "(?s) .*")
     completion = tf.where(spaced, tf.strings.regex_replace(rest, "^ ", ""), rest)
@@ -61,11 +68,3 @@ def _match(first: tf.Tensor, end: str, second: tf.Tensor, start: str) -> tf.Tens
     return tf.strings.regex_full_match(first, f"(?s).*{end}") & tf.strings.regex_full_match(
         second, f"(?s){start}.*"
     )
-
-
-def _without_inner_spaces(text: tf.Tensor) -> tf.Tensor:
-    # Twice, since a match consumes what begins the next one.
-    for _ in range(2):
-        for pattern in _TOGETHER:
-            text = tf.strings.regex_replace(text, pattern, r"\1\2\3")
-    return text

@@ -12,12 +12,27 @@ from tfseq.text.characters import (
     SPACE_BEYOND_ASCII,
     emoji_pattern,
 )
+from tfseq.text.normalization import replace_all
 from tfseq.text.tokenizers.spaced_tokenizer import SpacedTokenizer
 from tfseq.text.tokenizers.tokenizer import AFTER_LETTERS
 from tfseq.text.tokenizers.word_spacing import join_as_in_print, space_as_in_print
 
 _SIGN = rf"(?:[^\pL\pN{EXTENDER}{APOSTROPHE}{SPACE}]|[{EAST_ASIAN}])[{EXTENDER}]*"
 _EMOJI_OR_SIGN = f"{emoji_pattern(EXTENDER)}|{_SIGN}"
+
+# Runs of apostrophes first; twice, since `'''` holds two overlapping pairs.
+_OUTER_APOSTROPHES = (
+    *2 * ((rf"([{APOSTROPHE}])([{APOSTROPHE}])", r"\1 \2"),),
+    (rf"(^|[\t-\r ])([{APOSTROPHE}])", r"\1\2 "),
+    (rf"([{APOSTROPHE}])([\t-\r ]|$)", r" \1\2"),
+)
+#: Patterns in RE2's notation, and what replaces them: spaces are put round signs, and round an
+#: apostrophe that is not inside a word, so that splitting at spaces gives the tokens.
+SPACED_TOKENS = (
+    (f"[{SPACE_BEYOND_ASCII}]", " "),
+    (_EMOJI_OR_SIGN, r" \0 "),
+    *_OUTER_APOSTROPHES,
+)
 
 # After ASCII white space, or before a character that always begins a token. No normalization
 # reaches across either place.
@@ -63,23 +78,10 @@ class WordTokenizer(SpacedTokenizer):
         return _BETWEEN_WORDS_OR_LINES if self.line_ends else _BETWEEN_WORDS
 
     def tokenize(self, strings: tf.Tensor) -> tf.Tensor | tf.RaggedTensor:
-        strings = self._normalize(strings)
-        # Spaces are put round signs, so that splitting at spaces gives the tokens.
-        strings = tf.strings.regex_replace(strings, f"[{SPACE_BEYOND_ASCII}]", " ")
-        strings = tf.strings.regex_replace(strings, _EMOJI_OR_SIGN, r" \0 ")
-        return self._split(_separate_outer_apostrophes(strings))
+        return self._split(replace_all(self._normalize(strings), SPACED_TOKENS))
 
     def detokenize(self, tokens: tf.Tensor | tf.RaggedTensor) -> tf.Tensor:
         return self._without_outer_spaces(space_as_in_print(self._joined(tokens)))
 
     def join(self, prompt: tf.Tensor, completion: tf.Tensor) -> tf.Tensor:
         return join_as_in_print(prompt, completion)
-
-
-def _separate_outer_apostrophes(strings: tf.Tensor) -> tf.Tensor:
-    """Put a space between a word and an apostrophe that is not inside it."""
-    # Runs of apostrophes first; twice, since `'''` holds two overlapping pairs.
-    for _ in range(2):
-        strings = tf.strings.regex_replace(strings, rf"([{APOSTROPHE}])([{APOSTROPHE}])", r"\1 \2")
-    strings = tf.strings.regex_replace(strings, rf"(^|[\t-\r ])([{APOSTROPHE}])", r"\1\2 ")
-    return tf.strings.regex_replace(strings, rf"([{APOSTROPHE}])([\t-\r ]|$)", r" \1\2")
