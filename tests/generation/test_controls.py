@@ -152,7 +152,7 @@ def test_a_string_of_any_length_stops_at_its_first_place(characters):
         assert row.stopped
 
 
-@pytest.mark.everyday(1)
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["word", "whitespace", "subword"])
 def test_stop_strings_reach_over_tokens(make_model, kind):
     if kind == "subword":

@@ -124,7 +124,8 @@ def _generate(
             new_ids = tf.raw_ops.TensorListGather(
                 input_handle=turns, indices=tf.range(t), **turn_type
             )
-            logits = constraints.filtered(logits, tf.transpose(new_ids[:, 0]))
+            # Again the penalty: what may not be written takes no place from others.
+            logits = constraints.filtered(logits, tf.transpose(new_ids[:, 0])) + penalty
         return logits
 
     def more(t, hidden, states, lengths, *_):
