@@ -44,8 +44,8 @@ class GrowingText:
     signs is decoded once. What follows a straight double quote is held back until the quote that
     ends it: the space after the first goes only if there is a second.
 
-    In the end and at every doubling of its length the whole text is decoded and compared. The text
-    of a tokenizer of one's own for which none of this holds is decoded as a whole from then on.
+    At every doubling of its length the whole text is decoded and compared. The text of a tokenizer
+    of one's own for which none of this holds is decoded as a whole from then on.
 
     Args:
         decode: rows of ids, all of one length, to their texts.
