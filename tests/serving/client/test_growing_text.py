@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 import tfseq
 from tfseq.generation import gumbel_noise as noise_in_graph
 from tfseq.generation.sampling import SamplerSettings, sample
+from tfseq.serving import ServingError
 from tfseq.serving.client.drawing import draw, gumbel_noise
 from tfseq.serving.client.growing_text import GrowingText
 
@@ -171,6 +172,24 @@ def test_likely_texts_are_asked_for_together():
     _, alone, _ = asked_for(CHARACTERS, [1, 2, 3, 4, 5, 6], False)
     _, together, _ = asked_for(CHARACTERS, [1, 2, 3, 4, 5, 6], False, likely=[6, 5, 4, 3, 2, 1])
     assert (alone, together) == (7, 2)
+
+
+def test_a_server_may_take_few_rows(parts):
+    def decode(rows):
+        if len(rows) > 3:
+            raise ServingError("INVALID_ARGUMENT", "larger than maximum input batch size")
+        return parts(rows)
+
+    ids = [260, 270, 280, 5, 5, 6] * 4
+    growing = GrowingText(decode, of_words=False)
+    text = "".join(growing.add(token, likely=range(1, 50)) for token in ids)
+    assert text + growing.end() == parts([ids])[0]
+
+    def refuse(rows):
+        raise ServingError("INVALID_ARGUMENT", "no")
+
+    with pytest.raises(ServingError):
+        GrowingText(refuse, of_words=False).add(1, [2, 3])
 
 
 def test_a_tokenizer_of_ones_own_is_decoded_as_a_whole():

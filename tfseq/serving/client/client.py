@@ -1,5 +1,6 @@
 """A client of exported models on TensorFlow Serving."""
 
+import os
 import random
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -70,9 +71,9 @@ class Client:
         retry_wait: float = 0.2,
         headers: Mapping[str, str] | None = None,
         token: str | Callable[[], str] | None = None,
-        ca_file: str | None = None,
-        client_certificate: str | None = None,
-        client_key: str | None = None,
+        ca_file: str | os.PathLike | None = None,
+        client_certificate: str | os.PathLike | None = None,
+        client_key: str | os.PathLike | None = None,
     ):
         if protocol not in _TRANSPORTS:
             raise ValueError(f"`protocol` must be 'grpc' or 'rest'. Received: {protocol!r}.")

@@ -5,6 +5,8 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from tfseq.serving.client.transport import ServingError
+
 #: Rows of ids, of one length, to their texts.
 Decode = Callable[[list[list[int]]], Sequence[str]]
 
@@ -15,7 +17,8 @@ _WORD = re.compile(r"[A-Za-z]{2,}")
 # What has no space to its left or right, nor takes part in any other rule of spacing.
 _EAST_ASIAN = re.compile(r"(?:CJK UNIFIED IDEOGRAPH|HIRAGANA LETTER|KATAKANA LETTER)\b.*")
 _PARTIAL = "\ufffd"
-_MOST_ASKED_AT_ONCE = 32
+# Rows of a request. A server that puts requests together may take fewer.
+_MOST_ROWS = 32
 _FIRST_CHECK = 8
 # So many tokens without a character are cut in two; half of them is more than a character has.
 _MOST_BYTES = 16
@@ -41,8 +44,8 @@ class GrowingText:
     signs is decoded once. What follows a straight double quote is held back until the quote that
     ends it: the space after the first goes only if there is a second.
 
-    In the end and at every doubling of its length the whole text is decoded and compared. The text
-    of a tokenizer of one's own for which none of this holds is decoded as a whole from then on.
+    At every doubling of its length the whole text is decoded and compared. The text of a tokenizer
+    of one's own for which none of this holds is decoded as a whole from then on.
 
     Args:
         decode: rows of ids, all of one length, to their texts.
@@ -54,6 +57,7 @@ class GrowingText:
         self._names: dict[int, _Name | None] = {}
         # Spaces of rows of tokens, None standing for any word.
         self._spaces: dict[tuple[int | None, ...], tuple[bool, ...]] = {}
+        self._most_rows = _MOST_ROWS
         self._ids: list[int] = []
         self._given = ""
         self._check_at = _FIRST_CHECK
@@ -130,7 +134,7 @@ class GrowingText:
         """Leave out the first half of many bytes that make no characters, if no beginning of one
         ends it: that would count twice."""
         half = len(self._window) // 2
-        first, second = self._decode([self._window[:half], self._window[half:]])
+        first, second = self._ask([self._window[:half], self._window[half:]])
         if first + second == text:
             self._window = self._window[half:]
             self._window_given = self._window_given[len(first) :]
@@ -190,14 +194,25 @@ class GrowingText:
         """
         if token not in self._names:
             others = [int(i) for i in likely if i not in self._names and i != token]
-            asked = [token, *others[: _MOST_ASKED_AT_ONCE - 1]]
+            asked = [token, *others[: self._most_rows - 1]]
             if self._of_words:
-                texts = self._decode([[i, i] for i in asked])
-                names = [_twice(text) for text in texts]
+                names = [_twice(text) for text in self._ask([[i, i] for i in asked])]
             else:
-                names = [_Name(text, False) for text in self._decode([[i] for i in asked])]
+                names = [_Name(text, False) for text in self._ask([[i] for i in asked])]
             self._names.update(zip(asked, names, strict=True))
         return self._names[token]
+
+    def _ask(self, rows: list[list[int]]) -> list[str]:
+        """The texts of rows, in as many requests as the server wants of them."""
+        while True:
+            most = self._most_rows
+            parts = [rows[start : start + most] for start in range(0, len(rows), most)]
+            try:
+                return [text for part in parts for text in self._decode(part)]
+            except ServingError as error:
+                if most == 1 or error.code != "INVALID_ARGUMENT":
+                    raise
+                self._most_rows = most // 2
 
 
 def _sure(text: str, of_words: bool) -> str:

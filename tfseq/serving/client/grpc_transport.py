@@ -1,5 +1,6 @@
 """Requests to TensorFlow Serving by gRPC."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -137,7 +138,7 @@ def _channel(grpc, endpoint: Endpoint):
     return grpc.secure_channel(endpoint.address, trusted, options=options)
 
 
-def _read(path: str | None) -> bytes | None:
+def _read(path: str | os.PathLike | None) -> bytes | None:
     try:
         return None if path is None else Path(path).read_bytes()
     except OSError as error:

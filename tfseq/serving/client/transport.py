@@ -62,9 +62,9 @@ class Endpoint(NamedTuple):
     path: str = ""
     headers: Mapping[str, str] = {}
     token: Token | None = None
-    ca_file: str | None = None
-    client_certificate: str | None = None
-    client_key: str | None = None
+    ca_file: str | os.PathLike | None = None
+    client_certificate: str | os.PathLike | None = None
+    client_key: str | os.PathLike | None = None
 
     @property
     def address(self) -> str:
