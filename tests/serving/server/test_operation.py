@@ -84,6 +84,8 @@ def test_a_token_is_needed(small):
             ):
                 assert answer.status_code == 401
                 assert answer.headers["www-authenticate"] == "Bearer"
+            # The page, in which a person enters the token, has no secrets.
+            assert http.get("/").status_code in (200, 404)
     assert small.predict(instances=["a"]).status_code == 200
 
 

@@ -1,9 +1,9 @@
 """The paths of the server, who may ask, and what is answered where something goes wrong."""
 
 import hmac
+import importlib.util
 import logging
 from collections.abc import Awaitable, Callable
-from importlib import resources
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -17,6 +17,8 @@ from tfseq.serving.server.requests import HungUpError
 _LOG = logging.getLogger("tfseq.server")
 
 Endpoint = Callable[[Request], Awaitable[Response]]
+# The package that makes the page, by its function `page`.
+_PAGE = "tfseq.serving.server.page"
 # Answered in the form of OpenAI's API.
 _OPENAI = ("/v1/completions", "/v1/models")
 
@@ -40,10 +42,10 @@ def make_app(
     """
 
     async def page(request: Request) -> Response:
-        file = resources.files("tfseq.serving.server") / "page.html"
-        if not file.is_file():
+        if importlib.util.find_spec(_PAGE) is None:
             raise FaultError("NOT_FOUND", "This server has no page.")
-        return HTMLResponse(file.read_bytes(), headers={"Cache-Control": "no-cache"})
+        html = importlib.import_module(_PAGE).page()
+        return HTMLResponse(html, headers={"Cache-Control": "no-cache"})
 
     async def nothing(request: Request) -> Response:
         raise FaultError("NOT_FOUND", f"There is nothing at {request.url.path}.")
