@@ -47,6 +47,11 @@ def stopped(server):
             os.kill(pid, signal.SIGCONT)
 
 
+def answers(server, text: str = "a") -> bool:
+    """Whether a request is answered in its time, of which a busy machine may take more."""
+    return server.predict(instances=[text]).status_code == 200
+
+
 def num_waiting(server) -> int:
     text = server.http.get("/monitoring/prometheus/metrics").text
     return int(text.rsplit("tfseq_waiting_requests{", 1)[1].split()[1])
@@ -65,6 +70,7 @@ def small(base_path):
     options = [f"--token={TOKEN}", "--max-queue=1", "--max-body-mb=0.01", "--timeout=4"]
     options += ["--num-threads=1", "--poll-seconds=0.1", "--drain-seconds=20"]
     with running_server(base_path, *options, token=TOKEN, quiet=False) as server:
+        wait_for(lambda: answers(server))
         yield server
 
 
@@ -84,7 +90,9 @@ def test_a_token_is_needed(small):
             ):
                 assert answer.status_code == 401
                 assert answer.headers["www-authenticate"] == "Bearer"
-    assert small.predict(instances=["a"]).status_code == 200
+            # The page, in which a person enters the token, has no secrets.
+            assert http.get("/").status_code in (200, 404)
+    wait_for(lambda: answers(small))
 
 
 def test_a_body_has_a_bound(small):
@@ -92,7 +100,7 @@ def test_a_body_has_a_bound(small):
         answer = small.http.post(f"/v1/models/{small.name}:predict", content=content)
         assert answer.status_code == 413
         assert answer.json() == {"error": "The body of a request must have at most 10000 bytes."}
-    assert small.predict(instances=["x" * 9_900]).status_code == 200
+    wait_for(lambda: answers(small, "x" * 9_900))
 
 
 def test_half_a_body(small):
@@ -104,7 +112,7 @@ def test_half_a_body(small):
         waiting.sendall(head.encode() + b'{"instances"')
         with socket.create_connection((host, int(port))) as gone:
             gone.sendall(head.encode() + b'{"instances"')
-        assert small.predict(instances=["a"]).status_code == 200
+        wait_for(lambda: answers(small))
         assert waiting.recv(4096).startswith(b"HTTP/1.1 408 ")
 
 
@@ -120,7 +128,7 @@ def test_a_full_queue_and_the_time_limit(small):
         assert small.complete(prompt="c", max_tokens=1).status_code in (429, 504)
         assert waiting.result().status_code == 504
         assert running.result().status_code == 504
-    assert small.predict(instances=["a"]).status_code == 200
+    wait_for(lambda: answers(small))
 
 
 def test_a_client_that_hangs_up_leaves_the_queue(small):
@@ -132,7 +140,7 @@ def test_a_client_that_hangs_up_leaves_the_queue(small):
             small.http.post(path, json=body, timeout=0.3)
         wait_for(lambda: num_waiting(small) == 0)
         running.result()
-    assert small.predict(instances=["a"]).status_code == 200
+    wait_for(lambda: answers(small))
 
 
 @pytest.mark.slow
@@ -140,8 +148,8 @@ def test_a_version_that_crashes_is_loaded_again(small):
     (crashed,) = loaders(small)
     os.kill(crashed, signal.SIGKILL)
     wait_for(lambda: loaders(small) not in ([crashed], []))
-    assert small.predict(instances=["a"]).status_code in (200, 503)
-    wait_for(lambda: small.predict(instances=["a"]).status_code == 200)
+    assert small.predict(instances=["a"]).status_code in (200, 503, 504)
+    wait_for(lambda: answers(small))
 
 
 def test_the_end_is_graceful(small):

@@ -1,6 +1,7 @@
 """TensorFlow Serving's REST API: what is answered is what the loader answers."""
 
 import base64
+import importlib.util
 import json
 
 import numpy as np
@@ -222,3 +223,13 @@ def test_metrics(server):
     count = int(after[f"{latency}_count{{{labels}}}"])
     assert count == int(before[f"{latency}_count{{{labels}}}"]) + 2
     assert int(after[f'{latency}_bucket{{{labels},le="+Inf"}}']) == count
+
+
+def test_the_page(server):
+    answer = server.http.get("/")
+    if importlib.util.find_spec("tfseq.serving.server.page") is None:
+        assert answer.status_code == 404
+    else:
+        assert answer.status_code == 200
+        assert answer.headers["content-type"].startswith("text/html")
+        assert answer.text.lower().startswith("<!doctype html>")
