@@ -69,6 +69,7 @@ def test_a_new_version_takes_the_text_over(serve, visit, reference):
     press(page)
     page.get_by_role("alert").get_by_text("version 2").wait_for()
     page.get_by_text("version 2", exact=True).wait_for()
+    page.get_by_role("button", name="Go on").wait_for()
     assert shown(page, ".tokens").text_content() == text
     press(page)
     assert is_written(page, text, len(text) + 10)
