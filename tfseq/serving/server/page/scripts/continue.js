@@ -12,7 +12,7 @@ class ContinueView {
     const { version, ...kept } = memory.read(this.kept, nothing);
     // Another version may have other tokens.
     const foreign = kept.tokens.length > 0 && version !== model.version;
-    this.history = new History({ ...kept, foreign });
+    this.history = new TextStates({ ...kept, foreign });
     this.text = new TokenText("The text", this.strongest, (index, span) => this.ask(index, span));
     this.likely = new Likely();
     this.work = new Work((busy) => this.refresh(busy));

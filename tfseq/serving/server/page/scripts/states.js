@@ -1,7 +1,7 @@
 // A text as it was before, and what is to be said of it.
 
 /** States of a text, of which a person may go back to any. */
-class History {
+class TextStates {
   constructor(state) {
     this.states = [state];
     this.place = 0;
