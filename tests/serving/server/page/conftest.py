@@ -2,13 +2,17 @@
 
 import contextlib
 import shutil
+from pathlib import Path
 
 import pytest
 
 from tfseq.serving import export as export_module
 
+from ...conftest import Exported
 from ...fake_server import Backend
 from .page_server import PageServer
+
+REFERENCE = Path(__file__).parents[4] / "exported" / "python_docs_gru" / "1"
 
 
 @pytest.fixture(scope="module")
@@ -67,3 +71,9 @@ def without_trial():
         patch.setattr(export_module, "LoaderProcess", contextlib.nullcontext)
         patch.setattr(export_module, "replay", lambda directory, loader: None)
         yield
+
+
+@pytest.fixture(scope="module")
+def reference(chromium, loader):
+    """The language model of the repository; nothing is loaded where there is no browser."""
+    return Exported(str(REFERENCE), loader.load(REFERENCE), None, loader)

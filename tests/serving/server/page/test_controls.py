@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from .test_page import is_written, set_number, shown, texts, write
+from .person import is_written, set_number, shown, texts, write
 
 PROMPT = "想要 ab"
 

@@ -14,7 +14,7 @@ from tfseq.serving import (
 )
 
 from ...conftest import Exported
-from .test_page import number_in, press, set_number, shown, texts
+from .person import number_in, press, set_number, shown, texts
 
 VOCABULARY = tfseq.Vocabulary([*"abcdefg想", "time", "flies"])
 LABELS = ["no", "yes", "猫"]

@@ -6,79 +6,31 @@ import html.parser
 import re
 import subprocess
 import sys
-import threading
-from pathlib import Path
 
 import numpy as np
 import pytest
+from lively_weights import draw_weights
 
+import tfseq
+from tfseq.serving import export_language_model
 from tfseq.serving.server.page import page as whole_page
+from tfseq.text.special_tokens import BEGIN, END
 
 from ...conftest import Exported
+from .person import (
+    generate,
+    heats,
+    is_written,
+    number_in,
+    press,
+    set_number,
+    shown,
+    texts,
+    write,
+    written,
+)
 
-REFERENCE = Path(__file__).parents[4] / "exported" / "python_docs_gru" / "1"
 PROMPT = "The value of "
-
-
-@pytest.fixture(scope="module")
-def reference(chromium, loader):
-    """The language model of the repository; nothing is loaded where there is no browser."""
-    return Exported(str(REFERENCE), loader.load(REFERENCE), None, loader)
-
-
-def shown(page, selector):
-    return page.locator(f"{selector} >> visible=true")
-
-
-def press(page):
-    shown(page, "button.primary").click()
-
-
-def set_number(page, label, value):
-    box = page.get_by_label(label, exact=True).and_(page.locator("input[type=number]"))
-    shown(page, "input[type=number]").and_(box).fill(str(value))
-
-
-def written(page):
-    """The text, when it has been written."""
-    page.locator("#said", has_text="Written").wait_for(state="attached")
-    return shown(page, ".tokens").text_content()
-
-
-def write(page, prompt, num_tokens=30):
-    shown(page, "textarea").first.fill(prompt)
-    set_number(page, "Tokens", num_tokens)
-    press(page)
-    return written(page)
-
-
-def generate(exported, prompt, num_tokens=30, temperature=0.8, top_k=0, top_p=1.0, seed=0):
-    answer = exported.run(
-        "generate",
-        prompt=texts(prompt),
-        max_new_tokens=np.int32([num_tokens]),
-        temperature=np.float32([temperature]),
-        top_k=np.int32([top_k]),
-        top_p=np.float32([top_p]),
-        seed=np.int64([seed]),
-    )
-    return answer["text"][0].decode(), float(answer["log_probability"][0])
-
-
-def texts(*strings):
-    return np.array([string.encode() for string in strings], object)
-
-
-def number_in(text, before):
-    found = re.search(rf"{before}\s*(−?[\d.]+)", text)
-    return float(found[1].replace("−", "-"))
-
-
-def heats(page):
-    """How strong the background of each token is, from 0 to 1."""
-    styles = [span.get_attribute("style") for span in shown(page, ".tokens > span").all()]
-    return [float(re.search(r"--heat: ([\d.e-]+)", style)[1]) for style in styles]
-
 
 # The file.
 
@@ -184,16 +136,6 @@ def test_a_choice_of_another_token_goes_on_from_there(serve, visit, reference):
     assert shown(page, ".tokens").text_content().startswith(before[:place] + tokens[1])
 
 
-def is_written(page, prefix, length):
-    """Whether a text of this length that begins so is there after a while."""
-    for _ in range(200):
-        text = shown(page, ".tokens").text_content()
-        if text.startswith(prefix) and len(text) == length:
-            return True
-        page.wait_for_timeout(100)
-    return False
-
-
 def test_everything_is_done_by_keyboard(serve, visit, reference):
     page = visit(serve(language=reference).address)
     set_number(page, "Tokens", 8)
@@ -256,85 +198,6 @@ def test_scores_and_searches_are_those_of_the_api(serve, visit, reference):
         assert number_in(item.text_content(), "log probability") == pytest.approx(score, rel=1e-3)
 
 
-def test_when_the_server_dies_nothing_is_lost(serve, visit, reference):
-    server = serve(language=reference)
-    page = visit(server.address)
-    backend, enough = server.backends["language"], threading.Event()
-    check = backend.check_model
-
-    def refusing(*place):
-        if len(server.requests) > 30:
-            enough.set()
-            raise ConnectionError
-        check(*place)
-
-    backend.check_model = refusing
-    shown(page, "textarea").first.fill(PROMPT)
-    set_number(page, "Tokens", 30)
-    press(page)
-    alert = page.get_by_role("alert")
-    alert.get_by_text("does not answer").wait_for()
-    text, _ = generate(reference, PROMPT)
-    kept = shown(page, ".tokens").text_content()
-    assert enough.is_set()
-    assert len(PROMPT) < len(kept) < len(text)
-    assert text.startswith(kept)
-
-    # Neither by loading the page again.
-    backend.check_model = check
-    page.reload()
-    shown(page, ".tokens > span").first.wait_for()
-    assert shown(page, ".tokens").text_content() == kept
-    set_number(page, "Tokens", len(text) - len(kept))
-    press(page)
-    assert written(page) == text
-
-
-@pytest.mark.slow
-def test_a_request_can_be_given_up(serve, visit, reference):
-    page = visit(serve(language=reference).address)
-    set_number(page, "Tokens", 5000)
-    shown(page, "textarea").first.fill(PROMPT)
-    press(page)
-    page.get_by_text("tokens · perplexity").wait_for()
-    page.keyboard.press("Escape")
-    page.get_by_role("button", name="Go on").wait_for()
-    text = shown(page, ".tokens").text_content()
-    whole, _ = generate(reference, PROMPT, 1000)
-    assert len(text) > len(PROMPT)
-    assert whole.startswith(text)
-
-
-@pytest.mark.slow
-def test_a_new_version_takes_the_text_over(serve, visit, reference):
-    server = serve(language=reference)
-    page = visit(server.address)
-    text = write(page, PROMPT, 10)
-    server.version = 2
-    press(page)
-    page.get_by_role("alert").get_by_text("version 2").wait_for()
-    page.get_by_text("version 2", exact=True).wait_for()
-    assert shown(page, ".tokens").text_content() == text
-    press(page)
-    assert is_written(page, text, len(text) + 10)
-
-
-def test_it_is_opened_from_a_file_and_a_token_is_asked_for(serve, visit, reference, tmp_path):
-    server = serve(language=reference, token="secret")
-    file = tmp_path / "page.html"
-    file.write_text(whole_page(), encoding="utf-8")
-    page = visit(f"file://{file}?server={server.address}&model=language")
-    page.get_by_role("alert").get_by_text("a token is needed").wait_for()
-    page.get_by_label("Token").fill("secret")
-    page.get_by_role("button", name="Connect").click()
-    page.get_by_role("tab", name="Write").wait_for()
-    assert page.get_by_role("alert").count() == 0
-    assert write(page, "The ", 6) == generate(reference, "The ", 6)[0]
-    # It is known until the page is closed.
-    page.reload()
-    page.get_by_role("tab", name="Write").wait_for()
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("language", "prompt"),
@@ -351,3 +214,28 @@ def test_tokens_of_every_kind_are_put_together(serve, visit, exported, language,
     model = exported(*language)
     page = visit(serve(language=model).address)
     assert write(page, prompt, 20) == generate(model, prompt, 20)[0]
+
+
+@pytest.mark.slow
+def test_a_document_ends_by_itself(chromium, serve, visit, loader, without_trial, tmp_path):
+    vocabulary = tfseq.Vocabulary([BEGIN, END, *"abcd "])
+    model = tfseq.LanguageModel(len(vocabulary), units=6, document_ids=(1, 2))
+    draw_weights(model, 5)
+    path = export_language_model(model, tfseq.CharTokenizer(), vocabulary, tmp_path / "documents")
+    documents = Exported(path, loader.load(path), None, loader)
+    page = visit(serve(language=documents).address)
+    text, log_probability = generate(documents, "ab", 400)
+    assert len(text) < 402, "the document is to end"
+
+    assert write(page, "ab", 400) == text
+    count = shown(page, ".count").text_content()
+    assert number_in(count, "log probability") == pytest.approx(log_probability, rel=1e-3)
+    last = shown(page, ".tokens > span").last
+    assert last.get_attribute("aria-label") == "end of the text"
+    # The first token has something before it, and its surprisal.
+    page.get_by_role("tab", name="Score").click()
+    shown(page, "textarea").fill("abc")
+    press(page)
+    shown(page, ".places li").first.wait_for()
+    scores = documents.run("score", text=texts("abc"))["token_log_probabilities"][0]
+    assert heats(page) == pytest.approx(np.minimum(-scores / np.log(len(vocabulary)), 1), abs=2e-3)

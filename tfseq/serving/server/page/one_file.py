@@ -15,6 +15,7 @@ _SCRIPTS = (
     "pieces.js",
     "writer.js",
     "tokens.js",
+    "states.js",
     "continue.js",
     "search_and_score.js",
     "labels.js",

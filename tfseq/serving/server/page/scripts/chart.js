@@ -8,12 +8,14 @@ function ticksOf(low, high, count = 4) {
   const size = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 2.5, 5, 10].map((times) => times * size).find((one) => one >= rough);
   const ticks = [];
-  for (let at = Math.ceil(low / step) * step; at <= high + step / 1e6; at += step) ticks.push(Number(at.toPrecision(12)));
+  for (let at = Math.ceil(low / step) * step; at <= high + step / 1e6; at += step)
+    ticks.push(Number(at.toPrecision(12)));
   return ticks;
 }
 
 function lineOf(points) {
-  let path = "", pen = false;
+  let path = "",
+    pen = false;
   for (const [x, y] of points) {
     if (!Number.isFinite(y)) pen = false;
     else {
@@ -39,36 +41,71 @@ function seriesChart(name, past, next, labels, width) {
   const y = (value) => top + ((height - top - bottom) * (high - value)) / (high - low);
   const parts = [];
   for (const tick of ticksOf(low, high)) {
-    parts.push(draws("line", { class: "grid", x1: left, x2: width - right, y1: y(tick), y2: y(tick) }));
-    parts.push(draws("text", { x: left - 8, y: y(tick) + 4, "text-anchor": "end" }, plainNumber(tick)));
+    parts.push(
+      draws("line", { class: "grid", x1: left, x2: width - right, y1: y(tick), y2: y(tick) }),
+    );
+    parts.push(
+      draws("text", { x: left - 8, y: y(tick) + 4, "text-anchor": "end" }, plainNumber(tick)),
+    );
   }
   const now = left + ((width - left - right) * past.length) / all.length;
-  parts.push(draws("rect", { class: "ahead", x: now, y: top, width: width - right - now, height: height - top - bottom }));
+  parts.push(
+    draws("rect", {
+      class: "ahead",
+      x: now,
+      y: top,
+      width: width - right - now,
+      height: height - top - bottom,
+    }),
+  );
   for (const tick of ticksOf(-past.length, next.length, width / 110)) {
     const place = past.length - 1 + tick;
     if (!Number.isInteger(tick) || place < 0 || place >= all.length) continue;
-    parts.push(draws("text", { x: x(place), y: height - 8, "text-anchor": "middle" }, tick > 0 ? `+${tick}` : tick === 0 ? "now" : `−${-tick}`));
+    parts.push(
+      draws(
+        "text",
+        { x: x(place), y: height - 8, "text-anchor": "middle" },
+        tick > 0 ? `+${tick}` : tick === 0 ? "now" : `−${-tick}`,
+      ),
+    );
   }
   const at = all.map((value, place) => [x(place), y(value)]);
   // The last known value, from which the forecast goes on.
   let last = past.length - 1;
   while (last >= 0 && !Number.isFinite(past[last])) last -= 1;
   parts.push(draws("path", { class: "past", d: lineOf(at.slice(0, past.length)) }));
-  parts.push(draws("path", { class: "next", d: lineOf([...(last >= 0 ? [at[last]] : []), ...at.slice(past.length)]) }));
+  parts.push(
+    draws("path", {
+      class: "next",
+      d: lineOf([...(last >= 0 ? [at[last]] : []), ...at.slice(past.length)]),
+    }),
+  );
   const rule = draws("line", { class: "rule", y1: top, y2: height - bottom, visibility: "hidden" });
   const dot = draws("circle", { class: "dot", r: 4.5, visibility: "hidden" });
   const summary = `${name}: ${past.length} values, then a forecast of ${next.length}`;
-  const svg = draws("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", tabindex: "0", "aria-label": summary }, ...parts, rule, dot);
+  const svg = draws(
+    "svg",
+    { viewBox: `0 0 ${width} ${height}`, role: "img", tabindex: "0", "aria-label": summary },
+    ...parts,
+    rule,
+    dot,
+  );
   const read = make("output", { class: "soft" }, "");
   let here = past.length;
   const show = (place) => {
     here = Math.max(0, Math.min(all.length - 1, place));
-    for (const [key, value] of [["x1", x(here)], ["x2", x(here)], ["visibility", "visible"]]) rule.setAttribute(key, value);
+    for (const [key, value] of [
+      ["x1", x(here)],
+      ["x2", x(here)],
+      ["visibility", "visible"],
+    ])
+      rule.setAttribute(key, value);
     const known = Number.isFinite(all[here]);
     dot.setAttribute("visibility", known ? "visible" : "hidden");
     if (known) fill(dot, { cx: x(here), cy: y(all[here]) }, []);
     const step = here - past.length + 1;
-    const when = step > 0 ? `+${step}, forecast` : labels?.[here] || (step === 0 ? "now" : `−${-step}`);
+    const when =
+      step > 0 ? `+${step}, forecast` : labels?.[here] || (step === 0 ? "now" : `−${-step}`);
     read.textContent = `${when}: ${known ? plainNumber(all[here]) : "missing"}`;
   };
   svg.addEventListener("pointermove", (event) => {
@@ -82,7 +119,12 @@ function seriesChart(name, past, next, labels, width) {
     event.preventDefault();
     show(here + by);
   });
-  return make("figure", { class: "chart" }, make("figcaption", {}, make("b", {}, make("bdi", {}, name)), read), svg);
+  return make(
+    "figure",
+    { class: "chart" },
+    make("figcaption", {}, make("b", {}, make("bdi", {}, name)), read),
+    svg,
+  );
 }
 
 /** A number with the decimals that numbers of size `like` need, all of them where `fixed`. */

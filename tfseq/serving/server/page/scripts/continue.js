@@ -1,26 +1,5 @@
 // The view of a language model that continues a prompt, live.
 
-/** States of a text, of which a person may go back to any. */
-class History {
-  constructor(state) {
-    this.states = [state];
-    this.place = 0;
-  }
-
-  get now() {
-    return this.states[this.place];
-  }
-
-  add(state) {
-    this.states.splice(this.place + 1, Infinity, state);
-    this.place += 1;
-  }
-
-  move(by) {
-    this.place = Math.max(0, Math.min(this.states.length - 1, this.place + by));
-  }
-}
-
 class ContinueView {
   constructor(model) {
     this.model = model;
@@ -29,8 +8,11 @@ class ContinueView {
     this.strongest = Math.log2(this.writer.numSymbols);
     this.settings = new SamplingSettings(model, () => this.note && this.say(""));
     this.kept = `${model.name} text`;
-    const { version, prompt, tokens, start } = memory.read(this.kept, { prompt: null, tokens: [], start: 0 });
-    this.history = new History({ prompt, tokens, start });
+    const nothing = { prompt: null, tokens: [], start: 0 };
+    const { version, ...kept } = memory.read(this.kept, nothing);
+    // Another version may have other tokens.
+    const foreign = kept.tokens.length > 0 && version !== model.version;
+    this.history = new TextStates({ ...kept, foreign });
     this.text = new TokenText("The text", this.strongest, (index, span) => this.ask(index, span));
     this.likely = new Likely();
     this.work = new Work((busy) => this.refresh(busy));
@@ -40,22 +22,46 @@ class ContinueView {
       if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.press();
     });
     this.main = button("Write", () => this.press(), { class: "primary" });
-    this.another = button("Another", () => this.writeAnother(), { title: "Start over from the prompt with the next seed" });
-    this.back = button("↶", () => this.move(-1), { title: "Back to the text before", "aria-label": "Back" });
-    this.forth = button("↷", () => this.move(1), { title: "Forward again", "aria-label": "Forward" });
+    this.another = button("Another", () => this.writeAnother(), {
+      title: "Start over from the prompt with the next seed",
+    });
+    this.back = button("↶", () => this.move(-1), {
+      title: "Back to the text before",
+      "aria-label": "Back",
+    });
+    this.forth = button("↷", () => this.move(1), {
+      title: "Forward again",
+      "aria-label": "Forward",
+    });
     this.copy = button("Copy", () => this.copyText(), { class: "quiet" });
     this.count = make("p", { class: "soft count" });
     this.note = make("p", { class: "note", hidden: true });
-    this.element = make("div", { class: "columns", onkeydown: (event) => event.key === "Escape" && this.work.stop() },
-      make("div", {},
-        make("section", { class: "card" }, this.prompt.element,
-          make("div", { class: "row" }, this.main, this.another, this.back, this.forth)),
-        make("section", { class: "card paper" }, heatKey(this.strongest), this.text.element, this.note,
-          make("div", { class: "foot" }, this.count, this.copy), this.likely.element)),
-      this.settings.element);
+    this.element = make(
+      "div",
+      { class: "columns", onkeydown: (event) => event.key === "Escape" && this.work.stop() },
+      make(
+        "div",
+        {},
+        make(
+          "section",
+          { class: "card" },
+          this.prompt.element,
+          make("div", { class: "row" }, this.main, this.another, this.back, this.forth),
+        ),
+        make(
+          "section",
+          { class: "card paper" },
+          heatKey(this.strongest),
+          this.text.element,
+          this.note,
+          make("div", { class: "foot" }, this.count, this.copy),
+          this.likely.element,
+        ),
+      ),
+      this.settings.element,
+    );
     this.refresh(false);
-    // Another version may have other tokens.
-    if (tokens.length && version !== model.version) this.work.run((signal) => this.adopt(this.history.now, signal));
+    if (foreign) this.work.run((signal) => this.adopt(this.history.now, signal));
   }
 
   /** The prompt is one in all views. */
@@ -75,17 +81,14 @@ class ContinueView {
     this.back.disabled = this.history.place === 0;
     this.forth.disabled = this.history.place === this.history.states.length - 1;
     this.copy.hidden = !tokens.length;
-    const logps = tokens.slice(start).filter(({ logp }) => logp != null).map(({ logp }) => logp);
-    if (!busy || logps.length) this.count.textContent = this.counted(logps);
+    const logps = tokens
+      .slice(start)
+      .filter(({ logp }) => logp != null)
+      .map(({ logp }) => logp);
+    if (!busy || logps.length)
+      this.count.textContent = countedText(logps, this.history.now, this.speed);
     this.element.classList.toggle("busy", busy);
     if (!busy) this.keep();
-  }
-
-  counted(logps) {
-    if (!logps.length) return this.history.now.tokens.length ? "" : "The text comes here. Choose a token in it to see what else was likely.";
-    const speed = this.speed ? ` · ${shown(this.speed, 2)} a second` : "";
-    const numbers = `${logps.length} token${logps.length > 1 ? "s" : ""} · perplexity ${shown(perplexityOf(logps))}`;
-    return `${numbers} · log probability ${shown(logps.reduce((a, b) => a + b), 5)}${speed}`;
   }
 
   press() {
@@ -106,21 +109,24 @@ class ContinueView {
       const now = this.history.now;
       // The same prompt was read before.
       const read = now.prompt === prompt && textOf(now.tokens.slice(0, now.start)) === prompt;
-      const tokens = read ? now.tokens.slice(0, now.start) : await this.writer.split(prompt, signal);
+      const tokens = read
+        ? now.tokens.slice(0, now.start)
+        : await this.writer.split(prompt, signal);
       this.history.add({ prompt, tokens, start: tokens.length });
       await this.write(signal);
     });
   }
 
   goOn() {
-    const { prompt, tokens, start } = this.history.now;
-    this.history.add({ prompt, tokens: [...tokens], start });
+    const { tokens, ...others } = this.history.now;
+    this.history.add({ ...others, tokens: [...tokens] });
     this.work.run((signal) => this.write(signal));
   }
 
   async write(signal) {
     this.likely.close();
     this.say("");
+    if (this.history.now.foreign) await this.adopt(this.history.now, signal);
     const { length, ...settings } = this.settings.value;
     if (this.settings.atOnce.checked) await this.writeAtOnce(length, settings, signal);
     else await this.writeLive(length, settings, signal);
@@ -162,33 +168,47 @@ class ContinueView {
     const inputs = { ...settingsOfRow(settings, length), prompt };
     const controlled = this.settings.controls && this.model.has("generate_controlled");
     const answer = controlled
-      ? await this.model.predict("generate_controlled", { ...inputs, ...controlsOfRow(settings) }, signal)
+      ? await this.model.predict(
+          "generate_controlled",
+          { ...inputs, ...controlsOfRow(settings) },
+          signal,
+        )
       : await this.model.predict("generate", inputs, signal);
     const [text] = answer.text;
     await this.adopt(state, signal, text, prompt[0].length);
-    if (answer.ended?.[0]) state.tokens.push({ id: this.writer.end, text: "", ends: true, logp: null });
+    if (answer.ended?.[0])
+      state.tokens.push({ id: this.writer.end, text: "", ends: true, logp: null });
     this.speed = 0;
     const without = this.settings.controls && !controlled;
-    this.say(answer.warning[0] + (without ? " This export knows more control only token by token." : ""));
+    this.say(
+      answer.warning[0] + (without ? " This export knows more control only token by token." : ""),
+    );
   }
 
   /** Take a text into a state, whose first `given` characters are the prompt. */
-  async adopt(state, signal, text = textOf(state.tokens), given = textOf(state.tokens.slice(0, state.start)).length) {
+  async adopt(
+    state,
+    signal,
+    text = textOf(state.tokens),
+    given = textOf(state.tokens.slice(0, state.start)).length,
+  ) {
     const tokens = await this.writer.split(text, signal);
     const scores = await this.model.predict("score", { text: [text] }, signal);
     scores.token_log_probabilities[0].forEach((logp, place) => {
       if (tokens[place + 1]) tokens[place + 1].logp = logp;
     });
-    let length = 0, start = 0;
+    let length = 0,
+      start = 0;
     while (start < tokens.length && length < given) length += tokens[start++].text.length;
-    Object.assign(state, { tokens, start });
+    Object.assign(state, { tokens, start, foreign: false });
   }
 
   /** Show what was likely in a place, and go on from there with what a person chooses. */
   async ask(index, span) {
-    const { tokens, start } = this.history.now;
-    const token = tokens[index];
     const state = this.history.now;
+    if (state.foreign) return this.work.run((signal) => this.adopt(state, signal));
+    const { tokens } = state;
+    const token = tokens[index];
     if (!token.best && index > 0) {
       await this.work.run((signal) => this.writer.read(tokens, index - 1, signal));
       if (!token.best && tokens[index - 1].logits) {
@@ -196,7 +216,9 @@ class ContinueView {
       }
     }
     if (!token.best) {
-      return this.likely.open(span, visible(token.text), [make("p", { class: "soft" }, "Nothing comes before the first token.")]);
+      return this.likely.open(span, visible(token.text), [
+        make("p", { class: "soft" }, "Nothing comes before the first token."),
+      ]);
     }
     const hidden = new Set([0, this.writer.begin]);
     const best = token.best.filter(({ id }) => !hidden.has(id));
@@ -208,12 +230,12 @@ class ContinueView {
     }
     const lines = best.map(({ id, logp }, place) => {
       const name = id === this.writer.end ? "end of the text" : visible(texts[place]);
-      const onclick = () => this.pick(state, index, { id, logp, rank: place + 1, best: token.best, text: "" });
+      const onclick = () =>
+        this.pick(state, index, { id, logp, rank: place + 1, best: token.best, text: "" });
       const label = `${name}, ${percent(Math.exp(logp))}: go on with it`;
       return barLine(name, Math.exp(logp), { onclick, current: id === token.id, label });
     });
-    const bits = `${shown(bitsOf(token.logp), 2)} bits, ${percent(Math.exp(token.logp))}, place ${token.rank} of ${this.writer.numSymbols}`;
-    const title = make("span", {}, make("bdi", { class: "word" }, visible(token.text)), make("span", { class: "soft" }, bits));
+    const title = likelyTitle(token, `, place ${token.rank} of ${this.writer.numSymbols}`);
     const hint = make("p", { class: "soft" }, "Choose one to go on from here.");
     return this.likely.open(span, title, [...lines, hint]);
   }
@@ -260,22 +282,16 @@ class ContinueView {
   }
 
   keep() {
-    const { prompt, tokens, start } = this.history.now;
-    const kept = tokens.map(({ id, text, logp, rank, best, ends }) => ({ id, text, logp, rank, best, ends }));
-    memory.write(this.kept, { version: this.model.version, prompt, tokens: kept, start });
+    const { prompt, tokens, start, foreign } = this.history.now;
+    const version = foreign ? null : this.model.version;
+    const kept = tokens.map(({ id, text, logp, rank, best, ends }) => ({
+      id,
+      text,
+      logp,
+      rank,
+      best,
+      ends,
+    }));
+    memory.write(this.kept, { version, prompt, tokens: kept, start });
   }
-}
-
-const textOf = (tokens) => tokens.map(({ text }) => text).join("");
-
-/** Whether the text from `start` on has one of the strings; it then ends before the first. */
-function cutAtStop(tokens, start, strings) {
-  const text = textOf(tokens.slice(start));
-  const places = strings.map((string) => text.indexOf(string)).filter((place) => place >= 0);
-  if (!places.length) return false;
-  const pieces = tokens.slice(start).map((token) => token.text);
-  cut(pieces, Math.min(...places));
-  pieces.forEach((piece, place) => (tokens[start + place].text = piece));
-  while (tokens.length > start && !tokens.at(-1).text) tokens.pop();
-  return true;
 }

@@ -11,26 +11,51 @@ class ForecastView {
     this.width = model.shape("serving_default", "inputs", "values").at(-1);
     this.most = model.shape("serving_default", "outputs", "forecast")[1];
     const each = this.width === 1 ? "one value" : `${this.width} values`;
-    this.box = textBox(`Your values, a line for each step with ${each}, the newest last`,
-      { key: `${model.name} values`, rows: 8, placeholder: "Paste from a spreadsheet: with or without a line of names." });
+    this.box = textBox(`Your values, a line for each step with ${each}, the newest last`, {
+      key: `${model.name} values`,
+      rows: 8,
+      placeholder: "Paste from a spreadsheet: with or without a line of names.",
+    });
     this.box.area.classList.add("plain");
     this.box.area.addEventListener("input", () => this.read());
     this.box.area.addEventListener("dragover", (event) => event.preventDefault());
     this.box.area.addEventListener("drop", (event) => this.drop(event));
     const key = `${model.name} horizon`;
-    this.horizon = slider({ label: "Steps ahead", from: 1, to: this.most, step: 1, initial: Math.min(this.most, memory.read(key, this.most)),
-      help: `At most ${this.most}, as the export has it.` }, () => memory.write(key, this.horizon.value()));
+    this.horizon = slider(
+      {
+        label: "Steps ahead",
+        from: 1,
+        to: this.most,
+        step: 1,
+        initial: Math.min(this.most, memory.read(key, this.most)),
+        help: `At most ${this.most}, as the export has it.`,
+      },
+      () => memory.write(key, this.horizon.value()),
+    );
     this.choices = make("div", { class: "row choices" });
     this.found = make("p", { class: "soft" });
-    this.main = button("Forecast", () => (this.work.busy ? this.work.stop() : this.forecast()), { class: "primary" });
+    this.main = button("Forecast", () => (this.work.busy ? this.work.stop() : this.forecast()), {
+      class: "primary",
+    });
     this.work = new Work((busy) => {
       this.main.textContent = busy ? "Stop" : "Forecast";
       this.main.classList.toggle("stop", busy);
     });
     this.result = make("div");
-    this.element = make("div", { onkeydown: (event) => event.key === "Escape" && this.work.stop() },
-      make("section", { class: "card" }, this.box.element, this.choices, this.found, this.horizon.element,
-        make("div", { class: "row" }, this.main)), this.result);
+    this.element = make(
+      "div",
+      { onkeydown: (event) => event.key === "Escape" && this.work.stop() },
+      make(
+        "section",
+        { class: "card" },
+        this.box.element,
+        this.choices,
+        this.found,
+        this.horizon.element,
+        make("div", { class: "row" }, this.main),
+      ),
+      this.result,
+    );
     addEventListener("resize", () => this.draw?.());
     this.read();
   }
@@ -58,14 +83,21 @@ class ForecastView {
     const names = columns.map(({ name }) => name).join(", ");
     const steps = columns[0]?.values.length ?? 0;
     if (!fits) {
-      this.found.textContent = `The model takes ${this.width} columns of numbers. Found: ${columns.length}${names && ` (${names})`}.`;
+      const found = columns.length ? `${columns.length} (${names})` : "none";
+      this.found.textContent = `The model takes ${this.width} columns of numbers. Found: ${found}.`;
       return;
     }
     this.found.textContent = `${steps} steps of ${names}.`;
     if (columns.length === this.width) return;
     for (let place = 0; place < this.width; place += 1) {
-      const options = columns.map(({ name }, index) => make("option", { value: index, selected: index === place }, name));
-      const select = make("select", { "aria-label": `Column ${place + 1} of the model` }, ...options);
+      const options = columns.map(({ name }, index) =>
+        make("option", { value: index, selected: index === place }, name),
+      );
+      const select = make(
+        "select",
+        { "aria-label": `Column ${place + 1} of the model` },
+        ...options,
+      );
       this.selects.push(select);
     }
     this.choices.append("Columns for the model: ", ...this.selects);
@@ -77,10 +109,17 @@ class ForecastView {
   }
 
   forecast() {
-    const columns = this.chosen, horizon = Math.round(this.horizon.value());
+    const columns = this.chosen,
+      horizon = Math.round(this.horizon.value());
     return this.work.run(async (signal) => {
-      const values = columns[0].values.map((_, step) => columns.map((column) => column.values[step]));
-      const answer = await this.model.predict("serving_default", { values: [values], horizon: [horizon] }, signal);
+      const values = columns[0].values.map((_, step) =>
+        columns.map((column) => column.values[step]),
+      );
+      const answer = await this.model.predict(
+        "serving_default",
+        { values: [values], horizon: [horizon] },
+        signal,
+      );
       const next = answer.forecast[0].slice(0, answer.num_steps[0]);
       this.show(columns, next, answer.warning[0]);
     });
@@ -91,15 +130,37 @@ class ForecastView {
     const labels = this.table.labels?.slice(-drawn);
     const charts = make("div");
     this.draw = () => {
-      const width = Math.max(280, Math.min(1200, charts.clientWidth || this.element.clientWidth - 44));
-      charts.replaceChildren(...columns.map(({ name, values }, place) =>
-        seriesChart(name, values.slice(-drawn), next.map((step) => step[place]), labels, width)));
+      const width = Math.max(
+        280,
+        Math.min(1200, charts.clientWidth || this.element.clientWidth - 44),
+      );
+      charts.replaceChildren(
+        ...columns.map(({ name, values }, place) =>
+          seriesChart(
+            name,
+            values.slice(-drawn),
+            next.map((step) => step[place]),
+            labels,
+            width,
+          ),
+        ),
+      );
     };
     const names = columns.map(({ name }) => name);
-    const head = ["Step", ...names].map((name, place) => make("th", { scope: "col", class: place ? "n" : "" }, name));
+    const head = ["Step", ...names].map((name, place) =>
+      make("th", { scope: "col", class: place ? "n" : "" }, name),
+    );
     const sizes = names.map((_, place) => Math.max(...next.map((step) => Math.abs(step[place]))));
-    const rows = next.map((step, place) => make("tr", {}, make("td", {}, `+${place + 1}`),
-      ...step.map((value, column) => make("td", { class: "n" }, plainNumber(value, sizes[column], true)))));
+    const rows = next.map((step, place) =>
+      make(
+        "tr",
+        {},
+        make("td", {}, `+${place + 1}`),
+        ...step.map((value, column) =>
+          make("td", { class: "n" }, plainNumber(value, sizes[column], true)),
+        ),
+      ),
+    );
     const copied = [names.join("\t"), ...next.map((step) => step.join("\t"))].join("\n");
     const copy = button("Copy for a spreadsheet", async () => {
       await navigator.clipboard.writeText(copied).catch(() => {});
@@ -108,8 +169,17 @@ class ForecastView {
     });
     this.result.replaceChildren(
       make("section", { class: "card" }, warningOf({ warning }), charts),
-      make("section", { class: "card" }, make("div", { class: "row apart" }, make("h2", {}, "The forecast"), copy),
-        make("div", { class: "scroll" }, make("table", {}, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...rows)))));
+      make(
+        "section",
+        { class: "card" },
+        make("div", { class: "row apart" }, make("h2", {}, "The forecast"), copy),
+        make(
+          "div",
+          { class: "scroll" },
+          make("table", {}, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...rows)),
+        ),
+      ),
+    );
     this.draw();
     say(`Forecast of ${next.length} steps. The first: ${next[0].map(plainNumber).join(", ")}.`);
   }

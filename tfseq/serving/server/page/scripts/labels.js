@@ -14,9 +14,20 @@ class TypedView {
     this.work = new Work((busy) => this.result.setAttribute("aria-busy", String(busy)));
     this.result = make("div", { class: "answers" });
     this.box.area.addEventListener("input", () => this.soon(PAUSE));
-    const check = split ? make("label", { class: "check" }, this.each, "Each line is a text of its own") : null;
-    this.element = make("div", {},
-      make("section", { class: "card" }, this.box.element, make("div", { class: "row" }, this.main, check)), this.result);
+    const check = split
+      ? make("label", { class: "check" }, this.each, "Each line is a text of its own")
+      : null;
+    this.element = make(
+      "div",
+      {},
+      make(
+        "section",
+        { class: "card" },
+        this.box.element,
+        make("div", { class: "row" }, this.main, check),
+      ),
+      this.result,
+    );
     if (this.box.area.value) this.soon(0);
   }
 
@@ -52,13 +63,21 @@ function warningOf({ warning }) {
 /** Labels with bars. */
 class LabelsView extends TypedView {
   constructor(model) {
-    super(model, { title: "Classify", label: "Your text", placeholder: "Type or paste a text.", split: true });
+    super(model, {
+      title: "Classify",
+      label: "Your text",
+      placeholder: "Type or paste a text.",
+      split: true,
+    });
   }
 
   show(answers) {
     return answers.map((answer) => {
-      const lines = answer.labels.map((label, place) => barLine(label, answer.scores[place], { current: place === 0 }));
-      const title = answers.length > 1 ? make("h2", { dir: "auto", class: "quoted" }, answer.text) : null;
+      const lines = answer.labels.map((label, place) =>
+        barLine(label, answer.scores[place], { current: place === 0 }),
+      );
+      const title =
+        answers.length > 1 ? make("h2", { dir: "auto", class: "quoted" }, answer.text) : null;
       return make("section", { class: "card labels" }, title, warningOf(answer), ...lines);
     });
   }
@@ -71,7 +90,11 @@ class LabelsView extends TypedView {
 /** Tags as spans in the text: `B-X` and `I-X` are one span X. */
 class TagsView extends TypedView {
   constructor(model) {
-    super(model, { title: "Tag", label: "Your text, tokens apart by spaces", placeholder: "Type or paste a text." });
+    super(model, {
+      title: "Tag",
+      label: "Your text, tokens apart by spaces",
+      placeholder: "Type or paste a text.",
+    });
   }
 
   show(answers) {
@@ -80,11 +103,28 @@ class TagsView extends TypedView {
       const kinds = [...new Set(spans.map(({ kind }) => kind).filter(Boolean))];
       const colour = (kind) => kinds.indexOf(kind) % 6;
       const parts = spans.flatMap((span) => [this.span(span, colour(span.kind)), span.after]);
-      const legend = make("ul", { class: "legend" }, ...kinds.map((kind) =>
-        make("li", { class: `c${colour(kind)}` }, make("bdi", {}, kind), ` ${spans.filter((span) => span.kind === kind).length}`)));
-      return [make("section", { class: "card" }, warningOf(answer), legend,
-        make("div", { class: "tagged", dir: "auto" }, ...parts),
-        make("details", {}, make("summary", {}, "Every token"), this.table(answer)))];
+      const legend = make(
+        "ul",
+        { class: "legend" },
+        ...kinds.map((kind) =>
+          make(
+            "li",
+            { class: `c${colour(kind)}` },
+            make("bdi", {}, kind),
+            ` ${spans.filter((span) => span.kind === kind).length}`,
+          ),
+        ),
+      );
+      return [
+        make(
+          "section",
+          { class: "card" },
+          warningOf(answer),
+          legend,
+          make("div", { class: "tagged", dir: "auto" }, ...parts),
+          make("details", {}, make("summary", {}, "Every token"), this.table(answer)),
+        ),
+      ];
     });
   }
 
@@ -92,19 +132,40 @@ class TagsView extends TypedView {
     if (!kind) return text;
     const label = `${kind}, ${percent(score)}`;
     const name = make("small", {}, kind);
-    return make("mark", { class: `c${colour} ${score < 0.6 ? "unsure" : ""}`, title: label }, text, name);
+    return make(
+      "mark",
+      { class: `c${colour} ${score < 0.6 ? "unsure" : ""}`, title: label },
+      text,
+      name,
+    );
   }
 
   table({ tokens, tags, scores, num_tokens: count }) {
-    const rows = tokens.slice(0, count).map((token, place) =>
-      make("tr", {}, make("td", {}, make("bdi", {}, token)), make("td", {}, tags[place]), make("td", { class: "n" }, percent(scores[place]))));
+    const rows = tokens
+      .slice(0, count)
+      .map((token, place) =>
+        make(
+          "tr",
+          {},
+          make("td", {}, make("bdi", {}, token)),
+          make("td", {}, tags[place]),
+          make("td", { class: "n" }, percent(scores[place])),
+        ),
+      );
     const head = ["Token", "Tag", "Probability"].map((name) => make("th", { scope: "col" }, name));
-    return make("div", { class: "scroll" }, make("table", {}, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...rows)));
+    return make(
+      "div",
+      { class: "scroll" },
+      make("table", {}, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...rows)),
+    );
   }
 
   spoken([answer]) {
     const spans = spansOf(answer).filter(({ kind }) => kind);
-    return `${spans.length} spans: ${spans.slice(0, 5).map(({ kind, text }) => `${text}, ${kind}`).join("; ")}`;
+    return `${spans.length} spans: ${spans
+      .slice(0, 5)
+      .map(({ kind, text }) => `${text}, ${kind}`)
+      .join("; ")}`;
   }
 }
 
@@ -114,7 +175,8 @@ class TagsView extends TypedView {
  */
 function spansOf({ text, tokens, tags, scores, num_tokens: count }) {
   const spans = [];
-  let place = 0, before = "";
+  let place = 0,
+    before = "";
   for (let index = 0; index < count; index += 1) {
     const [, prefix, kind] = /^(?:([BIESLU])-)?(.*)$/su.exec(tags[index]);
     const found = text.indexOf(tokens[index], place);
@@ -122,7 +184,11 @@ function spansOf({ text, tokens, tags, scores, num_tokens: count }) {
     if (found >= 0) place = found + tokens[index].length;
     const last = spans.at(-1);
     const outside = tags[index] === "O";
-    const goesOn = last && (outside ? last.kind === null : last.kind === kind && (prefix === "I" || prefix === "E" || prefix === "L"));
+    const goesOn =
+      last &&
+      (outside
+        ? last.kind === null
+        : last.kind === kind && (prefix === "I" || prefix === "E" || prefix === "L"));
     if (goesOn) {
       last.text += space + tokens[index];
       last.score = Math.min(last.score, scores[index]);
@@ -130,7 +196,12 @@ function spansOf({ text, tokens, tags, scores, num_tokens: count }) {
     }
     if (last) last.after = space;
     else before = space;
-    spans.push({ kind: outside ? null : kind, text: tokens[index], score: scores[index], after: "" });
+    spans.push({
+      kind: outside ? null : kind,
+      text: tokens[index],
+      score: scores[index],
+      after: "",
+    });
   }
   if (spans.length) spans.at(-1).after = text.slice(place);
   return before ? [{ kind: null, text: before, score: 1, after: "" }, ...spans] : spans;

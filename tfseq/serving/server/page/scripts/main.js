@@ -18,16 +18,36 @@ function viewsOf(model) {
 /** Ask for server, model and token. */
 function showConnection(server, names = []) {
   const form = document.getElementById("connection");
-  const list = make("datalist", { id: "names" }, ...names.map((name) => make("option", { value: name })));
+  const list = make(
+    "datalist",
+    { id: "names" },
+    ...names.map((name) => make("option", { value: name })),
+  );
   const field = (label, name, value, more = {}) =>
-    make("label", {}, label, make("input", { name, value, autocomplete: "off", spellcheck: "false", ...more }));
+    make(
+      "label",
+      {},
+      label,
+      make("input", { name, value, autocomplete: "off", spellcheck: "false", ...more }),
+    );
   form.replaceChildren(
     make("h2", {}, "Connection"),
-    field("Server", "server", server?.address ?? asked.get("server") ?? own, { type: "url", required: true }),
-    field("Model", "model", asked.get("model") ?? names[0] ?? "", { list: "names", required: true }), list,
+    field("Server", "server", server?.address ?? asked.get("server") ?? own, {
+      type: "url",
+      required: true,
+    }),
+    field("Model", "model", asked.get("model") ?? names[0] ?? "", {
+      list: "names",
+      required: true,
+    }),
+    list,
     field("Token, if the server asks for one", "token", server?.token ?? "", { type: "password" }),
-    make("p", { class: "row" }, make("button", { class: "primary" }, "Connect"),
-      names.length ? button("Cancel", () => (form.hidden = true), { class: "quiet" }) : null),
+    make(
+      "p",
+      { class: "row" },
+      make("button", { class: "primary" }, "Connect"),
+      names.length ? button("Cancel", () => (form.hidden = true), { class: "quiet" }) : null,
+    ),
   );
   form.hidden = false;
   form.querySelector("input").focus();
@@ -55,8 +75,14 @@ function show(model, names) {
   model.onversion = (newest) => show(newest, names);
   const heading = document.getElementById("name");
   if (names.length > 1) {
-    const choice = make("select", { "aria-label": "Model", onchange: () => connect(model.server.address, choice.value, model.server.token) },
-      ...names.map((name) => make("option", { selected: name === model.name }, name)));
+    const choice = make(
+      "select",
+      {
+        "aria-label": "Model",
+        onchange: () => connect(model.server.address, choice.value, model.server.token),
+      },
+      ...names.map((name) => make("option", { selected: name === model.name }, name)),
+    );
     heading.replaceChildren(choice);
   } else heading.textContent = model.name;
   document.getElementById("about").textContent = model.version ? `version ${model.version}` : "";
@@ -66,23 +92,42 @@ function show(model, names) {
   change.onclick = () => showConnection(model.server, names);
   const views = viewsOf(model);
   const panels = views.map((view, index) =>
-    make("div", { role: "tabpanel", id: `panel${index}`, "aria-labelledby": `tab${index}`, hidden: index > 0 }, view.element));
+    make(
+      "div",
+      {
+        role: "tabpanel",
+        id: `panel${index}`,
+        "aria-labelledby": `tab${index}`,
+        hidden: index > 0,
+      },
+      view.element,
+    ),
+  );
   document.getElementById("views").replaceChildren(...panels);
   if (!views.length) {
     const signatures = Object.keys(model.signatures).join(", ");
-    trouble(new ServerError(`This page has no view for the signatures of ${model.name}: ${signatures}.`));
+    trouble(
+      new ServerError(`This page has no view for the signatures of ${model.name}: ${signatures}.`),
+    );
   }
   showTabs(views, panels);
 }
 
 function showTabs(views, panels) {
   const nav = document.getElementById("tabs");
-  const tabs = views.map((view, index) => button(view.title, () => views.show(index), {
-    role: "tab", id: `tab${index}`, "aria-controls": `panel${index}`, onkeydown: (event) => {
-      const to = { ArrowLeft: index - 1, ArrowRight: index + 1, Home: 0, End: views.length - 1 }[event.key];
-      if (tabs[to]) views.show(to, true);
-    },
-  }));
+  const tabs = views.map((view, index) =>
+    button(view.title, () => views.show(index), {
+      role: "tab",
+      id: `tab${index}`,
+      "aria-controls": `panel${index}`,
+      onkeydown: (event) => {
+        const to = { ArrowLeft: index - 1, ArrowRight: index + 1, Home: 0, End: views.length - 1 }[
+          event.key
+        ];
+        if (tabs[to]) views.show(to, true);
+      },
+    }),
+  );
   views.show = (chosen, focus = false) => {
     tabs.forEach((tab, index) => {
       tab.setAttribute("aria-selected", String(index === chosen));

@@ -1,8 +1,10 @@
 // The numbers of a language model: what is likely, and what is drawn.
 
 const LN2 = Math.log(2);
-const PHILOX_A = 0xd2511f53, PHILOX_B = 0xcd9e8d57;
-const WEYL_A = 0x9e3779b9, WEYL_B = 0xbb67ae85;
+const PHILOX_A = 0xd2511f53,
+  PHILOX_B = 0xcd9e8d57;
+const WEYL_A = 0x9e3779b9,
+  WEYL_B = 0xbb67ae85;
 
 /** log Σ exp(z). */
 function logSumExp(values) {
@@ -15,18 +17,27 @@ function logSumExp(values) {
 
 /** The high 32 bits of a product of two. */
 function highProduct(a, b) {
-  const aLow = a & 0xffff, aHigh = a >>> 16, bLow = b & 0xffff, bHigh = b >>> 16;
-  const one = aHigh * bLow, other = aLow * bHigh;
+  const aLow = a & 0xffff,
+    aHigh = a >>> 16,
+    bLow = b & 0xffff,
+    bHigh = b >>> 16;
+  const one = aHigh * bLow,
+    other = aLow * bHigh;
   const middle = ((aLow * bLow) >>> 16) + (one & 0xffff) + (other & 0xffff);
   return (aHigh * bHigh + (one >>> 16) + (other >>> 16) + (middle >>> 16)) >>> 0;
 }
 
 /** Four random numbers of 32 bits: Philox 4x32-10 (Salmon et al., 2011) of a count and a key. */
 function philox(count, keyLow, keyHigh) {
-  let a = count >>> 0, b = Math.floor(count / 2 ** 32) >>> 0, c = 0, d = 0;
+  let a = count >>> 0,
+    b = Math.floor(count / 2 ** 32) >>> 0,
+    c = 0,
+    d = 0;
   for (let round = 0; round < 10; round += 1) {
-    const highA = highProduct(PHILOX_A, a), lowA = Math.imul(PHILOX_A, a) >>> 0;
-    const highC = highProduct(PHILOX_B, c), lowC = Math.imul(PHILOX_B, c) >>> 0;
+    const highA = highProduct(PHILOX_A, a),
+      lowA = Math.imul(PHILOX_A, a) >>> 0;
+    const highC = highProduct(PHILOX_B, c),
+      lowC = Math.imul(PHILOX_B, c) >>> 0;
     a = (highC ^ b ^ keyLow) >>> 0;
     b = lowC;
     c = (highA ^ d ^ keyHigh) >>> 0;
@@ -43,7 +54,8 @@ function philox(count, keyLow, keyHigh) {
  */
 function gumbelNoise(seed, step, numSymbols) {
   const key = BigInt.asUintN(64, seed);
-  const low = Number(key & 0xffffffffn), high = Number(key >> 32n);
+  const low = Number(key & 0xffffffffn),
+    high = Number(key >> 32n);
   const counts = Math.ceil(numSymbols / 4);
   const noise = new Float32Array(counts * 4);
   for (let count = 0; count < counts; count += 1) {
@@ -109,7 +121,8 @@ function draw(logits, settings, step, forbidden) {
   const cold = settings.temperature <= 0;
   const noise = cold ? null : gumbelNoise(settings.seed, step, logits.length);
   const scale = Math.fround(settings.temperature);
-  let best = -1, most = -Infinity;
+  let best = -1,
+    most = -Infinity;
   for (const id of ids) {
     const value = cold ? allowed[id] : Math.fround(allowed[id] + Math.fround(scale * noise[id]));
     if (value > most || (value === most && id < best)) [best, most] = [id, value];
@@ -141,7 +154,10 @@ function perplexityOf(logps) {
 function shown(number, digits = 3) {
   const size = Math.abs(number);
   if (size >= 1e6) return number.toExponential(2).replace("-", "−");
-  const text = size >= 10 ** digits ? number.toFixed(0) : String(Number(Number(number.toPrecision(digits)).toFixed(4)));
+  const text =
+    size >= 10 ** digits
+      ? number.toFixed(0)
+      : String(Number(Number(number.toPrecision(digits)).toFixed(4)));
   return text.replace("-", "−");
 }
 

@@ -66,15 +66,30 @@ function textBox(label, { key, rows = 4, placeholder = "", initial = "" } = {}) 
   const area = make("textarea", { id, rows, placeholder, dir: "auto", spellcheck: "false" });
   area.value = memory.read(key, initial);
   area.addEventListener("input", () => memory.write(key, area.value));
-  return { area, element: make("div", { class: "field" }, make("label", { for: id }, label), area) };
+  return {
+    area,
+    element: make("div", { class: "field" }, make("label", { for: id }, label), area),
+  };
 }
 
 /** A number with a slider from `from` to `to`; the box beside it takes `least` to `most`. */
 function slider({ label, from, to, step, initial, help, least = from, most = to }, changed) {
   const id = `field${(numFields += 1)}`;
-  const range = make("input", { type: "range", id, min: from, max: to, step, "aria-describedby": `${id}h` });
+  const range = make("input", {
+    type: "range",
+    id,
+    min: from,
+    max: to,
+    step,
+    "aria-describedby": `${id}h`,
+  });
   const number = make("input", {
-    type: "number", min: least, max: most, step: "any", "aria-label": label, inputmode: "decimal",
+    type: "number",
+    min: least,
+    max: most,
+    step: "any",
+    "aria-label": label,
+    inputmode: "decimal",
   });
   const set = (value) => {
     range.value = number.value = value;
@@ -93,8 +108,14 @@ function slider({ label, from, to, step, initial, help, least = from, most = to 
     set(Number.isInteger(step) ? Math.round(value) : value);
     changed();
   });
-  const element = make("div", { class: "slider" },
-    make("label", { for: id }, label), number, range, make("p", { id: `${id}h`, class: "help" }, help));
+  const element = make(
+    "div",
+    { class: "slider" },
+    make("label", { for: id }, label),
+    number,
+    range,
+    make("p", { id: `${id}h`, class: "help" }, help),
+  );
   const value = () => Math.min(most, Math.max(least, Number(number.value) || 0));
   return { element, set, value };
 }
@@ -103,9 +124,15 @@ function slider({ label, from, to, step, initial, help, least = from, most = to 
 function barLine(name, share, { onclick, current = false, label } = {}) {
   const bar = make("span", { class: "bar", "aria-hidden": "true" }, make("i"));
   bar.firstChild.style.setProperty("--share", share);
-  const parts = [make("bdi", { class: "word" }, name), bar, make("span", { class: "share" }, percent(share))];
+  const parts = [
+    make("bdi", { class: "word" }, name),
+    bar,
+    make("span", { class: "share" }, percent(share)),
+  ];
   const attributes = { class: "line", "aria-label": label, "aria-current": current || undefined };
-  return onclick ? fill(button("", onclick, attributes), {}, parts) : make("div", attributes, ...parts);
+  return onclick
+    ? fill(button("", onclick, attributes), {}, parts)
+    : make("div", attributes, ...parts);
 }
 
 /** One piece of work at a time, which can be given up; `around(working)` shows it. */
@@ -158,9 +185,14 @@ function trouble(error, again) {
   if (!(error instanceof ServerError)) console.error(error);
   box.replaceChildren(
     make("p", {}, error.message),
-    make("p", { class: "row" },
+    make(
+      "p",
+      { class: "row" },
       again ? button("Try again", again) : null,
-      error.status === 401 || error.status === 403 ? button("Give a token", () => showConnection()) : null,
-      button("Dismiss", () => trouble(null), { class: "quiet" })),
+      error.status === 401 || error.status === 403
+        ? button("Give a token", () => showConnection())
+        : null,
+      button("Dismiss", () => trouble(null), { class: "quiet" }),
+    ),
   );
 }

@@ -35,7 +35,10 @@ class Pieces {
   async each(ids, signal) {
     const unknown = [...new Set(ids)].filter((id) => !this.alone.has(id));
     if (unknown.length) {
-      const texts = await this.decode(unknown.map((id) => [id]), signal);
+      const texts = await this.decode(
+        unknown.map((id) => [id]),
+        signal,
+      );
       unknown.forEach((id, place) => this.alone.set(id, texts[place]));
     }
     return ids.map((id) => this.alone.get(id));
@@ -55,7 +58,8 @@ class Pieces {
   async align(text, ids, signal) {
     const alone = await this.each(ids, signal);
     const pieces = [];
-    let place = 0, waiting = 0;
+    let place = 0,
+      waiting = 0;
     alone.forEach((piece, index) => {
       const found = piece && !piece.includes(UNCLEAR) ? findPiece(text, piece, place) : -1;
       pieces.push("");
@@ -86,7 +90,8 @@ class Pieces {
     }
     const context = before.slice(-4);
     const rows = [context];
-    for (let end = pieces.length + 1; end <= ids.length; end += 1) rows.push([...context, ...ids.slice(0, end)]);
+    for (let end = pieces.length + 1; end <= ids.length; end += 1)
+      rows.push([...context, ...ids.slice(0, end)]);
     const [start, ...texts] = await this.decode(rows, signal);
     const all = [...pieces];
     for (const text of texts) {

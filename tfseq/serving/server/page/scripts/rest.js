@@ -69,8 +69,10 @@ class Server {
       text = await response.text();
     } catch (error) {
       if (error.name === "AbortError") throw error;
-      const other = this.address === location.origin ? "" :
-        ", and does it allow requests from other pages (--rest_api_enable_cors_support)";
+      const other =
+        this.address === location.origin
+          ? ""
+          : ", and does it allow requests from other pages (--rest_api_enable_cors_support)";
       throw new ServerError(`${this.address} does not answer. Is the server running${other}?`);
     }
     let answer;
@@ -78,7 +80,10 @@ class Server {
       answer = JSON.parse(text);
     } catch {
       const said = text.trim().slice(0, 200) || response.statusText;
-      throw new ServerError(`The server answered ${response.status}: ${said}`, response.status || 500);
+      throw new ServerError(
+        `The server answered ${response.status}: ${said}`,
+        response.status || 500,
+      );
     }
     if (response.ok && answer.error === undefined) return answer;
     const said = answer.error?.message ?? answer.error ?? text.slice(0, 200);
@@ -124,10 +129,13 @@ class Model {
     try {
       return await this.server.ask(`${this.path}${version}:predict`, body, signal);
     } catch (error) {
-      const newest = error.status === 404 ? await new Model(this.server, this.name).connect(signal) : this;
+      const newest =
+        error.status === 404 ? await new Model(this.server, this.name).connect(signal) : this;
       if (newest.version === this.version) throw error;
       this.onversion?.(newest);
-      const message = `The server has version ${newest.version} of this model now, and no longer ${this.version}.`;
+      const message =
+        `The server has version ${newest.version} of this model now, ` +
+        `and no longer ${this.version}.`;
       throw Object.assign(new ServerError(message, 404), { final: true });
     }
   }

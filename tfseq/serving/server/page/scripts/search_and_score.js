@@ -7,21 +7,46 @@ class SearchView {
     this.title = "Beam search";
     this.size = model.shape("beam_search", "outputs", "texts").at(-1);
     this.prompt = textBox("Prompt", { key: `${model.name} prompt`, rows: 3, initial: "The " });
-    this.length = slider({ label: "Tokens", from: 1, to: 200, step: 1, most: 100000,
-      initial: memory.read(`${model.name} beam`, 40), help: "How many each continuation has." },
-    () => memory.write(`${model.name} beam`, this.length.value()));
-    this.main = button("Search", () => (this.work.busy ? this.work.stop() : this.search()), { class: "primary" });
+    this.length = slider(
+      {
+        label: "Tokens",
+        from: 1,
+        to: 200,
+        step: 1,
+        most: 100000,
+        initial: memory.read(`${model.name} beam`, 40),
+        help: "How many each continuation has.",
+      },
+      () => memory.write(`${model.name} beam`, this.length.value()),
+    );
+    this.main = button("Search", () => (this.work.busy ? this.work.stop() : this.search()), {
+      class: "primary",
+    });
     this.work = new Work((busy) => {
       this.main.textContent = busy ? "Stop" : "Search";
       this.main.classList.toggle("stop", busy);
     });
     this.list = make("ol", { class: "found" });
     this.note = make("p", { class: "note", hidden: true });
-    this.result = make("section", { class: "card", hidden: true },
-      make("h2", {}, `The ${this.size} likeliest that were found`), this.note, this.list);
-    this.element = make("div", { onkeydown: (event) => event.key === "Escape" && this.work.stop() },
-      make("section", { class: "card" }, this.prompt.element, this.length.element,
-        make("div", { class: "row" }, this.main)), this.result);
+    this.result = make(
+      "section",
+      { class: "card", hidden: true },
+      make("h2", {}, `The ${this.size} likeliest that were found`),
+      this.note,
+      this.list,
+    );
+    this.element = make(
+      "div",
+      { onkeydown: (event) => event.key === "Escape" && this.work.stop() },
+      make(
+        "section",
+        { class: "card" },
+        this.prompt.element,
+        this.length.element,
+        make("div", { class: "row" }, this.main),
+      ),
+      this.result,
+    );
   }
 
   /** The prompt is one in all views. */
@@ -30,7 +55,8 @@ class SearchView {
   }
 
   search() {
-    const prompt = this.prompt.area.value, length = Math.round(this.length.value());
+    const prompt = this.prompt.area.value,
+      length = Math.round(this.length.value());
     return this.work.run(async (signal) => {
       const inputs = { prompt: [prompt], max_new_tokens: [length] };
       const answer = await this.model.predict("beam_search", inputs, signal);
@@ -48,10 +74,24 @@ class SearchView {
       const same = commonLength(prompt, text);
       const share = percent(Math.exp(scores[place] - normalizer));
       const words = `log probability ${shown(scores[place], 5)} · ${share} of these ${texts.length}`;
-      return make("li", {}, make("p", { class: "tokens", dir: "auto" },
-        make("span", { class: "given" }, text.slice(0, same)), make("span", {}, text.slice(same).trimEnd())),
-      make("p", { class: "row soft" }, make("span", { class: "score" }, words),
-        this.writing ? button("Go on from this", () => this.take(text), { class: "quiet" }) : null));
+      return make(
+        "li",
+        {},
+        make(
+          "p",
+          { class: "tokens", dir: "auto" },
+          make("span", { class: "given" }, text.slice(0, same)),
+          make("span", {}, text.slice(same).trimEnd()),
+        ),
+        make(
+          "p",
+          { class: "row soft" },
+          make("span", { class: "score" }, words),
+          this.writing
+            ? button("Go on from this", () => this.take(text), { class: "quiet" })
+            : null,
+        ),
+      );
     });
     this.list.replaceChildren(...items);
     this.result.hidden = false;
@@ -71,8 +111,14 @@ class ScoreView {
     this.pieces = new Pieces(model);
     const symbols = model.has("step") ? model.shape("step", "outputs", "logits").at(-1) : 1024;
     this.strongest = Math.log2(symbols);
-    this.box = textBox("Your text", { key: `${model.name} scored`, rows: 7, placeholder: "Paste a text here." });
-    this.main = button("Score", () => (this.work.busy ? this.work.stop() : this.score()), { class: "primary" });
+    this.box = textBox("Your text", {
+      key: `${model.name} scored`,
+      rows: 7,
+      placeholder: "Paste a text here.",
+    });
+    this.main = button("Score", () => (this.work.busy ? this.work.stop() : this.score()), {
+      class: "primary",
+    });
     this.box.area.addEventListener("keydown", (event) => {
       if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.score();
     });
@@ -81,42 +127,74 @@ class ScoreView {
       this.main.classList.toggle("stop", busy);
     });
     this.likely = new Likely();
-    this.text = new TokenText("The scored text", this.strongest, (index, span) => this.ask(index, span));
+    this.text = new TokenText("The scored text", this.strongest, (index, span) =>
+      this.ask(index, span),
+    );
     this.numbers = make("dl", { class: "numbers" });
     this.note = make("p", { class: "note", hidden: true });
     this.places = make("ol", { class: "places" });
-    this.result = make("div", { hidden: true },
-      make("section", { class: "card paper" }, this.numbers, this.note, heatKey(this.strongest), this.text.element,
-        this.likely.element),
-      make("section", { class: "card" }, make("h2", {}, "Where it surprises most"), this.places));
-    this.element = make("div", { onkeydown: (event) => event.key === "Escape" && this.work.stop() },
-      make("section", { class: "card" }, this.box.element, make("div", { class: "row" }, this.main)), this.result);
+    this.result = make(
+      "div",
+      { hidden: true },
+      make(
+        "section",
+        { class: "card paper" },
+        this.numbers,
+        this.note,
+        heatKey(this.strongest),
+        this.text.element,
+        this.likely.element,
+      ),
+      make("section", { class: "card" }, make("h2", {}, "Where it surprises most"), this.places),
+    );
+    this.element = make(
+      "div",
+      { onkeydown: (event) => event.key === "Escape" && this.work.stop() },
+      make(
+        "section",
+        { class: "card" },
+        this.box.element,
+        make("div", { class: "row" }, this.main),
+      ),
+      this.result,
+    );
   }
 
   score() {
     const text = this.box.area.value;
     return this.work.run(async (signal) => {
       const [answer, { ids, begin_id: begin }] = await Promise.all([
-        this.model.predict("score", { text: [text] }, signal), this.pieces.encode(text, signal)]);
+        this.model.predict("score", { text: [text] }, signal),
+        this.pieces.encode(text, signal),
+      ]);
       const texts = await this.pieces.align(text, ids, signal);
       const logps = answer.token_log_probabilities[0];
       // A text's first token is given, unless the text is a document.
       const shift = begin ? 0 : 1;
-      const tokens = ids.map((id, place) => ({ id, text: texts[place], logp: logps[place - shift] ?? null }));
+      const tokens = ids.map((id, place) => ({
+        id,
+        text: texts[place],
+        logp: logps[place - shift] ?? null,
+      }));
       this.show(tokens, answer);
     });
   }
 
   show(tokens, answer) {
-    const perplexity = answer.perplexity[0], count = answer.num_tokens[0];
+    const perplexity = answer.perplexity[0],
+      count = answer.num_tokens[0];
     const bits = Math.log2(perplexity);
     const facts = [
-      ["Perplexity", shown(perplexity, 4)], ["Bits per token", shown(bits)], ["Tokens counted", String(count)],
+      ["Perplexity", shown(perplexity, 4)],
+      ["Bits per token", shown(bits)],
+      ["Tokens counted", String(count)],
       ["Log probability", shown(answer.log_probability[0], 6)],
     ];
-    this.numbers.replaceChildren(...facts.map(([name, value]) =>
-      make("div", {}, make("dt", {}, name), make("dd", {}, value))));
-    this.note.textContent = answer.warning[0] || (count ? "" : "There is no token to count: the first one is given.");
+    this.numbers.replaceChildren(
+      ...facts.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value))),
+    );
+    this.note.textContent =
+      answer.warning[0] || (count ? "" : "There is no token to count: the first one is given.");
     this.note.hidden = !this.note.textContent;
     this.likely.close();
     this.text.show(tokens, 0);
@@ -128,14 +206,35 @@ class ScoreView {
   showPlaces(tokens) {
     const counted = [...tokens.keys()].filter((index) => tokens[index].logp != null);
     const worst = counted.sort((a, b) => tokens[a].logp - tokens[b].logp).slice(0, 6);
-    this.places.replaceChildren(...worst.map((index) => {
-      const around = (from, to) =>
-        tokens.slice(Math.max(0, from), to).map(({ text }) => text).join("").replace(/\s+/g, " ");
-      const word = make("mark", {}, visible(tokens[index].text));
-      const label = make("bdi", {}, `…${around(index - 16, index)}`, word, around(index + 1, index + 9), "…");
-      const bits = make("span", { class: "soft" }, `${shown(bitsOf(tokens[index].logp))} bits`);
-      return make("li", {}, fill(button("", () => this.go(index), { class: "place" }), {}, [label, bits]));
-    }));
+    this.places.replaceChildren(
+      ...worst.map((index) => {
+        const around = (from, to) =>
+          tokens
+            .slice(Math.max(0, from), to)
+            .map(({ text }) => text)
+            .join("")
+            .replace(/\s+/g, " ");
+        const word = make("mark", {}, visible(tokens[index].text));
+        const label = make(
+          "bdi",
+          {},
+          `…${around(index - 16, index)}`,
+          word,
+          around(index + 1, index + 9),
+          "…",
+        );
+        const bits = make("span", { class: "soft" }, `${shown(bitsOf(tokens[index].logp))} bits`);
+        return make(
+          "li",
+          {},
+          fill(
+            button("", () => this.go(index), { class: "place" }),
+            {},
+            [label, bits],
+          ),
+        );
+      }),
+    );
   }
 
   go(index) {
@@ -147,20 +246,25 @@ class ScoreView {
   /** What the model would have expected. */
   ask(index, span) {
     const { tokens } = this.text;
-    const before = tokens.slice(0, index).map(({ text }) => text).join("");
+    const before = tokens
+      .slice(0, index)
+      .map(({ text }) => text)
+      .join("");
     return this.work.run(async (signal) => {
       const answer = await this.model.predict("next_token", { prompt: [before] }, signal);
       const lines = answer.tokens[0].map((name, place) => {
         const share = answer.probabilities[0][place];
-        return barLine(visible(name), share, { current: name === tokens[index].text.trim() || name === tokens[index].text });
+        return barLine(visible(name), share, {
+          current: name === tokens[index].text.trim() || name === tokens[index].text,
+        });
       });
-      const { logp, text } = tokens[index];
-      const bits = logp === null ? "given" : `${shown(bitsOf(logp))} bits, ${percent(Math.exp(logp))}`;
-      const title = make("span", {}, make("bdi", { class: "word" }, visible(text)), make("span", { class: "soft" }, bits));
-      const on = this.writing ? button("Go on from here", () => {
-        this.writing.setPrompt(before);
-        this.leave(this.writing);
-      }) : null;
+      const title = likelyTitle(tokens[index]);
+      const on = this.writing
+        ? button("Go on from here", () => {
+            this.writing.setPrompt(before);
+            this.leave(this.writing);
+          })
+        : null;
       this.likely.open(span, title, on ? [...lines, on] : lines);
     });
   }

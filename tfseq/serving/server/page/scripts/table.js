@@ -8,15 +8,23 @@ const MISSING = new Set(["", "na", "n/a", "nan", "null", "none", "-", "–", "?"
  * is the decimal point where it cannot be another thing. What is missing is NaN.
  */
 function parseTable(text) {
-  const lines = text.replace(/\r\n?/g, "\n").split("\n").filter((line) => line.trim());
+  const lines = text
+    .replace(/\r\n?/g, "\n")
+    .split("\n")
+    .filter((line) => line.trim());
   if (!lines.length) return { columns: [], labels: null };
-  const separator = ["\t", ";"].find((sign) => lines[0].includes(sign) || lines.at(-1).includes(sign)) ?? null;
+  const separator =
+    ["\t", ";"].find((sign) => lines[0].includes(sign) || lines.at(-1).includes(sign)) ?? null;
   const rows = lines.map((line) => cellsOf(line, separator ?? guess(lines)));
   const width = Math.max(...rows.map((row) => row.length));
   const decimal = decimalSign(rows, separator);
-  const read = rows.map((row) => Array.from({ length: width }, (_, place) => numberOf(row[place] ?? "", decimal)));
+  const read = rows.map((row) =>
+    Array.from({ length: width }, (_, place) => numberOf(row[place] ?? "", decimal)),
+  );
   // A first line of names has no number where a later one has.
-  const named = rows.length > 1 && read[0].every((value) => value === null || Number.isNaN(value)) &&
+  const named =
+    rows.length > 1 &&
+    read[0].every((value) => value === null || Number.isNaN(value)) &&
     rows[0].some((cell) => !MISSING.has(cell.toLowerCase()));
   const body = named ? read.slice(1) : read;
   const columns = [];
@@ -56,8 +64,12 @@ function cellsOf(line, separator) {
 function decimalSign(rows, separator) {
   const cells = rows.flat().map(bare);
   if (separator === null && rows[0].length > 1) return ".";
-  const commaLast = cells.filter((cell) => /\.\d{3},\d+$/.test(cell) || /^[+-]?\d+,(\d{1,2}|\d{4,})$/.test(cell)).length;
-  const pointLast = cells.filter((cell) => /,\d{3}\.\d+$/.test(cell) || /^[+-]?\d+\.(\d{1,2}|\d{4,})$/.test(cell)).length;
+  const commaLast = cells.filter(
+    (cell) => /\.\d{3},\d+$/.test(cell) || /^[+-]?\d+,(\d{1,2}|\d{4,})$/.test(cell),
+  ).length;
+  const pointLast = cells.filter(
+    (cell) => /,\d{3}\.\d+$/.test(cell) || /^[+-]?\d+\.(\d{1,2}|\d{4,})$/.test(cell),
+  ).length;
   return commaLast > pointLast ? "," : ".";
 }
 
@@ -71,9 +83,14 @@ function bare(cell) {
 function numberOf(cell, decimal) {
   const plain = bare(cell);
   if (MISSING.has(plain)) return NaN;
-  const groups = decimal === "," ? /^[+-]?\d{1,3}([.\s'’_]\d{3})+(?=,|$)/ : /^[+-]?\d{1,3}([,\s'’_]\d{3})+(?=\.|$)/;
+  const groups =
+    decimal === ","
+      ? /^[+-]?\d{1,3}([.\s'’_]\d{3})+(?=,|$)/
+      : /^[+-]?\d{1,3}([,\s'’_]\d{3})+(?=\.|$)/;
   const joined = plain.replace(groups, (whole) => whole.replace(/[^\d+-]/g, ""));
   const number = decimal === "," ? joined.replace(",", ".") : joined;
-  const isIt = !(decimal === "," && joined.includes(".")) && /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/.test(number);
+  const isIt =
+    !(decimal === "," && joined.includes(".")) &&
+    /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/.test(number);
   return isIt ? Number(number) : null;
 }

@@ -9,8 +9,12 @@ class TokenText {
     this.tokens = [];
     this.here = 0;
     this.element = make("div", {
-      class: "tokens", role: "group", "aria-label": label, dir: "auto",
-      onclick: (event) => this.ask(event.target), onkeydown: (event) => this.press(event),
+      class: "tokens",
+      role: "group",
+      "aria-label": label,
+      dir: "auto",
+      onclick: (event) => this.ask(event.target),
+      onkeydown: (event) => this.press(event),
     });
   }
 
@@ -34,11 +38,16 @@ class TokenText {
       // The space before a word may end a line, and is no part of its background.
       span.replaceChildren(...(word ? [space, make("i", {}, word)] : [token.text]));
       span.className = [
-        index >= start ? "new" : "given", token.text.includes("\n") ? "break" : "", token.ends ? "end" : "",
+        index >= start ? "new" : "given",
+        token.text.includes("\n") ? "break" : "",
+        token.ends ? "end" : "",
         word ? "spaced" : "",
       ].join(" ");
       span.style.setProperty("--heat", bits === null ? 0 : Math.min(1, bits / this.strongest));
-      span.title = bits === null ? "" : `${visible(token.text)}  ${shown(bits, 2)} bits, ${percent(Math.exp(token.logp))}`;
+      span.title =
+        bits === null
+          ? ""
+          : `${visible(token.text)}  ${shown(bits, 2)} bits, ${percent(Math.exp(token.logp))}`;
       span.setAttribute("aria-label", token.ends ? "end of the text" : spoken(token.text, bits));
     });
     this.element.append(...added);
@@ -64,7 +73,10 @@ class TokenText {
     const last = this.spans.length - 1;
     const backwards = getComputedStyle(this.element).direction === "rtl" ? 1 : -1;
     const to = {
-      ArrowLeft: this.here + backwards, ArrowRight: this.here - backwards, Home: 0, End: last,
+      ArrowLeft: this.here + backwards,
+      ArrowRight: this.here - backwards,
+      Home: 0,
+      End: last,
     }[event.key];
     if (to !== undefined) this.enter(Math.max(0, Math.min(last, to)), true);
     else if (event.key === "Enter" || event.key === " ") this.ask(event.target);
@@ -94,14 +106,31 @@ function heatKey(strongest) {
     step.style.setProperty("--heat", level / 7);
     scale.append(step);
   }
-  return make("p", { class: "key soft" }, "expected", scale, `surprising (${shown(strongest, 2)} bits)`);
+  return make(
+    "p",
+    { class: "key soft" },
+    "expected",
+    scale,
+    `surprising (${shown(strongest, 2)} bits)`,
+  );
+}
+
+/** A token and how probable it was. */
+function likelyTitle({ text, logp }, more = "") {
+  const bits =
+    logp == null ? "given" : `${shown(bitsOf(logp), 2)} bits, ${percent(Math.exp(logp))}${more}`;
+  const word = make("bdi", { class: "word" }, visible(text));
+  return make("span", {}, word, make("span", { class: "soft" }, bits));
 }
 
 /** What else was likely, in a card beside the token; at the foot of a narrow screen. */
 class Likely {
   constructor() {
     this.element = make("div", {
-      class: "likely card", role: "dialog", hidden: true, "aria-label": "What was likely here",
+      class: "likely card",
+      role: "dialog",
+      hidden: true,
+      "aria-label": "What was likely here",
       onkeydown: (event) => this.press(event),
     });
     document.addEventListener("pointerdown", (event) => {
@@ -115,7 +144,10 @@ class Likely {
     this.close();
     this.span = span;
     span.classList.add("asked");
-    const close = button("×", () => this.close(true), { class: "quiet close", "aria-label": "Close" });
+    const close = button("×", () => this.close(true), {
+      class: "quiet close",
+      "aria-label": "Close",
+    });
     this.element.replaceChildren(make("div", { class: "title" }, title, close), ...lines);
     this.element.hidden = false;
     // On a narrow screen the card takes the lower part.
@@ -123,7 +155,10 @@ class Likely {
     if (narrow) span.scrollIntoView({ block: "start" });
     const around = this.element.parentElement.getBoundingClientRect();
     const box = span.getClientRects()[0] ?? span.getBoundingClientRect();
-    const left = Math.max(0, Math.min(box.left - around.left - 16, around.width - this.element.offsetWidth));
+    const left = Math.max(
+      0,
+      Math.min(box.left - around.left - 16, around.width - this.element.offsetWidth),
+    );
     this.element.style.setProperty("--left", `${left}px`);
     this.element.style.setProperty("--top", `${box.bottom - around.top + 8}px`);
     if (!narrow) this.element.scrollIntoView({ block: "nearest" });

@@ -69,16 +69,28 @@ class Writer {
     // The first of the tokens of a character is known when the character is.
     for (let count = 1; ; count += 1) {
       const inputs = { ...settingsOfRow(settings, count), prompt: [""] };
-      const { completion, log_probability: logp } = await this.model.predict("generate", inputs, signal);
+      const { completion, log_probability: logp } = await this.model.predict(
+        "generate",
+        inputs,
+        signal,
+      );
       if (completion[0].startsWith(UNCLEAR) && count < MOST_OF_CHARACTER) continue;
       const { ids } = await this.pieces.encode(completion[0], signal);
-      return { id: ids[0] ?? 0, text: "", logp: count === 1 ? logp[0] : null, rank: null, best: null };
+      return {
+        id: ids[0] ?? 0,
+        text: "",
+        logp: count === 1 ? logp[0] : null,
+        rank: null,
+        best: null,
+      };
     }
   }
 
   /** Write the texts of the tokens from `start` on into them. */
   async spell(tokens, start, numKnown, signal) {
-    const ids = tokens.filter((token) => !token.ends && token.id !== this.begin).map((token) => token.id);
+    const ids = tokens
+      .filter((token) => !token.ends && token.id !== this.begin)
+      .map((token) => token.id);
     const hidden = this.begin === null || !tokens.length || tokens[0].id !== this.begin ? 0 : 1;
     const known = tokens.slice(start, start + numKnown).map((token) => token.text);
     const before = ids.slice(0, start - hidden);
