@@ -5,6 +5,7 @@ python pipelines/export_model.py --run-dir runs/python_docs_gru --format litert
 """
 
 import dataclasses
+import functools
 from typing import Any, Literal
 
 import tfseq
@@ -30,10 +31,11 @@ class ExportOptions:
     """The SavedModel goes to EXPORT_DIR/NAME/VERSION."""
     name: DirectoryName | None = None
     """NAME; if omitted, the name of the run directory."""
-    format: Literal["saved_model", "litert"] = "saved_model"
-    """`litert`: a language model's step for phones and browsers, in EXPORT_DIR/NAME_litert."""
+    format: Literal["saved_model", "litert", "onnx"] = "saved_model"
+    """`litert`, `onnx`: a language model's step for phones and browsers, in EXPORT_DIR/NAME_litert
+    or NAME_onnx."""
     measured_tokens: CountOrZero | None = None
-    """`litert`: tokens of the validation text that its files are measured by; usually 20000."""
+    """`litert`, `onnx`: measure by so many tokens of the validation text; if omitted, 20000."""
     version: PositiveInt | None = None
     """VERSION; if omitted, the next free number. An existing version is never changed."""
     keep_versions: PositiveInt | None = None
@@ -68,7 +70,7 @@ class ExportOptions:
         places = ("run_dir", "export_dir", "name", "format", "version", "keep_versions")
         given = {n: v for n, v in vars(self).items() if n not in places and v is not None}
         for name in given:
-            if (name == "measured_tokens") != (self.format == "litert"):
+            if (name == "measured_tokens") == (self.format == "saved_model"):
                 raise InputError(f"`{name}` cannot be used with `format` {self.format}.")
         return given
 
@@ -79,20 +81,23 @@ def main(options: ExportOptions) -> None:
     from tfseq.files.result_directory import check_writable
 
     check_writable(options.export_dir, "export_dir")
-    settings, litert = options.settings(), options.format == "litert"
+    settings, on_device = options.settings(), options.format != "saved_model"
     task = tfseq.load(options.run_dir)
-    export = task.export_litert if litert else task.export
+    name = options.name or task.directory.name + f"_{options.format}" * on_device
+    export = task.export
+    if on_device:
+        export = functools.partial(task.export_on_device, format=options.format)
     path = export(
-        Path(options.export_dir, options.name or task.directory.name + "_litert" * litert),
+        Path(options.export_dir, name),
         version=options.version,
         keep_versions=options.keep_versions,
         **settings,
     )
     print(f"exported    {path}")
-    if litert:
-        from tfseq.serving.litert.export import describe_litert
+    if on_device:
+        from tfseq.serving.on_device.export import describe_files
 
-        print(*describe_litert(path), sep="\n")
+        print(*describe_files(path), sep="\n")
 
 
 def command() -> None:

@@ -131,9 +131,9 @@ def test_export_for_phones_says_what_eight_bits_cost(place):
         assert re.search(rf"^{name} .* bytes, perplexity {perplexity:.4f} on ", done.stdout, re.M)
     options = ["--run-dir=runs/text_lstm", "--format=litert"]
     wrong = script("export_model", *options, "--beam-size=2", cwd=place, expected=2)
-    assert "`beam_size` cannot be used with `format` litert." in wrong.stderr
+    assert "`--beam-size` cannot be used with `--format` litert." in wrong.stderr
     wrong = script("export_model", *options, "--name=text_lstm", cwd=place, expected=2)
-    assert "`name` must be one of its own for LiteRT" in wrong.stderr
+    assert "`--name` must be one of its own for `--format` litert" in wrong.stderr
     assert sorted(p.name for p in version.parent.iterdir()) == ["1"]
 
 

@@ -155,4 +155,7 @@ def test_export_model(trained, kind, one_loader, tmp_path):
     other = SETTINGS["tagging" if kind in ("language_model", "forecasting") else "language_model"]
     done = script("export_model", run_dir, f"--{other}", cwd=tmp_path, expected=2)
     assert f"error: `--{other.split('=')[0]}` cannot be used here: " in done.stderr
+    if kind != "language_model":
+        done = script("export_model", run_dir, "--format=litert", cwd=tmp_path, expected=2)
+        assert "error: `--format` litert is for language models. Received: " in done.stderr
     assert os.listdir(exported) == ["egg"]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tfseq.serving.client.transport import token_of_file as token_of_file
     from tfseq.serving.inspection.inspection import Inspection as Inspection
     from tfseq.serving.inspection.inspection import inspect_export as inspect_export
-    from tfseq.serving.litert.export import export_litert as export_litert
+    from tfseq.serving.on_device.export import export_on_device as export_on_device
     from tfseq.serving.signatures.forecasting import export_forecaster as export_forecaster
     from tfseq.serving.signatures.language_model import (
         export_language_model as export_language_model,

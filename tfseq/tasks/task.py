@@ -5,7 +5,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import keras
 
@@ -18,7 +18,7 @@ from tfseq.options.training_options import TrainingOptions
 from tfseq.runs.run_directory import RunDirectory
 from tfseq.text import Tokenizer, Vocabulary, make_tokenizer
 
-#: Tokens of the validation text that the files of a LiteRT export are measured by.
+#: Tokens of the validation text that an export for phones and browsers is measured by.
 MEASURED_TOKENS = 20_000
 
 
@@ -121,26 +121,30 @@ class Task(ABC):
             metadata=self.export_details(),
         )
 
-    def export_litert(
+    def export_on_device(
         self,
         directory: str | os.PathLike,
         *,
+        format: Literal["litert", "onnx"] = "litert",
         version: int | None = None,
         keep_versions: int | None = None,
         measured_tokens: int = MEASURED_TOKENS,
     ) -> Path:
-        """Write `<directory>/<version>/`, the model for phones and browsers; see `export_litert`.
+        """Write `<directory>/<version>/`, the model for phones and browsers.
+
+        See `tfseq.serving.export_on_device`.
 
         Args:
             directory, version, keep_versions: as for `export`.
+            format: `litert` or `onnx`.
             measured_tokens: of the validation text, the most tokens to measure the files by; 0
                 measures nothing, and needs no text.
 
         Raises:
-            InputError: as `tfseq.serving.export_litert`, or such a model has no such export.
+            InputError: as `tfseq.serving.export_on_device`, or such a model has no such export.
         """
         raise InputError(
-            f"`format` litert is for language models. Received: {self.run.path}, the run of "
+            f"`format` {format} is for language models. Received: {self.run.path}, the run of "
             f"{TASK_NAMES[self.options.task].model}."
         )
 

@@ -14,8 +14,8 @@ from tfseq.models import LanguageModel
 from tfseq.options.layer_sizes import shape_in_words
 from tfseq.options.rules import CountOrZero, PositiveInt
 from tfseq.runs.run_directory import RunDirectory
-from tfseq.serving import ServingSettings, export_language_model, export_litert
-from tfseq.serving.litert.export import check_base_path
+from tfseq.serving import ServingSettings, export_language_model, export_on_device
+from tfseq.serving.on_device.export import check_export
 from tfseq.tasks.language_model.evaluation.adaptive_evaluation import (
     Text,
     evaluate_dynamically,
@@ -249,29 +249,32 @@ class LanguageModelTask(Task):
     def write_export(self, directory: str | os.PathLike, **more: Any) -> Path:
         return export_language_model(self.model, self.tokenizer, self.vocabulary, directory, **more)
 
-    def export_litert(
+    def export_on_device(
         self,
         directory: str | os.PathLike,
         *,
+        format: Literal["litert", "onnx"] = "litert",
         version: int | None = None,
         keep_versions: int | None = None,
         measured_tokens: int = MEASURED_TOKENS,
     ) -> Path:
+        checked_argument("format", format, Literal["litert", "onnx"])
         measured_tokens = checked_argument("measured_tokens", measured_tokens, CountOrZero)
-        check_base_path(directory, version)
+        check_export(format, directory, version)
         text = Text(np.zeros(0, "int32"), None)
         if measured_tokens:
             corpus = self.encode()
             before = corpus.before("validation")
             context = int(before[-1]) if len(before) else None
             text = Text(corpus.validation[:measured_tokens], context)
-        return export_litert(
+        return export_on_device(
             self.model,
             self.tokenizer,
             self.vocabulary,
             directory,
             ids=text.ids,
             context=text.context,
+            format=format,
             version=version,
             keep_versions=keep_versions,
             metadata=self.export_details(),

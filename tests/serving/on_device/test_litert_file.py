@@ -8,8 +8,8 @@ from keras import ops
 from lively_weights import draw_weights
 
 import tfseq
-from tfseq.serving.litert.conversion import convert_step
-from tfseq.serving.litert.measurement import StepInterpreter, measure
+from tfseq.serving.on_device.litert_file import litert_files
+from tfseq.serving.on_device.measurement import LiteRTStep, measure
 
 SIZE = 40
 DOCUMENTS = {"document_ids": (1, 2)}
@@ -48,7 +48,7 @@ def converted(request, tmp_path_factory):
     cell, options = request.param
     model = tfseq.LanguageModel(SIZE, cell=cell, units=48, **options)
     draw_weights(model, 3, scale=0.3)
-    return model, convert_step(model, tmp_path_factory.mktemp("litert") / "saved")
+    return model, litert_files(model, tmp_path_factory.mktemp("litert") / "saved")
 
 
 def keras_logits(model, ids):
@@ -67,7 +67,7 @@ def test_each_step_is_that_of_the_model(converted):
     ids = np.random.default_rng(1).integers(SIZE, size=60)
     expected = keras_logits(model, ids)
     scale = np.abs(expected).max()
-    step = StepInterpreter(files["float32"])
+    step = LiteRTStep(files["float32"])
     logits = np.stack([step(i) for i in ids])
     np.testing.assert_allclose(logits, expected, rtol=1e-5, atol=1e-5 * scale)
     # The states are zero again.
@@ -75,7 +75,7 @@ def test_each_step_is_that_of_the_model(converted):
     np.testing.assert_array_equal(step(ids[0]), logits[0])
     # Eight bits: a weight is off by 1/254 of the largest of its row, at most; over the 60 steps the
     # models here are off by 0.005 to 0.024 of the largest logit.
-    step = StepInterpreter(files["int8"])
+    step = LiteRTStep(files["int8"])
     logits = np.stack([step(i) for i in ids])
     off = np.abs(logits - expected).max() / scale
     assert 1e-5 < off < 0.05
@@ -84,7 +84,7 @@ def test_each_step_is_that_of_the_model(converted):
 
 def test_an_unknown_id_is_unk(converted):
     _, files = converted
-    step = StepInterpreter(files["float32"])
+    step = LiteRTStep(files["float32"])
     unknown = step(0)
     for wrong in (SIZE, -1, 2**31 - 1, -(2**31)):
         step.reset()
@@ -97,11 +97,14 @@ def test_perplexity_is_that_of_the_model(converted):
     logits = keras_logits(model, ids[:-1]).astype("float64")
     probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     expected = np.exp(-np.log(probabilities[np.arange(199), ids[1:]]).mean())
-    measured = measure(files["float32"], ids)
+    measured = measure(LiteRTStep(files["float32"]), ids)
     assert (measured.num_tokens, measured.microseconds > 0) == (199, True)
     assert measured.perplexity == pytest.approx(expected, rel=1e-5)
-    assert measure(files["float32"], ids[1:], context=ids[0]).perplexity == measured.perplexity
-    assert measure(files["int8"], ids).perplexity == pytest.approx(expected, rel=0.02)
+    assert (
+        measure(LiteRTStep(files["float32"]), ids[1:], context=ids[0]).perplexity
+        == measured.perplexity
+    )
+    assert measure(LiteRTStep(files["int8"]), ids).perplexity == pytest.approx(expected, rel=0.02)
 
 
 @keras.saving.register_keras_serializable(package="litert_test")
@@ -123,4 +126,4 @@ class DigammaCell(keras.layers.Layer):
 def test_an_operation_that_there_is_not_is_named(tmp_path):
     model = tfseq.LanguageModel(9, cell=DigammaCell, units=4)
     with pytest.raises(tfseq.InputError, match=r"^LiteRT cannot run this model.*: Digamma\.$"):
-        convert_step(model, tmp_path / "saved")
+        litert_files(model, tmp_path / "saved")

@@ -1,6 +1,6 @@
-"""Write text with the model beside this file: python run.py "The " --model model_int8.tflite
+"""Write text with the model beside this file: python run.py "The " --temperature 0.8
 
-Needs NumPy and ai-edge-litert, and sentencepiece where the model reads subwords.
+Needs NumPy; ai-edge-litert for a .tflite file, onnxruntime for .onnx; sentencepiece for subwords.
 """
 
 import argparse
@@ -60,17 +60,27 @@ class Model:
     """One step at a time; a text begins with states of zeros."""
 
     def __init__(self, path):
-        from ai_edge_litert.interpreter import Interpreter
+        if str(path).endswith(".onnx"):
+            from onnxruntime import InferenceSession
 
-        self.step = Interpreter(str(path), num_threads=1).get_signature_runner("step")
-        states = self.step.get_input_details().items()
-        self.zeros = {n: np.zeros(d["shape"], "float32") for n, d in states if n != "token_ids"}
-        self.states = self.zeros
+            session = InferenceSession(path)
+            shapes = {node.name: node.shape for node in session.get_inputs()}
+            names = [node.name for node in session.get_outputs()]
+            self.step = lambda **inputs: dict(zip(names, session.run(None, inputs), strict=True))
+        else:
+            from ai_edge_litert.interpreter import Interpreter
+
+            self.step = Interpreter(str(path), num_threads=1).get_signature_runner("step")
+            shapes = {n: d["shape"] for n, d in self.step.get_input_details().items()}
+        del shapes["token_ids"]
+        self.states = self.zeros = {n: np.zeros(s, "float32") for n, s in shapes.items()}
 
     def __call__(self, token_id):
         token_ids = np.array([token_id], "int32")
-        self.states = self.step(token_ids=token_ids, **self.states)
-        return self.states.pop("logits")[0]
+        outputs = self.step(token_ids=token_ids, **self.states)
+        logits = outputs.pop("logits")[0]
+        self.states = {name.removeprefix("new_"): state for name, state in outputs.items()}
+        return logits
 
 
 def generate(model, text, prompt, number, temperature=1.0, seed=None):
@@ -92,7 +102,8 @@ def generate(model, text, prompt, number, temperature=1.0, seed=None):
 if __name__ == "__main__":
     here, parser = Path(__file__).parent, argparse.ArgumentParser(description=__doc__)
     parser.add_argument("prompt")
-    parser.add_argument("--model", default="model_int8.tflite")
+    smallest = min(here.glob("model_*"), key=lambda file: file.stat().st_size)
+    parser.add_argument("--model", default=smallest.name)
     parser.add_argument("--number", type=int, default=200)
     parser.add_argument("--temperature", type=float, default=1.0)
     parser.add_argument("--seed", type=int)

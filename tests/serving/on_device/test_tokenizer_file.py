@@ -9,8 +9,8 @@ import sys
 import pytest
 
 import tfseq
-from tfseq.serving.litert import runner
-from tfseq.serving.litert.tokenizer_file import SUBWORDS, describe_text
+from tfseq.serving.on_device import runner
+from tfseq.serving.on_device.tokenizer_file import SUBWORDS, describe_text
 from tfseq.text.special_tokens import BEGIN, END
 
 PLAIN = (

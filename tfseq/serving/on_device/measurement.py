@@ -1,16 +1,18 @@
-"""How well and how fast a LiteRT file predicts a text, one token after the other."""
+"""How well and how fast the file of a step predicts a text, one token after the other."""
 
 import itertools
 import time
+import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from tfseq.metrics.perplexity import perplexity
-from tfseq.serving.litert.conversion import open_interpreter
 
 
-class StepInterpreter:
+class LiteRTStep:
     """The signature `step` of a LiteRT file, its states carried along.
 
     Args:
@@ -18,7 +20,7 @@ class StepInterpreter:
     """
 
     def __init__(self, content: bytes):
-        self._interpreter = open_interpreter(content)
+        self._interpreter = _interpreter(content)
         self._interpreter.allocate_tensors()
         signature = self._interpreter.get_signature_runner("step")
         inputs, outputs = signature.get_input_details(), signature.get_output_details()
@@ -45,9 +47,45 @@ class StepInterpreter:
         return self._interpreter.get_tensor(self._logits)[0]
 
 
+class ONNXStep:
+    """An ONNX file, its states carried along.
+
+    Args:
+        content: the file.
+    """
+
+    def __init__(self, content: bytes):
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        self._session = onnxruntime.InferenceSession(content, options)
+        self._zeros = {
+            node.name: np.zeros(node.shape, "float32")
+            for node in self._session.get_inputs()
+            if node.name != "token_ids"
+        }
+        self._outputs = ["logits", *(f"new_{name}" for name in self._zeros)]
+        self.seconds = 0.0
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin a text: all states are zero."""
+        self._states = self._zeros
+
+    def __call__(self, token_id: int) -> np.ndarray:
+        """One token more: the logits of the next, float32 `[V]`."""
+        inputs = {"token_ids": np.array([token_id], "int32"), **self._states}
+        start = time.perf_counter()
+        logits, *states = self._session.run(self._outputs, inputs)
+        self.seconds += time.perf_counter() - start
+        self._states = dict(zip(self._zeros, states, strict=True))
+        return logits[0]
+
+
 @dataclass(frozen=True)
 class Measured:
-    """What the first tokens of a text say of a LiteRT file.
+    """What the first tokens of a text say of a file.
 
     Attributes:
         num_tokens: tokens predicted.
@@ -60,19 +98,30 @@ class Measured:
     microseconds: float
 
 
-def measure(content: bytes, ids: np.ndarray, context: int | None = None) -> Measured:
+def measure(step: LiteRTStep | ONNXStep, ids: np.ndarray, context: int | None = None) -> Measured:
     """Predict every id once, in order.
 
     Args:
-        content: a LiteRT file.
+        step: the opened file, at the start of a text.
         ids: integer `[N]`, at least 2 ids, or 1 with `context`.
         context: the id before the first. Without it the first id is read, not predicted.
     """
     ids = np.asarray(ids) if context is None else np.concatenate([[context], ids])
-    step, total = StepInterpreter(content), 0.0
+    total = 0.0
     for token_id, target in itertools.pairwise(ids):
         logits = step(token_id).astype("float64")
         largest = logits.max()
         total += largest + np.log(np.exp(logits - largest).sum()) - logits[target]
     count = len(ids) - 1
     return Measured(count, perplexity(total / count), 1e6 * step.seconds / count)
+
+
+def _interpreter(content: bytes) -> Any:
+    """An interpreter of one thread, of ai-edge-litert or else of TensorFlow."""
+    try:
+        from ai_edge_litert.interpreter import Interpreter
+    except ImportError:
+        Interpreter = tf.lite.Interpreter
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "(?s).*tf.lite.Interpreter is deprecated", UserWarning)
+        return Interpreter(model_content=content, num_threads=1)

@@ -10,8 +10,8 @@ from lively_weights import draw_weights
 import tfseq
 from tfseq.generation import TextGenerator
 from tfseq.models import Tagger
-from tfseq.serving.litert import export as export_module
-from tfseq.serving.litert.export import describe_litert, export_litert
+from tfseq.serving.on_device import export as export_module
+from tfseq.serving.on_device.export import describe_files, export_on_device
 from tfseq.text.special_tokens import BEGIN, END
 
 TEXT = "the time machine went on, and on; it's light.\n"
@@ -42,7 +42,7 @@ def exported(request, tmp_path_factory):
     _, tokenizer, vocabulary = parts
     place = tmp_path_factory.mktemp("litert") / "name"
     ids = vocabulary.token_to_id(tokenizer.tokenize(TEXT * 2)).numpy()
-    return parts, export_litert(*parts, place, ids=ids, context=3, metadata={"run": "mine"})
+    return parts, export_on_device(*parts, place, ids=ids, context=3, metadata={"run": "mine"})
 
 
 def test_the_card_tells_sizes_digests_and_what_was_measured(exported):
@@ -68,7 +68,7 @@ def test_the_card_tells_sizes_digests_and_what_was_measured(exported):
     assert float32["num_tokens"] == int8["num_tokens"] > 10
     assert float32["perplexity"] != int8["perplexity"]
     assert int8["perplexity"] == pytest.approx(float32["perplexity"], rel=0.1)
-    lines = describe_litert(path)
+    lines = describe_files(path)
     assert [line.split()[0] for line in lines] == ["float32", "int8"]
     assert f"perplexity {int8['perplexity']:.4f} on {int8['num_tokens']} tokens" in lines[1]
     # Readable for whoever serves the files.
@@ -96,26 +96,26 @@ def test_the_runner_writes_what_the_library_writes(exported, runner):
 
 def test_a_failed_export_leaves_nothing(tmp_path, monkeypatch):
     parts = _language("char")
-    monkeypatch.setattr(export_module, "convert_step", lambda *_: {"float32": b"1", "int8": b"2"})
+    monkeypatch.setattr(export_module, "litert_files", lambda *_: {"float32": b"1", "int8": b"2"})
     monkeypatch.setattr(export_module, "describe_text", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        export_litert(*parts, tmp_path / "name")
+        export_on_device(*parts, tmp_path / "name")
     assert os.listdir(tmp_path) == []
 
 
 def test_refused_before_any_work(tmp_path, monkeypatch):
-    monkeypatch.setattr(export_module, "convert_step", None)
+    monkeypatch.setattr(export_module, "litert_files", None)
     model, tokenizer, vocabulary = parts = _language("char")
     with pytest.raises(TypeError, match=r"`model` must be a tfseq\.LanguageModel"):
-        export_litert(Tagger(4, 3, units=4), tokenizer, vocabulary, tmp_path / "name")
+        export_on_device(Tagger(4, 3, units=4), tokenizer, vocabulary, tmp_path / "name")
     with pytest.raises(ValueError, match="`vocabulary` must have as many tokens"):
-        export_litert(model, tokenizer, tfseq.Vocabulary(["a"]), tmp_path / "name")
+        export_on_device(model, tokenizer, tfseq.Vocabulary(["a"]), tmp_path / "name")
     (tmp_path / "name" / "3").mkdir(parents=True)
     with pytest.raises(tfseq.InputError, match="an export is never overwritten"):
-        export_litert(*parts, tmp_path / "name", version=3)
+        export_on_device(*parts, tmp_path / "name", version=3)
     (tmp_path / "name" / "3" / "saved_model.pb").touch()
-    with pytest.raises(tfseq.InputError, match="`name` must be one of its own for LiteRT"):
-        export_litert(*parts, tmp_path / "name")
+    with pytest.raises(tfseq.InputError, match="`name` must be one of its own for `format` litert"):
+        export_on_device(*parts, tmp_path / "name")
     assert os.listdir(tmp_path) == ["name"]
 
 

@@ -1,1 +1,0 @@
-"""A language model for phones and browsers: its `step` as LiteRT files, with what a text needs."""
