@@ -5,6 +5,7 @@ import random
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -47,23 +48,50 @@ def texts(options):
     ]
 
 
+@pytest.mark.everyday(8)
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 @pytest.mark.parametrize("kind", KINDS)
 def test_ids_and_texts_are_those_of_the_graph(kind, options, tmp_path):
+    rows, expected = written(kind, options, tmp_path)
+    work = [tmp_path, texts(options), rows]
+    # SentencePiece's own package and TensorFlow Text's crash in one process.
+    found = in_a_process(*work) if kind == "subword" else read_and_written(*work)
+    assert found == [rows, expected]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
+@pytest.mark.parametrize("options", OPTIONS[:3], ids=str)
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "subword"])
+def test_javascript_reads_the_patterns_alike(kind, options, tmp_path):
+    rows, expected = written(kind, options, tmp_path)
+    shutil.copyfile(Path(__file__).with_name("text.js"), tmp_path / "text.mjs")
+    (tmp_path / "work.json").write_text(json.dumps([texts(options), rows]))
+    code = (
+        "import fs from 'node:fs'; import { text } from './text.mjs'; "
+        "const read = (file) => JSON.parse(fs.readFileSync(file)); "
+        "const { encode, decode } = text(read('tokenizer.json')); "
+        "const [given, rows] = read('work.json'); "
+        "console.log(JSON.stringify([given.map(encode), rows.map(decode)]));"
+    )
+    command = ["node", "--input-type=module", "-e", code]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=True, timeout=60)
+    assert json.loads(done.stdout) == [rows, expected]
+
+
+def written(kind, options, place):
+    """Writes the files of a tokenizer; the graph's ids of `texts`, and what they stand for."""
     tokenizer = KINDS[kind](**options)
     rows = tokenizer.tokenize(texts(options))
     known = sorted({token.decode() for token in rows.flat_values.numpy()} - {"<unk>"})
     vocabulary = tfseq.Vocabulary(known[::2] + [t for t in known[1::2] if len(t) > 5])
     described = describe_text(tokenizer, vocabulary)
-    (tmp_path / "tokenizer.json").write_text(json.dumps(described), encoding="utf-8")
+    (place / "tokenizer.json").write_text(json.dumps(described), encoding="utf-8")
     if kind == "subword":
-        (tmp_path / SUBWORDS).write_bytes(tokenizer.model)
+        (place / SUBWORDS).write_bytes(tokenizer.model)
     ids = vocabulary.token_to_id(rows)
     joined = tokenizer.detokenize(vocabulary.id_to_token(ids)).numpy()
-    work = [tmp_path, texts(options), ids.to_list()]
-    # SentencePiece's own package and TensorFlow Text's crash in one process.
-    found = in_a_process(*work) if kind == "subword" else read_and_written(*work)
-    assert found == [ids.to_list(), [text.decode() for text in joined]]
+    return ids.to_list(), [text.decode() for text in joined]
 
 
 def read_and_written(place, given, rows):

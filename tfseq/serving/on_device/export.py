@@ -113,7 +113,7 @@ def export_on_device(
             "states": {spec.name: [1, *spec.shape[1:]] for spec in state_specs(model)},
             "measured": {
                 kind: dataclasses.asdict(measure(open_step(content), ids, context))
-                for kind, content in (files.items() if len(ids) else ())
+                for kind, content in (files.items() if len(ids) > (context is None) else ())
             },
             "versions": {"tfseq": tfseq.__version__, "tensorflow": tf.__version__},
             "bytes": {p.name: p.stat().st_size for p in sorted(place.iterdir())},
