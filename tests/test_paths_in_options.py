@@ -57,7 +57,7 @@ def options_types() -> list[type]:
     """What every script can be told."""
     found = []
     for path in sorted(PIPELINES.glob("[a-z]*.py")):
-        with mock.patch("tfseq.options.command_line.run", lambda kind, *_: found.append(kind)):
+        with mock.patch("tfseq.options.command_line.run", lambda kind, *_, **__: found.append(kind)):
             runpy.run_path(str(path), run_name="__main__")
     return found
 

@@ -141,7 +141,7 @@ def test_inspection_passes_an_export_and_refuses_a_changed_one(place):
     version = place / "exported" / "text_lstm" / "1"
     done = script("inspect_export", version, cwd=place)
     assert "No problem found." in done.stdout
-    assert "warm-up requests  16" in done.stdout
+    assert "warm-up requests  18" in done.stdout
     changed = shutil.copytree(version, place / "changed" / "1")
     (changed / "assets" / "vocabulary.txt").write_text("<unk>\n")
     done = script("inspect_export", changed, cwd=place, expected=2)
