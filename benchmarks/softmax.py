@@ -77,9 +77,9 @@ def serve(options: argparse.Namespace, ids: Path) -> None:
 
     from tfseq.runs.trainer import Trainer
     from tfseq.tasks.language_model.evaluation import Evaluator
+    from tfseq.tasks.language_model.model_building import build_model
     from tfseq.tasks.language_model.objective import language_model_objective
     from tfseq.tasks.language_model.options import LanguageModelOptions
-    from tfseq.tasks.language_model.task import build_model
 
     keras.utils.set_random_seed(0)
     with np.load(ids) as arrays:

@@ -35,8 +35,8 @@ def build_tfseq(
     import numpy as np
 
     from tfseq.runs.trainer import Trainer
+    from tfseq.tasks.language_model.model_building import build_model
     from tfseq.tasks.language_model.options import LanguageModelOptions
-    from tfseq.tasks.language_model.task import build_model
     from tfseq.tasks.language_model.training import language_model_objective, schedule_steps
 
     keras.utils.set_random_seed(0)

@@ -57,7 +57,8 @@ def options_types() -> list[type]:
     """What every script can be told."""
     found = []
     for path in sorted(PIPELINES.glob("[a-z]*.py")):
-        with mock.patch("tfseq.options.command_line.run", lambda kind, *_, **__: found.append(kind)):
+        note = lambda kind, *_, **__: found.append(kind)  # noqa: E731
+        with mock.patch("tfseq.options.command_line.run", note):
             runpy.run_path(str(path), run_name="__main__")
     return found
 

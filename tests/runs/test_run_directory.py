@@ -14,8 +14,8 @@ import tfseq
 from tfseq.errors import InputError
 from tfseq.files.result_directory import check_writable
 from tfseq.runs.run_directory import RunDirectory
+from tfseq.tasks.language_model.model_building import build_model
 from tfseq.tasks.language_model.options import LanguageModelOptions
-from tfseq.tasks.language_model.task import build_model
 from tfseq.text import Vocabulary
 
 OPTIONS = LanguageModelOptions(units=4, cell="lstm", embedding_size=3).with_defaults_filled()

@@ -11,9 +11,9 @@ import tfseq
 from tfseq.errors import InputError
 from tfseq.runs.trainer import Trainer
 from tfseq.tasks.language_model.evaluation import Evaluator
+from tfseq.tasks.language_model.model_building import build_model
 from tfseq.tasks.language_model.objective import language_model_objective
 from tfseq.tasks.language_model.options import LanguageModelOptions
-from tfseq.tasks.language_model.task import build_model
 
 V = 90
 WEIGHTS = 1 / np.arange(1, V + 1)

@@ -8,9 +8,9 @@ import tensorflow as tf
 from tfseq.errors import InputError
 from tfseq.options.run_options import parse_run_options
 from tfseq.runs.trainer import Trainer
+from tfseq.tasks.language_model.model_building import build_model
 from tfseq.tasks.language_model.objective import language_model_objective, penalty
 from tfseq.tasks.language_model.options import LanguageModelOptions
-from tfseq.tasks.language_model.task import build_model
 from tfseq.tasks.language_model.training import schedule_steps
 
 V = 9

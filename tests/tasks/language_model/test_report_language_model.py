@@ -11,8 +11,8 @@ import tensorflow as tf
 import tfseq
 from tfseq.models import LanguageModel
 from tfseq.report.format import shown
+from tfseq.tasks.language_model.evaluation.surprisal import token_surprisal
 from tfseq.tasks.language_model.options import LanguageModelOptions
-from tfseq.tasks.language_model.surprisal import token_surprisal
 from tfseq.tasks.language_model.training import prepare
 
 SMALL = {

@@ -13,8 +13,9 @@ from tfseq.options.layer_sizes import layer_sizes
 from tfseq.report import Report
 from tfseq.report.format import shown
 from tfseq.report.report_gradient_norms import add_gradient_norms
-from tfseq.tasks.language_model.surprisal import token_surprisal
-from tfseq.tasks.language_model.task import LanguageModelTask, describe_model
+from tfseq.tasks.language_model.evaluation.surprisal import token_surprisal
+from tfseq.tasks.language_model.model_building import describe_model
+from tfseq.tasks.language_model.task import LanguageModelTask
 from tfseq.tasks.report_parts import add_configuration, best_epoch, history_lines
 
 _SPLITS = ("train", "validation")

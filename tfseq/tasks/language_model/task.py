@@ -11,7 +11,6 @@ from tfseq.data import EncodedCorpus, encode_corpus
 from tfseq.errors import InputError
 from tfseq.generation import Generation, Score, TextGenerator
 from tfseq.models import LanguageModel
-from tfseq.options.layer_sizes import shape_in_words
 from tfseq.options.rules import CountOrZero, PositiveInt
 from tfseq.runs.run_directory import RunDirectory
 from tfseq.serving import ServingSettings, export_language_model, export_on_device
@@ -33,16 +32,16 @@ from tfseq.tasks.language_model.evaluation.evaluation_figures import (
 )
 from tfseq.tasks.language_model.evaluation.evaluator import Evaluator
 from tfseq.tasks.language_model.evaluation.text_size import text_size
+from tfseq.tasks.language_model.model_building import build_model
 from tfseq.tasks.language_model.options import LanguageModelOptions
-from tfseq.tasks.language_model.texts import data_words, open_texts
+from tfseq.tasks.language_model.texts import data_words, open_other, open_texts, short_text
 from tfseq.tasks.task import (
     MEASURED_TOKENS,
     Task,
-    cell_words,
     checked_argument,
     tokenizer_of,
 )
-from tfseq.text import CORPUS_NAMES, Tokenizer, Vocabulary, open_corpus
+from tfseq.text import Tokenizer, Vocabulary
 from tfseq.text.tokenizers.spaced_tokenizer import LINE_END
 
 Split = Literal["validation", "train", "test"]
@@ -193,7 +192,7 @@ class LanguageModelTask(Task):
         elif self.tokenizer.line_ends and LINE_END in self.vocabulary.tokens:
             ids, context = self.encode(path).ids, self.vocabulary.tokens.index(LINE_END)
         else:
-            ids = self._short_text(path, ServingSettings.max_score_bytes)
+            ids = self._short_text(path)
             if ids is None or len(ids) < 2:
                 ids = self.encode(path).ids
             else:
@@ -237,7 +236,7 @@ class LanguageModelTask(Task):
         """
         if corpus is not None:
             return encode_corpus(
-                self._open(corpus),
+                open_other(self.options, corpus),
                 self.tokenizer,
                 vocabulary=self.vocabulary,
                 validation_fraction=0.0,
@@ -245,6 +244,17 @@ class LanguageModelTask(Task):
         encoded = open_texts(self.options).encode(self.options, self.tokenizer, self.vocabulary)
         self.run.check_fingerprint(encoded.fingerprint, data_words(self.options))
         return encoded
+
+    def _short_text(self, path: str | os.PathLike) -> np.ndarray | None:
+        """The ids of a corpus as an export's `score` reads them, or None if it is longer.
+
+        `encode` frames a text as the training text was (`Tokenizer.document_edge`); `score` reads
+        what it is given.
+        """
+        text = short_text(self.options, path, ServingSettings.max_score_bytes)
+        if text is None:
+            return None
+        return self.vocabulary.token_to_id(self.tokenizer.tokenize(text)).numpy()
 
     def write_export(self, directory: str | os.PathLike, **more: Any) -> Path:
         return export_language_model(self.model, self.tokenizer, self.vocabulary, directory, **more)
@@ -261,77 +271,20 @@ class LanguageModelTask(Task):
         checked_argument("format", format, Literal["litert", "onnx"])
         measured_tokens = checked_argument("measured_tokens", measured_tokens, CountOrZero)
         check_export(format, directory, version)
-        text = Text(np.zeros(0, "int32"), None)
+        ids, context = np.zeros(0, "int32"), None
         if measured_tokens:
             corpus = self.encode()
-            before = corpus.before("validation")
+            ids, before = corpus.validation[:measured_tokens], corpus.before("validation")
             context = int(before[-1]) if len(before) else None
-            text = Text(corpus.validation[:measured_tokens], context)
         return export_on_device(
             self.model,
             self.tokenizer,
             self.vocabulary,
             directory,
-            ids=text.ids,
-            context=text.context,
+            ids=ids,
+            context=context,
             format=format,
             version=version,
             keep_versions=keep_versions,
             metadata=self.export_details(),
         )
-
-    def _open(self, corpus: str | os.PathLike):
-        options, path = self.options, os.fspath(corpus)
-        how = options.documents
-        if how in ("files", "records") and path not in CORPUS_NAMES:
-            # A file of another kind than those of the run is as good.
-            how = "records" if ".jsonl" in Path(path).suffixes else "files"
-        return open_corpus(path, options.encoding_errors, options.text_field, how)
-
-    def _short_text(self, path: str | os.PathLike, max_bytes: int) -> np.ndarray | None:
-        """The ids of a corpus as an export's `score` reads them, or None if it is longer.
-
-        `encode` frames a text as the training text was (`Tokenizer.document_edge`); `score` reads
-        what it is given.
-        """
-        read = ""
-        for piece in self._open(path).text():
-            read += piece
-            if len(read.encode()) > max_bytes:
-                return None
-        return self.vocabulary.token_to_id(self.tokenizer.tokenize(read)).numpy()
-
-
-def build_model(
-    options: LanguageModelOptions,
-    vocabulary_size: int,
-    document_ids: tuple[int, int] | None = None,
-) -> LanguageModel:
-    """The model that the options describe, with fresh weights."""
-    return LanguageModel(
-        vocabulary_size,
-        document_ids=document_ids,
-        cell=options.cell,
-        units=options.units,
-        num_layers=options.num_layers,
-        dropout=options.dropout,
-        embedding_size=options.embedding_size or None,
-        tie_embeddings=options.tie_embeddings,
-        dtype=options.precision,
-        recompute_steps=options.recompute_steps,
-        skip_connections=options.skip_connections,
-        residual=options.residual,
-        feed_forward=options.feed_forward,
-        **options.model_regularization(),
-        **options.model_softmax(),
-    )
-
-
-def describe_model(options: LanguageModelOptions) -> str:
-    """The cell and its size.
-
-    >>> options = LanguageModelOptions(cell="lstm", units=256, num_layers=2)
-    >>> describe_model(options.with_defaults_filled())
-    'LSTM, 256 units, 2 layers'
-    """
-    return f"{cell_words(options.cell)}, {shape_in_words(options)}"

@@ -1,6 +1,7 @@
 """The texts of a language model's run: which there are, and their ids."""
 
 import dataclasses
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -121,6 +122,31 @@ def open_texts(options: LanguageModelOptions) -> Texts:
         corpus,
         {split: opened(split, path) for split, path in named.items() if path is not None},
     )
+
+
+def open_other(options: LanguageModelOptions, corpus: str | os.PathLike) -> Corpus:
+    """Open a text other than those of a run, to be read as these were.
+
+    Raises:
+        InputError: it cannot be opened.
+    """
+    path, how = os.fspath(corpus), options.documents
+    if how in ("files", "records") and path not in CORPUS_NAMES:
+        # A file of another kind than those of the run is as good.
+        how = "records" if ".jsonl" in Path(path).suffixes else "files"
+    return open_corpus(path, options.encoding_errors, options.text_field, how)
+
+
+def short_text(
+    options: LanguageModelOptions, corpus: str | os.PathLike, max_bytes: int
+) -> str | None:
+    """Such a text whole; None if it has more bytes, in UTF-8, than that."""
+    read = ""
+    for piece in open_other(options, corpus).text():
+        read += piece
+        if len(read.encode()) > max_bytes:
+            return None
+    return read
 
 
 def with_splits_named(options: LanguageModelOptions) -> LanguageModelOptions:

@@ -23,9 +23,10 @@ from tfseq.tasks.language_model.evaluation.evaluation_figures import (
 )
 from tfseq.tasks.language_model.evaluation.evaluator import test_metrics
 from tfseq.tasks.language_model.evaluation.text_size import count_unknown, text_size
+from tfseq.tasks.language_model.model_building import build_model, describe_model
 from tfseq.tasks.language_model.objective import language_model_objective
 from tfseq.tasks.language_model.options import LanguageModelOptions
-from tfseq.tasks.language_model.task import LanguageModelTask, build_model, describe_model
+from tfseq.tasks.language_model.task import LanguageModelTask
 from tfseq.tasks.language_model.texts import (
     data_words,
     describe_files,
