@@ -32,37 +32,35 @@ SHARED = {
     "schedule": "cosine",
     "warmup": 0.03,
     "averaging": "ema",
-    "learning_rate": 0.003,
+    "learning_rate": 0.006,
     "weight_dropout": 0.0,
     "embedding_dropout": 0.0,
-    "input_dropout": 0.1,
-    "dropout": 0.2,
+    "input_dropout": 0.05,
+    "dropout": 0.1,
     "dropout_mask": "step",
     "batch_size": 32,
+    "num_steps": 35,
+    "tie_embeddings": False,
     "patience": 0,
     "epochs": 1,
 }
 #: What differs: the widths, so that each has about two million parameters.
 CONTENDERS: dict[str, dict[str, Any]] = {
-    "char": {
-        "tokenizer": "char", "units": 640, "embedding_size": 64, "num_steps": 64,
-        "tie_embeddings": False, "dropout": 0.1, "input_dropout": 0.0,
-    },
+    "char": {"tokenizer": "char", "units": 640, "embedding_size": 64, "num_steps": 64},
     "subword-1000": {
-        "tokenizer": "subword", "vocabulary_size": 1000, "units": (400, 256),
-        "embedding_size": 256, "num_steps": 35, "tie_embeddings": True,
+        "tokenizer": "subword", "vocabulary_size": 1000, "units": 512, "embedding_size": 128,
     },
     "subword-8000": {
-        "tokenizer": "subword", "vocabulary_size": 8000, "units": (352, 128),
-        "embedding_size": 128, "num_steps": 35, "tie_embeddings": True,
+        "tokenizer": "subword", "vocabulary_size": 8000, "units": 384, "embedding_size": 64,
+        "softmax": "adaptive",
     },
     "subword-32000": {
-        "tokenizer": "subword", "vocabulary_size": 32000, "units": (256, 48),
-        "embedding_size": 48, "num_steps": 35, "tie_embeddings": True, "softmax": "sampled",
+        "tokenizer": "subword", "vocabulary_size": 32000, "units": 256, "embedding_size": 20,
+        "softmax": "adaptive",
     },
     "word": {
-        "tokenizer": "whitespace", "line_ends": True, "max_vocabulary": 32000, "units": (256, 48),
-        "embedding_size": 48, "num_steps": 35, "tie_embeddings": True, "softmax": "sampled",
+        "tokenizer": "whitespace", "line_ends": True, "max_vocabulary": 32000, "units": 256,
+        "embedding_size": 20, "softmax": "adaptive",
     },
 }  # fmt: skip
 ORDERS = {"char": 9, "subword-1000": 6}
@@ -176,7 +174,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("corpus", type=Path, help="a directory with train, valid and test files")
-    parser.add_argument("--minutes", type=float, default=8.0, help="of training for each model")
+    parser.add_argument("--minutes", type=float, default=5.0, help="of training for each model")
     parser.add_argument("--only", nargs="+", choices=list(CONTENDERS), default=list(CONTENDERS))
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
