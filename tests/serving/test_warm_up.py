@@ -51,7 +51,7 @@ def test_every_signature_at_both_batch_sizes(path, loader):
 @pytest.mark.parametrize("language", [pytest.param(p.values[0], id=p.id) for p in LANGUAGES])
 def test_every_language_passes_its_warm_up(exported, loader, language):
     path = exported(*language).path
-    assert replay(path, loader) == len(read_records(path / WARM_UP_FILE)) == 16
+    assert replay(path, loader) == len(read_records(path / WARM_UP_FILE)) == 18
 
 
 def test_the_servers_own_messages_read_them(exported):
