@@ -134,7 +134,7 @@ def chart_figure(charts: Sequence[Chart], title: str = "", columns: int | None =
         axes.set_title(clipped(chart.y_label), pad=20 if chart.marks else None)
         axes.set_xlabel(clipped(chart.x_label))
         if axes.get_legend_handles_labels()[0]:
-            axes.legend()
+            axes.legend(loc="upper right")
     return figure
 
 

@@ -131,7 +131,7 @@ def test_a_text_ends_by_itself(trained):
     seed = alone.index(ended)
     capped = task.generate("", len(ended.text), seed=seed)
     assert (capped.text, capped.ended) == (ended.text, False)
-    assert task.generate("", 0) == ("", "", 0, 0.0, False)
+    assert task.generate("", 0) == ("", "", 0, 0.0, False, False)
     beams = task.generator.beam_search(["a b", ""], 60, 3)
     for prompt, row in zip(["a b", ""], beams, strict=True):
         for text in row:
