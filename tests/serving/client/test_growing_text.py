@@ -12,8 +12,8 @@ import tfseq
 from tfseq.generation import gumbel_noise as noise_in_graph
 from tfseq.generation.sampling import SamplerSettings, sample
 from tfseq.serving import ServingError
-from tfseq.serving.client.drawing import draw, gumbel_noise
 from tfseq.serving.client.growing_text import GrowingText
+from tfseq.serving.drawing import draw, gumbel_noise
 
 # Imported later, it ends Python with a fault.
 pytest.importorskip("sentencepiece", reason="sentencepiece is not installed")
@@ -213,10 +213,10 @@ def test_numbers_are_drawn_as_in_the_graph():
     for number, seed in enumerate((0, 7, -1, -(2**63), 2**63 - 1, 123456789012345)):
         symbols = (1, 5, 100, 4097)[number % 4]
         expected = noise_in_graph(tf.constant([seed], tf.int64), number, 1, symbols)[:, 0]
-        noise = gumbel_noise(seed, number, symbols)
-        np.testing.assert_allclose(noise, expected[0], rtol=2.4e-7, atol=2.4e-7)
+        noise = gumbel_noise(np.array([seed]), number, symbols)
+        np.testing.assert_allclose(noise, expected, rtol=2.4e-7, atol=2.4e-7)
         for top_k, top_p, temperature in ((0, 1, 1), (3, 1, 0.5), (0, 0.7, 2), (40, 0.9, 0)):
             logits = np.round(rng.normal(size=symbols).astype("float32") * 3, 1)
             settings = SamplerSettings(temperature, top_k, top_p, seed)
-            drawn = draw(logits, noise, temperature, top_k, top_p)
+            drawn = draw(logits[np.newaxis], noise, temperature, top_k, top_p)[0]
             assert drawn == sample(logits[np.newaxis], expected, settings).numpy()[0]

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from tfseq.serving.client.drawing import draw, gumbel_noise
 from tfseq.serving.client.growing_text import GrowingText
+from tfseq.serving.drawing import draw, gumbel_noise
 
 # Bytes of UTF-8.
 _MOST_TOKENS_OF_CHARACTER = 4
@@ -87,8 +87,8 @@ def _draw_tokens(
             states = {name: outputs[name] for name in states}
         logits = np.array(outputs["logits"][0], "float32")
         logits[[0] if begin is None else [0, begin]] = -np.inf
-        noise = gumbel_noise(seed, step, len(logits))
-        ids = [draw(logits, noise, temperature, top_k, top_p)]
+        noise = gumbel_noise(np.array([seed % 2**64], np.uint64), step, len(logits))
+        ids = draw(logits[np.newaxis], noise, temperature, top_k, top_p).tolist()
         if ids[0] == end:
             return
         yield ids[0], logits

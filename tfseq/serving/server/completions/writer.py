@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from tfseq.serving.drawing import draw, gumbel_noise, log_probabilities
 from tfseq.serving.server.completions.choice import Choice, Piece, ShownToken
 from tfseq.serving.server.completions.completion_request import CompletionRequest
-from tfseq.serving.server.completions.drawing import draw, gumbel_noise, log_probabilities
 from tfseq.serving.server.completions.sessions import Session
 from tfseq.serving.server.completions.text_pieces import (
     TokenTexts,

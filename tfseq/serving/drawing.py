@@ -1,6 +1,7 @@
-"""Tokens drawn on the server as the graph of an export draws them, in NumPy.
+"""Tokens drawn as the graph of an export draws them, in NumPy.
 
-What is written here is what `tfseq.generation` says in TensorFlow, which a server does without.
+What is written here is what `tfseq.generation` says in TensorFlow, which the client and the local
+server do without.
 """
 
 import numpy as np
@@ -9,11 +10,13 @@ import numpy as np
 _MULTIPLIERS = np.array([0xD2511F53, 0xCD9E8D57], np.uint64)
 _KEY_STEPS = np.array([0x9E3779B9, 0xBB67AE85], np.uint32)
 _NUM_ROUNDS = 10
-_HOTTEST = 1e30
+_HOTTEST = np.float32(1e30)
 
 
 def gumbel_noise(seeds: np.ndarray, step: int, num_symbols: int) -> np.ndarray:
     """The standard Gumbel numbers of one step, float32 [B, V]: `generation.gumbel_noise`.
+
+    A logarithm may differ from TensorFlow's in the last bit.
 
     Args:
         seeds: int64 [B].
@@ -31,7 +34,11 @@ def gumbel_noise(seeds: np.ndarray, step: int, num_symbols: int) -> np.ndarray:
     # 23 bits after the point: from 0 to below 1.
     uniforms = ((words & 0x7FFFFF) | 0x3F800000).view(np.float32) - np.float32(1)
     u = uniforms.reshape(len(keys), -1)[:, :num_symbols] + np.float32(2**-24)
-    return -np.log(-np.log(u))
+    return -_log(-_log(u))
+
+
+def _log(x: np.ndarray) -> np.ndarray:
+    return np.log(x.astype(np.float64)).astype(np.float32)
 
 
 def _philox(low: np.ndarray, high: np.ndarray, keys: np.ndarray) -> np.ndarray:
@@ -70,18 +77,21 @@ def draw(
     >>> [int(draw(logits, noise, t, k, 1.0)[0]) for t, k in [(1, 0), (1, 1), (0, 0)]]
     [2, 0, 0]
     """
+    temperature = min(np.float32(temperature), _HOTTEST)
     if top_k > 0 or top_p < 1:
         logits = _most_probable(logits, temperature, top_k, top_p)
-    return np.argmax(logits + noise * np.float32(min(temperature, _HOTTEST)), axis=-1)
+    return np.argmax(logits + noise * temperature, axis=-1)
 
 
-def _most_probable(logits: np.ndarray, temperature: float, top_k: int, top_p: float) -> np.ndarray:
+def _most_probable(
+    logits: np.ndarray, temperature: np.float32, top_k: int, top_p: float
+) -> np.ndarray:
     order = np.argsort(-logits, axis=-1, kind="stable")
     z = np.take_along_axis(logits, order, -1).astype(np.float64)
     limit = min(top_k, z.shape[-1]) if top_k > 0 else z.shape[-1]
     kept = np.full([len(z), 1], limit)
     if top_p < 1:
-        mass = np.cumsum(np.exp((z - z[:, :1]) / (temperature or 1.0)), axis=-1)
+        mass = np.cumsum(np.exp((z - z[:, :1]) / (float(temperature) or 1.0)), axis=-1)
         # A share is compared in the precision in which it was sent.
         short = mass[:, :limit] < float(np.float32(top_p)) * mass[:, limit - 1 : limit]
         kept = np.minimum(kept, 1 + short.sum(axis=-1, keepdims=True))
