@@ -25,7 +25,7 @@ from tfseq.serving.server.completions.text_pieces import strings
 from tfseq.serving.server.completions.writer import Writer, generate_inputs
 from tfseq.serving.server.faults import FaultError
 from tfseq.serving.server.options import Limits
-from tfseq.serving.server.requests import HungUpError, read_object, while_connected
+from tfseq.serving.server.requests import read_object, while_connected
 from tfseq.serving.server.rest.metrics import Metrics
 
 
@@ -67,23 +67,12 @@ class CompletionEndpoint:
 
     async def __call__(self, request: Request) -> Response:
         """Answer `POST /v1/completions`."""
-        start, status = time.perf_counter(), "CANCELLED"
-        try:
+        with self._metrics.counted("completions"):
             body = await read_object(request, self._limits)
             asked = read_request(body, self._sessions.name)
             if asked.stream:
-                answer = await while_connected(request, self._start_stream(asked))
-            else:
-                answer = json_answer(await while_connected(request, self._whole(asked)))
-            status = "OK"
-            return answer
-        except FaultError as fault:
-            status = fault.code
-            raise
-        except HungUpError:
-            raise
-        finally:
-            self._metrics.count("completions", status, time.perf_counter() - start)
+                return await while_connected(request, self._start_stream(asked))
+            return json_answer(await while_connected(request, self._whole(asked)))
 
     async def _whole(self, asked: CompletionRequest) -> dict[str, Any]:
         async with self._sessions.open() as session:

@@ -1,7 +1,6 @@
 """The paths below `/v1/models/NAME`, as TensorFlow Serving answers them."""
 
 import re
-import time
 from typing import Any
 
 from starlette.requests import Request
@@ -14,7 +13,7 @@ from tfseq.serving.server.models.served_model import ServedModel
 from tfseq.serving.server.models.signatures import TensorInfo
 from tfseq.serving.server.models.version import Version
 from tfseq.serving.server.options import Limits
-from tfseq.serving.server.requests import HungUpError, read_object, while_connected
+from tfseq.serving.server.requests import read_object, while_connected
 from tfseq.serving.server.rest.json_tensors import answer_of, inputs_of
 from tfseq.serving.server.rest.metrics import Metrics
 
@@ -55,8 +54,7 @@ class RestEndpoints:
     async def _predict(
         self, request: Request, name: str, number: int | None, label: str | None
     ) -> Response:
-        start, status = time.perf_counter(), "CANCELLED"
-        try:
+        with self._metrics.counted("predict"):
             body = await read_object(request, self._limits)
             version = self._find(name, number, label)
             wanted = body.get("signature_name") or "serving_default"
@@ -66,16 +64,7 @@ class RestEndpoints:
             inputs, by_row = inputs_of(body, signature)
             work = version.predict(wanted, inputs, self._limits.timeout)
             outputs = await while_connected(request, work)
-            answer = json_answer(answer_of(outputs, by_row))
-            status = "OK"
-            return answer
-        except FaultError as fault:
-            status = fault.code
-            raise
-        except HungUpError:
-            raise
-        finally:
-            self._metrics.count("predict", status, time.perf_counter() - start)
+            return json_answer(answer_of(outputs, by_row))
 
     def _status(self, name: str, number: int | None, label: str | None) -> dict[str, Any]:
         if label is not None:

@@ -1,8 +1,13 @@
 """Counts and latencies for Prometheus, under TensorFlow Serving's names where it has them."""
 
+import contextlib
+import time
 from bisect import bisect_left
 from collections import Counter
+from collections.abc import Iterator
 from itertools import accumulate
+
+from tfseq.serving.server.faults import FaultError
 
 # Microseconds: 10, 18, 32.4, ... as TensorFlow Serving has them.
 _BOUNDS = [10 * 1.8**power for power in range(33)]
@@ -31,6 +36,19 @@ class Metrics:
         counts, total = self._latencies.setdefault(method, [[0] * (len(_BOUNDS) + 1), [0.0]])
         counts[bisect_left(_BOUNDS, seconds * 1e6)] += 1
         total[0] += seconds * 1e6
+
+    @contextlib.contextmanager
+    def counted(self, method: str) -> Iterator[None]:
+        """Count what goes on while it is open as one request."""
+        start, status = time.perf_counter(), "CANCELLED"
+        try:
+            yield
+            status = "OK"
+        except FaultError as fault:
+            status = fault.code
+            raise
+        finally:
+            self.count(method, status, time.perf_counter() - start)
 
     def count_batch(self, num_rows: int) -> None:
         """Count a batch that is run."""
