@@ -10,6 +10,7 @@ from typing import Any, TypedDict
 import tensorflow as tf
 
 from tfseq.layers import portable_loops
+from tfseq.serving.lean_graph import make_lean
 from tfseq.serving.loader.loader_process import LoaderProcess
 from tfseq.serving.model_card import write_model_card
 from tfseq.serving.saved_model_file import described_signatures, read_saved_model
@@ -67,6 +68,7 @@ def export_module(
         # Gradients are of no use to a server, and their functions may hold other operations.
         options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
         tf.saved_model.save(module, str(saved), signatures=module.signatures(), options=options)
+        make_lean(saved)
         (meta_graph,) = read_saved_model(saved).meta_graphs
         signatures = described_signatures(meta_graph)
         requests = warm_up_requests(signatures, examples, sorted({1, max_batch_size}))
