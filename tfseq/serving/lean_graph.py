@@ -43,6 +43,10 @@ def _make_graph_lean(meta_graph: MetaGraphDef) -> None:
     operations = meta_graph.meta_info_def.stripped_op_list.op
     pure = {operation.name for operation in operations if not operation.is_stateful}
     signatures = _signature_functions(meta_graph)
+    for node in _all_nodes(meta_graph):
+        node.attr.pop(_TRACED_SHAPES, None)
+        if "config_proto" in node.attr:
+            node.attr["config_proto"].s = _left_as_it_is(node.attr["config_proto"].s)
     for function in meta_graph.graph_def.library.function:
         _drop_unused(function)
         _merge_equal(function, pure)
@@ -52,10 +56,6 @@ def _make_graph_lean(meta_graph: MetaGraphDef) -> None:
         function.attr["_tf_data_function"].b = True
         if function.signature.name in signatures:
             function.attr["_noinline"].b = True
-    for node in _all_nodes(meta_graph):
-        node.attr.pop(_TRACED_SHAPES, None)
-        if "config_proto" in node.attr:
-            node.attr["config_proto"].s = _left_as_it_is(node.attr["config_proto"].s)
 
 
 def _all_nodes(meta_graph: MetaGraphDef) -> Iterator[NodeDef]:

@@ -199,7 +199,9 @@ def test_every_kind_of_model_is_served(exported, options):
     assert outputs["text"].tolist() == [e.text.encode() for e in expected]
     scores = language.run("score", text=PROMPTS)
     expected = [score.perplexity for score in language.generator.score(PROMPTS)]
-    np.testing.assert_allclose(scores["perplexity"], expected, rtol=1e-4)
+    # TensorFlow may keep more than 8 bits between two operations; the export rounds after each.
+    rtol = 1e-2 if "dtype" in options else 1e-4
+    np.testing.assert_allclose(scores["perplexity"], expected, rtol=rtol)
 
 
 def test_special_tokens_survive_the_asset_file(exported):
