@@ -9,7 +9,8 @@ from tensorflow.core.framework.node_def_pb2 import NodeDef
 from tensorflow.core.protobuf.config_pb2 import ConfigProto
 from tensorflow.core.protobuf.meta_graph_pb2 import MetaGraphDef
 
-# The fingerprint is of `saved_model.pb`; no public function writes one.
+# No public function tells of an operation, or writes the fingerprint of `saved_model.pb`.
+from tensorflow.python.framework import op_def_registry
 from tensorflow.python.saved_model.fingerprinting_utils import write_fingerprint
 
 from tfseq.serving.saved_model_file import read_saved_model
@@ -40,8 +41,7 @@ def make_lean(directory: str | os.PathLike) -> None:
 
 
 def _make_graph_lean(meta_graph: MetaGraphDef) -> None:
-    operations = meta_graph.meta_info_def.stripped_op_list.op
-    pure = {operation.name for operation in operations if not operation.is_stateful}
+    pure = {node.op for node in _all_nodes(meta_graph) if _is_pure(node.op)}
     signatures = _signature_functions(meta_graph)
     for node in _all_nodes(meta_graph):
         node.attr.pop(_TRACED_SHAPES, None)
@@ -62,6 +62,11 @@ def _all_nodes(meta_graph: MetaGraphDef) -> Iterator[NodeDef]:
     yield from meta_graph.graph_def.node
     for function in meta_graph.graph_def.library.function:
         yield from function.node_def
+
+
+def _is_pure(operation: str) -> bool:
+    known = op_def_registry.get(operation)
+    return known is not None and not known.is_stateful
 
 
 def _signature_functions(meta_graph: MetaGraphDef) -> set[str]:
