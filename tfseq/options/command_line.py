@@ -26,7 +26,7 @@ def run(
 ) -> None:
     """Parse the options, load TensorFlow without its chatter, and do the job.
 
-    Memory that the script frees stays with it, see `tfseq.keep_freed_memory`.
+    Memory that a script with TensorFlow frees stays with it, see `tfseq.keep_freed_memory`.
 
     An `InputError` or a full disk becomes a message on standard error and exit code 2. The library
     names an argument; where it is a field of the options, the message names the option: `run_dir`
@@ -50,9 +50,9 @@ def run(
     try:
         check_current_directory()
         options = parse() if parse else _parse(options_type)
-        # Here and not in the library: what a process does with its memory is its program's to say.
-        keep_freed_memory()
         if with_tensorflow:
+            # Not in the library: what a process does with its memory is its program's to say.
+            keep_freed_memory()
             import_tensorflow()
         main(options)
         sys.stdout.flush()

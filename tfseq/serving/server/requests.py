@@ -39,7 +39,9 @@ async def read_body(request: Request, limits: Limits) -> bytes:
                 size += len(part)
                 if size <= most:
                     parts.append(part)
-                elif size > _MOST_DROPPED * most:
+                    continue
+                parts.clear()
+                if size > _MOST_DROPPED * most:
                     break
     except TimeoutError:
         raise FaultError(
