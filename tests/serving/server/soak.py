@@ -166,7 +166,11 @@ def main() -> None:
             versions = change_versions(base_path, load, options.version_seconds)
             for thread in threads:
                 thread.join()
-            time.sleep(3)
+            # The last version removed may still be ending.
+            patience = time.monotonic() + 60
+            while (after := held(server))["processes"] > 1 and time.monotonic() < patience:
+                time.sleep(0.5)
+            time.sleep(1)
             after = held(server)
     print(f"versions {versions}, requests {load.counts.total()}: {dict(load.counts)}")
     print(f"the server held {before} before, and {after} after")
