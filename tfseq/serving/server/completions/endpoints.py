@@ -2,13 +2,14 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import json
 import time
 import uuid
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -19,17 +20,18 @@ from tfseq.serving.server.completions.completion_request import (
     ParameterError,
     read_request,
 )
+from tfseq.serving.server.completions.decoding import strings
 from tfseq.serving.server.completions.event_stream import EventStream
+from tfseq.serving.server.completions.generating import check_settings, generate, in_one_request
 from tfseq.serving.server.completions.sessions import Session, Sessions
-from tfseq.serving.server.completions.text_pieces import strings
-from tfseq.serving.server.completions.writer import Writer, generate_inputs
+from tfseq.serving.server.completions.writer import Writer
 from tfseq.serving.server.faults import FaultError
 from tfseq.serving.server.options import Limits
 from tfseq.serving.server.requests import read_object, while_connected
 from tfseq.serving.server.rest.metrics import Metrics
 
 
-@dataclass
+@dataclasses.dataclass
 class _Usage:
     prompt_tokens: int = 0
     completion_tokens: int = 0
@@ -38,14 +40,14 @@ class _Usage:
         return {**vars(self), "total_tokens": self.prompt_tokens + self.completion_tokens}
 
 
-@dataclass
+@dataclasses.dataclass
 class _Answer:
     """What all parts of an answer say."""
 
     model: str
     version: str
-    id: str = field(default_factory=lambda: f"cmpl-{uuid.uuid4().hex}")
-    created: int = field(default_factory=lambda: int(time.time()))
+    id: str = dataclasses.field(default_factory=lambda: f"cmpl-{uuid.uuid4().hex}")
+    created: int = dataclasses.field(default_factory=lambda: int(time.time()))
 
     def with_choices(self, choices: list[dict], usage: _Usage | None) -> dict[str, Any]:
         return {
@@ -76,9 +78,9 @@ class CompletionEndpoint:
 
     async def _whole(self, asked: CompletionRequest) -> dict[str, Any]:
         async with self._sessions.open() as session:
-            _check_caps(asked, session)
+            asked = _fitted(asked, session)
             answer, usage = _Answer(self._sessions.name, session.version), _Usage()
-            if asked.logprobs is None and not asked.stop:
+            if in_one_request(session, asked):
                 pieces = await _generated(session, asked, usage)
             else:
                 pieces = [piece async for piece in _written(session, asked, usage)]
@@ -101,7 +103,7 @@ class CompletionEndpoint:
 
     async def _events(self, asked: CompletionRequest) -> AsyncIterator[str]:
         async with self._sessions.open() as session:
-            _check_caps(asked, session)
+            asked = _fitted(asked, session)
             answer, usage = _Answer(self._sessions.name, session.version), _Usage()
             begun = False
             try:
@@ -121,8 +123,10 @@ class CompletionEndpoint:
         yield "data: [DONE]\n\n"
 
 
-def _check_caps(asked: CompletionRequest, session: Session) -> None:
-    known = session.knowledge
+def _fitted(asked: CompletionRequest, session: Session) -> CompletionRequest:
+    """A request within the bounds of a version; raises ParameterError for one beyond them."""
+    known, settings = session.knowledge, asked.settings
+    check_settings(session, settings)
     if asked.max_tokens > known.max_new_tokens:
         raise ParameterError(
             "max_tokens",
@@ -136,21 +140,28 @@ def _check_caps(asked: CompletionRequest, session: Session) -> None:
             f"`prompt` must have at most {known.max_prompt_bytes} bytes, the limit set at export. "
             f"Received: {longest}.",
         )
+    # What an export takes for all tokens that there may be.
+    most = known.max_prompt_bytes + known.max_new_tokens
+    window = settings.repetition_window
+    window = most if window < 0 else min(window, most)
+    return dataclasses.replace(asked, settings=settings._replace(repetition_window=window))
 
 
 async def _generated(session: Session, asked: CompletionRequest, usage: _Usage) -> list[Piece]:
-    """The whole texts, by one request to `generate`."""
+    """The whole texts, by one request to the export's own graph."""
     prompts = [prompt for prompt in asked.prompts for _ in asked.seeds]
     seeds = asked.seeds * len(asked.prompts)
     encoded, outputs = await asyncio.gather(
         session.predict("encode", {"text": strings(asked.prompts)}),
-        session.predict("generate", generate_inputs(asked, prompts, seeds, asked.max_tokens)),
+        generate(session, asked.settings, prompts, seeds, asked.max_tokens, asked.stop),
     )
     if warning := next(filter(None, outputs["warning"].tolist()), b""):
         raise ParameterError(None, warning.decode("utf-8", "replace"))
     usage.prompt_tokens = int(encoded["num_tokens"].sum())
     usage.completion_tokens = int(outputs["num_tokens"].sum())
-    ended = outputs.get("ended", [False] * len(prompts))
+    ended = np.zeros(len(prompts), bool)
+    for name in ("ended", "stopped"):
+        ended |= outputs.get(name, False)
     pieces = []
     for index, (prompt, text) in enumerate(zip(prompts, outputs["text"].tolist(), strict=True)):
         text = text.decode("utf-8", "replace")

@@ -15,6 +15,7 @@ from tfseq.serving.server.models.served_model import ServedModel
 from tfseq.serving.server.models.signatures import Signature
 from tfseq.serving.server.models.version import Version
 from tfseq.serving.server.options import Limits
+from tfseq.serving.writing.token_texts import TokenTexts
 
 _NEEDED = ("generate", "step", "encode", "decode")
 # Those of an export that was made without settings.
@@ -29,16 +30,13 @@ class Knowledge:
 
     Attributes:
         caps: bounds set at export; see `ServingSettings`.
-        texts: token id -> the text that it stands for, alone.
+        texts: what its tokens stand for; None before it was found out of what kind they are.
         banned: ids that the export's `generate` never writes, beside `<unk>`.
-        are_words: whether tokens are words, which get their spaces when they are put together;
-            None before it was found out.
     """
 
     caps: dict[str, int] = field(default_factory=lambda: dict(_USUAL_CAPS))
-    texts: dict[int, str] = field(default_factory=dict)
+    texts: TokenTexts | None = None
     banned: tuple[int, ...] = ()
-    are_words: bool | None = None
 
     @property
     def max_prompt_bytes(self) -> int:

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from tfseq.generation.random_numbers import gumbel_noise as noise_in_graph
 from tfseq.generation.sampling import SamplerSettings, sample
-from tfseq.serving.drawing import draw, gumbel_noise, log_probabilities
+from tfseq.serving.writing.drawing import draw, gumbel_noise, log_probabilities
 
 SEEDS = np.array([7, -3, 2**40 + 5, 0, 2**62])
 
