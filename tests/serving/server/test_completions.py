@@ -138,6 +138,18 @@ def test_stop(client, place, language, stream):
     assert events[-1].choices[0].finish_reason == "stop"
 
 
+def test_controls(client, place, language):
+    """By llama.cpp's names; in one request and token by token they come to the same text."""
+    names = {"min_p": 0.05, "repeat_penalty": 1.5, "repeat_last_n": 9}
+    asked = {**SETTINGS, "frequency_penalty": 0.5, "extra_body": names}
+    whole = client.completions.create(model=place.name, **asked).choices[0].text
+    events = client.completions.create(model=place.name, stream=True, **asked)
+    assert "".join(event.choices[0].text for event in events) == whole
+    with_logprobs = client.completions.create(model=place.name, logprobs=1, **asked)
+    assert with_logprobs.choices[0].text == whole
+    assert whole != completions(language, ["abe d"], [5])[0]
+
+
 def test_greedy_and_no_tokens(client, place, language):
     (expected,) = completions(language, ["cab"], [0], temperature=0.0, top_p=1.0)
     for stream in (False, True):

@@ -5,40 +5,11 @@ import asyncio
 import numpy as np
 import pytest
 
-from tfseq.serving.server.completions.completion_request import read_request
-from tfseq.serving.server.completions.sessions import Knowledge
-from tfseq.serving.server.completions.generating import generate
-from tfseq.serving.server.completions.writer import Writer
-from tfseq.serving.server.models.signatures import read_signatures
+from tfseq.serving.server.completions.choice import Usage
+from tfseq.serving.server.completions.completion_request import ParameterError, read_request
+from tfseq.serving.server.completions.generating import fitted, generate, generated, in_one_request
 
-
-class DirectSession:
-    """A session with a loaded export, whose requests are counted."""
-
-    version = "1"
-
-    def __init__(self, exported):
-        self.run = exported.run
-        self.signatures, self.knowledge = read_signatures(exported.path), Knowledge()
-        self.calls = []
-
-    async def predict(self, signature, inputs):
-        self.calls.append((signature, inputs))
-        return self.run(signature, **inputs)
-
-
-def written(session, request):
-    """The texts of the choices of the first prompt, and how many pieces each came in."""
-
-    async def go():
-        texts = [""] * len(request.seeds)
-        pieces = [0] * len(texts)
-        async for piece in Writer(session, request, request.prompts[0], 0).write():
-            texts[piece.index] += piece.text
-            pieces[piece.index] += bool(piece.text)
-        return texts, pieces
-
-    return asyncio.run(go())
+from .direct_session import DirectSession, written
 
 
 @pytest.mark.parametrize(
@@ -101,3 +72,46 @@ def test_words_take_a_request_a_token(exported):
     again, _, others = calls_of(session, request)
     assert again == text
     assert len(others) <= 10
+
+
+CONTROLS = {
+    "none": {},
+    "penalties": {"repeat_penalty": 1.4, "repeat_last_n": 5, "frequency_penalty": 0.3},
+    "likelier": {"repeat_penalty": 0.5, "repeat_last_n": -1, "frequency_penalty": -1.5},
+    "min_p": {"min_p": 0.2, "top_k": 7, "top_p": 0.95},
+    "stop": {"stop": ["b", "on", ". ", "it's"]},
+    "all": {"min_p": 0.02, "repeat_penalty": 1.2, "frequency_penalty": 1, "stop": ["d", "went t"]},
+}
+
+
+@pytest.mark.parametrize("kind", ["char", "word"])
+@pytest.mark.parametrize("asked", CONTROLS)
+def test_controls_are_those_of_the_graph(exported, kind, asked):
+    """A text in one request and one token by token are the same, for many seeds."""
+    language = exported("lstm" if kind == "char" else "gru", 1, kind)
+    session = DirectSession(language)
+    body = {"prompt": "the machine ", "max_tokens": 25, "temperature": 1.5, "seed": -7, "n": 12}
+    request = fitted(read_request(body | CONTROLS[asked], "language"), session)
+    pieces = asyncio.run(generated(session, request, Usage()))
+    assert [call[0] for call in session.calls].count("step") == 0
+    texts, _ = written(session, request)
+    assert texts == [piece.text for piece in pieces]
+    assert len(set(texts)) > 6
+    plain = fitted(read_request(body, "language"), session)
+    assert (written(session, plain)[0] == texts) == (asked == "none")
+
+
+def test_what_an_earlier_export_cannot_do_is_named(exported):
+    session = DirectSession(exported("lstm", 1, "char"))
+    session.signatures = {
+        name: of for name, of in session.signatures.items() if name != "generate_controlled"
+    }
+    for name, value in (("min_p", 0.1), ("repeat_penalty", 2), ("frequency_penalty", 1)):
+        request = read_request({"prompt": "a", name: value}, "language")
+        with pytest.raises(ParameterError, match=f"`{name}` needs an export with") as fault:
+            fitted(request, session)
+        assert fault.value.param == name
+    request = read_request({"prompt": "abe", "stop": ["b"], "max_tokens": 9}, "language")
+    request = fitted(request, session)
+    assert not in_one_request(session, request)
+    assert "b" not in written(session, request)[0][0]

@@ -83,7 +83,7 @@ class TokenTexts:
             try:
                 texts = []
                 for start in range(0, len(rows), most):
-                    texts += yield rows[start : start + most]
+                    texts.extend((yield rows[start : start + most]))
                 return texts
             except Exception as error:
                 if most == 1 or getattr(error, "code", None) != "INVALID_ARGUMENT":

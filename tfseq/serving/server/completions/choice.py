@@ -42,6 +42,18 @@ class Piece:
     finish_reason: str | None = None
 
 
+@dataclass
+class Usage:
+    """What was read and written for an answer."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+    def as_json(self) -> dict[str, int]:
+        """As OpenAI's API shows it."""
+        return {**vars(self), "total_tokens": self.prompt_tokens + self.completion_tokens}
+
+
 class Choice:
     """The text of one continuation, cut at a stop string, and the tokens that made it.
 

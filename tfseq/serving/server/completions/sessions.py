@@ -113,7 +113,7 @@ class LocalSessions:
             )
         knowledge = self._known.get(version)
         if knowledge is None:
-            knowledge = self._known[version] = _of_card(version.directory)
+            knowledge = self._known[version] = knowledge_of(version.directory)
         self._num_open += 1
         try:
             with version.in_use():
@@ -122,7 +122,7 @@ class LocalSessions:
             self._num_open -= 1
 
 
-def _of_card(directory: Path) -> Knowledge:
+def knowledge_of(directory: Path) -> Knowledge:
     """What a model card says of the bounds."""
     try:
         card = json.loads(Path(directory, "assets.extra", "model_card.json").read_text("utf-8"))
