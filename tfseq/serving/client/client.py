@@ -11,9 +11,10 @@ import numpy as np
 from tfseq.serving.client.controls import CONTROLLED, TextControls, control_inputs
 from tfseq.serving.client.grpc_transport import GrpcTransport
 from tfseq.serving.client.rest_transport import RestTransport
-from tfseq.serving.client.signature import Signature, find_signature, fitting_inputs
+from tfseq.serving.client.signature import find_signature, fitting_inputs
 from tfseq.serving.client.streaming import stream_text
 from tfseq.serving.client.transport import RequestError, ServingError, endpoint
+from tfseq.serving.wire.signature import Signature
 
 _TRANSPORTS = {"grpc": GrpcTransport, "rest": RestTransport}
 

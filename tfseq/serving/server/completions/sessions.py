@@ -12,9 +12,9 @@ import numpy as np
 
 from tfseq.serving.server.faults import FaultError, invalid
 from tfseq.serving.server.models.served_model import ServedModel
-from tfseq.serving.server.models.signatures import Signature
 from tfseq.serving.server.models.version import Version
 from tfseq.serving.server.options import Limits
+from tfseq.serving.wire.signature import Signature
 from tfseq.serving.writing.token_texts import TokenTexts
 
 _NEEDED = ("generate", "step", "encode", "decode")
