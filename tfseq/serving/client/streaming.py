@@ -13,7 +13,8 @@ from tfseq.serving.writing.token_texts import answered, find_token_texts
 # Bytes of UTF-8.
 _MOST_TOKENS_OF_CHARACTER = 4
 _DOCUMENT_IDS = ("begin_id", "end_id")
-_LIKELY = 64
+# The likeliest tokens, of which those whose texts are unknown fill up a request.
+_LIKELY = 256
 
 
 def stream_text(

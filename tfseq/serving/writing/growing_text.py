@@ -119,8 +119,7 @@ class GrowingText:
         return ""
 
     def _add_characters(self, token: int, likely: Sequence[int]) -> Asking[str]:
-        if token not in self._known.names:
-            yield from self._known.learn(token, likely)
+        yield from self._known.learn(token, likely)
         name = self._known.names[token]
         if not self._window and _PARTIAL not in name.text:
             return name.text
@@ -154,7 +153,7 @@ class GrowingText:
         name = self._known.names[token]
         if in_quotes and name is not None and '"' not in name.text:
             return ""
-        text = yield from self._window_text(text)
+        text = yield from self._window_text(text, likely)
         self._texts[-1] = text
         piece = self._give(text)
         self._cut(text)
@@ -162,7 +161,7 @@ class GrowingText:
             yield from self._cut_words(text)
         return piece
 
-    def _window_text(self, text: str | None) -> Asking[str]:
+    def _window_text(self, text: str | None, likely: Sequence[int]) -> Asking[str]:
         """The text of the window, which may be there already."""
         names = [self._known.names[token] for token in self._window]
         key = tuple(
@@ -171,7 +170,7 @@ class GrowingText:
         )
         if key not in self._known.spacings:
             if text is None:
-                (text,) = yield from self._known.ask([self._window])
+                (text,) = yield from self._known.learn(self._window[-1], likely, [self._window])
             spaces = _spaces(text, names)
             if spaces is None:
                 return text

@@ -43,15 +43,16 @@ class TokenTexts:
     def learn(
         self, token: int, likely: Sequence[int] = (), also: Sequence[list[int]] = ()
     ) -> Asking[list[str]]:
-        """Ask for the name of a token, if it is unknown, with those of tokens likely to follow.
+        """Ask for the name of a token, if it is unknown, and for rows, in one request.
 
-        Returns the texts of the rows `also`, which are asked for in the same request.
+        The request is filled up with the names of tokens likely to follow. Returns the texts of the
+        rows.
         """
-        unknown = []
-        if token not in self.names:
-            others = [int(i) for i in likely if i not in self.names and i != token]
-            room = max(1, self._most_rows - len(also))
-            unknown = list(dict.fromkeys([token, *others]))[:room]
+        if token in self.names and not also:
+            return []
+        room = max(1, self._most_rows - len(also))
+        unknown = [int(i) for i in [token, *likely] if int(i) not in self.names]
+        unknown = list(dict.fromkeys(unknown))[:room]
         texts = yield from self.ask([*map(self._row, unknown), *also])
         self._keep(unknown, texts)
         return texts[len(unknown) :]

@@ -13,8 +13,8 @@ from tfseq.serving.server.completions.sessions import Session
 from tfseq.serving.writing.drawing import log_probabilities
 from tfseq.serving.writing.token_drawer import TokenDrawer
 
-# Tokens whose texts are asked for together with one that is drawn.
-_NUM_LIKELY = 32
+# The likeliest tokens, of which those whose texts are unknown fill up a request.
+_NUM_LIKELY = 256
 # The most tokens that one character is.
 _MOST_TOKENS_OF_CHARACTER = 4
 
@@ -143,15 +143,17 @@ class Writer:
         return await find(self._session, self._texts.of(tokens))
 
     async def _look(self, logits: np.ndarray, tokens: Any) -> tuple[np.ndarray, list]:
-        """For each row the most probable tokens, and its own as `logprobs` show it."""
+        """For each row the most probable tokens, best first, and its own as `logprobs` show it."""
         number = min(_NUM_LIKELY, logits.shape[1])
         likely = np.argpartition(-logits, number - 1, axis=-1)[:, :number]
+        order = np.argsort(-np.take_along_axis(logits, likely, -1), axis=-1, kind="stable")
+        likely = np.take_along_axis(likely, order, -1)
         num_top = self._request.logprobs
         if num_top is None:
             return likely, [None] * len(logits)
         scores, shown = log_probabilities(logits), []
         for row, token in enumerate(tokens):
-            best = likely[row][np.argsort(-logits[row, likely[row]], kind="stable")][:num_top]
+            best = likely[row, :num_top]
             texts = await self._texts_of([token, *best])
             top = {}
             for text, other in zip(texts[1:], best, strict=True):
