@@ -72,6 +72,7 @@ def ids_of(num_tokens, size=40):
 @given(ids_of(len(WORDS.vocabulary)))
 @example([WORDS.vocabulary.tokens.index(t) for t in ['"', '"', "u", '"', "s", '"']])
 @example([WORDS.vocabulary.tokens.index(t) for t in "u . s . u . s . u . s . u . s .".split()])
+@example([WORDS.vocabulary.tokens.index(t) for t in ['"', '"', "the", '"', "中"]])
 @example([WORDS.vocabulary.tokens.index(t) for t in ['"', '"\u0301', "\u0301x", '"', "cat", '"']])
 def test_words_are_those_of_the_whole_and_nothing_is_taken_back(ids):
     assert "".join(grown(WORDS, ids, True)) == WORDS([ids])[0]

@@ -68,9 +68,7 @@ class StoppedText:
         if self._growing.decodes_all or None in names:
             return True
         names = [name.text.replace(" ", "") for name in names]
-        text = "".join(names)
-        # A quote that ends may move the spaces of all that it quotes.
-        num_new = len(text) if '"' in names[-1] else len("".join(names[-_TOKENS_BEFORE:]))
+        text, num_new = "".join(names), len("".join(names[-_TOKENS_BEFORE:]))
         return any(
             text.find(stop, max(0, len(text) - num_new - len(stop) + 1)) >= 0
             for stop in self._tight
