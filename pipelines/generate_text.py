@@ -144,32 +144,12 @@ def ask_server(options: GenerationOptions, settings: dict) -> list[tuple[str, fl
         else:
             prompts = [options.prompt] * options.num_samples
             settings["max_new_tokens"] = options.max_new_tokens
-            if any(
-                getattr(options, n) != getattr(GenerationOptions, n) for n in (*CONTROLS, "stop")
-            ):
-                outputs = ask_controlled(client, options, prompts, settings)
-            else:
-                outputs = client.generate(prompts, **settings)
+            controls = {name: getattr(options, name) for name in CONTROLS}
+            outputs = client.generate(prompts, **settings, **controls, stop=options.stop)
             texts, scores = outputs["text"], outputs["log_probability"]
     for warning in dict.fromkeys(filter(None, outputs["warning"])):
         print(f"warning: {warning}", file=sys.stderr)
     return list(zip(texts, scores, strict=True))[: options.beam_size or None]
-
-
-def ask_controlled(client, options: GenerationOptions, prompts: list[str], settings: dict) -> dict:
-    """The same by the signature that takes everything."""
-    import numpy as np
-
-    settings = settings | {name: getattr(options, name) for name in CONTROLS}
-    integers = {"top_k": "int32", "seed": "int64"}
-    integers |= dict.fromkeys(("max_new_tokens", "repetition_window"), "int32")
-    columns = {
-        name: np.broadcast_to(np.asarray(value, integers.get(name, "float32")), len(prompts))
-        for name, value in settings.items()
-    }
-    # An empty string is none. All requests have four: a server may put several in one batch.
-    stop = [[*options.stop, *[""] * (4 - len(options.stop))]] * len(prompts)
-    return client.predict("generate_controlled", prompt=prompts, stop=stop, **columns)
 
 
 def command() -> None:

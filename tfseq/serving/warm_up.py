@@ -11,7 +11,8 @@ from google.protobuf.message import DecodeError
 
 from tfseq.errors import InputError
 from tfseq.serving.loader.loader_process import LoaderProcess
-from tfseq.serving.serving_messages import PredictionLog
+from tfseq.serving.wire.messages import PredictionLog
+from tfseq.serving.wire.tensor_messages import from_message
 
 #: Where TensorFlow Serving looks for them in a version directory.
 WARM_UP_FILE = Path("assets.extra", "tf_serving_warmup_requests")
@@ -56,7 +57,8 @@ def write_records(
             request.model_spec.name = model_name
             request.model_spec.signature_name = signature
             for name, value in inputs.items():
-                request.inputs[name].CopyFrom(tf.make_tensor_proto(value))
+                tensor = tf.make_tensor_proto(value)
+                request.inputs[name].MergeFromString(tensor.SerializeToString())
             writer.write(record.SerializeToString())
 
 
@@ -69,9 +71,9 @@ def read_records(path: str | os.PathLike) -> list[tuple[str, dict[str, np.ndarra
     try:
         for data in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
             request = PredictionLog.FromString(data).predict_log.request
-            inputs = {name: tf.make_ndarray(value) for name, value in request.inputs.items()}
+            inputs = {name: from_message(value) for name, value in request.inputs.items()}
             requests.append((request.model_spec.signature_name, inputs))
-    except (tf.errors.DataLossError, DecodeError, TypeError) as error:
+    except (tf.errors.DataLossError, DecodeError, KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path} is damaged: it is not a file of warm-up requests.") from error
     if len(requests) > MAX_RECORDS:
         raise InputError(

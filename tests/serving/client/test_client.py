@@ -291,7 +291,7 @@ def test_rest_floats_as_short_as_they_can_be_written_are_of_their_type():
 def test_an_answer_that_is_not_of_the_types_of_its_metadata():
     signatures = {"one": signature(count=("int32", [None]))}
     with client_of("rest", signatures, lambda name, x: {"count": np.array([0.5])}) as client:
-        told = "its metadata and its answer to 'one' differ: count is not of type DT_INT32"
+        told = "its metadata and its answer to 'one' differ: `count` must be of type DT_INT32"
         with pytest.raises(ServingError, match=told):
             client.predict("one", x=[1.0])
     with client_of("rest", signatures, lambda name, x: {"count": np.array([3.0])}) as client:

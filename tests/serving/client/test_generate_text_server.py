@@ -36,6 +36,18 @@ def test_texts_of_a_server_are_those_of_the_model(exported, protocol, script):
     assert done.stderr == (
         "warning: `max_new_tokens` must be from 0 to 32. Received: 99; used: 32.\n"
     )
+    controls = ["--stop", expected[0].completion[9:11], "--min-p=0.01", "--repetition-penalty=1.1"]
+    done = script(*to, "--prompt=ab", "--max-new-tokens=32", "--temperature=0.5", *controls)
+    (row,) = language.generator.generate(
+        ["ab"],
+        32,
+        temperature=0.5,
+        stop_strings=[controls[1]],
+        min_p=0.01,
+        repetition_penalty=1.1,
+        repetition_window=64,
+    )
+    assert (done.stdout, done.stderr) == (f"{row.text}\n", "")
     beams = language.generator.beam_search("ab", 8, beam_size=3)
     done = script(*to, "--prompt=ab", "--max-new-tokens=8", "--beam-size=2")
     assert done.stdout == "\n".join(

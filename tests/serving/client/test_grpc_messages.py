@@ -10,9 +10,9 @@ import pytest
 import tensorflow as tf
 
 from tfseq.serving import Client, ServingError
-from tfseq.serving.client.messages import Tensor
-from tfseq.serving.client.signature import DTYPES, TensorInfo
-from tfseq.serving.client.tensor_messages import from_message, to_message
+from tfseq.serving.wire.messages import Tensor
+from tfseq.serving.wire.signature import DTYPES, TensorInfo
+from tfseq.serving.wire.tensor_messages import from_message, to_message
 
 from .small_server import make_certificates, small_server
 

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from tfseq.serving import RequestError
-from tfseq.serving.client.json_tensors import from_json, to_json
-from tfseq.serving.client.signature import Signature, TensorInfo, fitting_inputs
+from tfseq.serving.client.answers import read_outputs, sent_input
+from tfseq.serving.client.signature import fitting_inputs
+from tfseq.serving.wire.signature import Signature, TensorInfo
 
 ROWS = (-1,)
 
@@ -107,15 +108,18 @@ def test_names_that_are_wrong():
 
 def test_json_of_inputs():
     """Whole floats keep their point: a server takes no integer above 2^24 for a float."""
-    written = json.dumps(to_json("x", np.float32([2**25, 0.1, math.nan, math.inf, -math.inf])))
+    written = json.dumps(sent_input("x", np.float32([2**25, 0.1, math.nan, math.inf, -math.inf])))
     assert written == "[33554432.0, 0.10000000149011612, NaN, Infinity, -Infinity]"
-    assert json.loads(json.dumps(to_json("x", np.array([2**63 - 1])))) == [2**63 - 1]
+    assert json.loads(json.dumps(sent_input("x", np.array([2**63 - 1])))) == [2**63 - 1]
     texts = np.array([[b'a\0"\\', "é👩".encode()], [b"\xff", b""]], object)
-    assert json.loads(json.dumps(to_json("x", texts))) == [['a\0"\\', "é👩"], [{"b64": "/w=="}, ""]]
-    assert to_json("x", np.zeros([2, 0])) == [[], []]
-    assert to_json("x", np.zeros([0])) == []
+    assert json.loads(json.dumps(sent_input("x", texts))) == [
+        ['a\0"\\', "é👩"],
+        [{"b64": "/w=="}, ""],
+    ]
+    assert sent_input("x", np.zeros([2, 0])) == [[], []]
+    assert sent_input("x", np.zeros([0])) == []
     with pytest.raises(RequestError, match="`x` must have a row"):
-        to_json("x", np.zeros([0, 2]))
+        sent_input("x", np.zeros([0, 2]))
 
 
 def test_json_of_answers():
@@ -130,7 +134,7 @@ def test_json_of_answers():
         '{"half": [0.5, NaN, -Infinity], "big": [9007199254740993], "single": 1.0,'
         ' "raw_bytes": [{"b64": "/w=="}, {"b64": ""}, "\udcff"], "none": [[]]}'
     )
-    found = from_json(json.loads(text), known, as_written=True)
+    found = read_outputs(json.loads(text), known, as_written=True)
     np.testing.assert_array_equal(found["half"], np.array([0.5, math.nan, -math.inf], "float16"))
     assert found["big"].tolist() == [2**53 + 1]
     assert found["raw_bytes"].tolist() == [b"\xff", b"", b"\xff"]
@@ -138,5 +142,5 @@ def test_json_of_answers():
     assert found["single"] == np.float32(1)
     for wrong in ({"half": [[1.0], [1.0, 2.0]]}, {"big": [1.5]}, {"big": [2**63]}, {"half": ["1"]}):
         name = next(iter(wrong))
-        with pytest.raises((ValueError, TypeError, OverflowError)):
-            from_json(wrong[name], {name: known[name]}, as_written=False)
+        with pytest.raises(ValueError, match=name):
+            read_outputs(wrong[name], {name: known[name]}, as_written=False)

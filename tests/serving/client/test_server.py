@@ -11,9 +11,9 @@ import os
 import numpy as np
 import pytest
 
-from tfseq.serving import Client, ServingError
+from tfseq.serving import Client, RequestError, ServingError
 
-from ..fake_server import Backend, GrpcServer, RestServer
+from ..fake_server import Backend, GrpcServer, RestServer, client_of
 
 SKIPPED = "no server to test: TFSEQ_SERVING_ADDRESS is not set"
 HOSTILE = [
@@ -166,6 +166,63 @@ def test_a_stream_is_the_text_of_generate(client, prompt):
     assert "".join(pieces) == expected
     assert len(pieces) > 3
     assert list(client.stream(prompt, 0)) == []
+
+
+CONTROLS = {"min_p": 0.03, "repetition_penalty": 1.3, "repetition_window": 6}
+
+
+@pytest.mark.parametrize("stop", [(), "e", ["d", "on", ". "]])
+def test_a_stream_is_controlled_as_generate_is(client, stop):
+    settings = {"temperature": 1.5, "seed": 4, "stop": stop, "frequency_penalty": 0.5, **CONTROLS}
+    outputs = client.generate("the ", 25, **settings)
+    assert "".join(client.stream("the ", 25, **settings)) == outputs["completion"][0]
+    assert outputs["stopped"][0] == (outputs["num_tokens"][0] < 25)
+    assert outputs["warning"][0] == ""
+    plain = client.generate("the ", 25, temperature=1.5, seed=4)
+    assert outputs["completion"][0] != plain["completion"][0]
+
+
+def test_every_prompt_may_have_its_own_controls(client):
+    rows = client.generate(
+        ["the ", "the ", "the "], 20, 1.2, seed=3, stop=[["e"], [], "o"], min_p=[0, 0.5, 0]
+    )["completion"]
+    for row, controls in enumerate(({"stop": "e"}, {"min_p": 0.5}, {"stop": ["o"]})):
+        alone = client.generate("the ", 20, 1.2, seed=3, **controls)["completion"][0]
+        assert rows[row] == alone
+    off = client.generate("the ", 20, 1.2, seed=3, stop=(), min_p=0.0, repetition_window=9)
+    assert "stopped" not in off
+
+
+@pytest.mark.parametrize(
+    ("controls", "told"),
+    [
+        ({"stop": list("abcde")}, "`stop` must be up to 4 strings"),
+        ({"min_p": 1.5}, "`min_p` must be from 0 to 1. Received: 1.5"),
+        ({"repetition_penalty": 0}, "`repetition_penalty` must be from 0.01"),
+        ({"stop": "é" * 33}, "`stop` must be strings of at most 64 bytes"),
+    ],
+)
+def test_a_stream_refuses_what_the_graph_would_clamp(client, controls, told):
+    with pytest.raises(ServingError, match=told):
+        next(client.stream("the ", 5, **controls))
+
+
+def test_controls_that_an_earlier_export_has_not(exported):
+    language = exported("gru", 2, "char")
+    signatures = dict(language.signatures)
+    del signatures["generate_controlled"]
+    with client_of("rest", signatures, language.run) as client:
+        for name, value in (("stop", "a"), ("min_p", 0.1), ("frequency_penalty", [1.0])):
+            with pytest.raises(RequestError, match=f"`{name}`: the model must have the signature"):
+                client.generate("ab", 3, **{name: value})
+        # Without them, and step by step, it does.
+        assert client.generate("ab", 3, repetition_window=9)["num_tokens"].tolist() == [3]
+        assert "".join(client.stream("ab", 9, stop=["a"])).find("a") == -1
+
+
+def test_a_control_that_there_is_none_of(client):
+    with pytest.raises(TypeError, match=r"no option `repeat_penalty`. Did you mean 'repetition_p"):
+        client.generate("the ", 5, repeat_penalty=1.1)
 
 
 def test_wrong_requests_are_invalid(client):

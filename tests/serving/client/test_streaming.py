@@ -22,11 +22,12 @@ class Dictated:
         self.left = list(self.ids)
 
     def encode(self, text):
-        ids = self.vocabulary.token_to_id(self.tokenizer.tokenize([text])).numpy()
-        return {"token_ids": ids, "num_tokens": [len(ids[0])]}
+        texts = [text] if isinstance(text, str) else text
+        ids = self.vocabulary.token_to_id(self.tokenizer.tokenize(texts))
+        return {"token_ids": ids.to_tensor().numpy(), "num_tokens": ids.row_lengths().numpy()}
 
     def decode(self, ids):
-        tokens = self.vocabulary.id_to_token(tf.constant(ids, tf.int32))
+        tokens = self.vocabulary.id_to_token(tf.ragged.constant(ids, tf.int32, 1))
         return {"text": [text.decode() for text in self.tokenizer.detokenize(tokens).numpy()]}
 
     def initial_states(self, rows):

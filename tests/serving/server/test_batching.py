@@ -7,30 +7,28 @@ import pytest
 
 from tfseq.serving.server.faults import FaultError
 from tfseq.serving.server.models.batching import Batching
-from tfseq.serving.server.models.signatures import Signature, TensorInfo
 from tfseq.serving.server.options import Limits
+from tfseq.serving.wire.signature import Signature, TensorInfo
 
 
 def info(dtype, *shape):
-    return TensorInfo("x:0", dtype, shape)
+    return TensorInfo(f"DT_{dtype}", shape)
 
 
 SIGNATURES = {
     # Sums of what counts in each row, and the entries that count.
     "ragged": Signature(
-        {"values": info("INT32", None, None), "num_values": info("INT32", None)},
-        {"sums": info("INT32", None), "values": info("INT32", None, None)},
-        "",
+        {"values": info("INT32", -1, -1), "num_values": info("INT32", -1)},
+        {"sums": info("INT32", -1), "values": info("INT32", -1, -1)},
     ),
     # Says itself how many entries a row of its answer has.
     "count": Signature(
-        {"number": info("INT32", None)},
-        {"num_tokens": info("INT32", None), "ones": info("INT32", None, None)},
-        "",
+        {"number": info("INT32", -1)},
+        {"num_tokens": info("INT32", -1), "ones": info("INT32", -1, -1)},
     ),
     # Another length is another answer.
-    "dense": Signature({"values": info("INT32", None, None)}, {"sizes": info("INT32", None)}, ""),
-    "scalar": Signature({"x": info("INT32")}, {"y": info("INT32")}, ""),
+    "dense": Signature({"values": info("INT32", -1, -1)}, {"sizes": info("INT32", -1)}),
+    "scalar": Signature({"x": info("INT32")}, {"y": info("INT32")}),
 }
 
 
@@ -182,10 +180,10 @@ def test_what_nobody_waits_for_is_not_run():
 
 @pytest.mark.parametrize("seconds", [0.0, 0.05])
 def test_a_request_waits_for_company_only_where_others_run(seconds):
-    """Alone it goes at once, whatever `batch_seconds` says."""
+    """Alone it goes at once, whatever `batch_ms` says."""
 
     async def go():
-        batching = Batching(Model().run, SIGNATURES, Limits(batch_seconds=60.0))
+        batching = Batching(Model().run, SIGNATURES, Limits(batch_ms=60_000.0))
         for number in range(3):
             await asyncio.wait_for(batching.predict(*ragged([number]), 5), 2)
             await asyncio.sleep(seconds)

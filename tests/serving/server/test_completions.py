@@ -138,6 +138,18 @@ def test_stop(client, place, language, stream):
     assert events[-1].choices[0].finish_reason == "stop"
 
 
+def test_controls(client, place, language):
+    """By llama.cpp's names; in one request and token by token they come to the same text."""
+    names = {"min_p": 0.05, "repeat_penalty": 1.5, "repeat_last_n": 9}
+    asked = {**SETTINGS, "frequency_penalty": 0.5, "extra_body": names}
+    whole = client.completions.create(model=place.name, **asked).choices[0].text
+    events = client.completions.create(model=place.name, stream=True, **asked)
+    assert "".join(event.choices[0].text for event in events) == whole
+    with_logprobs = client.completions.create(model=place.name, logprobs=1, **asked)
+    assert with_logprobs.choices[0].text == whole
+    assert whole != completions(language, ["abe d"], [5])[0]
+
+
 def test_greedy_and_no_tokens(client, place, language):
     (expected,) = completions(language, ["cab"], [0], temperature=0.0, top_p=1.0)
     for stream in (False, True):
@@ -190,7 +202,11 @@ def test_models(client, place):
         ({"stream": 1}, 400),
         ({"stream_options": {"other": True}}, 400),
         ({"best_of": 2}, 400),
-        ({"frequency_penalty": 0.5}, 400),
+        ({"frequency_penalty": 500}, 400),
+        ({"min_p": 1.5}, 400),
+        ({"repeat_penalty": 0}, 400),
+        ({"repeat_last_n": -2}, 400),
+        ({"repetition_penalty": 1.1}, 400),
         ({"presence_penalty": 1}, 400),
         ({"logit_bias": {"5": 1}}, 400),
         ({"suffix": "a"}, 400),
@@ -214,6 +230,9 @@ def test_what_changes_nothing_is_allowed(server):
         "model": server.name,
         "best_of": 1,
         "frequency_penalty": 0,
+        "repeat_penalty": 1.0,
+        "repeat_last_n": 5,
+        "min_p": 0,
         "presence_penalty": 0.0,
         "logit_bias": {},
         "suffix": None,

@@ -69,6 +69,7 @@ def small(base_path):
     """A server with little room, and a token."""
     options = [f"--token={TOKEN}", "--max-queue=1", "--max-body-mb=0.01", "--timeout=4"]
     options += ["--num-threads=1", "--poll-seconds=0.1", "--drain-seconds=20"]
+    options += ["--allow-origin", "null", "https://host.example:8443"]
     with running_server(base_path, *options, token=TOKEN, quiet=False) as server:
         wait_for(lambda: answers(server))
         yield server
@@ -93,6 +94,40 @@ def test_a_token_is_needed(small):
             # The page, in which a person enters the token, has no secrets.
             assert http.get("/").status_code in (200, 404)
     wait_for(lambda: answers(small))
+
+
+def test_pages_from_elsewhere(small, server):
+    """Those that are allowed may ask, with a token, and see answers and errors; others may not."""
+    path = f"/v1/models/{small.name}:predict"
+    asks = {
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization,content-type",
+        "Access-Control-Request-Private-Network": "true",
+    }
+    with httpx.Client(base_url=small.http.base_url, trust_env=False) as http:
+        for origin in ("null", "https://host.example:8443"):
+            answer = http.options(path, headers={"Origin": origin, **asks})
+            assert answer.status_code == 200
+            assert answer.headers["access-control-allow-origin"] == origin
+            assert "POST" in answer.headers["access-control-allow-methods"]
+            assert "authorization" in answer.headers["access-control-allow-headers"]
+            assert answer.headers["access-control-allow-private-network"] == "true"
+            for headers, status in ((small.http.headers, (200, 504)), ({}, (401,))):
+                headers = {"Origin": origin, **headers}
+                answer = http.post(path, json={"instances": ["a"]}, headers=headers)
+                assert answer.status_code in status
+                assert answer.headers["access-control-allow-origin"] == origin
+        for origin in ("https://host.example", "http://host.example:8443"):
+            answer = http.options(path, headers={"Origin": origin, **asks})
+            assert answer.status_code == 400
+            assert "access-control-allow-origin" not in answer.headers
+    # Off unless asked for.
+    answer = server.http.get(f"/v1/models/{server.name}", headers={"Origin": "null"})
+    assert "access-control-allow-origin" not in answer.headers
+    body = {"prompt": "a", "max_tokens": 2, "stream": True}
+    answer = small.http.post("/v1/completions", json=body, headers={"Origin": "null"})
+    assert answer.headers["access-control-allow-origin"] == "null"
+    assert answer.text.endswith("data: [DONE]\n\n")
 
 
 def test_a_body_has_a_bound(small):
@@ -181,6 +216,7 @@ def test_the_end_is_graceful(small):
         (["exported", "--host=0.0.0.0"], "needs a `--token`"),
         (["exported", "--host=192.0.2.1", "--token=a"], "`--host` and `--port` must be an address"),
         (["exported", "--labels=stable"], "`--labels` must be NAME=VERSION"),
+        (["exported", "--allow-origin", "host.example"], "`--allow-origin` must be https://HOST"),
         (["exported", "--upstream=here"], "`--upstream` must be HOST:PORT"),
         (["exported", "--port=70000"], "`--port` must be an integer from 0 to 65535"),
     ],

@@ -202,6 +202,30 @@ def test_wrong_places(server):
         assert said in answer.json()["error"]
 
 
+def test_methods_that_there_are_not(server):
+    """In the form of each API, with those that there are."""
+    model = f"/v1/models/{server.name}"
+    for path, allowed in [
+        ("/", "GET, HEAD"),
+        (model, "GET, HEAD"),
+        (f"{model}/versions/1/metadata", "GET, HEAD"),
+        (f"{model}:predict", "POST"),
+        ("/monitoring/prometheus/metrics", "GET, HEAD"),
+        ("/v1/models", "GET, HEAD"),
+        ("/v1/completions", "POST"),
+    ]:
+        for method in ("PUT", "DELETE", "PATCH", "OPTIONS", "ODD"):
+            answer = server.http.request(method, path)
+            assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
+            error = answer.json()["error"]
+            message = error["message"] if path in ("/v1/models", "/v1/completions") else error
+            assert message.endswith(f"Received: {method}.")
+    answer = server.http.get("/v1/completions")
+    assert (answer.status_code, answer.json()["error"]["type"]) == (405, "invalid_request_error")
+    assert server.http.put("/elsewhere").status_code == 404
+    assert server.http.head(model).status_code == 200
+
+
 def test_metrics(server):
     """Counts are in the text format of Prometheus, under TensorFlow Serving's names."""
 

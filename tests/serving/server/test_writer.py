@@ -5,39 +5,11 @@ import asyncio
 import numpy as np
 import pytest
 
-from tfseq.serving.server.completions.completion_request import read_request
-from tfseq.serving.server.completions.sessions import Knowledge
-from tfseq.serving.server.completions.writer import Writer, generate_inputs
-from tfseq.serving.server.models.signatures import read_signatures
+from tfseq.serving.server.completions.choice import Usage
+from tfseq.serving.server.completions.completion_request import ParameterError, read_request
+from tfseq.serving.server.completions.generating import fitted, generate, generated, in_one_request
 
-
-class DirectSession:
-    """A session with a loaded export, whose requests are counted."""
-
-    version = "1"
-
-    def __init__(self, exported):
-        self._exported = exported
-        self.signatures, self.knowledge = read_signatures(exported.path), Knowledge()
-        self.calls = []
-
-    async def predict(self, signature, inputs):
-        self.calls.append((signature, inputs))
-        return self._exported.run(signature, **inputs)
-
-
-def written(session, request):
-    """The texts of the choices of the first prompt, and how many pieces each came in."""
-
-    async def go():
-        texts = [""] * len(request.seeds)
-        pieces = [0] * len(texts)
-        async for piece in Writer(session, request, request.prompts[0], 0).write():
-            texts[piece.index] += piece.text
-            pieces[piece.index] += bool(piece.text)
-        return texts, pieces
-
-    return asyncio.run(go())
+from .direct_session import DirectSession, written
 
 
 @pytest.mark.parametrize(
@@ -55,43 +27,91 @@ def test_it_is_the_text_of_generate(exported, kind, prompt):
     body = {"prompt": prompt, "max_tokens": 25, "temperature": 1.5, "seed": 11, "n": 3}
     request = read_request(body, "language")
     texts, pieces = written(session, request)
-    outputs = language.run("generate", **generate_inputs(request, [prompt] * 3, request.seeds, 25))
+    outputs = asyncio.run(generate(session, request.settings, [prompt] * 3, request.seeds, 25))
     whole = [text.decode() for text in outputs["text"].tolist()]
     assert [prompt + text for text in texts] == whole
     assert max(pieces) > 3
 
 
+def calls_of(session, request):
+    """How many requests there were for `step`, and the others."""
+    session.calls.clear()
+    (text,), _ = written(session, request)
+    names = [signature for signature, _ in session.calls]
+    return text, names.count("step"), [c for c in session.calls if c[0] != "step"]
+
+
 def test_the_work_is_linear_and_a_request_a_token(exported):
     """What is asked for one more token does not grow with the text before it."""
-    language = exported("lstm", 1, "char")
-    session = DirectSession(language)
+    session = DirectSession(exported("lstm", 1, "char"))
     request = read_request({"prompt": "abe d", "max_tokens": 30, "seed": 1}, "language")
-    written(session, request)
-    steps = [inputs for signature, inputs in session.calls if signature == "step"]
-    others = [inputs for signature, inputs in session.calls if signature != "step"]
-    assert len(steps) == 5 + 29
-    assert len(others) <= 4
-    assert max(inputs.get("token_ids", np.zeros([1, 1])).shape[1] for inputs in others) <= 4
-    # The second text is asked for without any of them.
-    session.calls.clear()
-    written(session, request)
-    assert [signature for signature, _ in session.calls] == ["encode"] + ["step"] * 34
+    text, steps, others = calls_of(session, request)
+    assert steps == 5 + 29
+    # Of tokens' kind, texts and twice the whole to compare; the whole at the end.
+    assert len(others) <= 8
+    again, steps, others = calls_of(session, request)
+    assert (again, steps) == (text, 34)
+    assert [signature for signature, _ in others] == ["encode"] + ["decode"] * 3
 
 
-def test_words_are_put_together_from_the_last_ones(exported):
-    """A long text is decoded a bounded part at a time, and comes out as it does in one."""
-    language = exported("gru", 1, "word")
-    session = DirectSession(language)
+def test_words_take_a_request_a_token(exported):
+    """A long text is put together from few parts, each decoded once."""
+    session = DirectSession(exported("gru", 1, "word"))
     request = read_request({"prompt": "the", "max_tokens": 300, "seed": 4}, "language")
-    (text,), _ = written(session, request)
-    decoded = [inputs["token_ids"] for signature, inputs in session.calls if signature == "decode"]
-    # Of that which is in quotes, the whole is decoded, once.
-    sizes = sorted(ids.shape[1] for ids in decoded)
-    assert sizes[len(sizes) * 9 // 10] < 100
-    assert sum(sizes) < 300 * 100
-    steps = [inputs["token_ids"] for signature, inputs in session.calls if signature == "step"]
-    ids = np.append(np.concatenate(steps)[1:], decoded[-1][0, -1])
-    expected = language.run(
-        "decode", token_ids=ids[None].astype("int32"), num_tokens=np.array([300], "int32")
-    )
-    assert text.lstrip() == expected["text"][0].decode()
+    text, steps, others = calls_of(session, request)
+    assert steps == 300
+    decoded = [inputs["token_ids"] for signature, inputs in others if signature == "decode"]
+    assert len(decoded) < 300 / 4
+    assert sum(ids.size for ids in decoded) < 300 * 12
+    whole = max(decoded, key=np.size)
+    assert whole.shape == (1, 300)
+    lengths = np.array([300], "int32")
+    expected = session.run("decode", token_ids=whole, num_tokens=lengths)["text"][0]
+    assert text.lstrip() == expected.decode()
+    # What another text shows of them need not be asked for again.
+    again, _, others = calls_of(session, request)
+    assert again == text
+    assert len(others) <= 10
+
+
+CONTROLS = {
+    "none": {},
+    "penalties": {"repeat_penalty": 1.4, "repeat_last_n": 5, "frequency_penalty": 0.3},
+    "likelier": {"repeat_penalty": 0.5, "repeat_last_n": -1, "frequency_penalty": -1.5},
+    "min_p": {"min_p": 0.2, "top_k": 7, "top_p": 0.95},
+    "stop": {"stop": ["b", "on", ". ", "it's"]},
+    "all": {"min_p": 0.02, "repeat_penalty": 1.2, "frequency_penalty": 1, "stop": ["d", "went t"]},
+}
+
+
+@pytest.mark.parametrize("kind", ["char", "word"])
+@pytest.mark.parametrize("asked", CONTROLS)
+def test_controls_are_those_of_the_graph(exported, kind, asked):
+    """A text in one request and one token by token are the same, for many seeds."""
+    language = exported("lstm" if kind == "char" else "gru", 1, kind)
+    session = DirectSession(language)
+    body = {"prompt": "the machine ", "max_tokens": 25, "temperature": 1.5, "seed": -7, "n": 12}
+    request = fitted(read_request(body | CONTROLS[asked], "language"), session)
+    pieces = asyncio.run(generated(session, request, Usage()))
+    assert [call[0] for call in session.calls].count("step") == 0
+    texts, _ = written(session, request)
+    assert texts == [piece.text for piece in pieces]
+    assert len(set(texts)) > 6
+    plain = fitted(read_request(body, "language"), session)
+    assert (written(session, plain)[0] == texts) == (asked == "none")
+
+
+def test_what_an_earlier_export_cannot_do_is_named(exported):
+    session = DirectSession(exported("lstm", 1, "char"))
+    session.signatures = {
+        name: of for name, of in session.signatures.items() if name != "generate_controlled"
+    }
+    for name, value in (("min_p", 0.1), ("repeat_penalty", 2), ("frequency_penalty", 1)):
+        request = read_request({"prompt": "a", name: value}, "language")
+        with pytest.raises(ParameterError, match=f"`{name}` needs an export with") as fault:
+            fitted(request, session)
+        assert fault.value.param == name
+    request = read_request({"prompt": "abe", "stop": ["b"], "max_tokens": 9}, "language")
+    request = fitted(request, session)
+    assert not in_one_request(session, request)
+    assert "b" not in written(session, request)[0][0]

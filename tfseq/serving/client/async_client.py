@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tfseq.serving.client.client import Client
-from tfseq.serving.client.signature import Signature
+from tfseq.serving.wire.signature import Signature
 
 _METHODS = (
     "serving_default generate beam_search score next_token encode decode step initial_states"

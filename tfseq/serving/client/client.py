@@ -4,15 +4,17 @@ import os
 import random
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, Unpack
 
 import numpy as np
 
+from tfseq.serving.client.controls import CONTROLLED, TextControls, control_inputs
 from tfseq.serving.client.grpc_transport import GrpcTransport
 from tfseq.serving.client.rest_transport import RestTransport
-from tfseq.serving.client.signature import Signature, find_signature, fitting_inputs
+from tfseq.serving.client.signature import find_signature, fitting_inputs
 from tfseq.serving.client.streaming import stream_text
 from tfseq.serving.client.transport import RequestError, ServingError, endpoint
+from tfseq.serving.wire.signature import Signature
 
 _TRANSPORTS = {"grpc": GrpcTransport, "rest": RestTransport}
 
@@ -121,20 +123,32 @@ class Client:
         top_k: int | Sequence[int] = 0,
         top_p: float | Sequence[float] = 1.0,
         seed: int | Sequence[int] = 0,
+        **controls: Unpack[TextControls],
     ) -> dict[str, np.ndarray]:
         """Continue prompts: `text`, `completion`, `warning`, `num_tokens`, `log_probability`.
 
-        A model of documents also says in `ended` whether a text ended by itself.
+        A model of documents also says in `ended` whether a text ended by itself. With `stop`,
+        `min_p`, `repetition_penalty`, `repetition_window` or `frequency_penalty`, see
+        `TextControls`, the answer also says in `stopped` whether a stop string ended a text.
+
+        Raises:
+            RequestError: for one of these, if the model has no signature `generate_controlled`.
         """
-        return self._predict_rows(
-            "generate",
-            prompt=_strings(prompts),
-            max_new_tokens=max_new_tokens,
-            temperature=temperature,
-            top_k=top_k,
-            top_p=top_p,
-            seed=seed,
-        )
+        inputs = {
+            "prompt": _strings(prompts),
+            "max_new_tokens": max_new_tokens,
+            "temperature": temperature,
+            "top_k": top_k,
+            "top_p": top_p,
+            "seed": seed,
+        }
+        signatures = self.signatures() if controls else ()
+        if controls and CONTROLLED not in signatures:
+            signatures = self._try(self._ask_signatures)
+        more = control_inputs(controls, signatures, len(inputs["prompt"]))
+        if more is None:
+            return self._predict_rows("generate", **inputs)
+        return self._predict_rows(CONTROLLED, **inputs, **more)
 
     def beam_search(
         self, prompts: Texts, max_new_tokens: int | Sequence[int]

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from tfseq.errors import InputError
-from tfseq.serving.client.signature import Signature, TensorInfo
 from tfseq.serving.client.transport import Endpoint, ServingError
+from tfseq.serving.wire.signature import Signature, signatures_of_messages
 
 # A server's answer to a large batch is larger than gRPC's usual 4 MiB.
 _MAX_MESSAGE_BYTES = 64 * 2**20
@@ -33,7 +33,7 @@ class GrpcTransport:
         try:
             import grpc
 
-            from tfseq.serving.client import messages, tensor_messages
+            from tfseq.serving.wire import messages, tensor_messages
         except ImportError as error:
             raise InputError(
                 "`protocol` 'grpc' needs grpcio and protobuf: "
@@ -72,7 +72,7 @@ class GrpcTransport:
             outputs = {
                 key: self._tensors.from_message(value) for key, value in answer.outputs.items()
             }
-        except (ValueError, KeyError) as error:
+        except (ValueError, KeyError, TypeError) as error:
             raise ServingError(
                 "INTERNAL", f"{self._endpoint.address}: {signature!r} cannot be read: {error}"
             ) from error
@@ -90,12 +90,7 @@ class GrpcTransport:
         described = self._messages.SignatureDefMap.FromString(
             answer.metadata["signature_def"].value
         )
-        return {
-            name: Signature(
-                _infos(signature.inputs), _infos(signature.outputs), frozenset(signature.defaults)
-            )
-            for name, signature in described.signature_def.items()
-        }
+        return signatures_of_messages(described.signature_def)
 
     def close(self) -> None:
         """Close the channel."""
@@ -143,15 +138,3 @@ def _read(path: str | os.PathLike | None) -> bytes | None:
         return None if path is None else Path(path).read_bytes()
     except OSError as error:
         raise InputError(f"No certificates can be read from {path}: {error}.") from error
-
-
-def _infos(tensors: Mapping[str, Any]) -> dict[str, TensorInfo]:
-    return {
-        name: TensorInfo.of_number(
-            info.dtype,
-            None
-            if info.tensor_shape.unknown_rank
-            else tuple(dim.size for dim in info.tensor_shape.dim),
-        )
-        for name, info in tensors.items()
-    }

@@ -4,14 +4,13 @@ import contextlib
 import json
 import urllib.parse
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
+from tfseq.serving.client.answers import read_outputs, sent_input
 from tfseq.serving.client.connections import Connections
-from tfseq.serving.client.json_tensors import OTHER_TYPES, from_json, to_json
-from tfseq.serving.client.signature import Signature, TensorInfo
 from tfseq.serving.client.transport import Endpoint, ServingError
+from tfseq.serving.wire.signature import Signature, signatures_of_json
 
 # As the server translates its own codes; a proxy says 502 of a server that is away.
 _CODES = {
@@ -64,17 +63,17 @@ class RestTransport:
         """
         body = {
             "signature_name": signature,
-            "inputs": {key: to_json(key, value) for key, value in inputs.items()},
+            "inputs": {key: sent_input(key, value) for key, value in inputs.items()},
         }
         data = json.dumps(body).encode()
         answer = self._ask("POST", ":predict", data, timeout, ["outputs"])
-        with contextlib.suppress(*OTHER_TYPES):
-            return from_json(answer, signatures[signature].outputs, as_written=True), signatures
+        with contextlib.suppress(ValueError):
+            return read_outputs(answer, signatures[signature].outputs, as_written=True), signatures
         signatures = self.signatures(timeout)
         try:
             known = signatures[signature].outputs
-            return from_json(answer, known, as_written=False), signatures
-        except OTHER_TYPES as error:
+            return read_outputs(answer, known, as_written=False), signatures
+        except (KeyError, ValueError) as error:
             raise ServingError(
                 "INTERNAL",
                 f"{self._url}: its metadata and its answer to {signature!r} differ: {error}",
@@ -85,10 +84,7 @@ class RestTransport:
         way = ["metadata", "signature_def", "signature_def"]
         described = self._ask("GET", "/metadata", None, timeout, way)
         try:
-            return {
-                name: Signature(_infos(signature, "inputs"), _infos(signature, "outputs"))
-                for name, signature in described.items()
-            }
+            return signatures_of_json(described)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ServingError(
                 "INTERNAL", f"{self._url}/metadata describes no signatures: {error!r}"
@@ -115,20 +111,6 @@ class RestTransport:
                 "INTERNAL",
                 f"{self._url}{place} gave no {way[0]}, but {_start(body)!r}: {error!r}",
             ) from error
-
-
-def _infos(signature: Mapping[str, Any], side: str) -> dict[str, TensorInfo]:
-    """The inputs or outputs of a signature; one that takes nothing has none."""
-    return {
-        name: TensorInfo(info["dtype"], _shape(info.get("tensor_shape", {})))
-        for name, info in signature.get(side, {}).items()
-    }
-
-
-def _shape(described: Mapping[str, Any]) -> tuple[int, ...] | None:
-    if described.get("unknown_rank"):
-        return None
-    return tuple(int(dim.get("size", 0)) for dim in described.get("dim", []))
 
 
 def _error_message(body: bytes) -> str:

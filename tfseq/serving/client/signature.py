@@ -1,71 +1,14 @@
-"""What a model's metadata say of its signatures, and inputs made to fit."""
+"""Inputs made to fit what a model's metadata say of its signatures."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from tfseq.errors import did_you_mean
 from tfseq.files.text_bytes import text_bytes
 from tfseq.serving.client.transport import RequestError
-
-#: TensorFlow's types: name in metadata, number, and type in NumPy, which has no bfloat16, all of
-#: whose values float32 holds.
-DTYPES = {
-    "DT_FLOAT": (1, "float32"),
-    "DT_DOUBLE": (2, "float64"),
-    "DT_INT32": (3, "int32"),
-    "DT_UINT8": (4, "uint8"),
-    "DT_INT16": (5, "int16"),
-    "DT_INT8": (6, "int8"),
-    "DT_STRING": (7, "object"),
-    "DT_COMPLEX64": (8, "complex64"),
-    "DT_INT64": (9, "int64"),
-    "DT_BOOL": (10, "bool"),
-    "DT_BFLOAT16": (14, "float32"),
-    "DT_UINT16": (17, "uint16"),
-    "DT_COMPLEX128": (18, "complex128"),
-    "DT_HALF": (19, "float16"),
-    "DT_UINT32": (22, "uint32"),
-    "DT_UINT64": (23, "uint64"),
-}
-_NAMES = {number: name for name, (number, _) in DTYPES.items()}
-
-
-class TensorInfo(NamedTuple):
-    """One input or output of a signature.
-
-    Attributes:
-        kind: its type's name in metadata, `DT_FLOAT` say.
-        shape: sizes, -1 for any; None for any number of axes.
-    """
-
-    kind: str
-    shape: tuple[int, ...] | None
-
-    @classmethod
-    def of_number(cls, number: int, shape: tuple[int, ...] | None) -> "TensorInfo":
-        """The same with a type's number in place of its name."""
-        return cls(_NAMES.get(number, f"DT_{number}"), shape)
-
-    @property
-    def dtype(self) -> np.dtype:
-        """The type in NumPy; texts are objects."""
-        if self.kind not in DTYPES:
-            raise RequestError(f"NumPy has no type for {self.kind}.")
-        return np.dtype(DTYPES[self.kind][1])
-
-
-class Signature(NamedTuple):
-    """What a signature takes and gives, by name.
-
-    Attributes:
-        optional: inputs that the server has a value for. REST wants all the same.
-    """
-
-    inputs: Mapping[str, TensorInfo]
-    outputs: Mapping[str, TensorInfo]
-    optional: frozenset[str] = frozenset()
+from tfseq.serving.wire.signature import Signature, TensorInfo
 
 
 def find_signature(signatures: Mapping[str, Signature], name: str) -> Signature:
@@ -129,7 +72,10 @@ def _of_shape(name: str, array: np.ndarray, shape: tuple[int, ...] | None, rows:
 
 
 def _as_type(name: str, value: Any, info: TensorInfo) -> np.ndarray:
-    dtype = info.dtype
+    try:
+        dtype = info.dtype
+    except TypeError as error:
+        raise RequestError(str(error)) from None
     return _texts(name, value) if dtype.kind == "O" else _numbers(name, value, dtype)
 
 

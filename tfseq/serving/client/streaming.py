@@ -1,17 +1,20 @@
 """Text from a server piece by piece: the client holds the state, and draws the tokens."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, Unpack
 
 import numpy as np
 
-from tfseq.serving.client.growing_text import GrowingText
-from tfseq.serving.drawing import draw, gumbel_noise
+from tfseq.serving.client.controls import TextControls, check_controls
+from tfseq.serving.writing.stopped_text import StoppedText
+from tfseq.serving.writing.token_drawer import DrawSettings, TokenDrawer
+from tfseq.serving.writing.token_texts import answered, find_token_texts
 
 # Bytes of UTF-8.
 _MOST_TOKENS_OF_CHARACTER = 4
 _DOCUMENT_IDS = ("begin_id", "end_id")
-_LIKELY = 64
+# The likeliest tokens, of which those whose texts are unknown fill up a request.
+_LIKELY = 256
 
 
 def stream_text(
@@ -22,6 +25,7 @@ def stream_text(
     top_k: int = 0,
     top_p: float = 1.0,
     seed: int = 0,
+    **controls: Unpack[TextControls],
 ) -> Iterator[str]:
     """Continue one prompt by calls of `step`, and give the text as it comes about.
 
@@ -34,31 +38,35 @@ def stream_text(
     time, and only once; see `GrowingText`, which is linear in the text. Characters are whole.
 
     Words need their neighbours to be put together: text after a straight double quote waits for
-    the quote that ends it, and a hyphen or a single letter for the token after it.
+    the quote that ends it, and a hyphen or a single letter for the token after it. What may begin
+    a stop string waits too.
 
     Args:
         client: a `Client`, or what else has its methods.
         prompt: below the caps of the export in length.
         max_new_tokens, temperature, top_k, top_p, seed: as `Client.generate` takes them.
+        **controls: `stop`, `min_p` and so on; see `TextControls`.
+
+    Raises:
+        RequestError: at the first piece, if a control breaks its rule.
     """
+    settings, stops = check_controls(controls, temperature=temperature, top_k=top_k, top_p=top_p)
     text = None
-    for token, logits in _draw_tokens(
-        client, prompt, max_new_tokens, temperature, top_k, top_p, seed
-    ):
+    for token, logits in _draw_tokens(client, prompt, max_new_tokens, settings, seed):
         if text is None:
-            text = GrowingText(
-                lambda rows: client.decode(rows)["text"], of_words=_are_put_together(client)
-            )
-        piece = text.add(token, _likeliest(logits))
+            text = _text(client, stops)
+        piece = answered(text.add(token, _likeliest(logits)), _decode(client))
         if piece:
             yield piece
-    rest = text.end() if text is not None else ""
+        if text.stopped:
+            return
+    rest = answered(text.end(), _decode(client)) if text is not None else ""
     if rest:
         yield rest
 
 
 def _draw_tokens(
-    client, prompt, max_new_tokens, temperature, top_k, top_p, seed
+    client, prompt, max_new_tokens, settings, seed
 ) -> Iterator[tuple[int, np.ndarray | None]]:
     """Tokens, and the logits that they were drawn from."""
     if max_new_tokens < 1:
@@ -68,30 +76,36 @@ def _draw_tokens(
     states = client.initial_states(1)
     # What a model of documents says of itself.
     begin, end = (int(encoded[name][0]) if name in encoded else None for name in _DOCUMENT_IDS)
+    forbidden, row = [] if begin is None else [begin], np.array([0])
+    drawer = TokenDrawer(settings, [seed], forbidden, ids)
     if begin is not None:
         ids = [begin, *ids]
     drawn = 0
     if not len(ids):
         # Nothing to step on: the first token comes from the server.
-        # Of a character that is several tokens, it tells the first only with the others.
-        for number in range(1, 1 + min(max_new_tokens, _MOST_TOKENS_OF_CHARACTER)):
-            first = client.generate(prompt, number, temperature, top_k, top_p, seed)["completion"]
-            if not first[0].startswith("\ufffd"):
-                break
-        ids = client.encode(first)["token_ids"][0, :1]
-        yield int(ids[0]), None
+        ids = [_first_token(client, prompt, settings, seed)]
+        drawer.wrote(row, ids)
+        yield ids[0], None
         drawn = 1
     for step in range(drawn, max_new_tokens):
         for token in ids:
             outputs = client.step([token], states)
             states = {name: outputs[name] for name in states}
-        logits = np.array(outputs["logits"][0], "float32")
-        logits[[0] if begin is None else [0, begin]] = -np.inf
-        noise = gumbel_noise(np.array([seed % 2**64], np.uint64), step, len(logits))
-        ids = draw(logits[np.newaxis], noise, temperature, top_k, top_p).tolist()
+        logits = np.array(outputs["logits"][:1], "float32")
+        ids = drawer.draw(logits, row, step).tolist()
         if ids[0] == end:
             return
-        yield ids[0], logits
+        yield ids[0], logits[0]
+
+
+def _first_token(client, prompt, settings: DrawSettings, seed: int) -> int:
+    more = {"min_p": settings.min_p} if settings.min_p > 0 else {}
+    # Of a character that is several tokens, the server tells the first only with the others.
+    for number in range(1, 1 + _MOST_TOKENS_OF_CHARACTER):
+        first = client.generate(prompt, number, *settings[:3], seed, **more)["completion"]
+        if not first[0].startswith("\ufffd"):
+            break
+    return int(client.encode(first)["token_ids"][0, 0])
 
 
 def _likeliest(logits: np.ndarray | None) -> np.ndarray:
@@ -103,11 +117,11 @@ def _likeliest(logits: np.ndarray | None) -> np.ndarray:
     return some[np.argsort(-logits[some])]
 
 
-def _are_put_together(client) -> bool:
-    """Whether tokens are words, which get their spaces when they are put together."""
-    if client.encode("a b")["num_tokens"][0] != 2:
-        return False
-    encoded = client.encode("a  b")
-    ids = encoded["token_ids"][0][: encoded["num_tokens"][0]]
-    # Subwords keep their spaces.
-    return client.decode([list(map(int, ids))])["text"][0] != "a  b"
+def _text(client, stops: Sequence[str]) -> StoppedText:
+    encoded = client.encode(["a b", "a  b"])
+    ids = [row[:n] for row, n in zip(encoded["token_ids"], encoded["num_tokens"], strict=True)]
+    return StoppedText(answered(find_token_texts(*ids), _decode(client)), stops)
+
+
+def _decode(client):
+    return lambda rows: client.decode(rows)["text"]

@@ -40,7 +40,7 @@ def completion_error(fault: FaultError) -> dict[str, Any]:
 
 
 def _headers(fault: FaultError) -> dict[str, str]:
-    headers = {}
+    headers = dict(fault.headers)
     if fault.http_status in (429, 503):
         headers["Retry-After"] = "1"
     if fault.http_status == 401:

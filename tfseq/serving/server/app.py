@@ -3,8 +3,11 @@
 import hmac
 import logging
 from collections.abc import Awaitable, Callable
+from typing import NamedTuple
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
@@ -21,12 +24,26 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 _OPENAI = ("/v1/completions", "/v1/models")
 
 
+class Access(NamedTuple):
+    """Who may ask a server.
+
+    Attributes:
+        token: what every request but that for the page must bear; None asks for nothing.
+        hosts: the names by which a request may call the server; None takes any. A page from
+            elsewhere, whose name is made to point here, is thus refused.
+        origins: those whose pages may ask; `null` is that of a file.
+    """
+
+    token: str | None = None
+    hosts: frozenset[str] | None = None
+    origins: tuple[str, ...] = ()
+
+
 def make_app(
     model_paths: Endpoint,
     openai_paths: dict[str, Endpoint],
     metrics: Endpoint,
-    token: str | None,
-    hosts: frozenset[str] | None,
+    access: Access,
 ) -> Starlette:
     """The application.
 
@@ -34,32 +51,69 @@ def make_app(
         model_paths: answers what is below `/v1/models/`.
         openai_paths: `/v1/models`, `/v1/completions` -> what answers it.
         metrics: answers what Prometheus asks for.
-        token: what every request but that for the page must bear; None asks for nothing.
-        hosts: the names by which a request may call the server; None takes any. A page from
-            elsewhere, whose name is made to point here, is thus refused.
+        access: who may ask.
     """
 
     async def page(request: Request) -> Response:
         return HTMLResponse(html(), headers={"Cache-Control": "no-cache"})
 
-    async def nothing(request: Request) -> Response:
-        raise FaultError("NOT_FOUND", f"There is nothing at {request.url.path}.")
-
-    guard = _guard(token, hosts)
-    routes = {"/": (page, ["GET"]), "/monitoring/prometheus/metrics": (metrics, ["GET"])}
-    for path, endpoint in openai_paths.items():
-        routes[path] = endpoint, ["POST" if path.endswith("completions") else "GET"]
-    routes["/v1/models/{rest:path}"] = model_paths, ["GET", "POST"]
-    routes["/{rest:path}"] = nothing, ["GET", "POST"]
+    paths = {"/": page, "/monitoring/prometheus/metrics": metrics, **openai_paths}
+    paths |= {"/v1/models/{rest:path}": model_paths, "/{rest:path}": _nothing}
+    guard, middleware = _guard(access), []
+    if access.origins:
+        middleware.append(
+            Middleware(
+                CORSMiddleware,
+                allow_origins=access.origins,
+                allow_methods=["GET", "POST"],
+                allow_headers=["*"],
+                # A page from the network may ask this machine, where it may ask at all.
+                allow_private_network=True,
+            )
+        )
     return Starlette(
-        routes=[
-            Route(path, guard(endpoint), methods=methods)
-            for path, (endpoint, methods) in routes.items()
-        ]
+        routes=[Route(path, _AnyMethod(guard(endpoint))) for path, endpoint in paths.items()],
+        middleware=middleware,
     )
 
 
-def _guard(token: str | None, hosts: frozenset[str] | None) -> Callable[[Endpoint], Endpoint]:
+class _AnyMethod:
+    """An endpoint that sees every request, whatever its method: what is wrong with that is answered
+    in the form of the others."""
+
+    def __init__(self, endpoint: Endpoint):
+        self._endpoint = endpoint
+
+    async def __call__(self, scope, receive, send) -> None:
+        response = await self._endpoint(Request(scope, receive, send))
+        await response(scope, receive, send)
+
+
+async def _nothing(request: Request) -> Response:
+    raise FaultError("NOT_FOUND", f"There is nothing at {request.url.path}.")
+
+
+def _check_method(request: Request) -> None:
+    """Raises FaultError, with the methods that there are, for one that no path has."""
+    path, method = request.url.path, request.method
+    if path == "/v1/completions" or (path.startswith("/v1/models/") and ":" in path):
+        allowed = ["POST"]
+    else:
+        allowed = ["GET", "HEAD"]
+    of_model = path.startswith("/v1/models/") and method in ("GET", "POST")
+    # Of these, TensorFlow Serving has its own to say.
+    if method not in allowed and not of_model:
+        raise FaultError(
+            "UNIMPLEMENTED",
+            f"{path} takes {' or '.join(allowed)}. Received: {method}.",
+            405,
+            {"Allow": ", ".join(allowed)},
+        )
+
+
+def _guard(access: Access) -> Callable[[Endpoint], Endpoint]:
+    token, hosts = access.token, access.hosts
+
     def check(request: Request) -> None:
         if hosts is not None and request.url.hostname not in hosts:
             raise FaultError(
@@ -80,6 +134,8 @@ def _guard(token: str | None, hosts: frozenset[str] | None) -> Callable[[Endpoin
             in_form = completion_fault if request.url.path in _OPENAI else fault_answer
             try:
                 check(request)
+                if endpoint is not _nothing:
+                    _check_method(request)
                 return await endpoint(request)
             except FaultError as fault:
                 return in_form(fault)

@@ -1,5 +1,7 @@
 """What a request is answered instead of a result."""
 
+from collections.abc import Mapping
+
 #: Status code of gRPC -> HTTP's, as TensorFlow Serving translates them.
 HTTP_STATUS = {
     "CANCELLED": 499,
@@ -29,12 +31,20 @@ class FaultError(Exception):
     Attributes:
         code: the name of a gRPC status.
         http_status: HTTP's status; left out, the one that belongs to the code.
+        headers: that the answer has.
     """
 
-    def __init__(self, code: str, message: str, http_status: int | None = None):
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        http_status: int | None = None,
+        headers: Mapping[str, str] | None = None,
+    ):
         super().__init__(message)
         self.code = code
         self.http_status = http_status or HTTP_STATUS[code]
+        self.headers = dict(headers or {})
 
 
 def invalid(message: str) -> FaultError:

@@ -14,23 +14,24 @@ from starlette.responses import Response
 
 from tfseq.errors import InputError
 from tfseq.serving.server.answers import json_answer
-from tfseq.serving.server.app import Endpoint, make_app
+from tfseq.serving.server.app import Access, Endpoint, make_app
 from tfseq.serving.server.completions.endpoints import CompletionEndpoint
 from tfseq.serving.server.completions.sessions import LocalSessions
 from tfseq.serving.server.faults import FaultError
 from tfseq.serving.server.model_list import described_model, listed
 from tfseq.serving.server.models.served_model import ServedModel
-from tfseq.serving.server.models.signatures import Signature
 from tfseq.serving.server.options import Limits, ServerOptions
 from tfseq.serving.server.rest.endpoints import RestEndpoints
 from tfseq.serving.server.rest.metrics import Metrics
 from tfseq.serving.server.serve import listening_socket, serve
 from tfseq.serving.server.upstream import Upstream
+from tfseq.serving.wire.signature import Signature
 
 #: The variable of the environment that may hold the token.
 TOKEN_VARIABLE = "TFSEQ_SERVER_TOKEN"
 _LABEL = re.compile(r"([^=/:\s]+)=([1-9]\d{0,17})")
 _ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]]+):[0-9]{1,5}")
+_ORIGIN = re.compile(r"\*|null|https?://(\[[0-9A-Fa-f:.]+\]|[^\s:/?#\[\]]+)(:[0-9]{1,5})?")
 _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -48,18 +49,18 @@ def run_server(options: ServerOptions) -> None:
         )
     # Without a token, what a browser may ask for is what this machine's own names ask for.
     hosts = _LOCAL_NAMES | {options.host} if local and token is None else None
+    access = Access(token, hosts, _origins(options.allow_origin))
     # Names and labels are checked before anything is started.
     start = _start_proxy if options.upstream is not None else _start_model
-    asyncio.run(start(options, lambda *paths: make_app(*paths, token, hosts)))
+    asyncio.run(start(options, lambda *paths: make_app(*paths, access)))
 
 
 async def _start_model(options: ServerOptions, make: Callable) -> None:
     base_path, labels = Path(options.path), _labels(options.labels)
     _check_base_path(base_path)
-    limits = options.limits(os.cpu_count() or 1)
     metrics = Metrics(base_path.resolve().name)
     model = ServedModel(
-        base_path, limits, options.num_versions, labels, options.poll_seconds, metrics.count_batch
+        base_path, options, options.num_versions, labels, options.poll_seconds, metrics.count_batch
     )
 
     async def describe() -> tuple[str, dict[str, Signature]]:
@@ -71,8 +72,8 @@ async def _start_model(options: ServerOptions, make: Callable) -> None:
         return Response(text, media_type="text/plain; version=0.0.4")
 
     app = make(
-        RestEndpoints(model, limits, metrics),
-        _openai_paths(model.name, describe, LocalSessions(model, limits), limits, metrics),
+        RestEndpoints(model, options, metrics),
+        _openai_paths(model.name, describe, LocalSessions(model, options), options, metrics),
         metrics_text,
     )
     with listening_socket(options.host, options.port) as bound:
@@ -82,25 +83,25 @@ async def _start_model(options: ServerOptions, make: Callable) -> None:
             raise InputError(str(fault)) from None
         try:
             _announce(bound, model.name)
-            await serve(app, bound, limits.drain_seconds)
+            await serve(app, bound, options.drain_seconds)
         finally:
-            await model.close(limits.drain_seconds)
+            await model.close(options.drain_seconds)
 
 
 async def _start_proxy(options: ServerOptions, make: Callable) -> None:
     if not _ADDRESS.fullmatch(options.upstream):
         raise InputError(f"`upstream` must be HOST:PORT. Received: {options.upstream}.")
-    limits, name = options.limits(1), Path(options.path).resolve().name
-    upstream, metrics = Upstream(options.upstream, name, limits), Metrics(name)
+    name = Path(options.path).resolve().name
+    upstream, metrics = Upstream(options.upstream, name, options), Metrics(name)
     app = make(
         upstream.pass_on,
-        _openai_paths(name, upstream.describe, upstream, limits, metrics),
+        _openai_paths(name, upstream.describe, upstream, options, metrics),
         upstream.pass_on,
     )
     with listening_socket(options.host, options.port) as bound:
         try:
             _announce(bound, name)
-            await serve(app, bound, limits.drain_seconds)
+            await serve(app, bound, options.drain_seconds)
         finally:
             await upstream.close()
 
@@ -141,6 +142,16 @@ def _labels(given: tuple[str, ...]) -> dict[str, int]:
     if not all(matches):
         raise InputError(f"`labels` must be NAME=VERSION each. Received: {' '.join(given)}.")
     return {match[1]: int(match[2]) for match in matches}
+
+
+def _origins(given: tuple[str, ...]) -> tuple[str, ...]:
+    wrong = [origin for origin in given if not _ORIGIN.fullmatch(origin)]
+    if wrong:
+        raise InputError(
+            "`allow_origin` must be https://HOST or http://HOST, with a port where there is one, "
+            f"null or *. Received: {wrong[0]}."
+        )
+    return given
 
 
 def _is_loopback(host: str) -> bool:

@@ -20,10 +20,10 @@ from tfseq.serving.server.completions.sessions import (
 )
 from tfseq.serving.server.faults import HTTP_STATUS, FaultError
 from tfseq.serving.server.model_list import described_model
-from tfseq.serving.server.models.signatures import Signature, TensorInfo
 from tfseq.serving.server.options import Limits
 from tfseq.serving.server.requests import read_body, while_connected
-from tfseq.serving.server.rest.json_tensors import array_of, json_of
+from tfseq.serving.wire.json_tensors import from_json, to_json
+from tfseq.serving.wire.signature import Signature, signatures_of_json
 
 _CODES = {status: code for code, status in reversed(HTTP_STATUS.items())}
 # Of an answer, what is passed on beside its content.
@@ -73,16 +73,7 @@ class Upstream:
         answer = await self._json("GET", f"{self._path}/metadata")
         try:
             described = answer["metadata"]["signature_def"]["signature_def"]
-            signatures = {
-                name: Signature(
-                    _infos(signature["inputs"]),
-                    _infos(signature["outputs"]),
-                    signature.get("method_name", ""),
-                )
-                for name, signature in described.items()
-                if not name.startswith("__saved_model")
-            }
-            return str(answer["model_spec"]["version"]), signatures
+            return str(answer["model_spec"]["version"]), signatures_of_json(described)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise FaultError("INTERNAL", f"The metadata of {self.name}: {error!r}.") from error
 
@@ -103,7 +94,7 @@ class Upstream:
         """The outputs of one signature of one version."""
         body = {
             "signature_name": name,
-            "inputs": {key: json_of(key, value) for key, value in inputs.items()},
+            "inputs": {key: to_json(value) for key, value in inputs.items()},
         }
         path = f"{self._path}/versions/{version}:predict"
         answer = await self._json("POST", path, json.dumps(body).encode())
@@ -112,8 +103,8 @@ class Upstream:
         if len(infos) == 1:
             outputs = dict.fromkeys(infos, outputs)
         try:
-            return {key: array_of(key, outputs[key], info) for key, info in infos.items()}
-        except (KeyError, TypeError, FaultError) as error:
+            return {key: from_json(key, outputs[key], info) for key, info in infos.items()}
+        except (KeyError, TypeError, ValueError) as error:
             raise FaultError("INTERNAL", f"The answer of {self.name}: {error!r}.") from error
 
     async def _json(self, method: str, path: str, data: bytes = b"") -> dict[str, Any]:
@@ -156,16 +147,3 @@ class _UpstreamSession:
     async def predict(self, signature: str, inputs: dict[str, np.ndarray]) -> dict:
         known = self.signatures[signature]
         return await self._upstream.predict(self.version, signature, known, inputs)
-
-
-def _infos(described: Mapping[str, Any]) -> dict[str, TensorInfo]:
-    infos = {}
-    for name, info in sorted(described.items()):
-        shape = info["tensor_shape"]
-        dims = (int(dim["size"]) for dim in shape.get("dim", []))
-        infos[name] = TensorInfo(
-            info.get("name", ""),
-            info["dtype"].removeprefix("DT_"),
-            None if shape.get("unknown_rank") else tuple(None if d < 0 else d for d in dims),
-        )
-    return infos

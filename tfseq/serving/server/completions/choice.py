@@ -1,9 +1,13 @@
 """One continuation of a prompt while it is written."""
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from tfseq.serving.server.completions.stop_filter import StopFilter
+from tfseq.serving.server.completions.decoding import find
+from tfseq.serving.server.completions.sessions import Session
+from tfseq.serving.writing.stopped_text import StoppedText
+from tfseq.serving.writing.token_texts import TokenTexts
 
 
 @dataclass
@@ -38,40 +42,60 @@ class Piece:
     finish_reason: str | None = None
 
 
+@dataclass
+class Usage:
+    """What was read and written for an answer."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+    def as_json(self) -> dict[str, int]:
+        """As OpenAI's API shows it."""
+        return {**vars(self), "total_tokens": self.prompt_tokens + self.completion_tokens}
+
+
 class Choice:
     """The text of one continuation, cut at a stop string, and the tokens that made it.
 
     Args:
         index: its place in the answer.
-        pieces: puts its tokens together; see `text_pieces`.
+        session: the model.
+        texts: what is known of its tokens.
         stops: stop strings.
         start: how long the text before it is, where that is given too.
     """
 
-    def __init__(self, index, pieces, stops, start: int = 0):
+    def __init__(
+        self,
+        index: int,
+        session: Session,
+        texts: TokenTexts,
+        stops: Sequence[str],
+        start: int = 0,
+    ):
         self.index, self.num_tokens = index, 0
-        self._pieces, self._filter = pieces, StopFilter(stops)
+        self._session, self._text = session, StoppedText(texts, stops)
         self._shown: deque[ShownToken] = deque()
-        # Characters that were put together, and those that were given on.
-        self._length = self._given = start
+        self._lead, self._start, self._given = "", start, start
 
-    async def add(self, token: int, likely, shown: ShownToken | None, lead: str = "") -> Piece:
-        """The next token; `lead` stands before it."""
+    async def add(
+        self, token: int, likely: Sequence[int], shown: ShownToken | None, lead: str = ""
+    ) -> Piece:
+        """The next token; `lead` stands before the first text."""
         self.num_tokens += 1
+        self._lead += lead
         if shown is not None:
-            shown.offset = self._length
+            shown.offset = self._start + self._text.length
             self._shown.append(shown)
-        return self._give(lead + await self._pieces.add(token, likely))
+        return self._give(await find(self._session, self._text.add(token, likely)))
 
     async def finish(self, reason: str) -> Piece:
         """The rest, where no stop string has ended it."""
-        piece = self._give(await self._pieces.finish())
+        piece = self._give(await find(self._session, self._text.end()))
         if piece.finish_reason is None:
-            rest = self._filter.finish()
-            self._given += len(rest)
-            piece = Piece(self.index, piece.text + rest, piece.tokens, reason)
-        piece.tokens += self._shown
-        self._shown.clear()
+            piece.finish_reason = reason
+            piece.tokens += self._shown
+            self._shown.clear()
         return piece
 
     async def end(self) -> Piece:
@@ -80,13 +104,14 @@ class Choice:
         return await self.finish("stop")
 
     def _give(self, text: str) -> Piece:
-        self._length += len(text)
-        piece = self._filter.add(text)
-        self._given += len(piece)
+        if text and self._lead:
+            self._start += len(self._lead)
+            text, self._lead = self._lead + text, ""
+        self._given += len(text)
         tokens = []
         while self._shown and self._shown[0].offset < self._given:
             tokens.append(self._shown.popleft())
-        if self._filter.stopped:
+        if self._text.stopped:
             self._shown.clear()
-            return Piece(self.index, piece, tokens, "stop")
-        return Piece(self.index, piece, tokens)
+            return Piece(self.index, text, tokens, "stop")
+        return Piece(self.index, text, tokens)

@@ -8,16 +8,22 @@ from typing import Any
 import numpy as np
 
 from tfseq.serving.server.faults import FaultError
+from tfseq.serving.writing.token_drawer import DrawSettings
 
 _MOST_CHOICES = 128
 _MOST_LOGPROBS = 20
 _MOST_STOPS = 4
 # Those of which nothing is known here, and the values that ask for nothing.
 _UNSUPPORTED: dict[str, tuple] = {
-    "frequency_penalty": (None, 0),
     "presence_penalty": (None, 0),
     "logit_bias": (None, {}),
     "suffix": (None, ""),
+}
+# What others call a parameter.
+_OTHER_NAMES = {
+    "repetition_penalty": "repeat_penalty",
+    "repetition_window": "repeat_last_n",
+    "n_predict": "max_tokens",
 }
 # It changes no answer.
 _WITHOUT_EFFECT = ("user",)
@@ -33,19 +39,18 @@ class ParameterError(FaultError):
 
 @dataclass(frozen=True)
 class CompletionRequest:
-    """What is asked for; the parameters have OpenAI's names and defaults, `top_k` is ours.
+    """What is asked for; parameters have OpenAI's names and defaults, or those of llama.cpp.
 
     Attributes:
         prompts: texts, each continued `n` times.
+        settings: how tokens are chosen; a window of -1 stands for the whole text.
         logprobs: None for none; else how many other tokens are shown beside each.
         seeds: of the n continuations of a prompt.
     """
 
     prompts: tuple[str, ...]
     max_tokens: int
-    temperature: float
-    top_k: int
-    top_p: float
+    settings: DrawSettings
     seeds: tuple[int, ...]
     stop: tuple[str, ...]
     logprobs: int | None
@@ -84,9 +89,7 @@ def read_request(body: Mapping[str, Any], model_name: str) -> CompletionRequest:
     request = CompletionRequest(
         prompts=prompts,
         max_tokens=take("max_tokens", "zero or a positive integer", _whole(0, 2**31 - 1), 16),
-        temperature=_float32(take("temperature", "a number from 0 to 100", _number(0, 100), 1.0)),
-        top_k=take("top_k", "zero or a positive integer", _whole(0, 2**31 - 1), 0),
-        top_p=_float32(take("top_p", "a number from 0 to 1", _number(0, 1), 1.0)),
+        settings=_settings(take),
         seeds=tuple((seed + i + 2**63) % 2**64 - 2**63 for i in range(n)),
         stop=(stop,) if isinstance(stop, str) else tuple(stop),
         logprobs=take(
@@ -97,8 +100,28 @@ def read_request(body: Mapping[str, Any], model_name: str) -> CompletionRequest:
         include_usage=options.get("include_usage") or False,
     )
     for name in given:
-        raise ParameterError(name, f"`{name}` is not supported by this server.")
+        other = f"; `{_OTHER_NAMES[name]}` is" if name in _OTHER_NAMES else ""
+        raise ParameterError(name, f"`{name}` is not supported by this server{other}.")
     return request
+
+
+def _settings(take: "_Taker") -> DrawSettings:
+    def number(name: str, low: float, high: float, default: float) -> float:
+        rule = f"a number from {low} to {high}"
+        return _float32(take(name, rule, _number(low, high), default))
+
+    most = 2**31 - 1
+    return DrawSettings(
+        temperature=number("temperature", 0, 100, 1.0),
+        top_k=take("top_k", "zero or a positive integer", _whole(0, most), 0),
+        top_p=number("top_p", 0, 1, 1.0),
+        min_p=number("min_p", 0, 1, 0.0),
+        repetition_penalty=number("repeat_penalty", 0.01, 100, 1.0),
+        repetition_window=take(
+            "repeat_last_n", "-1, zero or a positive integer", _whole(-1, most), 64
+        ),
+        frequency_penalty=number("frequency_penalty", -100, 100, 0.0),
+    )
 
 
 class _Taker:

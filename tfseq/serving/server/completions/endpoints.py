@@ -2,52 +2,42 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import json
 import time
 import uuid
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from tfseq.serving.server.answers import completion_error, json_answer
-from tfseq.serving.server.completions.choice import Piece, ShownToken
+from tfseq.serving.server.completions.choice import Piece, ShownToken, Usage
 from tfseq.serving.server.completions.completion_request import (
     CompletionRequest,
-    ParameterError,
     read_request,
 )
 from tfseq.serving.server.completions.event_stream import EventStream
+from tfseq.serving.server.completions.generating import fitted, generated, in_one_request
 from tfseq.serving.server.completions.sessions import Session, Sessions
-from tfseq.serving.server.completions.text_pieces import strings
-from tfseq.serving.server.completions.writer import Writer, generate_inputs
+from tfseq.serving.server.completions.writer import Writer
 from tfseq.serving.server.faults import FaultError
 from tfseq.serving.server.options import Limits
 from tfseq.serving.server.requests import read_object, while_connected
 from tfseq.serving.server.rest.metrics import Metrics
 
 
-@dataclass
-class _Usage:
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-
-    def as_json(self) -> dict[str, int]:
-        return {**vars(self), "total_tokens": self.prompt_tokens + self.completion_tokens}
-
-
-@dataclass
+@dataclasses.dataclass
 class _Answer:
     """What all parts of an answer say."""
 
     model: str
     version: str
-    id: str = field(default_factory=lambda: f"cmpl-{uuid.uuid4().hex}")
-    created: int = field(default_factory=lambda: int(time.time()))
+    id: str = dataclasses.field(default_factory=lambda: f"cmpl-{uuid.uuid4().hex}")
+    created: int = dataclasses.field(default_factory=lambda: int(time.time()))
 
-    def with_choices(self, choices: list[dict], usage: _Usage | None) -> dict[str, Any]:
+    def with_choices(self, choices: list[dict], usage: Usage | None) -> dict[str, Any]:
         return {
             "id": self.id,
             "object": "text_completion",
@@ -76,10 +66,10 @@ class CompletionEndpoint:
 
     async def _whole(self, asked: CompletionRequest) -> dict[str, Any]:
         async with self._sessions.open() as session:
-            _check_caps(asked, session)
-            answer, usage = _Answer(self._sessions.name, session.version), _Usage()
-            if asked.logprobs is None and not asked.stop:
-                pieces = await _generated(session, asked, usage)
+            asked = fitted(asked, session)
+            answer, usage = _Answer(self._sessions.name, session.version), Usage()
+            if in_one_request(session, asked):
+                pieces = await generated(session, asked, usage)
             else:
                 pieces = [piece async for piece in _written(session, asked, usage)]
             self._metrics.count_tokens(usage.completion_tokens)
@@ -101,8 +91,8 @@ class CompletionEndpoint:
 
     async def _events(self, asked: CompletionRequest) -> AsyncIterator[str]:
         async with self._sessions.open() as session:
-            _check_caps(asked, session)
-            answer, usage = _Answer(self._sessions.name, session.version), _Usage()
+            asked = fitted(asked, session)
+            answer, usage = _Answer(self._sessions.name, session.version), Usage()
             begun = False
             try:
                 async with contextlib.aclosing(_written(session, asked, usage)) as pieces:
@@ -121,46 +111,8 @@ class CompletionEndpoint:
         yield "data: [DONE]\n\n"
 
 
-def _check_caps(asked: CompletionRequest, session: Session) -> None:
-    known = session.knowledge
-    if asked.max_tokens > known.max_new_tokens:
-        raise ParameterError(
-            "max_tokens",
-            f"`max_tokens` must be at most {known.max_new_tokens}, the limit set at export. "
-            f"Received: {asked.max_tokens}.",
-        )
-    longest = max(len(prompt.encode()) for prompt in asked.prompts)
-    if longest > known.max_prompt_bytes:
-        raise ParameterError(
-            "prompt",
-            f"`prompt` must have at most {known.max_prompt_bytes} bytes, the limit set at export. "
-            f"Received: {longest}.",
-        )
-
-
-async def _generated(session: Session, asked: CompletionRequest, usage: _Usage) -> list[Piece]:
-    """The whole texts, by one request to `generate`."""
-    prompts = [prompt for prompt in asked.prompts for _ in asked.seeds]
-    seeds = asked.seeds * len(asked.prompts)
-    encoded, outputs = await asyncio.gather(
-        session.predict("encode", {"text": strings(asked.prompts)}),
-        session.predict("generate", generate_inputs(asked, prompts, seeds, asked.max_tokens)),
-    )
-    if warning := next(filter(None, outputs["warning"].tolist()), b""):
-        raise ParameterError(None, warning.decode("utf-8", "replace"))
-    usage.prompt_tokens = int(encoded["num_tokens"].sum())
-    usage.completion_tokens = int(outputs["num_tokens"].sum())
-    ended = outputs.get("ended", [False] * len(prompts))
-    pieces = []
-    for index, (prompt, text) in enumerate(zip(prompts, outputs["text"].tolist(), strict=True)):
-        text = text.decode("utf-8", "replace")
-        text = text if asked.echo else text.removeprefix(prompt)
-        pieces.append(Piece(index, text, [], "stop" if ended[index] else "length"))
-    return pieces
-
-
 async def _written(
-    session: Session, asked: CompletionRequest, usage: _Usage
+    session: Session, asked: CompletionRequest, usage: Usage
 ) -> AsyncIterator[Piece]:
     """The pieces of all texts as they come, the prompts side by side."""
     count = len(asked.seeds)

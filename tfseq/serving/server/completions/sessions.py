@@ -12,9 +12,10 @@ import numpy as np
 
 from tfseq.serving.server.faults import FaultError, invalid
 from tfseq.serving.server.models.served_model import ServedModel
-from tfseq.serving.server.models.signatures import Signature
 from tfseq.serving.server.models.version import Version
 from tfseq.serving.server.options import Limits
+from tfseq.serving.wire.signature import Signature
+from tfseq.serving.writing.token_texts import TokenTexts
 
 _NEEDED = ("generate", "step", "encode", "decode")
 # Those of an export that was made without settings.
@@ -29,16 +30,13 @@ class Knowledge:
 
     Attributes:
         caps: bounds set at export; see `ServingSettings`.
-        texts: token id -> the text that it stands for, alone.
+        texts: what its tokens stand for; None before it was found out of what kind they are.
         banned: ids that the export's `generate` never writes, beside `<unk>`.
-        are_words: whether tokens are words, which get their spaces when they are put together;
-            None before it was found out.
     """
 
     caps: dict[str, int] = field(default_factory=lambda: dict(_USUAL_CAPS))
-    texts: dict[int, str] = field(default_factory=dict)
+    texts: TokenTexts | None = None
     banned: tuple[int, ...] = ()
-    are_words: bool | None = None
 
     @property
     def max_prompt_bytes(self) -> int:
@@ -115,7 +113,7 @@ class LocalSessions:
             )
         knowledge = self._known.get(version)
         if knowledge is None:
-            knowledge = self._known[version] = _of_card(version.directory)
+            knowledge = self._known[version] = knowledge_of(version.directory)
         self._num_open += 1
         try:
             with version.in_use():
@@ -124,7 +122,7 @@ class LocalSessions:
             self._num_open -= 1
 
 
-def _of_card(directory: Path) -> Knowledge:
+def knowledge_of(directory: Path) -> Knowledge:
     """What a model card says of the bounds."""
     try:
         card = json.loads(Path(directory, "assets.extra", "model_card.json").read_text("utf-8"))

@@ -5,19 +5,16 @@ from typing import Any
 
 import numpy as np
 
-from tfseq.serving.drawing import draw, gumbel_noise, log_probabilities
 from tfseq.serving.server.completions.choice import Choice, Piece, ShownToken
 from tfseq.serving.server.completions.completion_request import CompletionRequest
+from tfseq.serving.server.completions.decoding import find, strings, token_texts
+from tfseq.serving.server.completions.generating import generate
 from tfseq.serving.server.completions.sessions import Session
-from tfseq.serving.server.completions.text_pieces import (
-    TokenTexts,
-    strings,
-    text_pieces,
-)
+from tfseq.serving.writing.drawing import log_probabilities
+from tfseq.serving.writing.token_drawer import TokenDrawer
 
-# Tokens whose texts are asked for together with one that is drawn.
-_NUM_LIKELY = 32
-_UNKNOWN = 0
+# The likeliest tokens, of which those whose texts are unknown fill up a request.
+_NUM_LIKELY = 256
 # The most tokens that one character is.
 _MOST_TOKENS_OF_CHARACTER = 4
 
@@ -25,8 +22,8 @@ _MOST_TOKENS_OF_CHARACTER = 4
 class Writer:
     """Continues one prompt, once for each seed.
 
-    The text is that of `generate` for the same settings, up to the first stop string. All
-    continuations take each step together.
+    The text is that of `generate_controlled` for the same settings. All continuations take each
+    step together.
 
     Args:
         session: the model.
@@ -41,17 +38,17 @@ class Writer:
     def __init__(self, session: Session, request: CompletionRequest, prompt: str, first_index: int):
         self._session, self._request, self._prompt = session, request, prompt
         self._first_index = first_index
-        self._texts = TokenTexts(session)
         self.num_prompt_tokens = self.num_tokens = 0
 
     async def write(self) -> AsyncIterator[Piece]:
         """Pieces of the choices as they come about; the last of each says why it is the last."""
         request = self._request
-        choices, start = [], len(self._prompt) if request.echo else 0
-        for number in range(len(request.seeds)):
-            pieces = await text_pieces(self._session)
-            index = self._first_index + number
-            choices.append(Choice(index, pieces, request.stop, start))
+        start = len(self._prompt) if request.echo else 0
+        self._texts = await token_texts(self._session)
+        choices = [
+            Choice(self._first_index + number, self._session, self._texts, request.stop, start)
+            for number in range(len(request.seeds))
+        ]
         logits, states, shown = await self._read()
         if request.echo:
             for choice in choices:
@@ -63,6 +60,7 @@ class Writer:
         rows = np.arange(len(choices))
         if logits is None:
             first = await self._first_tokens()
+            self._drawer.wrote(rows, first)
         else:
             states = {name: np.repeat(s, len(rows), axis=0) for name, s in states.items()}
             logits = np.repeat(logits, len(rows), axis=0)
@@ -70,7 +68,7 @@ class Writer:
             if logits is None:
                 tokens, likely, shown = first, None, [None] * len(rows)
             else:
-                tokens = self._draw(logits, np.array(request.seeds)[rows], step)
+                tokens = self._drawer.draw(logits, rows, step)
                 likely, shown = await self._look(logits, tokens)
             going_on = []
             lead = await self._lead(choices, tokens) if step == 0 else [""] * len(rows)
@@ -108,9 +106,11 @@ class Writer:
         begin = outputs.get("begin_id")
         self._begin = None if begin is None else int(begin[0])
         self._end = None if begin is None else int(outputs["end_id"][0])
+        forbidden = [*self._session.knowledge.banned, *([] if begin is None else [self._begin])]
+        self._drawer = TokenDrawer(self._request.settings, self._request.seeds, forbidden, ids)
         texts = []
         if self._request.echo and self._request.logprobs is not None:
-            texts = await self._texts.of_all(ids)
+            texts = await self._texts_of(ids)
         logits, states, shown, offset = None, None, [], 0
         if begin is not None:
             logits, states = await self._step([self._begin], self._zeros(1))
@@ -139,27 +139,22 @@ class Writer:
         outputs = await self._session.predict("step", inputs)
         return outputs["logits"], {name: outputs[name] for name in states}
 
-    def _draw(self, logits: np.ndarray, seeds: np.ndarray, step: int) -> np.ndarray:
-        request = self._request
-        allowed = logits.copy()
-        begin = () if self._begin is None else (self._begin,)
-        allowed[:, [_UNKNOWN, *begin, *self._session.knowledge.banned]] = -np.inf
-        if request.temperature == 0:
-            return np.argmax(allowed, axis=-1)
-        noise = gumbel_noise(seeds, step, logits.shape[1])
-        return draw(allowed, noise, request.temperature, request.top_k, request.top_p)
+    async def _texts_of(self, tokens: Any) -> list[str]:
+        return await find(self._session, self._texts.of(tokens))
 
     async def _look(self, logits: np.ndarray, tokens: Any) -> tuple[np.ndarray, list]:
-        """For each row the most probable tokens, and its own as `logprobs` show it."""
+        """For each row the most probable tokens, best first, and its own as `logprobs` show it."""
         number = min(_NUM_LIKELY, logits.shape[1])
         likely = np.argpartition(-logits, number - 1, axis=-1)[:, :number]
+        order = np.argsort(-np.take_along_axis(logits, likely, -1), axis=-1, kind="stable")
+        likely = np.take_along_axis(likely, order, -1)
         num_top = self._request.logprobs
         if num_top is None:
             return likely, [None] * len(logits)
         scores, shown = log_probabilities(logits), []
         for row, token in enumerate(tokens):
-            best = likely[row][np.argsort(-logits[row, likely[row]], kind="stable")][:num_top]
-            texts = await self._texts.of_all([token, *best])
+            best = likely[row, :num_top]
+            texts = await self._texts_of([token, *best])
             top = {}
             for text, other in zip(texts[1:], best, strict=True):
                 top.setdefault(text, float(scores[row, other]))
@@ -167,14 +162,12 @@ class Writer:
         return likely, shown
 
     async def _first_tokens(self) -> np.ndarray:
-        """The first tokens after nothing, which `step` cannot give: `generate` does."""
-        request, tokens = self._request, []
-        for seed in request.seeds:
+        """The first tokens after nothing, which `step` cannot give: the whole graph does."""
+        tokens = []
+        for seed in self._request.seeds:
             # Of a character that is several tokens, it tells the first only with the others.
             for number in range(1, 1 + _MOST_TOKENS_OF_CHARACTER):
-                outputs = await self._session.predict(
-                    "generate", generate_inputs(request, [self._prompt], [seed], number)
-                )
+                outputs = await self._generate([seed], number)
                 text = outputs["completion"][0].decode("utf-8", "replace")
                 if not text.startswith("\ufffd"):
                     break
@@ -184,12 +177,9 @@ class Writer:
 
     async def _lead(self, choices: list[Choice], tokens: np.ndarray) -> list[str]:
         """What stands between the prompt and each completion: of words, a space may."""
-        if not self._session.knowledge.are_words or not self._prompt:
+        if not self._texts.of_words or not self._prompt:
             return [""] * len(choices)
-        request = self._request
-        outputs = await self._session.predict(
-            "generate", generate_inputs(request, [self._prompt] * len(choices), request.seeds, 1)
-        )
+        outputs = await self._generate(self._request.seeds, 1)
         return [
             text.decode("utf-8", "replace")
             .removeprefix(self._prompt)
@@ -197,17 +187,6 @@ class Writer:
             for text, completion in zip(outputs["text"], outputs["completion"], strict=True)
         ]
 
-
-def generate_inputs(
-    request: CompletionRequest, prompts: list[str], seeds: Any, max_new_tokens: int
-) -> dict[str, np.ndarray]:
-    """The inputs of `generate` for prompts with a seed each."""
-    rows = len(prompts)
-    return {
-        "prompt": strings(prompts),
-        "max_new_tokens": np.full(rows, max_new_tokens, np.int32),
-        "temperature": np.full(rows, request.temperature, np.float32),
-        "top_k": np.full(rows, request.top_k, np.int32),
-        "top_p": np.full(rows, request.top_p, np.float32),
-        "seed": np.array(seeds, np.int64),
-    }
+    async def _generate(self, seeds: Any, max_new_tokens: int) -> dict[str, np.ndarray]:
+        prompts = [self._prompt] * len(seeds)
+        return await generate(self._session, self._request.settings, prompts, seeds, max_new_tokens)

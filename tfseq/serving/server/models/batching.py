@@ -9,8 +9,8 @@ import numpy as np
 
 from tfseq.serving.server.faults import FaultError
 from tfseq.serving.server.models.rows import Rows, join, key_of, put_together, take_apart
-from tfseq.serving.server.models.signatures import Signature
 from tfseq.serving.server.options import Limits
+from tfseq.serving.wire.signature import Signature
 
 #: Runs a signature by name: inputs, seconds -> outputs.
 Run = Callable[[str, dict, float], Awaitable[dict[str, np.ndarray]]]
@@ -28,7 +28,7 @@ class Batching:
     """The requests of one version, run in batches of what may stand together.
 
     A request runs at once where nothing like it is running. Else it waits for company: until the
-    batch is full, or for `batch_seconds`, and for one of `num_threads` to be free. Its answer does
+    batch is full, or for `batch_ms`, and for one of `num_threads` to be free. Its answer does
     not depend on its company: what was padded is cut off again, and where a batch fails each of its
     requests is run alone.
 
@@ -100,7 +100,7 @@ class Batching:
 
     def _start_batches(self) -> None:
         """Start every batch whose time has come, the longest waiting first."""
-        loop, seconds = asyncio.get_running_loop(), self._limits.batch_seconds
+        loop, seconds = asyncio.get_running_loop(), self._limits.batch_ms / 1000
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -110,7 +110,7 @@ class Batching:
             if not queue:
                 del self._queues[key]
         for key in sorted(self._queues, key=lambda key: self._queues[key][0].arrived):
-            while key in self._queues and len(self._tasks) < self._limits.num_threads:
+            while key in self._queues and len(self._tasks) < self._limits.threads:
                 due = self._queues[key][0].arrived + seconds
                 if self._running.get(key) and loop.time() < due and not self._is_full(key):
                     if self._timer is None:

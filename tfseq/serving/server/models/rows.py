@@ -6,7 +6,7 @@ from itertools import accumulate, pairwise
 import numpy as np
 
 from tfseq.serving.server.faults import FaultError
-from tfseq.serving.server.models.signatures import Signature
+from tfseq.serving.wire.signature import Signature
 
 # An output of this name says how many entries of a row count, in outputs whose second axis is as
 # long as the longest row of the batch.
@@ -41,7 +41,7 @@ def key_of(signature: Signature, inputs: dict[str, np.ndarray]) -> tuple:
 
 def _says_how_many(signature: Signature) -> bool:
     return any(
-        name.startswith("num_") and info.shape == (None,) for name, info in signature.inputs.items()
+        name.startswith("num_") and info.shape == (-1,) for name, info in signature.inputs.items()
     )
 
 
@@ -95,7 +95,7 @@ def _cut(
     }
     if _COUNT in answer and _COUNT not in together.inputs and len(part):
         lengths.setdefault(int(whole[_COUNT].max()), int(answer[_COUNT].max()))
-    varying = {name for name, info in signature.outputs.items() if info.shape[1:2] == (None,)}
+    varying = {name for name, info in signature.outputs.items() if info.shape[1:2] == (-1,)}
     return {
         name: value[:, : lengths.get(value.shape[1], value.shape[1])] if name in varying else value
         for name, value in answer.items()

@@ -10,8 +10,12 @@ import numpy as np
 from tfseq.serving.server.faults import FaultError
 from tfseq.serving.server.models.batching import Batching
 from tfseq.serving.server.models.model_process import ModelProcess
-from tfseq.serving.server.models.signatures import Signature, read_signatures, read_warm_up
+from tfseq.serving.server.models.signatures import read_signatures, read_warm_up
 from tfseq.serving.server.options import Limits
+from tfseq.serving.wire.signature import Signature
+
+# Until a version that is being loaded is given up.
+_LOAD_SECONDS = 300.0
 
 LOADING, AVAILABLE, UNLOADING, END = "LOADING", "AVAILABLE", "UNLOADING", "END"
 
@@ -41,13 +45,11 @@ class Version:
         try:
             self.signatures = read_signatures(self.directory)
             requests = read_warm_up(self.directory)
-            self._process = await ModelProcess.load(
-                self.directory, limits.num_threads, limits.load_seconds
-            )
+            self._process = await ModelProcess.load(self.directory, limits.threads, _LOAD_SECONDS)
             for name, inputs in requests:
                 if name not in self.signatures:
                     raise FaultError("NOT_FOUND", f"A warm-up request is for {name}, unknown.")
-                await self._run(name, inputs, limits.load_seconds)
+                await self._run(name, inputs, _LOAD_SECONDS)
         except FaultError as fault:
             await self._end(fault)
             return

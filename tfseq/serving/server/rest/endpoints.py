@@ -10,11 +10,10 @@ from tfseq.serving.server.answers import json_answer
 from tfseq.serving.server.faults import FaultError, invalid
 from tfseq.serving.server.model_list import described_model
 from tfseq.serving.server.models.served_model import ServedModel
-from tfseq.serving.server.models.signatures import TensorInfo
 from tfseq.serving.server.models.version import Version
 from tfseq.serving.server.options import Limits
 from tfseq.serving.server.requests import read_object, while_connected
-from tfseq.serving.server.rest.json_tensors import answer_of, inputs_of
+from tfseq.serving.server.rest.bodies import answer_of, inputs_of
 from tfseq.serving.server.rest.metrics import Metrics
 
 _PATH = re.compile(
@@ -93,8 +92,8 @@ class RestEndpoints:
     def _metadata(self, version: Version) -> dict[str, Any]:
         described = {
             name: {
-                "inputs": {key: _described(info) for key, info in signature.inputs.items()},
-                "outputs": {key: _described(info) for key, info in signature.outputs.items()},
+                "inputs": {key: info.as_json() for key, info in signature.inputs.items()},
+                "outputs": {key: info.as_json() for key, info in signature.outputs.items()},
                 "method_name": signature.method_name,
                 "defaults": {},
             }
@@ -108,12 +107,3 @@ class RestEndpoints:
             },
             "metadata": {"signature_def": {"signature_def": described}},
         }
-
-
-def _described(info: TensorInfo) -> dict[str, Any]:
-    dims = [{"size": str(-1 if d is None else d), "name": ""} for d in info.shape or ()]
-    return {
-        "dtype": f"DT_{info.type_name}",
-        "tensor_shape": {"dim": dims, "unknown_rank": info.shape is None},
-        "name": info.tensor,
-    }

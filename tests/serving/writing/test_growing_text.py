@@ -12,8 +12,9 @@ import tfseq
 from tfseq.generation import gumbel_noise as noise_in_graph
 from tfseq.generation.sampling import SamplerSettings, sample
 from tfseq.serving import ServingError
-from tfseq.serving.client.growing_text import GrowingText
-from tfseq.serving.drawing import draw, gumbel_noise
+from tfseq.serving.writing.drawing import draw, gumbel_noise
+from tfseq.serving.writing.growing_text import GrowingText
+from tfseq.serving.writing.token_texts import TokenTexts, answered
 
 # Imported later, it ends Python with a fault.
 pytest.importorskip("sentencepiece", reason="sentencepiece is not installed")
@@ -35,8 +36,8 @@ class Decoder:
     def __call__(self, rows):
         self.requests += 1
         self.asked += sum(map(len, rows))
-        tokens = self.vocabulary.id_to_token(tf.constant(rows, tf.int32))
-        texts = self.tokenizer.detokenize(tf.RaggedTensor.from_tensor(tokens))
+        tokens = self.vocabulary.id_to_token(tf.ragged.constant(rows, tf.int32, 1))
+        texts = self.tokenizer.detokenize(tokens)
         return [text.decode() for text in texts.numpy()]
 
 
@@ -52,10 +53,10 @@ def parts():
 
 
 def grown(decoder, ids, of_words):
-    growing = GrowingText(decoder, of_words)
-    pieces = [growing.add(token) for token in ids]
-    assert not growing._decodes_all
-    return [*pieces, growing.end()]
+    growing = GrowingText(TokenTexts(of_words))
+    pieces = [answered(growing.add(token), decoder) for token in ids]
+    assert not growing.decodes_all
+    return [*pieces, answered(growing.end(), decoder)]
 
 
 def ids_of(num_tokens, size=40):
@@ -71,6 +72,7 @@ def ids_of(num_tokens, size=40):
 @given(ids_of(len(WORDS.vocabulary)))
 @example([WORDS.vocabulary.tokens.index(t) for t in ['"', '"', "u", '"', "s", '"']])
 @example([WORDS.vocabulary.tokens.index(t) for t in "u . s . u . s . u . s . u . s .".split()])
+@example([WORDS.vocabulary.tokens.index(t) for t in ['"', '"', "the", '"', "中"]])
 @example([WORDS.vocabulary.tokens.index(t) for t in ['"', '"\u0301', "\u0301x", '"', "cat", '"']])
 def test_words_are_those_of_the_whole_and_nothing_is_taken_back(ids):
     assert "".join(grown(WORDS, ids, True)) == WORDS([ids])[0]
@@ -122,11 +124,12 @@ def test_bytes_of_characters_and_of_none(parts, data):
     check_parts(parts, [parts.vocabulary.tokens.index(f"<0x{byte:02X}>") for byte in data])
 
 
-def asked_for(decoder, ids, of_words, likely=()):
+def asked_for(decoder, ids, of_words, likely=(), texts=None):
+    """The text, and how many requests and tokens it took."""
     decoder.requests = decoder.asked = 0
-    growing = GrowingText(decoder, of_words)
-    text = "".join(growing.add(token, likely) for token in ids)
-    text += growing.end()
+    growing = GrowingText(texts or TokenTexts(of_words))
+    text = "".join(answered(growing.add(token, likely), decoder) for token in ids)
+    text += answered(growing.end(), decoder)
     return text, decoder.requests, decoder.asked
 
 
@@ -181,15 +184,15 @@ def test_a_server_may_take_few_rows(parts):
         return parts(rows)
 
     ids = [260, 270, 280, 5, 5, 6] * 4
-    growing = GrowingText(decode, of_words=False)
-    text = "".join(growing.add(token, likely=range(1, 50)) for token in ids)
-    assert text + growing.end() == parts([ids])[0]
+    growing = GrowingText(TokenTexts(of_words=False))
+    text = "".join(answered(growing.add(token, likely=range(1, 50)), decode) for token in ids)
+    assert text + answered(growing.end(), decode) == parts([ids])[0]
 
     def refuse(rows):
         raise ServingError("INVALID_ARGUMENT", "no")
 
     with pytest.raises(ServingError):
-        GrowingText(refuse, of_words=False).add(1, [2, 3])
+        answered(GrowingText(TokenTexts(of_words=False)).add(1, [2, 3]), refuse)
 
 
 def test_a_tokenizer_of_ones_own_is_decoded_as_a_whole():
@@ -199,12 +202,18 @@ def test_a_tokenizer_of_ones_own_is_decoded_as_a_whole():
         return ["".join("abc "[i] if i < 4 else "" for i in row).upper() if 4 in row else
                 "".join("abc "[i] for i in row) for row in rows]  # fmt: skip
 
-    growing = GrowingText(decode, of_words=False)
-    ids = [0, 1, 2, 3] * 3 + [4] + [0, 1, 2, 3] * 20
+    growing = GrowingText(TokenTexts(of_words=False))
+    ids = [0, 1, 2, 3] * 3 + [4] + [0, 1, 2, 3] * 200
+    asked, text = [], ""
     for token in ids:
-        growing.add(token)
-    assert growing._decodes_all
-    assert len(growing._given + growing.end()) >= len(decode([ids])[0])
+        text += answered(
+            growing.add(token), lambda rows: (asked.extend(map(len, rows)), decode(rows))[1]
+        )
+    assert growing.decodes_all
+    assert len(text) > 0.8 * len(ids)
+    assert len(text + answered(growing.end(), decode)) == len(decode([ids])[0])
+    # The whole ever more seldom.
+    assert sum(asked) < 20 * len(ids)
 
 
 def test_numbers_are_drawn_as_in_the_graph():

@@ -59,18 +59,23 @@ def _philox(low: np.ndarray, high: np.ndarray, keys: np.ndarray) -> np.ndarray:
 
 
 def draw(
-    logits: np.ndarray, noise: np.ndarray, temperature: float, top_k: int, top_p: float
+    logits: np.ndarray,
+    noise: np.ndarray,
+    temperature: float,
+    top_k: int,
+    top_p: float,
+    min_p: float = 0.0,
 ) -> np.ndarray:
     """One symbol a row, int [B]: argmax_v (z_v + temperature · g_v) of those that are kept.
 
     top-k keeps the k most probable symbols, and top-p the fewest of them whose share of what is
-    left reaches p; see `generation.sample`. Between equally probable symbols the lower id goes
-    first.
+    left reaches p; see `generation.sample`. min-p keeps those that are at least so probable,
+    relative to the most probable one. Between equally probable symbols the lower id goes first.
 
     Args:
         logits: float32 [B, V]. Minus infinity forbids a symbol.
         noise: float32 [B, V].
-        temperature, top_k, top_p: as an export's `generate` takes them.
+        temperature, top_k, top_p, min_p: as an export's `generate_controlled` takes them.
 
     >>> logits = np.log(np.array([[0.5, 0.2, 0.3]], "float32"))
     >>> noise = np.array([[0.0, 1.0, 3.0]], "float32")
@@ -78,21 +83,25 @@ def draw(
     [2, 0, 0]
     """
     temperature = min(np.float32(temperature), _HOTTEST)
-    if top_k > 0 or top_p < 1:
-        logits = _most_probable(logits, temperature, top_k, top_p)
+    if top_k > 0 or top_p < 1 or min_p > 0:
+        logits = _most_probable(logits, temperature, top_k, top_p, min_p)
     return np.argmax(logits + noise * temperature, axis=-1)
 
 
 def _most_probable(
-    logits: np.ndarray, temperature: np.float32, top_k: int, top_p: float
+    logits: np.ndarray, temperature: np.float32, top_k: int, top_p: float, min_p: float
 ) -> np.ndarray:
     order = np.argsort(-logits, axis=-1, kind="stable")
     z = np.take_along_axis(logits, order, -1).astype(np.float64)
     limit = min(top_k, z.shape[-1]) if top_k > 0 else z.shape[-1]
     kept = np.full([len(z), 1], limit)
+    shares = np.exp((z - z[:, :1]) / (float(temperature) or 1.0))
+    # Shares are compared in the precision in which they were sent.
+    if min_p > 0:
+        probable = shares >= float(np.float32(min_p))
+        kept = np.minimum(kept, probable.sum(axis=-1, keepdims=True))
     if top_p < 1:
-        mass = np.cumsum(np.exp((z - z[:, :1]) / (float(temperature) or 1.0)), axis=-1)
-        # A share is compared in the precision in which it was sent.
+        mass = np.cumsum(shares, axis=-1)
         short = mass[:, :limit] < float(np.float32(top_p)) * mass[:, limit - 1 : limit]
         kept = np.minimum(kept, 1 + short.sum(axis=-1, keepdims=True))
     places = np.argsort(order, axis=-1, kind="stable")

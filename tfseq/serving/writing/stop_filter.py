@@ -27,10 +27,10 @@ class StopFilter:
         if self.stopped:
             return ""
         text = self._held + piece
-        begins = [begin for stop in self._stops if (begin := text.find(stop)) >= 0]
-        if begins:
+        begin = begin_of(text, self._stops)
+        if begin is not None:
             self.stopped, self._held = True, ""
-            return text[: min(begins)]
+            return text[:begin]
         num_held = max((_overlap(text, stop) for stop in self._stops), default=0)
         self._held = text[len(text) - num_held :]
         return text[: len(text) - num_held]
@@ -39,6 +39,15 @@ class StopFilter:
         """What was held back."""
         held, self._held = self._held, ""
         return held
+
+
+def begin_of(text: str, stops: Sequence[str]) -> int | None:
+    """Where the first of some strings begins in a text; None where there is none.
+
+    >>> begin_of("to the end", ["end", "the"]), begin_of("to", ["end"])
+    (3, None)
+    """
+    return min((begin for stop in stops if (begin := text.find(stop)) >= 0), default=None)
 
 
 def _overlap(text: str, stop: str) -> int:

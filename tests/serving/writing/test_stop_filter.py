@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from tfseq.serving.server.completions.stop_filter import StopFilter
+from tfseq.serving.writing.stop_filter import StopFilter
 
 
 def given(stops, pieces):

@@ -1,11 +1,11 @@
-"""Arrays in the messages of gRPC."""
+"""Arrays in protocol messages."""
 
 from typing import Any
 
 import numpy as np
 
-from tfseq.serving.client.messages import Tensor
-from tfseq.serving.client.signature import DTYPES, TensorInfo
+from tfseq.serving.wire.messages import Tensor
+from tfseq.serving.wire.signature import DTYPES, TensorInfo, kind_of_number
 
 # Types of numbers -> the field that a server writes them to, one by one.
 _FIELDS = {
@@ -50,10 +50,10 @@ def from_message(message: Tensor) -> np.ndarray:
     Of values that stand one by one, the last counts for all that are left out.
 
     Raises:
-        ValueError: if it holds none of its shape, or of a type that NumPy has not.
+        ValueError, TypeError: if it holds none of its shape, or of a type that NumPy has not.
     """
     shape = [dim.size for dim in message.tensor_shape.dim]
-    info = TensorInfo.of_number(message.dtype, None)
+    info = TensorInfo(kind_of_number(message.dtype), None)
     size = int(np.prod(shape, dtype="int64"))
     if info.kind == "DT_STRING":
         values: Any = np.empty(len(message.string_val), object)

@@ -1,7 +1,8 @@
-"""The messages of TensorFlow Serving's gRPC that a client sends and reads.
+"""The few protocol messages of TensorFlow Serving and of SavedModels that are read and written.
 
-They are built here with the server's field numbers, in a pool of their own: those of the package
-tensorflow-serving-api import TensorFlow. The tests read them with that package's messages.
+They are built here with their field numbers, in a pool of their own: those of the packages
+tensorflow and tensorflow-serving-api import TensorFlow. What they are not told of, a SavedModel's
+graph above all, they pass over. The tests read them with those packages' messages.
 """
 
 from google.protobuf import descriptor_pool, message_factory
@@ -24,13 +25,18 @@ MetadataRequest: 1 model_spec ModelSpec, 2 metadata_field *string
 Any: 1 type_url string, 2 value bytes
 MetadataResponse: 1 model_spec ModelSpec, 2 metadata {}Any
 TensorInfo: 1 name string, 2 dtype int32, 3 tensor_shape Shape
-SignatureDef: 1 inputs {}TensorInfo, 2 outputs {}TensorInfo, 4 defaults {}Tensor
+SignatureDef: 1 inputs {}TensorInfo, 2 outputs {}TensorInfo, 3 method_name string,
+    4 defaults {}Tensor
 SignatureDefMap: 1 signature_def {}SignatureDef
+MetaGraph: 5 signature_def {}SignatureDef
+SavedModel: 2 meta_graphs *MetaGraph
+PredictLog: 1 request PredictRequest
+PredictionLog: 6 predict_log PredictLog
 """
 
 
 def _file() -> File:
-    file = File(syntax="proto3", package="tfseq.client", name="tfseq/client.proto")
+    file = File(syntax="proto3", package="tfseq.wire", name="tfseq/wire.proto")
     for line in _MESSAGES.replace("\n    ", " ").strip().splitlines():
         name, _, fields = line.partition(": ")
         message = file.message_type.add(name=name)
@@ -51,7 +57,7 @@ def _add_field(message: DescriptorProto, number: int, name: str, kind: str) -> N
     field = message.field.add(name=name, number=number)
     field.label = FieldDescriptorProto.LABEL_REPEATED if many else field.LABEL_OPTIONAL
     if kind[0].isupper():
-        field.type, field.type_name = field.TYPE_MESSAGE, f".tfseq.client.{kind}"
+        field.type, field.type_name = field.TYPE_MESSAGE, f".tfseq.wire.{kind}"
     else:
         field.type = getattr(field, f"TYPE_{kind.upper()}")
 
@@ -61,7 +67,7 @@ _pool.AddSerializedFile(_file().SerializeToString())
 
 
 def _class(name: str) -> type:
-    return message_factory.GetMessageClass(_pool.FindMessageTypeByName(f"tfseq.client.{name}"))
+    return message_factory.GetMessageClass(_pool.FindMessageTypeByName(f"tfseq.wire.{name}"))
 
 
 ModelSpec = _class("ModelSpec")
@@ -71,3 +77,6 @@ PredictResponse = _class("PredictResponse")
 MetadataRequest = _class("MetadataRequest")
 MetadataResponse = _class("MetadataResponse")
 SignatureDefMap = _class("SignatureDefMap")
+SavedModel = _class("SavedModel")
+#: One request that a server replays as it loads a model.
+PredictionLog = _class("PredictionLog")
