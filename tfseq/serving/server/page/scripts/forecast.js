@@ -34,28 +34,14 @@ class ForecastView {
     );
     this.choices = make("div", { class: "row choices" });
     this.found = make("p", { class: "soft" });
-    this.main = button("Forecast", () => (this.work.busy ? this.work.stop() : this.forecast()), {
-      class: "primary",
-    });
-    this.work = new Work((busy) => {
-      this.main.textContent = busy ? "Stop" : "Forecast";
-      this.main.classList.toggle("stop", busy);
-    });
+    this.form = new Form("Forecast", (signal) => this.forecast(signal), [
+      this.box.element,
+      this.choices,
+      this.found,
+      this.horizon.element,
+    ]);
     this.result = make("div");
-    this.element = make(
-      "div",
-      { onkeydown: (event) => event.key === "Escape" && this.work.stop() },
-      make(
-        "section",
-        { class: "card" },
-        this.box.element,
-        this.choices,
-        this.found,
-        this.horizon.element,
-        make("div", { class: "row" }, this.main),
-      ),
-      this.result,
-    );
+    this.element = this.form.above(this.result);
     addEventListener("resize", () => this.draw?.());
     this.read();
   }
@@ -73,7 +59,7 @@ class ForecastView {
     this.table = parseTable(this.box.area.value);
     const { columns } = this.table;
     const fits = columns.length >= this.width;
-    this.main.disabled = !fits;
+    this.form.main.disabled = !fits;
     this.choices.replaceChildren();
     this.selects = [];
     if (!this.box.area.value.trim()) {
@@ -108,21 +94,14 @@ class ForecastView {
     return this.selects.length ? this.selects.map((select) => columns[select.value]) : columns;
   }
 
-  forecast() {
+  async forecast(signal) {
     const columns = this.chosen,
       horizon = Math.round(this.horizon.value());
-    return this.work.run(async (signal) => {
-      const values = columns[0].values.map((_, step) =>
-        columns.map((column) => column.values[step]),
-      );
-      const answer = await this.model.predict(
-        "serving_default",
-        { values: [values], horizon: [horizon] },
-        signal,
-      );
-      const next = answer.forecast[0].slice(0, answer.num_steps[0]);
-      this.show(columns, next, answer.warning[0]);
-    });
+    const values = columns[0].values.map((_, step) => columns.map((column) => column.values[step]));
+    const inputs = { values: [values], horizon: [horizon] };
+    const answer = await this.model.predict("serving_default", inputs, signal);
+    const next = answer.forecast[0].slice(0, answer.num_steps[0]);
+    this.show(columns, next, answer.warning[0]);
   }
 
   show(columns, next, warning) {

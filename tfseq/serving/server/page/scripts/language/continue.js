@@ -19,7 +19,7 @@ class ContinueView {
     this.prompt = textBox("Prompt", { key: `${model.name} prompt`, rows: 3, initial: "The " });
     this.prompt.area.addEventListener("input", () => this.refresh(this.work.busy));
     this.prompt.area.addEventListener("keydown", (event) => {
-      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.press();
+      if (isStart(event)) this.press();
     });
     this.main = button("Write", () => this.press(), { class: "primary" });
     this.another = button("Another", () => this.writeAnother(), {

@@ -1,0 +1,147 @@
+// The view of a language model that scores a text of one's own.
+
+class ScoreView {
+  constructor(model, writing) {
+    this.model = model;
+    this.writing = writing;
+    this.title = "Score a text";
+    this.pieces = new Pieces(model);
+    const symbols = model.has("step") ? model.shape("step", "outputs", "logits").at(-1) : 1024;
+    this.strongest = Math.log2(symbols);
+    this.box = textBox("Your text", {
+      key: `${model.name} scored`,
+      rows: 7,
+      placeholder: "Paste a text here.",
+    });
+    this.form = new Form("Score", (signal) => this.score(signal), [this.box.element]);
+    this.likely = new Likely();
+    this.text = new TokenText("The scored text", this.strongest, (index, span) =>
+      this.ask(index, span),
+    );
+    this.numbers = make("dl", { class: "numbers" });
+    this.note = make("p", { class: "note", hidden: true });
+    this.places = make("ol", { class: "places" });
+    this.result = make(
+      "div",
+      { hidden: true },
+      make(
+        "section",
+        { class: "card paper" },
+        this.numbers,
+        this.note,
+        heatKey(this.strongest),
+        this.text.element,
+        this.likely.element,
+      ),
+      make("section", { class: "card" }, make("h2", {}, "Where it surprises most"), this.places),
+    );
+    this.element = this.form.above(this.result);
+  }
+
+  async score(signal) {
+    const text = this.box.area.value;
+    const [answer, { ids, begin_id: begin }] = await Promise.all([
+      this.model.predict("score", { text: [text] }, signal),
+      this.pieces.encode(text, signal),
+    ]);
+    const texts = await this.pieces.align(text, ids, signal);
+    const logps = answer.token_log_probabilities[0];
+    // A text's first token is given, unless the text is a document.
+    const shift = begin ? 0 : 1;
+    const tokens = ids.map((id, place) => ({
+      id,
+      text: texts[place],
+      logp: logps[place - shift] ?? null,
+    }));
+    this.show(tokens, answer);
+  }
+
+  show(tokens, answer) {
+    const perplexity = answer.perplexity[0],
+      count = answer.num_tokens[0];
+    const bits = Math.log2(perplexity);
+    const facts = [
+      ["Perplexity", shown(perplexity, 4)],
+      ["Bits per token", shown(bits)],
+      ["Tokens counted", String(count)],
+      ["Log probability", shown(answer.log_probability[0], 6)],
+    ];
+    this.numbers.replaceChildren(
+      ...facts.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value))),
+    );
+    this.note.textContent =
+      answer.warning[0] || (count ? "" : "There is no token to count: the first one is given.");
+    this.note.hidden = !this.note.textContent;
+    this.likely.close();
+    this.text.show(tokens, 0);
+    this.showPlaces(tokens);
+    this.result.hidden = false;
+    say(`Perplexity ${shown(perplexity, 4)}.`);
+  }
+
+  showPlaces(tokens) {
+    const counted = [...tokens.keys()].filter((index) => tokens[index].logp != null);
+    const worst = counted.sort((a, b) => tokens[a].logp - tokens[b].logp).slice(0, 6);
+    this.places.replaceChildren(
+      ...worst.map((index) => {
+        const around = (from, to) =>
+          tokens
+            .slice(Math.max(0, from), to)
+            .map(({ text }) => text)
+            .join("")
+            .replace(/\s+/g, " ");
+        const word = make("mark", {}, visible(tokens[index].text));
+        const label = make(
+          "bdi",
+          {},
+          `…${around(index - 16, index)}`,
+          word,
+          around(index + 1, index + 9),
+          "…",
+        );
+        const bits = make("span", { class: "soft" }, `${shown(bitsOf(tokens[index].logp))} bits`);
+        return make(
+          "li",
+          {},
+          fill(
+            button("", () => this.go(index), { class: "place" }),
+            {},
+            [label, bits],
+          ),
+        );
+      }),
+    );
+  }
+
+  go(index) {
+    this.text.enter(index, true);
+    this.text.spans[index].scrollIntoView({ block: "center" });
+    this.ask(index, this.text.spans[index]);
+  }
+
+  /** What the model would have expected. */
+  ask(index, span) {
+    const { tokens } = this.text;
+    const before = tokens
+      .slice(0, index)
+      .map(({ text }) => text)
+      .join("");
+    return this.form.work.run(async (signal) => {
+      const answer = await this.model.predict("next_token", { prompt: [before] }, signal);
+      const lines = answer.tokens[0].map((name, place) => {
+        const share = answer.probabilities[0][place];
+        return barLine(visible(name), share, {
+          current: name === tokens[index].text.trim() || name === tokens[index].text,
+        });
+      });
+      const title = likelyTitle(tokens[index]);
+      const on = this.writing
+        ? button("Go on from here", () => {
+            this.writing.setPrompt(before);
+            this.leave(this.writing);
+          })
+        : null;
+      this.likely.open(span, title, on ? [...lines, on] : lines);
+    });
+  }
+}
