@@ -158,8 +158,11 @@ class ContinueView {
       const seen = this.copy.parentElement.getBoundingClientRect().bottom <= innerHeight + 8;
       this.refresh(true);
       if (seen) this.copy.parentElement.scrollIntoView({ block: "nearest" });
-      if (token.ends || cutAtStop(tokens, start, settings.stop)) break;
+      if (cutAtStop(tokens, start, settings.stop)) return;
+      if (token.ends) break;
     }
+    await this.writer.settle(tokens, start, signal);
+    this.text.show(tokens, start);
   }
 
   async writeAtOnce(length, settings, signal) {

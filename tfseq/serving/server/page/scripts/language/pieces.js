@@ -5,6 +5,14 @@ const UNCLEAR = "\ufffd";
 const EXAMPLE = "a b.\nb a";
 // As far ahead in a text its next token is looked for.
 const FARTHEST = 64;
+// Tokens before a text that may change how it begins.
+const NUM_BEFORE = 4;
+// What stands so many words back keeps its space, or has none.
+const SETTLED = 8;
+// No space comes between two of these.
+const UNSPACED = /^[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}]{2}/u;
+// So many tokens that make no character are put together at most.
+const MOST_BROKEN = 16;
 
 class Pieces {
   constructor(model) {
@@ -31,14 +39,12 @@ class Pieces {
     return { ...answer, ids: answer.token_ids[0].slice(0, answer.num_tokens[0]) };
   }
 
-  /** The text of each id by itself; the server is asked for each once. */
-  async each(ids, signal) {
-    const unknown = [...new Set(ids)].filter((id) => !this.alone.has(id));
-    if (unknown.length) {
-      const texts = await this.decode(
-        unknown.map((id) => [id]),
-        signal,
-      );
+  /** The text of each id by itself; the server is asked for each once, `likely` ones with it. */
+  async each(ids, signal, likely = []) {
+    if (ids.some((id) => !this.alone.has(id))) {
+      const unknown = [...new Set([...ids, ...likely])].filter((id) => !this.alone.has(id));
+      const rows = unknown.map((id) => [id]);
+      const texts = await this.decode(rows, signal);
       unknown.forEach((id, place) => this.alone.set(id, texts[place]));
     }
     return ids.map((id) => this.alone.get(id));
@@ -79,28 +85,81 @@ class Pieces {
   }
 
   /**
-   * The pieces of `ids`, which follow `before`, also ids. What `pieces` has of them is kept where
-   * the text has not changed: of words a later one may take the space before it away.
+   * The pieces of `ids`, which follow `before`, tokens `{ id, text }`. What `pieces` has of them is
+   * kept where the text has not changed: of words a later one may take the space before it away.
    */
-  async follow(before, ids, pieces, signal) {
-    if (await this.areJoined(signal)) {
-      const alone = await this.each(ids.slice(pieces.length), signal);
-      const recent = [...pieces.slice(-3), ...alone];
-      if (!recent.some((piece) => piece.includes(UNCLEAR))) return [...pieces, ...alone];
-    }
-    const context = before.slice(-4);
-    const rows = [context];
-    for (let end = pieces.length + 1; end <= ids.length; end += 1)
-      rows.push([...context, ...ids.slice(0, end)]);
-    const [start, ...texts] = await this.decode(rows, signal);
+  async follow(before, ids, pieces, likely, signal) {
+    const joined = await this.areJoined(signal);
+    const from = Math.max(0, pieces.length - MOST_BROKEN);
+    const alone = await this.each(ids.slice(from), signal, likely);
     const all = [...pieces];
-    for (const text of texts) {
+    for (let end = all.length + 1; end <= ids.length; end += 1) {
+      const next = alone[end - 1 - from];
+      const first = joined
+        ? from + firstBroken(alone.slice(0, end - from))
+        : firstNeeded(all, next);
+      if (first === end) {
+        all.push(next);
+        continue;
+      }
+      const context = first > 0 ? [] : contextOf(before, joined, all.length > 0);
+      const rows = [context, [...context, ...ids.slice(first, end)]];
+      const [start, text] = await this.decode(rows, signal);
+      const known = all.splice(first);
+      // Words that are put together alone have no space before them.
+      const lead = context.length || joined ? "" : /^ ?/.exec(known[0] ?? "")[0];
+      const spaced = first === 0 && !joined && /\s$/u.test(before.at(-1)?.text ?? "");
       const ours = text.slice(commonLength(start, text));
-      cut(all, commonLength(all.join(""), ours));
-      all.push(ours.slice(all.join("").length));
+      const whole = spaced ? ours.trimStart() : lead + ours;
+      cut(known, commonLength(known.join(""), whole));
+      all.push(...known, whole.slice(known.join("").length));
     }
     return all;
   }
+
+  /** The pieces again, where the text of `ids` as a whole is another. */
+  async settled(ids, pieces, signal) {
+    if (!ids.length || (await this.areJoined(signal))) return pieces;
+    const [whole] = await this.decode([ids], signal);
+    const text = pieces.join("");
+    if (text.endsWith(whole)) return pieces;
+    return this.align(/^\s*/u.exec(text)[0] + whole, ids, signal);
+  }
+}
+
+/** Where the tokens begin that are parts of a character, at the end of these. */
+function firstBroken(alone) {
+  let first = alone.length;
+  while (first > 0 && alone[first - 1].includes(UNCLEAR)) first -= 1;
+  return first;
+}
+
+/**
+ * The first of the words that one more may change, or be changed by. They look no further than the
+ * last place that stays as it is; a straight quotation mark looks for the one that it pairs with.
+ */
+function firstNeeded(pieces, next) {
+  const quotes = pieces.map((piece) => piece.includes('"'));
+  let numBefore = quotes.filter(Boolean).length;
+  let inside = next.includes('"');
+  for (let first = pieces.length - 1; first > 0; first -= 1) {
+    numBefore -= quotes[first];
+    inside ||= quotes[first];
+    const stays =
+      first <= pieces.length - SETTLED &&
+      (/^ \S/u.test(pieces[first]) || UNSPACED.test(pieces[first - 1].slice(-1) + pieces[first]));
+    if (stays && (numBefore % 2 === 0 || !inside)) return first;
+  }
+  return 0;
+}
+
+/** The last ids before a text, which tell how it begins; words of it pair no quotation marks. */
+function contextOf(before, joined, begun) {
+  const last = before.slice(-NUM_BEFORE);
+  const quote = joined ? -1 : last.findLastIndex(({ text }) => text.includes('"'));
+  // A mark itself tells whether a space follows it.
+  const own = quote === last.length - 1 && !begun;
+  return last.slice(own ? Math.max(0, quote) : quote + 1).map(({ id }) => id);
 }
 
 function findPiece(text, piece, place) {

@@ -14,6 +14,8 @@ class Writer {
     this.pieces = new Pieces(model);
     this.states = model.names("step", "inputs").filter((name) => name !== "token_ids");
     this.numSymbols = model.shape("step", "outputs", "logits").at(-1);
+    // Beside the tokens that a document begins and ends with.
+    this.isText = ({ id, ends }) => !ends && id !== this.begin;
   }
 
   /** The tokens of a prompt, not read yet. */
@@ -86,16 +88,25 @@ class Writer {
     }
   }
 
-  /** Write the texts of the tokens from `start` on into them. */
+  /** Write the texts of the tokens from `start` on into them; the first `numKnown` have theirs. */
   async spell(tokens, start, numKnown, signal) {
-    const ids = tokens
-      .filter((token) => !token.ends && token.id !== this.begin)
-      .map((token) => token.id);
-    const hidden = this.begin === null || !tokens.length || tokens[0].id !== this.begin ? 0 : 1;
-    const known = tokens.slice(start, start + numKnown).map((token) => token.text);
-    const before = ids.slice(0, start - hidden);
-    const pieces = await this.pieces.follow(before, ids.slice(start - hidden), known, signal);
-    pieces.forEach((piece, place) => (tokens[start + place].text = piece));
+    const before = tokens.slice(Math.max(0, start - NUM_BEFORE), start);
+    const written = tokens.slice(start);
+    const known = written.slice(0, numKnown).map((token) => token.text);
+    const ids = written.map((token) => token.id);
+    const likely = (written.at(-1)?.best ?? []).map(({ id }) => id);
+    const text = before.filter(this.isText);
+    const pieces = await this.pieces.follow(text, ids, known, likely, signal);
+    pieces.forEach((piece, place) => (written[place].text = piece));
+  }
+
+  /** See to it that the texts of the tokens from `start` on are right together. */
+  async settle(tokens, start, signal) {
+    const written = tokens.slice(start).filter(this.isText);
+    const ids = written.map((token) => token.id);
+    const texts = written.map((token) => token.text);
+    const pieces = await this.pieces.settled(ids, texts, signal);
+    pieces.forEach((piece, place) => (written[place].text = piece));
   }
 }
 
