@@ -57,7 +57,7 @@ def forecaster(make):
 def test_labels_have_bars(serve, visit, classifier):
     page = visit(serve(labels=classifier).address)
     shown(page, "textarea").fill("abc 想\nggg")
-    page.get_by_label("Each line").check()
+    page.get_by_label("Treat each line").check()
     cards = shown(page, ".labels")
     cards.nth(1).wait_for()
     answer = classifier.run("serving_default", text=texts("abc 想", "ggg"))

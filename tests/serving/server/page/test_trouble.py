@@ -53,7 +53,7 @@ def test_a_request_can_be_given_up(serve, visit, reference):
     press(page)
     page.get_by_text("tokens · perplexity").wait_for()
     page.keyboard.press("Escape")
-    page.get_by_role("button", name="Go on").wait_for()
+    page.get_by_role("button", name="Continue").wait_for()
     text = shown(page, ".tokens").text_content()
     whole, _ = generate(reference, PROMPT, 1000)
     assert len(text) > len(PROMPT)
@@ -69,7 +69,7 @@ def test_a_new_version_takes_the_text_over(serve, visit, reference):
     press(page)
     page.get_by_role("alert").get_by_text("version 2").wait_for()
     page.get_by_text("version 2", exact=True).wait_for()
-    page.get_by_role("button", name="Go on").wait_for()
+    page.get_by_role("button", name="Continue").wait_for()
     assert shown(page, ".tokens").text_content() == text
     press(page)
     assert is_written(page, text, len(text) + 10)

@@ -11,10 +11,10 @@ class ForecastView {
     this.width = model.shape("serving_default", "inputs", "values").at(-1);
     this.most = model.shape("serving_default", "outputs", "forecast")[1];
     const each = this.width === 1 ? "one value" : `${this.width} values`;
-    this.box = textBox(`Your values, a line for each step with ${each}, the newest last`, {
+    this.box = textBox(`Your values: one line per step with ${each}, the newest last`, {
       key: `${model.name} values`,
       rows: 8,
-      placeholder: "Paste from a spreadsheet: with or without a line of names.",
+      placeholder: "Paste from a spreadsheet, with or without a line of names.",
     });
     this.box.area.classList.add("plain");
     this.box.area.addEventListener("input", () => this.read());
@@ -28,7 +28,7 @@ class ForecastView {
         to: this.most,
         step: 1,
         initial: Math.min(this.most, memory.read(key, this.most)),
-        help: `At most ${this.most}, as the export has it.`,
+        help: `The export allows at most ${this.most}.`,
       },
       () => memory.write(key, this.horizon.value()),
     );
@@ -73,7 +73,7 @@ class ForecastView {
       this.found.textContent = `The model takes ${this.width} columns of numbers. Found: ${found}.`;
       return;
     }
-    this.found.textContent = `${steps} steps of ${names}.`;
+    this.found.textContent = `${steps} steps of ${names}`;
     if (columns.length === this.width) return;
     for (let place = 0; place < this.width; place += 1) {
       const options = columns.map(({ name }, index) =>

@@ -134,8 +134,8 @@ class Model {
       if (newest.version === this.version) throw error;
       this.onversion?.(newest);
       const message =
-        `The server has version ${newest.version} of this model now, ` +
-        `and no longer ${this.version}.`;
+        `The server now has version ${newest.version} of this model; ` +
+        `version ${this.version} is gone.`;
       throw Object.assign(new ServerError(message, 404), { final: true });
     }
   }

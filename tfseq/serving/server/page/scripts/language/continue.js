@@ -26,7 +26,7 @@ class ContinueView {
       title: "Start over from the prompt with the next seed",
     });
     this.back = button("↶", () => this.move(-1), {
-      title: "Back to the text before",
+      title: "Back to the previous text",
       "aria-label": "Back",
     });
     this.forth = button("↷", () => this.move(1), {
@@ -75,7 +75,7 @@ class ContinueView {
     const { tokens, start, prompt } = this.history.now;
     this.text.show(tokens, start);
     const goesOn = tokens.length > 0 && prompt === this.prompt.area.value && !tokens.at(-1).ends;
-    this.main.textContent = busy ? "Stop" : goesOn ? "Go on" : "Write";
+    this.main.textContent = busy ? "Stop" : goesOn ? "Continue" : "Write";
     this.main.classList.toggle("stop", busy);
     this.another.disabled = prompt === null;
     this.back.disabled = this.history.place === 0;
@@ -109,10 +109,9 @@ class ContinueView {
       const now = this.history.now;
       // The same prompt was read before.
       const read = now.prompt === prompt && textOf(now.tokens.slice(0, now.start)) === prompt;
-      const tokens = read
-        ? now.tokens.slice(0, now.start)
-        : await this.writer.split(prompt, signal);
-      this.history.add({ prompt, tokens, start: tokens.length });
+      const { text, warning } = read ? now : await this.writer.bounded(prompt, signal);
+      const tokens = read ? now.tokens.slice(0, now.start) : await this.writer.split(text, signal);
+      this.history.add({ prompt, tokens, start: tokens.length, warning });
       await this.write(signal);
     });
   }
@@ -125,7 +124,7 @@ class ContinueView {
 
   async write(signal) {
     this.likely.close();
-    this.say("");
+    this.say(this.history.now.warning ?? "");
     if (this.history.now.foreign) await this.adopt(this.history.now, signal);
     const { length, ...settings } = this.settings.value;
     if (this.settings.atOnce.checked) await this.writeAtOnce(length, settings, signal);
@@ -136,9 +135,10 @@ class ContinueView {
   async writeLive(length, settings, signal) {
     const { tokens, start } = this.history.now;
     this.refresh(true);
+    this.copy.parentElement.scrollIntoView({ block: "nearest" });
     if (tokens.length) {
       await this.writer.read(tokens, tokens.length - 1, signal, (read, all) => {
-        if (all > 1) this.count.textContent = `Reading, ${read} of ${all}`;
+        if (all > 1) this.count.textContent = `Reading the prompt, ${read} of ${all}`;
         if (read % 8 === 0) this.text.show(tokens, start);
       });
     }
@@ -183,9 +183,9 @@ class ContinueView {
       state.tokens.push({ id: this.writer.end, text: "", ends: true, logp: null });
     this.speed = 0;
     const without = this.settings.controls && !controlled;
-    this.say(
-      answer.warning[0] + (without ? " This export knows more control only token by token." : ""),
-    );
+    const said = [state.warning, answer.warning[0]].filter(Boolean);
+    if (without) said.push("To use “More control” all at once, export the model again.");
+    this.say(said.join(" "));
   }
 
   /** Take a text into a state, whose first `given` characters are the prompt. */
@@ -195,15 +195,18 @@ class ContinueView {
     text = textOf(state.tokens),
     given = textOf(state.tokens.slice(0, state.start)).length,
   ) {
-    const tokens = await this.writer.split(text, signal);
     const scores = await this.model.predict("score", { text: [text] }, signal);
+    const end = endWithin(text, scores.warning[0]);
+    const numLost = text.length - end.length;
+    if (numLost) return this.adopt(state, signal, end, Math.max(0, given - numLost));
+    const tokens = await this.writer.split(text, signal);
     scores.token_log_probabilities[0].forEach((logp, place) => {
       if (tokens[place + 1]) tokens[place + 1].logp = logp;
     });
     let length = 0,
       start = 0;
     while (start < tokens.length && length < given) length += tokens[start++].text.length;
-    Object.assign(state, { tokens, start, foreign: false });
+    return Object.assign(state, { tokens, start, foreign: false });
   }
 
   /** Show what was likely in a place, and go on from there with what a person chooses. */
@@ -235,11 +238,11 @@ class ContinueView {
       const name = id === this.writer.end ? "end of the text" : visible(texts[place]);
       const onclick = () =>
         this.pick(state, index, { id, logp, rank: place + 1, best: token.best, text: "" });
-      const label = `${name}, ${percent(Math.exp(logp))}: go on with it`;
+      const label = `${name}, ${percent(Math.exp(logp))}: continue with it`;
       return barLine(name, Math.exp(logp), { onclick, current: id === token.id, label });
     });
-    const title = likelyTitle(token, `, place ${token.rank} of ${this.writer.numSymbols}`);
-    const hint = make("p", { class: "soft" }, "Choose one to go on from here.");
+    const title = likelyTitle(token, `, rank ${token.rank} of ${this.writer.numSymbols}`);
+    const hint = make("p", { class: "soft" }, "Choose one to continue from here.");
     return this.likely.open(span, title, [...lines, hint]);
   }
 
@@ -287,14 +290,6 @@ class ContinueView {
   keep() {
     const { prompt, tokens, start, foreign } = this.history.now;
     const version = foreign ? null : this.model.version;
-    const kept = tokens.map(({ id, text, logp, rank, best, ends }) => ({
-      id,
-      text,
-      logp,
-      rank,
-      best,
-      ends,
-    }));
-    memory.write(this.kept, { version, prompt, tokens: kept, start });
+    memory.write(this.kept, { version, prompt, tokens: withoutStates(tokens), start });
   }
 }

@@ -74,12 +74,13 @@ class Pieces {
         return;
       }
       const end = found + piece.length;
-      // What no token stands for goes with the first that was not found, or with this one.
-      if (waiting) pieces[index - waiting] = text.slice(place, found);
+      // What no token stands for goes with those that were not found, or with this one.
+      if (waiting)
+        pieces.splice(index - waiting, waiting, ...shared(text.slice(place, found), waiting));
       pieces[index] = text.slice(waiting ? found : place, end);
       [place, waiting] = [end, 0];
     });
-    if (waiting) pieces[pieces.length - waiting] += text.slice(place);
+    if (waiting) pieces.splice(-waiting, waiting, ...shared(text.slice(place), waiting));
     else if (pieces.length) pieces[pieces.length - 1] += text.slice(place);
     return pieces;
   }
@@ -160,6 +161,13 @@ function contextOf(before, joined, begun) {
   // A mark itself tells whether a space follows it.
   const own = quote === last.length - 1 && !begun;
   return last.slice(own ? Math.max(0, quote) : quote + 1).map(({ id }) => id);
+}
+
+/** A text in so many pieces: its characters or words, if they are as many, else all in the first. */
+function shared(text, count) {
+  const ways = [[...text], text.match(/\s*\S+\s*$|\s*\S+/gu) ?? []];
+  const all = [text, ...Array(count - 1).fill("")];
+  return ways.find((pieces) => pieces.length === count && pieces.join("") === text) ?? all;
 }
 
 function findPiece(text, piece, place) {

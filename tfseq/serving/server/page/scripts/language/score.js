@@ -1,5 +1,8 @@
 // The view of a language model that scores a text of one's own.
 
+// Characters beside a surprising token, and as many tokens at most.
+const NUM_SHOWN = 40;
+
 class ScoreView {
   constructor(model, writing) {
     this.model = model;
@@ -33,7 +36,7 @@ class ScoreView {
         this.text.element,
         this.likely.element,
       ),
-      make("section", { class: "card" }, make("h2", {}, "Where it surprises most"), this.places),
+      make("section", { class: "card" }, make("h2", {}, "Most surprising"), this.places),
     );
     this.element = this.form.above(this.result);
   }
@@ -45,6 +48,12 @@ class ScoreView {
       this.pieces.encode(text, signal),
     ]);
     const texts = await this.pieces.align(text, ids, signal);
+    if (answer.warning[0] && ids.length) {
+      // The model has not read the rest, which is no part of its last token.
+      const [last] = await this.pieces.each(ids.slice(-1), signal);
+      const place = texts.at(-1).indexOf(last);
+      texts.push(texts.pop().slice(0, place < 0 ? 0 : place + last.length));
+    }
     const logps = answer.token_log_probabilities[0];
     // A text's first token is given, unless the text is a document.
     const shift = begin ? 0 : 1;
@@ -70,7 +79,8 @@ class ScoreView {
       ...facts.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value))),
     );
     this.note.textContent =
-      answer.warning[0] || (count ? "" : "There is no token to count: the first one is given.");
+      answer.warning[0] ||
+      (count ? "" : "There is nothing to score: the first token is taken as given.");
     this.note.hidden = !this.note.textContent;
     this.likely.close();
     this.text.show(tokens, 0);
@@ -80,24 +90,19 @@ class ScoreView {
   }
 
   showPlaces(tokens) {
-    const counted = [...tokens.keys()].filter((index) => tokens[index].logp != null);
+    const counted = [...tokens.keys()].filter(
+      (index) => tokens[index].logp != null && tokens[index].text,
+    );
     const worst = counted.sort((a, b) => tokens[a].logp - tokens[b].logp).slice(0, 6);
     this.places.replaceChildren(
       ...worst.map((index) => {
-        const around = (from, to) =>
-          tokens
-            .slice(Math.max(0, from), to)
-            .map(({ text }) => text)
-            .join("")
-            .replace(/\s+/g, " ");
         const word = make("mark", {}, visible(tokens[index].text));
         const label = make(
           "bdi",
           {},
-          `…${around(index - 16, index)}`,
+          endOf(textOf(tokens.slice(Math.max(0, index - NUM_SHOWN), index))),
           word,
-          around(index + 1, index + 9),
-          "…",
+          beginOf(textOf(tokens.slice(index + 1, index + 1 + NUM_SHOWN))),
         );
         const bits = make("span", { class: "soft" }, `${shown(bitsOf(tokens[index].logp))} bits`);
         return make(
@@ -136,7 +141,7 @@ class ScoreView {
       });
       const title = likelyTitle(tokens[index]);
       const on = this.writing
-        ? button("Go on from here", () => {
+        ? button("Continue from here", () => {
             this.writing.setPrompt(before);
             this.leave(this.writing);
           })
@@ -144,4 +149,18 @@ class ScoreView {
       this.likely.open(span, title, on ? [...lines, on] : lines);
     });
   }
+}
+
+/** The last words of a text, in one line. */
+function endOf(text) {
+  const line = text.replace(/\s+/g, " ");
+  return line.length < NUM_SHOWN ? line : `…${line.slice(-NUM_SHOWN).replace(/^\S* (?=.)/, "")}`;
+}
+
+/** The first words of a text, in one line. */
+function beginOf(text) {
+  const line = text.replace(/\s+/g, " ");
+  return line.length < NUM_SHOWN / 2
+    ? line
+    : `${line.slice(0, NUM_SHOWN / 2).replace(/(?<=.) \S*$/, "")}…`;
 }

@@ -15,7 +15,7 @@ class SearchView {
         step: 1,
         most: 100000,
         initial: memory.read(`${model.name} beam`, 40),
-        help: "How many each continuation has.",
+        help: "How long each continuation is.",
       },
       () => memory.write(`${model.name} beam`, this.length.value()),
     );
@@ -28,7 +28,7 @@ class SearchView {
     this.result = make(
       "section",
       { class: "card", hidden: true },
-      make("h2", {}, `The ${this.size} likeliest that were found`),
+      make("h2", {}, `The ${this.size} most likely continuations found`),
       this.note,
       this.list,
     );
@@ -48,7 +48,7 @@ class SearchView {
     this.show(prompt, answer.texts[0], answer.log_probabilities[0]);
     this.note.textContent = answer.warning[0];
     this.note.hidden = !answer.warning[0];
-    say(`${answer.texts[0].length} continuations were found.`);
+    say(`${answer.texts[0].length} continuations found.`);
   }
 
   show(prompt, texts, scores) {
@@ -57,7 +57,7 @@ class SearchView {
     const items = texts.map((text, place) => {
       const same = commonLength(prompt, text);
       const share = percent(Math.exp(scores[place] - normalizer));
-      const words = `log probability ${shown(scores[place], 5)} · ${share} of these ${texts.length}`;
+      const words = `log probability ${shown(scores[place], 5)} · ${share} among these ${texts.length}`;
       return make(
         "li",
         {},
@@ -71,9 +71,7 @@ class SearchView {
           "p",
           { class: "row soft" },
           make("span", { class: "score" }, words),
-          this.writing
-            ? button("Go on from this", () => this.take(text), { class: "quiet" })
-            : null,
+          this.writing ? button("Continue this", () => this.take(text), { class: "quiet" }) : null,
         ),
       );
     });

@@ -2,6 +2,8 @@
 
 // Bytes of UTF-8, each of which may be a token.
 const MOST_OF_CHARACTER = 4;
+// No export reads less of a prompt, unless it was made to.
+const FEWEST_BYTES = 4096;
 
 /**
  * A token is `{ id, text }`; `{ logp, rank, best }`, what the model thought of it, null for a first
@@ -16,6 +18,16 @@ class Writer {
     this.numSymbols = model.shape("step", "outputs", "logits").at(-1);
     // Beside the tokens that a document begins and ends with.
     this.isText = ({ id, ends }) => !ends && id !== this.begin;
+  }
+
+  /** The part of a prompt that the model reads, its end, and what the server says if it is short. */
+  async bounded(prompt, signal) {
+    if (new TextEncoder().encode(prompt).length < FEWEST_BYTES || !this.model.has("generate"))
+      return { text: prompt };
+    const settings = { temperature: 0, topK: 0, topP: 1, seed: 0n };
+    const inputs = { ...settingsOfRow(settings, 0), prompt: [prompt] };
+    const { warning } = await this.model.predict("generate", inputs, signal);
+    return { text: endWithin(prompt, warning[0]), warning: warning[0] };
   }
 
   /** The tokens of a prompt, not read yet. */
@@ -112,4 +124,12 @@ class Writer {
 
 function zeros([size, ...rest]) {
   return Array.from({ length: size }, () => (rest.length ? zeros(rest) : 0));
+}
+
+/** The end of a text that a server reads: its warning says how many bytes that are. */
+function endWithin(text, warning) {
+  const limit = /\b(?:first|last) (\d+) bytes\b/.exec(warning)?.[1];
+  if (!limit) return text;
+  const bytes = new TextEncoder().encode(text).slice(-limit);
+  return new TextDecoder().decode(bytes).replace(/^\ufffd+/, "");
 }
