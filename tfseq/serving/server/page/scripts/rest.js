@@ -72,7 +72,8 @@ class Server {
       const other =
         this.address === location.origin
           ? ""
-          : ", and does it allow requests from other pages (--rest_api_enable_cors_support)";
+          : ", and does it let other pages ask it (--rest_api_enable_cors_support in " +
+            "TensorFlow Serving, --allow-origin in serve_export.py)";
       throw new ServerError(`${this.address} does not answer. Is the server running${other}?`);
     }
     let answer;
