@@ -6,6 +6,7 @@ import pytest
 
 from tfseq.serving.server.page import page as whole_page
 
+from ...conftest import SETTINGS
 from .person import generate, is_written, press, set_number, shown, write, written
 
 PROMPT = "The value of "
@@ -43,6 +44,25 @@ def test_when_the_server_dies_nothing_is_lost(serve, visit, reference):
     set_number(page, "Tokens", len(text) - len(kept))
     press(page)
     assert written(page) == text
+
+
+@pytest.mark.slow
+def test_what_is_too_long_is_read_as_far_as_the_server_does(serve, visit, exported):
+    language = exported("gru", 2, "char")
+    page = visit(serve(language=language).address)
+    num_read, num_scored = SETTINGS.max_prompt_bytes, SETTINGS.max_score_bytes
+    prompt = "abcd想" * 20
+    text, _ = generate(language, prompt, 12)
+    # The first of the bytes that are read is the end of a character, and is left out.
+    num_characters = num_read // 7 * 5
+    assert write(page, prompt, 12) == text[len(prompt) - num_characters :]
+    page.get_by_text(f"the last {num_read} bytes only").wait_for()
+
+    page.get_by_role("tab", name="Score").click()
+    shown(page, "textarea").fill("abc " * num_scored)
+    press(page)
+    page.get_by_text(f"the first {num_scored} bytes only").wait_for()
+    assert shown(page, ".tokens").text_content() == "abc " * (num_scored // 4)
 
 
 @pytest.mark.slow

@@ -56,7 +56,12 @@ class ForecastView {
 
   /** Look at what was pasted, and let the person choose where there are more columns. */
   read() {
-    this.table = parseTable(this.box.area.value);
+    this.table = parseTable(this.box.area.value, this.width);
+    const across = this.table.columns.map(({ values }) => values);
+    if (this.width === 1 && across.length > 1 && across.every((values) => values.length === 1)) {
+      // One series in one line.
+      this.table.columns = [{ name: "values", values: across.flat() }];
+    }
     const { columns } = this.table;
     const fits = columns.length >= this.width;
     this.form.main.disabled = !fits;
@@ -75,9 +80,13 @@ class ForecastView {
     }
     this.found.textContent = `${steps} steps of ${names}`;
     if (columns.length === this.width) return;
+    // What counts the steps is hardly one of the series.
+    const counters = columns.map(isCounter);
+    const order = [...columns.keys()].sort((a, b) => counters[a] - counters[b] || a - b);
+    const first = order.slice(0, this.width).sort((a, b) => a - b);
     for (let place = 0; place < this.width; place += 1) {
       const options = columns.map(({ name }, index) =>
-        make("option", { value: index, selected: index === place }, name),
+        make("option", { value: index, selected: index === first[place] }, name),
       );
       const select = make(
         "select",

@@ -2,8 +2,6 @@
 
 // Bytes of UTF-8, each of which may be a token.
 const MOST_OF_CHARACTER = 4;
-// No export reads less of a prompt, unless it was made to.
-const FEWEST_BYTES = 4096;
 
 /**
  * A token is `{ id, text }`; `{ logp, rank, best }`, what the model thought of it, null for a first
@@ -22,8 +20,7 @@ class Writer {
 
   /** The part of a prompt that the model reads, its end, and what the server says if it is short. */
   async bounded(prompt, signal) {
-    if (new TextEncoder().encode(prompt).length < FEWEST_BYTES || !this.model.has("generate"))
-      return { text: prompt };
+    if (!prompt || !this.model.has("generate")) return { text: prompt };
     const settings = { temperature: 0, topK: 0, topP: 1, seed: 0n };
     const inputs = { ...settingsOfRow(settings, 0), prompt: [prompt] };
     const { warning } = await this.model.predict("generate", inputs, signal);
