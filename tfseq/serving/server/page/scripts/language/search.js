@@ -28,7 +28,7 @@ class SearchView {
     this.result = make(
       "section",
       { class: "card", hidden: true },
-      make("h2", {}, `The ${this.size} most likely continuations found`),
+      make("h2", {}, `The ${this.size} most likely found`),
       this.note,
       this.list,
     );
@@ -57,7 +57,7 @@ class SearchView {
     const items = texts.map((text, place) => {
       const same = commonLength(prompt, text);
       const share = percent(Math.exp(scores[place] - normalizer));
-      const words = `log probability ${shown(scores[place], 5)} · ${share} among these ${texts.length}`;
+      const words = `log probability ${shown(scores[place], 5)} · ${share} of these ${texts.length}`;
       return make(
         "li",
         {},
