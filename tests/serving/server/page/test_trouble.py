@@ -16,10 +16,10 @@ def test_when_the_server_dies_nothing_is_lost(serve, visit, reference):
     server = serve(language=reference)
     page = visit(server.address)
     backend, enough = server.backends["language"], threading.Event()
-    check = backend.check_model
+    check, most = backend.check_model, 30
 
     def refusing(*place):
-        if len(server.requests) > 30:
+        if len(server.requests) > most:
             enough.set()
             raise ConnectionError
         check(*place)
@@ -41,8 +41,16 @@ def test_when_the_server_dies_nothing_is_lost(serve, visit, reference):
     page.reload()
     shown(page, ".tokens > span").first.wait_for()
     assert shown(page, ".tokens").text_content() == kept
+    most = len(server.requests) + len(kept) + 5
+    backend.check_model = refusing
     set_number(page, "Tokens", len(text) - len(kept))
     press(page)
+    alert.get_by_text("does not answer").wait_for()
+
+    # What is tried again goes on to the end that was asked for.
+    assert len(kept) < len(shown(page, ".tokens").text_content()) < len(text)
+    backend.check_model = check
+    page.get_by_role("button", name="Try again").click()
     assert written(page) == text
 
 

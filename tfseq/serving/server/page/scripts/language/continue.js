@@ -61,7 +61,7 @@ class ContinueView {
       this.settings.element,
     );
     this.refresh(false);
-    if (foreign) this.work.run((signal) => this.adopt(this.history.now, signal));
+    if (foreign) this.work.run((signal) => this.writer.adopt(this.history.now, signal));
   }
 
   /** The prompt is one in all views. */
@@ -105,34 +105,45 @@ class ContinueView {
 
   begin() {
     const prompt = this.prompt.area.value;
-    this.work.run(async (signal) => {
+    this.start(async (signal) => {
       const now = this.history.now;
       // The same prompt was read before.
       const read = now.prompt === prompt && textOf(now.tokens.slice(0, now.start)) === prompt;
       const { text, warning } = read ? now : await this.writer.bounded(prompt, signal);
       const tokens = read ? now.tokens.slice(0, now.start) : await this.writer.split(text, signal);
       this.history.add({ prompt, tokens, start: tokens.length, warning });
-      await this.write(signal);
     });
   }
 
   goOn() {
     const { tokens, ...others } = this.history.now;
-    this.history.add({ ...others, tokens: [...tokens] });
-    this.work.run((signal) => this.write(signal));
+    this.start(() => this.history.add({ ...others, tokens: [...tokens] }));
   }
 
-  async write(signal) {
+  /** Write what `prepare(signal)` has made ready; where that fails, trying again goes on from there. */
+  start(prepare) {
+    const job = { ready: false, left: null };
+    this.work.run(async (signal) => {
+      if (!job.ready) await prepare(signal);
+      job.ready = true;
+      if (!this.history.now.tokens.at(-1)?.ends) await this.write(job, signal);
+    });
+  }
+
+  async write(job, signal) {
     this.likely.close();
     this.say(this.history.now.warning ?? "");
-    if (this.history.now.foreign) await this.adopt(this.history.now, signal);
+    if (this.history.now.foreign) await this.writer.adopt(this.history.now, signal);
     const { length, ...settings } = this.settings.value;
     if (this.settings.atOnce.checked) await this.writeAtOnce(length, settings, signal);
-    else await this.writeLive(length, settings, signal);
+    else {
+      job.left ??= length;
+      await this.writeLive(job, settings, signal);
+    }
     say(`Written. ${this.count.textContent}`);
   }
 
-  async writeLive(length, settings, signal) {
+  async writeLive(job, settings, signal) {
     const { tokens, start } = this.history.now;
     this.refresh(true);
     this.copy.parentElement.scrollIntoView({ block: "nearest" });
@@ -142,8 +153,9 @@ class ContinueView {
         if (read % 8 === 0) this.text.show(tokens, start);
       });
     }
-    const since = performance.now();
-    for (let written = 1; written <= length; written += 1) {
+    const since = performance.now(),
+      first = job.left;
+    while (job.left > 0) {
       const token = await this.writer.draw(tokens, settings, tokens.length - start, signal);
       tokens.push(token);
       try {
@@ -153,7 +165,8 @@ class ContinueView {
         tokens.pop();
         throw error;
       }
-      this.speed = (1000 * written) / (performance.now() - since);
+      job.left -= 1;
+      this.speed = (1000 * (first - job.left)) / (performance.now() - since);
       // The text is followed, unless the person has gone up in it.
       const seen = this.copy.parentElement.getBoundingClientRect().bottom <= innerHeight + 8;
       this.refresh(true);
@@ -178,7 +191,7 @@ class ContinueView {
         )
       : await this.model.predict("generate", inputs, signal);
     const [text] = answer.text;
-    await this.adopt(state, signal, text, prompt[0].length);
+    await this.writer.adopt(state, signal, text, prompt[0].length);
     if (answer.ended?.[0])
       state.tokens.push({ id: this.writer.end, text: "", ends: true, logp: null });
     this.speed = 0;
@@ -188,31 +201,10 @@ class ContinueView {
     this.say(said.join(" "));
   }
 
-  /** Take a text into a state, whose first `given` characters are the prompt. */
-  async adopt(
-    state,
-    signal,
-    text = textOf(state.tokens),
-    given = textOf(state.tokens.slice(0, state.start)).length,
-  ) {
-    const scores = await this.model.predict("score", { text: [text] }, signal);
-    const end = endWithin(text, scores.warning[0]);
-    const numLost = text.length - end.length;
-    if (numLost) return this.adopt(state, signal, end, Math.max(0, given - numLost));
-    const tokens = await this.writer.split(text, signal);
-    scores.token_log_probabilities[0].forEach((logp, place) => {
-      if (tokens[place + 1]) tokens[place + 1].logp = logp;
-    });
-    let length = 0,
-      start = 0;
-    while (start < tokens.length && length < given) length += tokens[start++].text.length;
-    return Object.assign(state, { tokens, start, foreign: false });
-  }
-
   /** Show what was likely in a place, and go on from there with what a person chooses. */
   async ask(index, span) {
     const state = this.history.now;
-    if (state.foreign) return this.work.run((signal) => this.adopt(state, signal));
+    if (state.foreign) return this.work.run((signal) => this.writer.adopt(state, signal));
     const { tokens } = state;
     const token = tokens[index];
     if (!token.best && index > 0) {
@@ -251,10 +243,9 @@ class ContinueView {
     const start = Math.min(state.start, index);
     const tokens = [...state.tokens.slice(0, index), token];
     token.ends = token.id === this.writer.end && this.writer.end !== null;
-    this.work.run(async (signal) => {
+    this.start(async (signal) => {
       if (!token.ends) await this.writer.spell(tokens, start, index - start, signal);
       this.history.add({ prompt: state.prompt, tokens, start });
-      if (!token.ends) await this.write(signal);
     });
   }
 

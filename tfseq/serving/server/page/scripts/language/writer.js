@@ -39,6 +39,27 @@ class Writer {
     return tokens;
   }
 
+  /** Take a text into a state, whose first `given` characters are the prompt. */
+  async adopt(
+    state,
+    signal,
+    text = textOf(state.tokens),
+    given = textOf(state.tokens.slice(0, state.start)).length,
+  ) {
+    const scores = await this.model.predict("score", { text: [text] }, signal);
+    const end = endWithin(text, scores.warning[0]);
+    const numLost = text.length - end.length;
+    if (numLost) return this.adopt(state, signal, end, Math.max(0, given - numLost));
+    const tokens = await this.split(text, signal);
+    scores.token_log_probabilities[0].forEach((logp, place) => {
+      if (tokens[place + 1]) tokens[place + 1].logp = logp;
+    });
+    let length = 0,
+      start = 0;
+    while (start < tokens.length && length < given) length += tokens[start++].text.length;
+    return Object.assign(state, { tokens, start, foreign: false });
+  }
+
   /** See to it that the states and logits after token `index` are there. */
   async read(tokens, index, signal, progress = () => {}) {
     if (tokens[index].logits) return;
