@@ -32,36 +32,36 @@ class ExportOptions:
     name: DirectoryName | None = None
     """NAME; if omitted, the name of the run directory."""
     format: Literal["saved_model", "litert", "onnx"] = "saved_model"
-    """`litert`, `onnx`: a language model's step for phones and browsers, in EXPORT_DIR/NAME_litert
-    or NAME_onnx."""
+    """What to write; `litert` and `onnx` write a language model's step for phones and browsers, to
+    EXPORT_DIR/NAME_litert or NAME_onnx."""
     measured_tokens: CountOrZero | None = None
-    """`litert`, `onnx`: measure by so many tokens of the validation text; if omitted, 20000."""
+    """`litert`, `onnx`: measure on this many tokens of the validation text; if omitted, 20000."""
     version: PositiveInt | None = None
     """VERSION; if omitted, the next free number. An existing version is never changed."""
     keep_versions: PositiveInt | None = None
     """Remove the lowest versions until this many are left; if omitted, remove none."""
     max_new_tokens: PositiveInt | None = None
-    """Language model: the most tokens a request may ask for."""
+    """Language model: the most tokens a request may ask for; if omitted, 1024."""
     max_prompt_bytes: PositiveInt | None = None
-    """Language model: read only this many bytes at the end of a longer prompt."""
+    """Language model: how many bytes at the end of a prompt are read; if omitted, 16384."""
     max_score_bytes: PositiveInt | None = None
-    """Language model: score only this many bytes at the start of a longer text."""
+    """Language model: how many bytes at the start of a text are scored; if omitted, 16384."""
     beam_size: PositiveInt | None = None
-    """Language model: how many continuations beam_search keeps and returns."""
+    """Language model: how many continuations beam_search keeps and returns; if omitted, 4."""
     num_next_tokens: PositiveInt | None = None
-    """Language model: how many tokens next_token returns."""
+    """Language model: how many tokens next_token returns; if omitted, 10."""
     default_max_new_tokens: CountOrZero | None = None
     """Language model: how many tokens serving_default adds; if omitted, 100."""
     default_temperature: NonNegativeFloat | None = None
-    """Language model: temperature of serving_default; low is careful, high is wild."""
+    """Language model: temperature of serving_default, low for careful texts; if omitted, 0.8."""
     banned_tokens: BannedTokens | None = None
-    """Language model: tokens that the export never writes, each a token of its vocabulary."""
+    """Language model: tokens of its vocabulary that the export never writes."""
     max_length: PositiveInt | None = None
     """Classifier or tagger: how many tokens are read; if omitted, as many as in training."""
     max_text_bytes: PositiveInt | None = None
-    """Classifier or tagger: how many bytes of a text are read."""
+    """Classifier or tagger: how many bytes of a text are read; if omitted, 65536."""
     num_labels: PositiveInt | None = None
-    """Classifier: how many labels are returned, the most probable first."""
+    """Classifier: how many labels are returned, the most probable first; if omitted, 10."""
     max_horizon: PositiveInt | None = None
     """Forecaster: the most steps a request may ask for; if omitted, the horizon of training."""
 

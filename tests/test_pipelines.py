@@ -37,17 +37,11 @@ def place(tmp_path_factory) -> Path:
 def test_training_leaves_a_complete_run(place):
     run_dir = place / "runs" / "text_lstm"
     names = {p.name for p in run_dir.iterdir()}
-    assert names >= {
-        "config.json",
-        "vocabulary.txt",
-        "checkpoints",
-        "model.weights.h5",
-        "history.csv",
-        "metrics.json",
-        "samples.txt",
-        "perplexity.png",
-        "tensorboard",
-    }
+    expected = (
+        "config.json vocabulary.txt checkpoints model.weights.h5 history.csv metrics.json "
+        "samples.txt perplexity.png tensorboard"
+    )
+    assert names >= set(expected.split())
     assert not list(place.rglob("*.partial*"))
     metrics = json.loads((run_dir / "metrics.json").read_text())
     text = (place / "text.txt").read_text()
@@ -179,12 +173,9 @@ def test_configuration_file_words_and_jsonl(place):
 
 @pytest.mark.slow
 def test_chinese_is_written_and_scored_in_whole_characters(tmp_path):
-    sentences = [
-        "想要有直升机。",
-        "想要和你飞到宇宙去。",
-        "想要和你融化在一起。",
-        "我每天每天都在想想想。",
-    ]
+    sentences = (
+        "想要有直升机。 想要和你飞到宇宙去。 想要和你融化在一起。 我每天每天都在想想想。".split()
+    )
     chance = random.Random(0)
     (tmp_path / "中文.txt").write_text("".join(chance.choice(sentences) for _ in range(250)))
     script(

@@ -67,8 +67,7 @@ class TrainingStep:
         tables: those of the objective.
 
     Attributes:
-        kind: how the gradient is computed, once a step has run: "compiled", "compiled in halves",
-            or "graph: …", with the reason.
+        kind: how the gradient is made, after a step: "compiled", "compiled in halves", "graph: …".
     """
 
     def __init__(

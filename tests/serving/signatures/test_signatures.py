@@ -34,50 +34,37 @@ def test_signatures_are_those_of_the_contract(exported):
         for name, signature in signatures.items()
     }
     row = [None]
+    settings = {
+        "prompt": ("string", row),
+        "max_new_tokens": ("int32", row),
+        "temperature": ("float32", row),
+        "top_k": ("int32", row),
+        "top_p": ("float32", row),
+        "seed": ("int64", row),
+    }
+    controls = {
+        "stop": ("string", [None, None]),
+        "min_p": ("float32", row),
+        "repetition_penalty": ("float32", row),
+        "repetition_window": ("int32", row),
+        "frequency_penalty": ("float32", row),
+    }
+    written = {
+        "text": ("string", row),
+        "completion": ("string", row),
+        "warning": ("string", row),
+        "num_tokens": ("int32", row),
+        "log_probability": ("float32", row),
+    }
     assert names == {
         "serving_default": {
             "inputs": {"prompt": ("string", row)},
             "outputs": {"text": ("string", row)},
         },
-        "generate": {
-            "inputs": {
-                "prompt": ("string", row),
-                "max_new_tokens": ("int32", row),
-                "temperature": ("float32", row),
-                "top_k": ("int32", row),
-                "top_p": ("float32", row),
-                "seed": ("int64", row),
-            },
-            "outputs": {
-                "text": ("string", row),
-                "completion": ("string", row),
-                "warning": ("string", row),
-                "num_tokens": ("int32", row),
-                "log_probability": ("float32", row),
-            },
-        },
+        "generate": {"inputs": settings, "outputs": written},
         "generate_controlled": {
-            "inputs": {
-                "prompt": ("string", row),
-                "max_new_tokens": ("int32", row),
-                "temperature": ("float32", row),
-                "top_k": ("int32", row),
-                "top_p": ("float32", row),
-                "seed": ("int64", row),
-                "stop": ("string", [None, None]),
-                "min_p": ("float32", row),
-                "repetition_penalty": ("float32", row),
-                "repetition_window": ("int32", row),
-                "frequency_penalty": ("float32", row),
-            },
-            "outputs": {
-                "text": ("string", row),
-                "completion": ("string", row),
-                "warning": ("string", row),
-                "num_tokens": ("int32", row),
-                "log_probability": ("float32", row),
-                "stopped": ("bool", row),
-            },
+            "inputs": settings | controls,
+            "outputs": written | {"stopped": ("bool", row)},
         },
         "beam_search": {
             "inputs": {"prompt": ("string", row), "max_new_tokens": ("int32", row)},

@@ -101,11 +101,13 @@ def generate(model, text, prompt, number, temperature=1.0, seed=None):
 
 if __name__ == "__main__":
     here, parser = Path(__file__).parent, argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("prompt")
+    parser.add_argument("prompt", help="the text to continue")
     smallest = min(here.glob("model_*"), key=lambda file: file.stat().st_size)
-    parser.add_argument("--model", default=smallest.name)
-    parser.add_argument("--number", type=int, default=200)
-    parser.add_argument("--temperature", type=float, default=1.0)
-    parser.add_argument("--seed", type=int)
+    parser.add_argument("--model", default=smallest.name, help="file (default: the smallest)")
+    parser.add_argument("--number", type=int, default=200, help="tokens to write (default: 200)")
+    parser.add_argument(
+        "--temperature", type=float, default=1.0, help="0 takes the most likely token (default: 1)"
+    )
+    parser.add_argument("--seed", type=int, help="the same seed writes the same text")
     given = vars(parser.parse_args())
     print(generate(Model(here / given.pop("model")), Text(here), **given))

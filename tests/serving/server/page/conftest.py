@@ -15,17 +15,26 @@ from .page_server import PageServer
 REFERENCE = Path(__file__).parents[4] / "exported" / "python_docs_gru" / "1"
 
 
+# Names of a browser of this kind that a system may have.
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+
+
 @pytest.fixture(scope="module")
 def chromium():
     """A browser without a window; tests that need one are skipped where there is none.
 
     It is ended with its module: it keeps an event loop, and other tests have their own.
     """
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    path = shutil.which("chromium") or shutil.which("google-chrome")
-    if path is None:
-        pytest.skip("no Chromium on this machine")
+    api = pytest.importorskip(
+        "playwright.sync_api", reason="playwright is not installed (extra `browser`)"
+    )
     with api.sync_playwright() as playwright:
+        path = next(filter(None, map(shutil.which, BROWSERS)), None)
+        if path is None and not Path(playwright.chromium.executable_path).exists():
+            pytest.skip(
+                "no Chromium or Chrome is on PATH; tests do not download one, "
+                "`playwright install chromium` does"
+            )
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield browser
         browser.close()

@@ -39,7 +39,7 @@ def controlled(language, num_tokens, seed=0, **controls):
     [
         ({"Min-p": 0.2}, {"min_p": 0.2}),
         (
-            {"Repetition penalty": 1.7, "Frequency penalty": 0.6, "Window of both": 5},
+            {"Repetition penalty": 1.7, "Frequency penalty": 0.6, "Penalty window": 5},
             {"repetition_penalty": 1.7, "frequency_penalty": 0.6, "repetition_window": 5},
         ),
     ],

@@ -57,7 +57,7 @@ def forecaster(make):
 def test_labels_have_bars(serve, visit, classifier):
     page = visit(serve(labels=classifier).address)
     shown(page, "textarea").fill("abc 想\nggg")
-    page.get_by_label("Each line").check()
+    page.get_by_label("Treat each line").check()
     cards = shown(page, ".labels")
     cards.nth(1).wait_for()
     answer = classifier.run("serving_default", text=texts("abc 想", "ggg"))
@@ -120,8 +120,13 @@ def test_tags_are_spans_of_the_text(serve, visit, tagger):
         ("€ 21,5\t1 234 567\n-20%\t−2", [[21.5, 1234567], [-20, -2]]),
         (" 21.5  3100\n-20 2.9e3 \n", [[21.5, 3100], [-20, 2900]]),
         ("a\tb\r\n16777217\t−1\r\n", [[16777217, -1]]),
+        ('"21,5","3.100"\n"20,0","2.900"\n', [[21.5, 3100], [20, 2900]]),
+        ("21,5 3,25\n-20 4\n", [[21.5, 3.25], [-20, 4]]),
+        ("1,2\n3,4\n", [[1, 2], [3, 4]]),
+        ("year;warm;load\n;°C;MW\n2001;2,5;9\n2002;4;7\n2003;3;8", [[2.5, 9], [4, 7], [3, 8]]),
+        ("(5)\t#DIV/0!\n1\u00a0234,5\t2\n", [[-5, None], [1234.5, 2]]),
     ],
-    ids=["tabs", "semicolons", "commas", "signs", "spaces", "large"],
+    ids="tabs semicolons commas signs spaces large quoted spaced whole counted broken".split(),
 )
 def test_values_come_from_a_spreadsheet(serve, visit, forecaster, pasted, values):
     server = serve(series=forecaster)

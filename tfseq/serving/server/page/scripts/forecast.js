@@ -11,10 +11,10 @@ class ForecastView {
     this.width = model.shape("serving_default", "inputs", "values").at(-1);
     this.most = model.shape("serving_default", "outputs", "forecast")[1];
     const each = this.width === 1 ? "one value" : `${this.width} values`;
-    this.box = textBox(`Your values, a line for each step with ${each}, the newest last`, {
+    this.box = textBox(`Your values: one line per step with ${each}, the newest last`, {
       key: `${model.name} values`,
       rows: 8,
-      placeholder: "Paste from a spreadsheet: with or without a line of names.",
+      placeholder: "Paste from a spreadsheet, with or without a line of names.",
     });
     this.box.area.classList.add("plain");
     this.box.area.addEventListener("input", () => this.read());
@@ -28,34 +28,20 @@ class ForecastView {
         to: this.most,
         step: 1,
         initial: Math.min(this.most, memory.read(key, this.most)),
-        help: `At most ${this.most}, as the export has it.`,
+        help: `The export allows at most ${this.most}.`,
       },
       () => memory.write(key, this.horizon.value()),
     );
     this.choices = make("div", { class: "row choices" });
     this.found = make("p", { class: "soft" });
-    this.main = button("Forecast", () => (this.work.busy ? this.work.stop() : this.forecast()), {
-      class: "primary",
-    });
-    this.work = new Work((busy) => {
-      this.main.textContent = busy ? "Stop" : "Forecast";
-      this.main.classList.toggle("stop", busy);
-    });
+    this.form = new Form("Forecast", (signal) => this.forecast(signal), [
+      this.box.element,
+      this.choices,
+      this.found,
+      this.horizon.element,
+    ]);
     this.result = make("div");
-    this.element = make(
-      "div",
-      { onkeydown: (event) => event.key === "Escape" && this.work.stop() },
-      make(
-        "section",
-        { class: "card" },
-        this.box.element,
-        this.choices,
-        this.found,
-        this.horizon.element,
-        make("div", { class: "row" }, this.main),
-      ),
-      this.result,
-    );
+    this.element = this.form.above(this.result);
     addEventListener("resize", () => this.draw?.());
     this.read();
   }
@@ -70,10 +56,15 @@ class ForecastView {
 
   /** Look at what was pasted, and let the person choose where there are more columns. */
   read() {
-    this.table = parseTable(this.box.area.value);
+    this.table = parseTable(this.box.area.value, this.width);
+    const across = this.table.columns.map(({ values }) => values);
+    if (this.width === 1 && across.length > 1 && across.every((values) => values.length === 1)) {
+      // One series in one line.
+      this.table.columns = [{ name: "values", values: across.flat() }];
+    }
     const { columns } = this.table;
     const fits = columns.length >= this.width;
-    this.main.disabled = !fits;
+    this.form.main.disabled = !fits;
     this.choices.replaceChildren();
     this.selects = [];
     if (!this.box.area.value.trim()) {
@@ -87,11 +78,15 @@ class ForecastView {
       this.found.textContent = `The model takes ${this.width} columns of numbers. Found: ${found}.`;
       return;
     }
-    this.found.textContent = `${steps} steps of ${names}.`;
+    this.found.textContent = `${steps} steps of ${names}`;
     if (columns.length === this.width) return;
+    // What counts the steps is hardly one of the series.
+    const counters = columns.map(isCounter);
+    const order = [...columns.keys()].sort((a, b) => counters[a] - counters[b] || a - b);
+    const first = order.slice(0, this.width).sort((a, b) => a - b);
     for (let place = 0; place < this.width; place += 1) {
       const options = columns.map(({ name }, index) =>
-        make("option", { value: index, selected: index === place }, name),
+        make("option", { value: index, selected: index === first[place] }, name),
       );
       const select = make(
         "select",
@@ -108,21 +103,14 @@ class ForecastView {
     return this.selects.length ? this.selects.map((select) => columns[select.value]) : columns;
   }
 
-  forecast() {
+  async forecast(signal) {
     const columns = this.chosen,
       horizon = Math.round(this.horizon.value());
-    return this.work.run(async (signal) => {
-      const values = columns[0].values.map((_, step) =>
-        columns.map((column) => column.values[step]),
-      );
-      const answer = await this.model.predict(
-        "serving_default",
-        { values: [values], horizon: [horizon] },
-        signal,
-      );
-      const next = answer.forecast[0].slice(0, answer.num_steps[0]);
-      this.show(columns, next, answer.warning[0]);
-    });
+    const values = columns[0].values.map((_, step) => columns.map((column) => column.values[step]));
+    const inputs = { values: [values], horizon: [horizon] };
+    const answer = await this.model.predict("serving_default", inputs, signal);
+    const next = answer.forecast[0].slice(0, answer.num_steps[0]);
+    this.show(columns, next, answer.warning[0]);
   }
 
   show(columns, next, warning) {

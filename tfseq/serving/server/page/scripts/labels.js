@@ -15,7 +15,7 @@ class TypedView {
     this.result = make("div", { class: "answers" });
     this.box.area.addEventListener("input", () => this.soon(PAUSE));
     const check = split
-      ? make("label", { class: "check" }, this.each, "Each line is a text of its own")
+      ? make("label", { class: "check" }, this.each, "Treat each line as a separate text")
       : null;
     this.element = make(
       "div",
@@ -92,12 +92,14 @@ class TagsView extends TypedView {
   constructor(model) {
     super(model, {
       title: "Tag",
-      label: "Your text, tokens apart by spaces",
+      label: "Your text, with spaces between tokens",
       placeholder: "Type or paste a text.",
     });
   }
 
   show(answers) {
+    // Spans stand by themselves, so that their text tells nothing of the direction of the whole.
+    const { direction } = getComputedStyle(this.box.area);
     return answers.flatMap((answer) => {
       const spans = spansOf(answer);
       const kinds = [...new Set(spans.map(({ kind }) => kind).filter(Boolean))];
@@ -121,7 +123,7 @@ class TagsView extends TypedView {
           { class: "card" },
           warningOf(answer),
           legend,
-          make("div", { class: "tagged", dir: "auto" }, ...parts),
+          make("div", { class: "tagged", dir: direction }, ...parts),
           make("details", {}, make("summary", {}, "Every token"), this.table(answer)),
         ),
       ];

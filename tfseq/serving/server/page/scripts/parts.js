@@ -190,7 +190,7 @@ function trouble(error, again) {
       { class: "row" },
       again ? button("Try again", again) : null,
       error.status === 401 || error.status === 403
-        ? button("Give a token", () => showConnection())
+        ? button("Enter a token", () => showConnection())
         : null,
       button("Dismiss", () => trouble(null), { class: "quiet" }),
     ),

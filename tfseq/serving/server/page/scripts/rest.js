@@ -72,7 +72,8 @@ class Server {
       const other =
         this.address === location.origin
           ? ""
-          : ", and does it allow requests from other pages (--rest_api_enable_cors_support)";
+          : ", and does it let other pages ask it (--rest_api_enable_cors_support in " +
+            "TensorFlow Serving, --allow-origin in serve_export.py)";
       throw new ServerError(`${this.address} does not answer. Is the server running${other}?`);
     }
     let answer;
@@ -134,8 +135,8 @@ class Model {
       if (newest.version === this.version) throw error;
       this.onversion?.(newest);
       const message =
-        `The server has version ${newest.version} of this model now, ` +
-        `and no longer ${this.version}.`;
+        `The server now has version ${newest.version} of this model; ` +
+        `version ${this.version} is gone.`;
       throw Object.assign(new ServerError(message, 404), { final: true });
     }
   }

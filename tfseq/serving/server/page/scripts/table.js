@@ -1,13 +1,21 @@
 // Numbers as they come from a spreadsheet.
 
-const MISSING = new Set(["", "na", "n/a", "nan", "null", "none", "-", "–", "?", "#n/a"]);
+const MISSING = new Set(["", "na", "n/a", "nan", "null", "none", "-", "–", "?"]);
+
+// `1,5` and `1,234.5`.
+const ONE_NUMBER = /^\(?[+-]?[$€£¥]?(\d+,\d+|\d{1,3}(,\d{3})*\.\d+)\)?%?$/;
+
+/** An empty cell, or one that says that there is nothing: `#DIV/0!` too. */
+const isMissing = (cell) =>
+  MISSING.has(cell.toLowerCase()) || /^#(n\/?[av]|[\p{L}/0]+[!?])$/iu.test(cell);
 
 /**
  * Columns `{ name, values }` of a pasted table, those that hold numbers; `labels` are the texts of
  * a first column that does not. Cells are apart by tabs, semicolons, commas or spaces, and a comma
- * is the decimal point where it cannot be another thing. What is missing is NaN.
+ * is the decimal point where it cannot be another thing: `1,2` is two cells where two columns are
+ * `wanted`. What is missing is NaN.
  */
-function parseTable(text) {
+function parseTable(text, wanted = 1) {
   const lines = text
     .replace(/\r\n?/g, "\n")
     .split("\n")
@@ -15,35 +23,46 @@ function parseTable(text) {
   if (!lines.length) return { columns: [], labels: null };
   const separator =
     ["\t", ";"].find((sign) => lines[0].includes(sign) || lines.at(-1).includes(sign)) ?? null;
-  const rows = lines.map((line) => cellsOf(line, separator ?? guess(lines)));
+  const rows = lines.map((line) => cellsOf(line, separator ?? guess(lines, wanted)));
   const width = Math.max(...rows.map((row) => row.length));
-  const decimal = decimalSign(rows, separator);
+  const decimal = decimalSign(rows);
   const read = rows.map((row) =>
     Array.from({ length: width }, (_, place) => numberOf(row[place] ?? "", decimal)),
   );
-  // A first line of names has no number where a later one has.
-  const named =
-    rows.length > 1 &&
-    read[0].every((value) => value === null || Number.isNaN(value)) &&
-    rows[0].some((cell) => !MISSING.has(cell.toLowerCase()));
-  const body = named ? read.slice(1) : read;
+  const numNamed = numNameLines(rows, read);
+  const body = read.slice(numNamed);
   const columns = [];
   let labels = null;
   for (let place = 0; place < width; place += 1) {
     const values = body.map((row) => row[place]);
-    const name = named ? rows[0][place] || `column ${place + 1}` : `column ${place + 1}`;
-    if (values.includes(null)) labels ??= rows.slice(named ? 1 : 0).map((row) => row[place] ?? "");
+    const names = rows.slice(0, numNamed).map((row) => row[place]);
+    const name = names.filter(Boolean).join(" ") || `column ${place + 1}`;
+    if (values.includes(null)) labels ??= rows.slice(numNamed).map((row) => row[place] ?? "");
     else if (values.some(Number.isFinite)) columns.push({ name, values });
   }
   return { columns, labels };
 }
 
-function guess(lines) {
-  const commas = lines.filter((line) => line.includes(",")).length;
-  const spaced = lines.every((line) => /^\s*\S+(\s+\S+)+\s*$/.test(line));
-  // `1,5` on every line by itself is a number, `1,5,2` is not.
-  const decimals = lines.every((line) => /^\s*[+-]?\d+,\d+\s*$/.test(line) || !line.includes(","));
-  if (commas && !decimals) return ",";
+/** How many of the first lines hold names, and units below them: no number, where a later has. */
+function numNameLines(rows, read) {
+  const isNamed = (row) =>
+    rows[row].some((cell) => !isMissing(cell)) && !read[row].some(Number.isFinite);
+  let count = 0;
+  while (count < Math.min(2, rows.length - 1) && isNamed(count)) count += 1;
+  // Words all the way down are not names.
+  return read.slice(count).some((row) => row.some(Number.isFinite)) ? count : Math.min(count, 1);
+}
+
+/** What is between cells where there is no tab and no semicolon. */
+function guess(lines, wanted) {
+  if (wanted > 1 && lines.every((line) => line.split(",").length === wanted)) return ",";
+  const fields = lines.map((line) => line.trim().split(/\s+/));
+  const spaced = fields.every((row) => row.length > 1);
+  // `1,5` on every line by itself is a number, `1,5,2` is not; nor are `1,5 2,5` three numbers.
+  const ofDecimals = lines.every((line) => ONE_NUMBER.test(line.trim()) || !line.includes(","));
+  const ofSpacedDecimals =
+    spaced && fields.flat().every((field) => /^[+-]?\d+(,\d+)?$/.test(field));
+  if (lines.some((line) => line.includes(",")) && !ofDecimals && !ofSpacedDecimals) return ",";
   return spaced ? /\s+/ : "\t";
 }
 
@@ -61,9 +80,8 @@ function cellsOf(line, separator) {
 }
 
 /** Whether `,` or `.` is the decimal sign. */
-function decimalSign(rows, separator) {
-  const cells = rows.flat().map(bare);
-  if (separator === null && rows[0].length > 1) return ".";
+function decimalSign(rows) {
+  const cells = rows.flat().map((cell) => bare(cell).replace(/(?<=\d)[\s'’_](?=\d{3})/g, ""));
   const commaLast = cells.filter(
     (cell) => /\.\d{3},\d+$/.test(cell) || /^[+-]?\d+,(\d{1,2}|\d{4,})$/.test(cell),
   ).length;
@@ -75,14 +93,17 @@ function decimalSign(rows, separator) {
 
 /** A cell without its currency or percent sign, and with a plain minus. */
 function bare(cell) {
-  const text = cell.toLowerCase().replace(/[−–](?=[\d.,])/, "-");
+  const text = cell
+    .toLowerCase()
+    .replace(/^\((.*\d.*)\)$/, "-$1")
+    .replace(/[−–](?=[\d.,])/, "-");
   return text.replace(/^([-+]?)[$€£¥]\s*|\s*[$€£¥%]$/g, "$1");
 }
 
 /** A number, NaN where it is missing, or null for another text: thousands are groups of three. */
 function numberOf(cell, decimal) {
   const plain = bare(cell);
-  if (MISSING.has(plain)) return NaN;
+  if (isMissing(plain)) return NaN;
   const groups =
     decimal === ","
       ? /^[+-]?\d{1,3}([.\s'’_]\d{3})+(?=,|$)/
@@ -93,4 +114,9 @@ function numberOf(cell, decimal) {
     !(decimal === "," && joined.includes(".")) &&
     /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/.test(number);
   return isIt ? Number(number) : null;
+}
+
+/** Columns of numbers that only count the steps: years, or numbers of lines. */
+function isCounter({ values }) {
+  return values.length > 2 && values.every((value, place) => value === values[0] + place);
 }

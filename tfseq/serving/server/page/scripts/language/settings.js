@@ -1,7 +1,7 @@
 // How a text is drawn: what a person sets, and keeps.
 
 const SLIDERS = [
-  ["length", "Tokens", 1, 500, 1, 120, "How many are written at a time.", 1, 100000],
+  ["length", "Tokens", 1, 500, 1, 120, "How many to write at a time.", 1, 100000],
   [
     "temperature",
     "Temperature",
@@ -9,12 +9,30 @@ const SLIDERS = [
     2,
     0.05,
     0.8,
-    "Low is careful, high is wild. 0 takes the likeliest.",
+    "Lower is safer, higher is bolder. 0 always takes the most likely token.",
     0,
     100,
   ],
-  ["topK", "Top-k", 0, 100, 1, 0, "Draws from the k likeliest alone. 0 is off.", 0, 2 ** 31 - 1],
-  ["topP", "Top-p", 0, 1, 0.01, 1, "Draws from the fewest that have this share. 1 is off."],
+  [
+    "topK",
+    "Top-k",
+    0,
+    100,
+    1,
+    0,
+    "Draws only from the k most likely tokens. 0 is off.",
+    0,
+    2 ** 31 - 1,
+  ],
+  [
+    "topP",
+    "Top-p",
+    0,
+    1,
+    0.01,
+    1,
+    "Draws from the fewest tokens that together have this probability. 1 is off.",
+  ],
 ];
 const MORE_SLIDERS = [
   [
@@ -24,7 +42,7 @@ const MORE_SLIDERS = [
     1,
     0.01,
     0,
-    "Draws from those that are this likely, beside the likeliest. 0 is off.",
+    "Draws from tokens at least this probable, relative to the most likely one. 0 is off.",
   ],
   [
     "repetition",
@@ -33,7 +51,7 @@ const MORE_SLIDERS = [
     2,
     0.01,
     1,
-    "Above 1, what was written becomes less likely.",
+    "Above 1, tokens already in the text become less likely.",
     0.01,
     100,
   ],
@@ -44,18 +62,18 @@ const MORE_SLIDERS = [
     2,
     0.01,
     0,
-    "The same, more so for each time it was written.",
+    "The same, and more so with each time they occur.",
     -100,
     100,
   ],
   [
     "window",
-    "Window of both",
+    "Penalty window",
     0,
     512,
     1,
     64,
-    "So many of the last tokens are looked at.",
+    "How many of the last tokens both penalties look at.",
     0,
     100000,
   ],
@@ -110,7 +128,7 @@ class SamplingSettings {
         make(
           "p",
           { class: "help" },
-          `Up to ${MOST_STOPS} strings, one a line; \\n is a line break.`,
+          `Up to ${MOST_STOPS} strings, one per line. Write a line break as \\n.`,
         ),
       ),
     );
@@ -136,7 +154,7 @@ class SamplingSettings {
               "span",
               {},
               "All at once",
-              make("span", { class: "help" }, " The server draws, in one request."),
+              make("span", { class: "help" }, " The server writes the whole text in one request."),
             ),
           )
         : null,

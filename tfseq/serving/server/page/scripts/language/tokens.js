@@ -118,7 +118,9 @@ function heatKey(strongest) {
 /** A token and how probable it was. */
 function likelyTitle({ text, logp }, more = "") {
   const bits =
-    logp == null ? "given" : `${shown(bitsOf(logp), 2)} bits, ${percent(Math.exp(logp))}${more}`;
+    logp == null
+      ? "not scored"
+      : `${shown(bitsOf(logp), 2)} bits, ${percent(Math.exp(logp))}${more}`;
   const word = make("bdi", { class: "word" }, visible(text));
   return make("span", {}, word, make("span", { class: "soft" }, bits));
 }

@@ -23,6 +23,11 @@ class TextStates {
 
 const textOf = (tokens) => tokens.map(({ text }) => text).join("");
 
+/** Tokens as they are kept: their states are large, and can be read again. */
+function withoutStates(tokens) {
+  return tokens.map(({ states, logits, ...others }) => others);
+}
+
 /** Whether the text from `start` on has one of the strings; it then ends before the first. */
 function cutAtStop(tokens, start, strings) {
   const text = textOf(tokens.slice(start));
@@ -38,7 +43,7 @@ function cutAtStop(tokens, start, strings) {
 /** What is said below a text: how many tokens, how probable, how fast. */
 function countedText(logps, { tokens }, speed) {
   if (!tokens.length)
-    return "The text comes here. Choose a token in it to see what else was likely.";
+    return "The text appears here. Choose a token in it to see what else was likely.";
   if (!logps.length) return "";
   const numbers = `${logps.length} token${logps.length > 1 ? "s" : ""}`;
   const sum = logps.reduce((total, logp) => total + logp, 0);
@@ -47,6 +52,6 @@ function countedText(logps, { tokens }, speed) {
     `perplexity ${shown(perplexityOf(logps))}`,
     `log probability ${shown(sum, 5)}`,
   ];
-  if (speed) parts.push(`${shown(speed, 2)} a second`);
+  if (speed) parts.push(`${shown(speed, 2)} tokens/s`);
   return parts.join(" · ");
 }

@@ -19,14 +19,14 @@ class ContinueView {
     this.prompt = textBox("Prompt", { key: `${model.name} prompt`, rows: 3, initial: "The " });
     this.prompt.area.addEventListener("input", () => this.refresh(this.work.busy));
     this.prompt.area.addEventListener("keydown", (event) => {
-      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.press();
+      if (isStart(event)) this.press();
     });
     this.main = button("Write", () => this.press(), { class: "primary" });
     this.another = button("Another", () => this.writeAnother(), {
       title: "Start over from the prompt with the next seed",
     });
     this.back = button("↶", () => this.move(-1), {
-      title: "Back to the text before",
+      title: "Back to the previous text",
       "aria-label": "Back",
     });
     this.forth = button("↷", () => this.move(1), {
@@ -61,7 +61,7 @@ class ContinueView {
       this.settings.element,
     );
     this.refresh(false);
-    if (foreign) this.work.run((signal) => this.adopt(this.history.now, signal));
+    if (foreign) this.work.run((signal) => this.writer.adopt(this.history.now, signal));
   }
 
   /** The prompt is one in all views. */
@@ -75,7 +75,7 @@ class ContinueView {
     const { tokens, start, prompt } = this.history.now;
     this.text.show(tokens, start);
     const goesOn = tokens.length > 0 && prompt === this.prompt.area.value && !tokens.at(-1).ends;
-    this.main.textContent = busy ? "Stop" : goesOn ? "Go on" : "Write";
+    this.main.textContent = busy ? "Stop" : goesOn ? "Continue" : "Write";
     this.main.classList.toggle("stop", busy);
     this.another.disabled = prompt === null;
     this.back.disabled = this.history.place === 0;
@@ -105,45 +105,57 @@ class ContinueView {
 
   begin() {
     const prompt = this.prompt.area.value;
-    this.work.run(async (signal) => {
+    this.start(async (signal) => {
       const now = this.history.now;
       // The same prompt was read before.
       const read = now.prompt === prompt && textOf(now.tokens.slice(0, now.start)) === prompt;
-      const tokens = read
-        ? now.tokens.slice(0, now.start)
-        : await this.writer.split(prompt, signal);
-      this.history.add({ prompt, tokens, start: tokens.length });
-      await this.write(signal);
+      const { text, warning } = read ? now : await this.writer.bounded(prompt, signal);
+      const tokens = read ? now.tokens.slice(0, now.start) : await this.writer.split(text, signal);
+      this.history.add({ prompt, tokens, start: tokens.length, warning });
     });
   }
 
   goOn() {
     const { tokens, ...others } = this.history.now;
-    this.history.add({ ...others, tokens: [...tokens] });
-    this.work.run((signal) => this.write(signal));
+    this.start(() => this.history.add({ ...others, tokens: [...tokens] }));
   }
 
-  async write(signal) {
+  /** Write what `prepare(signal)` has made ready; where that fails, trying again goes on from there. */
+  start(prepare) {
+    const job = { ready: false, left: null };
+    this.work.run(async (signal) => {
+      if (!job.ready) await prepare(signal);
+      job.ready = true;
+      if (!this.history.now.tokens.at(-1)?.ends) await this.write(job, signal);
+    });
+  }
+
+  async write(job, signal) {
     this.likely.close();
-    this.say("");
-    if (this.history.now.foreign) await this.adopt(this.history.now, signal);
+    this.say(this.history.now.warning ?? "");
+    if (this.history.now.foreign) await this.writer.adopt(this.history.now, signal);
     const { length, ...settings } = this.settings.value;
     if (this.settings.atOnce.checked) await this.writeAtOnce(length, settings, signal);
-    else await this.writeLive(length, settings, signal);
+    else {
+      job.left ??= length;
+      await this.writeLive(job, settings, signal);
+    }
     say(`Written. ${this.count.textContent}`);
   }
 
-  async writeLive(length, settings, signal) {
+  async writeLive(job, settings, signal) {
     const { tokens, start } = this.history.now;
     this.refresh(true);
+    this.copy.parentElement.scrollIntoView({ block: "nearest" });
     if (tokens.length) {
       await this.writer.read(tokens, tokens.length - 1, signal, (read, all) => {
-        if (all > 1) this.count.textContent = `Reading, ${read} of ${all}`;
+        if (all > 1) this.count.textContent = `Reading the prompt, ${read} of ${all}`;
         if (read % 8 === 0) this.text.show(tokens, start);
       });
     }
-    const since = performance.now();
-    for (let written = 1; written <= length; written += 1) {
+    const since = performance.now(),
+      first = job.left;
+    while (job.left > 0) {
       const token = await this.writer.draw(tokens, settings, tokens.length - start, signal);
       tokens.push(token);
       try {
@@ -153,13 +165,17 @@ class ContinueView {
         tokens.pop();
         throw error;
       }
-      this.speed = (1000 * written) / (performance.now() - since);
+      job.left -= 1;
+      this.speed = (1000 * (first - job.left)) / (performance.now() - since);
       // The text is followed, unless the person has gone up in it.
       const seen = this.copy.parentElement.getBoundingClientRect().bottom <= innerHeight + 8;
       this.refresh(true);
       if (seen) this.copy.parentElement.scrollIntoView({ block: "nearest" });
-      if (token.ends || cutAtStop(tokens, start, settings.stop)) break;
+      if (cutAtStop(tokens, start, settings.stop)) return;
+      if (token.ends) break;
     }
+    await this.writer.settle(tokens, start, signal);
+    this.text.show(tokens, start);
   }
 
   async writeAtOnce(length, settings, signal) {
@@ -175,38 +191,20 @@ class ContinueView {
         )
       : await this.model.predict("generate", inputs, signal);
     const [text] = answer.text;
-    await this.adopt(state, signal, text, prompt[0].length);
+    await this.writer.adopt(state, signal, text, prompt[0].length);
     if (answer.ended?.[0])
       state.tokens.push({ id: this.writer.end, text: "", ends: true, logp: null });
     this.speed = 0;
     const without = this.settings.controls && !controlled;
-    this.say(
-      answer.warning[0] + (without ? " This export knows more control only token by token." : ""),
-    );
-  }
-
-  /** Take a text into a state, whose first `given` characters are the prompt. */
-  async adopt(
-    state,
-    signal,
-    text = textOf(state.tokens),
-    given = textOf(state.tokens.slice(0, state.start)).length,
-  ) {
-    const tokens = await this.writer.split(text, signal);
-    const scores = await this.model.predict("score", { text: [text] }, signal);
-    scores.token_log_probabilities[0].forEach((logp, place) => {
-      if (tokens[place + 1]) tokens[place + 1].logp = logp;
-    });
-    let length = 0,
-      start = 0;
-    while (start < tokens.length && length < given) length += tokens[start++].text.length;
-    Object.assign(state, { tokens, start, foreign: false });
+    const said = [state.warning, answer.warning[0]].filter(Boolean);
+    if (without) said.push("To use “More control” all at once, export the model again.");
+    this.say(said.join(" "));
   }
 
   /** Show what was likely in a place, and go on from there with what a person chooses. */
   async ask(index, span) {
     const state = this.history.now;
-    if (state.foreign) return this.work.run((signal) => this.adopt(state, signal));
+    if (state.foreign) return this.work.run((signal) => this.writer.adopt(state, signal));
     const { tokens } = state;
     const token = tokens[index];
     if (!token.best && index > 0) {
@@ -232,11 +230,11 @@ class ContinueView {
       const name = id === this.writer.end ? "end of the text" : visible(texts[place]);
       const onclick = () =>
         this.pick(state, index, { id, logp, rank: place + 1, best: token.best, text: "" });
-      const label = `${name}, ${percent(Math.exp(logp))}: go on with it`;
+      const label = `${name}, ${percent(Math.exp(logp))}: continue with it`;
       return barLine(name, Math.exp(logp), { onclick, current: id === token.id, label });
     });
-    const title = likelyTitle(token, `, place ${token.rank} of ${this.writer.numSymbols}`);
-    const hint = make("p", { class: "soft" }, "Choose one to go on from here.");
+    const title = likelyTitle(token, `, rank ${token.rank} of ${this.writer.numSymbols}`);
+    const hint = make("p", { class: "soft" }, "Choose one to continue from here.");
     return this.likely.open(span, title, [...lines, hint]);
   }
 
@@ -245,10 +243,9 @@ class ContinueView {
     const start = Math.min(state.start, index);
     const tokens = [...state.tokens.slice(0, index), token];
     token.ends = token.id === this.writer.end && this.writer.end !== null;
-    this.work.run(async (signal) => {
+    this.start(async (signal) => {
       if (!token.ends) await this.writer.spell(tokens, start, index - start, signal);
       this.history.add({ prompt: state.prompt, tokens, start });
-      if (!token.ends) await this.write(signal);
     });
   }
 
@@ -284,14 +281,6 @@ class ContinueView {
   keep() {
     const { prompt, tokens, start, foreign } = this.history.now;
     const version = foreign ? null : this.model.version;
-    const kept = tokens.map(({ id, text, logp, rank, best, ends }) => ({
-      id,
-      text,
-      logp,
-      rank,
-      best,
-      ends,
-    }));
-    memory.write(this.kept, { version, prompt, tokens: kept, start });
+    memory.write(this.kept, { version, prompt, tokens: withoutStates(tokens), start });
   }
 }

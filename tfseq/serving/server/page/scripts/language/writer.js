@@ -14,6 +14,17 @@ class Writer {
     this.pieces = new Pieces(model);
     this.states = model.names("step", "inputs").filter((name) => name !== "token_ids");
     this.numSymbols = model.shape("step", "outputs", "logits").at(-1);
+    // Beside the tokens that a document begins and ends with.
+    this.isText = ({ id, ends }) => !ends && id !== this.begin;
+  }
+
+  /** The part of a prompt that the model reads, its end, and what the server says if it is short. */
+  async bounded(prompt, signal) {
+    if (!prompt || !this.model.has("generate")) return { text: prompt };
+    const settings = { temperature: 0, topK: 0, topP: 1, seed: 0n };
+    const inputs = { ...settingsOfRow(settings, 0), prompt: [prompt] };
+    const { warning } = await this.model.predict("generate", inputs, signal);
+    return { text: endWithin(prompt, warning[0]), warning: warning[0] };
   }
 
   /** The tokens of a prompt, not read yet. */
@@ -26,6 +37,27 @@ class Writer {
     // A document begins with a token that is no text.
     if (begin) tokens.unshift({ id: begin[0], text: "" });
     return tokens;
+  }
+
+  /** Take a text into a state, whose first `given` characters are the prompt. */
+  async adopt(
+    state,
+    signal,
+    text = textOf(state.tokens),
+    given = textOf(state.tokens.slice(0, state.start)).length,
+  ) {
+    const scores = await this.model.predict("score", { text: [text] }, signal);
+    const end = endWithin(text, scores.warning[0]);
+    const numLost = text.length - end.length;
+    if (numLost) return this.adopt(state, signal, end, Math.max(0, given - numLost));
+    const tokens = await this.split(text, signal);
+    scores.token_log_probabilities[0].forEach((logp, place) => {
+      if (tokens[place + 1]) tokens[place + 1].logp = logp;
+    });
+    let length = 0,
+      start = 0;
+    while (start < tokens.length && length < given) length += tokens[start++].text.length;
+    return Object.assign(state, { tokens, start, foreign: false });
   }
 
   /** See to it that the states and logits after token `index` are there. */
@@ -86,19 +118,36 @@ class Writer {
     }
   }
 
-  /** Write the texts of the tokens from `start` on into them. */
+  /** Write the texts of the tokens from `start` on into them; the first `numKnown` have theirs. */
   async spell(tokens, start, numKnown, signal) {
-    const ids = tokens
-      .filter((token) => !token.ends && token.id !== this.begin)
-      .map((token) => token.id);
-    const hidden = this.begin === null || !tokens.length || tokens[0].id !== this.begin ? 0 : 1;
-    const known = tokens.slice(start, start + numKnown).map((token) => token.text);
-    const before = ids.slice(0, start - hidden);
-    const pieces = await this.pieces.follow(before, ids.slice(start - hidden), known, signal);
-    pieces.forEach((piece, place) => (tokens[start + place].text = piece));
+    const before = tokens.slice(Math.max(0, start - NUM_BEFORE), start);
+    const written = tokens.slice(start);
+    const known = written.slice(0, numKnown).map((token) => token.text);
+    const ids = written.map((token) => token.id);
+    const likely = (written.at(-1)?.best ?? []).map(({ id }) => id);
+    const text = before.filter(this.isText);
+    const pieces = await this.pieces.follow(text, ids, known, likely, signal);
+    pieces.forEach((piece, place) => (written[place].text = piece));
+  }
+
+  /** See to it that the texts of the tokens from `start` on are right together. */
+  async settle(tokens, start, signal) {
+    const written = tokens.slice(start).filter(this.isText);
+    const ids = written.map((token) => token.id);
+    const texts = written.map((token) => token.text);
+    const pieces = await this.pieces.settled(ids, texts, signal);
+    pieces.forEach((piece, place) => (written[place].text = piece));
   }
 }
 
 function zeros([size, ...rest]) {
   return Array.from({ length: size }, () => (rest.length ? zeros(rest) : 0));
+}
+
+/** The end of a text that a server reads: its warning says how many bytes that are. */
+function endWithin(text, warning) {
+  const limit = /\b(?:first|last) (\d+) bytes\b/.exec(warning)?.[1];
+  if (!limit) return text;
+  const bytes = new TextEncoder().encode(text).slice(-limit);
+  return new TextDecoder().decode(bytes).replace(/^\ufffd+/, "");
 }
