@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from tfseq.errors import InputError
 from tfseq.tasks.task import Task
 
@@ -30,4 +32,17 @@ def answered_rows(task: Task, rows: Rows, settings: Mapping[str, Any]) -> list[d
     for (_, kept), answer in zip(rows, answers, strict=True):
         if both := sorted(kept.keys() & answer.keys()):
             raise InputError(f"`keep`: the answers have a field {both[0]!r} of their own.")
-    return [{**kept, **answer} for (_, kept), answer in zip(rows, answers, strict=True)]
+    return [{**kept, **_short(answer)} for (_, kept), answer in zip(rows, answers, strict=True)]
+
+
+def _short(value: Any) -> Any:
+    """The same with the fewest digits that give the same float32 number.
+
+    >>> _short({"scores": [0.5395293831825256]})
+    {'scores': [0.5395294]}
+    """
+    if isinstance(value, dict):
+        return {name: _short(entry) for name, entry in value.items()}
+    if isinstance(value, list):
+        return [_short(entry) for entry in value]
+    return float(str(np.float32(value))) if isinstance(value, float) else value
