@@ -17,6 +17,7 @@ COMMANDS = {
     "forecast-series": "forecast_series",
     "evaluate": "evaluate_model",
     "generate": "generate_text",
+    "predict": "predict",
     "export": "export_model",
     "inspect": "inspect_export",
     "serve": "serve_export",

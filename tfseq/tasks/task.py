@@ -37,6 +37,8 @@ class Task(ABC):
     options_type: ClassVar[type[TrainingOptions]]
     #: The settings of its export, a class of `tfseq.serving`.
     settings_type: ClassVar[Callable]
+    #: How the input of each record is called in a file of inputs.
+    input_field: ClassVar[str] = "text"
 
     def __init__(
         self,
@@ -78,6 +80,16 @@ class Task(ABC):
     @abstractmethod
     def describe(self, evaluation: Mapping[str, Any]) -> str:
         """What `evaluate` has returned, as a person reads it."""
+
+    @abstractmethod
+    def predict_rows(self, inputs: Sequence[Any]) -> list[dict[str, Any]]:
+        """What the model makes of each input of a file, by name and in values that JSON can hold.
+
+        A subclass may take settings by name.
+
+        Raises:
+            InputError: an input is none for this task.
+        """
 
     @property
     def directory(self) -> Path:
@@ -188,6 +200,19 @@ def checked_argument(name: str, value: Any, kind: Any) -> Any:
         return checked(name, value, kind)
     except ValueError as error:
         raise InputError(str(error)) from None
+
+
+def texts_of(inputs: Sequence[Any]) -> list[str]:
+    """The inputs of a file, each of which must be a text.
+
+    >>> texts_of(["a", 1])
+    Traceback (most recent call last):
+    tfseq.errors.InputError: an input must be a text. Received: 1.
+    """
+    for given in inputs:
+        if not isinstance(given, str):
+            raise InputError(f"an input must be a text. Received: {given!r}.")
+    return list(inputs)
 
 
 def short_name(part: str) -> str:

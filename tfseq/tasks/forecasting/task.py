@@ -49,6 +49,7 @@ class ForecastingTask(Task):
 
     options_type = ForecastingOptions
     settings_type = ForecasterSettings
+    input_field = "values"
     options: ForecastingOptions
     model: Forecaster
     labels: Sequence[str]
@@ -104,6 +105,23 @@ class ForecastingTask(Task):
         counts = np.full(len(values), values.shape[1], "int32")
         forecast = self.model.forecast(tf.constant(values), horizon, tf.constant(counts))
         return forecast.numpy()[0] if one else forecast.numpy()
+
+    def predict_rows(
+        self, inputs: Sequence[Any], horizon: int | None = None
+    ) -> list[dict[str, Any]]:
+        """For each list of values `[T, C]`, or `[T]` of one column, `forecast`: column -> `[H]`.
+
+        None stands for a missing value. Series of one length are gone on from at once.
+        """
+        numbers = [_numbers(values, len(self.labels)) for values in inputs]
+        rows: list[dict[str, Any]] = [{}] * len(numbers)
+        for shape in {values.shape for values in numbers}:
+            places = [place for place, values in enumerate(numbers) if values.shape == shape]
+            found = self.predict(np.stack([numbers[place] for place in places]), horizon)
+            for place, forecast in zip(places, found, strict=True):
+                columns = zip(self.labels, forecast.T.tolist(), strict=True)
+                rows[place] = {"forecast": dict(columns)}
+        return rows
 
     def evaluate(self, path: str | os.PathLike | None = None) -> dict[str, Any]:
         """Forecast from every step, and compare with what came.
@@ -249,3 +267,17 @@ def _is_of_series(values: Any) -> bool:
         and 0 < len(columns) == len(scale)
         and all(has_type(number, float) for number in scale)
     )
+
+
+def _numbers(values: Any, num_columns: int) -> np.ndarray:
+    """Values of one series, `[T, C]`; raises InputError where they are none."""
+    wanted = f"`values` must be numbers [T, {num_columns}]" + " or [T]" * (num_columns == 1)
+    try:
+        numbers = np.asarray(json.loads(values) if isinstance(values, str) else values, "float32")
+    except (TypeError, ValueError):
+        raise InputError(f"{wanted}. Received: {reprlib.repr(values)}.") from None
+    if numbers.ndim == 1 and num_columns == 1:
+        numbers = numbers[:, np.newaxis]
+    if numbers.ndim != 2 or numbers.shape[1] != num_columns or not len(numbers):
+        raise InputError(f"{wanted}. Received: the shape {numbers.shape}.")
+    return numbers

@@ -34,13 +34,9 @@ from tfseq.tasks.language_model.evaluation.evaluator import Evaluator
 from tfseq.tasks.language_model.evaluation.text_size import text_size
 from tfseq.tasks.language_model.model_building import build_model
 from tfseq.tasks.language_model.options import LanguageModelOptions
+from tfseq.tasks.language_model.row_predictions import predicted_rows
 from tfseq.tasks.language_model.texts import data_words, open_other, open_texts, short_text
-from tfseq.tasks.task import (
-    MEASURED_TOKENS,
-    Task,
-    checked_argument,
-    tokenizer_of,
-)
+from tfseq.tasks.task import MEASURED_TOKENS, Task, checked_argument, texts_of, tokenizer_of
 from tfseq.text import Tokenizer, Vocabulary
 from tfseq.text.tokenizers.spaced_tokenizer import LINE_END
 
@@ -118,6 +114,20 @@ class LanguageModelTask(Task):
     def score(self, texts: str | Sequence[str], count_end: bool = False) -> Score | list[Score]:
         """The log-probability and perplexity of one text or several; see `TextGenerator.score`."""
         return self.generator.score(texts, count_end)
+
+    def predict_rows(
+        self,
+        inputs: Sequence[Any],
+        max_new_tokens: int | None = None,
+        temperature: float | None = None,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        seed: int | None = None,
+    ) -> list[dict[str, Any]]:
+        """The scores of texts; with `max_new_tokens`, what `generate` adds to each."""
+        settings = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}
+        given = {name: value for name, value in settings.items() if value is not None}
+        return predicted_rows(self.generator, texts_of(inputs), max_new_tokens, given)
 
     def sample(self, max_new_tokens: int) -> str:
         """A text as training shows it: with the options' prompt, temperature and seed."""

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tfseq.data.labelled.code_names import code_names
 from tfseq.data.labelled.labelled_sentences import LabelledSentences, read_conll
+from tfseq.errors import InputError
 from tfseq.files.text_bytes import whole_text
 from tfseq.models import Tagger
 from tfseq.serving import TaggerSettings, export_tagger
@@ -92,6 +93,16 @@ class TaggingTask(LabelledTask):
             for tokens, tags, scores, length in self.answer_rows(self._tag, given, *names)
         ]
         return found[0] if single else found
+
+    def predict_rows(self, inputs: Sequence[Any]) -> list[dict[str, Any]]:
+        """For each text, or list of tokens, `tokens`, `tags` and `scores`, one for each token."""
+        for given in inputs:
+            tokens = given if isinstance(given, list) else [given]
+            if not all(isinstance(token, str) for token in tokens):
+                raise InputError(
+                    f"an input must be a text or a list of tokens. Received: {given!r}."
+                )
+        return [tagged._asdict() for tagged in self.predict(inputs)]
 
     def _tag(self, sentences: Sequence[tf.Tensor]) -> dict[str, tf.Tensor]:
         # One token more than is read tells that there were more.

@@ -14,6 +14,7 @@ from tfseq.models import TextClassifier
 from tfseq.serving import TextClassifierSettings, export_text_classifier
 from tfseq.serving.signatures.text_classification import TextClassifierSignatures
 from tfseq.tasks.labelled.task import LabelledTask
+from tfseq.tasks.task import texts_of
 from tfseq.tasks.text_classification.examples import TextExamples
 from tfseq.tasks.text_classification.options import TextClassificationOptions
 from tfseq.text import Tokenizer, Vocabulary
@@ -80,6 +81,13 @@ class TextClassificationTask(LabelledTask):
             for row in rows
         ]
         return found[0] if single else found
+
+    def predict_rows(self, inputs: Sequence[Any]) -> list[dict[str, Any]]:
+        """For each text its most probable `label`, the `score` of that, and the best `scores`."""
+        return [
+            {"label": labels[0][0], "score": labels[0][1], "scores": dict(labels)}
+            for labels in self.predict(texts_of(inputs))
+        ]
 
     @staticmethod
     def read_data(options: TextClassificationOptions) -> LabelledTexts:

@@ -1,0 +1,1 @@
+"""Whole files of inputs, and what a trained model makes of each."""

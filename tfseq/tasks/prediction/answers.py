@@ -1,0 +1,48 @@
+"""What a task makes of rows of inputs, with what is kept beside."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from tfseq.errors import InputError
+from tfseq.tasks.task import Task
+
+#: Of each row the place and the input, and the fields that are kept.
+Rows = list[tuple[tuple[str, Any], dict[str, Any]]]
+
+
+def answered_rows(task: Task, rows: Rows, settings: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What is kept of each row, and then the task's answer to its input.
+
+    Raises:
+        InputError: an input is none for this task (the message names its place), or a field that is
+            kept has the name of an answer.
+    """
+    try:
+        answers = task.predict_rows([given for (_, given), _ in rows], **settings)
+    except (InputError, TypeError):
+        # Whose fault it was shows when each is alone.
+        answers = []
+        for (place, given), _ in rows:
+            try:
+                answers += task.predict_rows([given], **settings)
+            except (InputError, TypeError) as error:
+                raise InputError(f"{place}: {error}") from None
+    for (_, kept), answer in zip(rows, answers, strict=True):
+        if both := sorted(kept.keys() & answer.keys()):
+            raise InputError(f"`keep`: the answers have a field {both[0]!r} of their own.")
+    return [{**kept, **_short(answer)} for (_, kept), answer in zip(rows, answers, strict=True)]
+
+
+def _short(value: Any) -> Any:
+    """The same with the fewest digits that give the same float32 number.
+
+    >>> _short({"scores": [0.5395293831825256]})
+    {'scores': [0.5395294]}
+    """
+    if isinstance(value, dict):
+        return {name: _short(entry) for name, entry in value.items()}
+    if isinstance(value, list):
+        return [_short(entry) for entry in value]
+    return float(str(np.float32(value))) if isinstance(value, float) else value
