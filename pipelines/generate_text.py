@@ -30,7 +30,7 @@ class GenerationOptions:
     run_dir: PathText | None = None
     """The run directory of the model; or use --server."""
     server: str | None = None
-    """HOST:PORT of a TensorFlow Serving with the model, after https:// if it speaks TLS; or use
+    """HOST:PORT of a TensorFlow Serving that has the model, or https://HOST:PORT for TLS; or use
     --run-dir."""
     model_name: str = "python_docs_gru"
     """The name of the model on the server."""
@@ -64,8 +64,7 @@ class GenerationOptions:
     stop: Stops = ()
     """End the text before the first of these strings, up to four, whatever tokens make it up."""
     banned_tokens: BannedTokens = ()
-    """Tokens that are never written, each a token of the model; for a server, fix them at
-    export."""
+    """Tokens of the model that are never written; for a server, fix them at export."""
     beam_size: CountOrZero = 0
     """Search for the BEAM_SIZE most probable texts instead of sampling; 0 is off. A server returns
     at most the number set at export."""
