@@ -1,5 +1,8 @@
 """Text of words that comes piece by piece, from a client that writes what it is told."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -8,6 +11,8 @@ from hypothesis import strategies as st
 
 import tfseq
 from tfseq.serving.client.streaming import stream_text
+
+from ..fake_server import Backend, RestServer
 
 SIGNS = ". , : - / $ \" ' ( ) 1 20 300 u s well é 中 <eos>".split()
 
@@ -60,3 +65,21 @@ def test_the_pieces_are_the_text(tokens):
 )
 def test_only_what_may_close_up_waits(tokens, pieces):
     assert list(stream_text(Dictated(tokens), "u", len(tokens), temperature=0)) == pieces
+
+
+def test_it_needs_numpy_alone(exported):
+    """Texts, streams and controls by REST without what this package needs elsewhere."""
+    server = RestServer(Backend(exported("gru", 2, "char")))
+    code = f"""
+import sys
+for name in "tensorflow keras google grpc starlette uvicorn httpx tyro".split():
+    sys.modules[name] = None  # Importing it raises ImportError.
+from tfseq.serving import Client
+asked = dict(temperature=1.2, seed=5, stop=["d"], min_p=0.01, repetition_penalty=1.2)
+with Client({server.address!r}, "language", protocol="rest") as client:
+    text = client.generate("ab", 20, **asked)["completion"][0]
+    print(text == "".join(client.stream("ab", 20, **asked)) != "")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    server.close()
+    assert (done.stdout, done.stderr) == ("True\n", "")

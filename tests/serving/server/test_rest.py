@@ -160,6 +160,13 @@ def test_metadata(server, language):
             "beyond DT_INT32",
         ),
         (
+            {
+                "signature_name": "step",
+                "inputs": {"token_ids": [1], "state_0_h": [[0] * 11], "state_0_c": [[0] * 12]},
+            },
+            "`state_0_h` must have 12 entries in dimension 1, and has 11",
+        ),
+        (
             {"signature_name": "decode", "inputs": {"token_ids": [[True]], "num_tokens": [1]}},
             "Received: True",
         ),
