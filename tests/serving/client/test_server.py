@@ -189,6 +189,10 @@ def test_every_prompt_may_have_its_own_controls(client):
     for row, controls in enumerate(({"stop": "e"}, {"min_p": 0.5}, {"stop": ["o"]})):
         alone = client.generate("the ", 20, 1.2, seed=3, **controls)["completion"][0]
         assert rows[row] == alone
+    # One list of strings is that of all.
+    both = client.generate(["the ", "a "], 20, 1.2, seed=3, stop=["e", "o"])["completion"]
+    assert both[0] == client.generate("the ", 20, 1.2, seed=3, stop=["e", "o"])["completion"][0]
+    assert "e" not in both[1]
     off = client.generate("the ", 20, 1.2, seed=3, stop=(), min_p=0.0, repetition_window=9)
     assert "stopped" not in off
 

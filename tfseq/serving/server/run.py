@@ -124,6 +124,8 @@ def _openai_paths(
 
 def _announce(bound: socket.socket, name: str) -> None:
     host, port, *_ = bound.getsockname()
+    # Whoever reads this may ask at once: what comes before the server is ready waits.
+    bound.listen()
     place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     print(f"{name} is served at http://{place}/v1/models/{name}", flush=True)
 
