@@ -78,6 +78,10 @@ class Connection:
         if not head.startswith(b"HTTP/1.1 200"):
             raise RuntimeError(body.decode())
 
+    def has_ended(self) -> bool:
+        """Whether the server has closed it, for having been idle."""
+        return self._reader.at_eof()
+
     def close(self) -> None:
         self._writer.close()
 
@@ -114,6 +118,8 @@ async def open_loop(host: str, port: int, request: bytes, rate: float, seconds: 
     chance, loop, latencies, idle = random.Random(0), asyncio.get_running_loop(), [], []
 
     async def one(came: float):
+        while idle and idle[-1].has_ended():
+            idle.pop().close()
         connection = idle.pop() if idle else await Connection().open(host, port)
         await connection.post(request)
         idle.append(connection)
