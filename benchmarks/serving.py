@@ -34,7 +34,7 @@ from tfseq.serving.warm_up import WARM_UP_FILE, read_records
 NEW_CHARACTERS = 100
 BATCH_SIZES = (1, 8, 32)
 RUNS_A_TURN = 4
-PARTS = ("latencies", "throughput", "soak")
+PARTS = ("latencies", "sampling", "throughput", "soak")
 PROMPT = "The value of the object is a sequence of characters that begins "  # 64 characters
 
 
@@ -186,6 +186,8 @@ def main() -> None:
         print(f"load and {len(requests)} warm-up requests  {seconds:.2f} s\n")
         if "latencies" in options.parts:
             latencies(loader, path, options.requests)
+        if "sampling" in options.parts:
+            sampling(loader, path, options.rounds)
         if "throughput" in options.parts:
             ways = {"(a) tutorial": tutorial_loop(model, vocabulary)}
             torch = torch_loop(model, vocabulary)
@@ -209,6 +211,30 @@ def latencies(loader: LoaderProcess, path: Path, requests: int) -> None:
             loader.time(path, name, 5, **inputs)
             seconds = loader.time(path, name, requests, **inputs)
             print(f"{name:20} {batch_size:6} {percentiles(seconds)}")
+    print()
+
+
+def sampling(loader: LoaderProcess, path: Path, rounds: int) -> None:
+    """Print what top-k and top-p cost in `generate`: times plain sampling, taking turns."""
+    print("times plain sampling  batch  top_k 40  top_p 0.9  both (10% to 90%)")
+    for batch_size in BATCH_SIZES:
+        plain = generate_inputs(batch_size)
+        k, p = np.full(batch_size, 40, "int32"), np.full(batch_size, 0.9, "float32")
+        ways = [plain, {**plain, "top_k": k}, {**plain, "top_p": p}]
+        ways.append({**plain, "top_k": k, "top_p": p})
+        seconds = np.array(
+            [
+                [statistics.median(loader.time(path, "generate", 9, **way)) for way in ways]
+                for _ in range(2 * rounds)
+            ]
+        )
+        ratios = seconds[1:] / seconds[1:, :1]
+        middle = np.median(ratios, axis=0)
+        low, high = np.percentile(ratios[:, 3], [10, 90])
+        print(
+            f"{'generate':20} {batch_size:6}  {middle[1]:8.2f}  {middle[2]:9.2f}  "
+            f"{middle[3]:.2f} ({low:.2f} to {high:.2f})"
+        )
     print()
 
 
