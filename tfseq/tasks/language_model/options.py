@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from tfseq.cells.table import CELLS, CellName
 from tfseq.errors import InputError
+from tfseq.options.cluster_options import ClusterOptions
 from tfseq.options.connections import OF_WHICH, output_width
 from tfseq.options.layer_sizes import OptionalLayerSizes, layer_sizes, with_layers_agreed
 from tfseq.options.optimizers import OptimizerName
@@ -41,6 +42,7 @@ from tfseq.text.tokenizers.table import TokenizerName
 
 @dataclasses.dataclass(frozen=True)
 class LanguageModelOptions(
+    ClusterOptions,
     DocumentOptions,
     SubwordOptions,
     SoftmaxOptions,
@@ -95,8 +97,7 @@ class LanguageModelOptions(
     """The recurrent cell: rnn, gru, lstm, min_gru, min_lstm, rg_lru, layer_norm_lstm, mogrifier, or
     module:Name, your own function units -> cell; if omitted, by --preset."""
     units: OptionalLayerSizes = None
-    """Size of the hidden state of a layer; several numbers set one for each
-    layer; if omitted, by --preset."""
+    """Hidden state of a layer; several numbers set one for each layer; if omitted, by --preset."""
     num_layers: Size | None = None
     """Layers in the stack; left out where --units has several sizes."""
     dropout: Probability | None = None

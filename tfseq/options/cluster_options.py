@@ -1,0 +1,20 @@
+"""Options of work that is spread over several processes or machines."""
+
+import dataclasses
+from typing import Annotated
+
+from tfseq.options.rules import FreeOnResume, Rule
+
+ClusterAddress = Annotated[
+    str, Rule("auto, or the address of a Ray cluster, host:port", lambda v: bool(v.strip()))
+]
+
+
+@dataclasses.dataclass(frozen=True)
+class ClusterOptions:
+    """Where the work is done."""
+
+    cluster: FreeOnResume[ClusterAddress | None] = None
+    """Spread the work over a Ray cluster: its address, host:port, or auto, which finds the one of
+    this machine or starts one. Results are the same as without. If omitted, this process works
+    alone."""
