@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import tensorflow as tf
@@ -44,6 +44,7 @@ def encode_corpus(
     test_fraction: float = 0.0,
     split_seed: int | None = None,
     cache_dir: str | os.PathLike | None = None,
+    write: Callable[..., None] | None = None,
 ) -> EncodedCorpus:
     """Turn a corpus into token ids on disk, or find them there.
 
@@ -65,6 +66,7 @@ def encode_corpus(
             seed; None keeps the last ones.
         cache_dir: where encoded corpora are kept; by default `encoded` in tfseq's cache
             directory.
+        write: what encodes a corpus that is one text, in place of `write_text`, to the same ids.
 
     Raises:
         InputError: the corpus cannot be read or has no tokens, or `cache_dir` cannot be
@@ -127,15 +129,27 @@ def encode_corpus(
             if corpus.apart:
                 write_documents(made, *settings, split_seed)
             else:
-                _write_text(made, *settings)
+                # Under this name, what another process has left undone is found.
+                work = cache_dir / f".{entry.name}.work" if key else Path(aside, "work")
+                (write or write_text)(made, work, *settings)
             # Without a key the file loses its name here, and lasts as long as the ids do.
             return _put(made, entry) if key else load_encoded(made)
 
 
-def _write_text(
-    directory, corpus, tokenizer, vocabulary, building, fractions, chunk_chars, max_tokens
+def write_text(
+    directory, work, corpus, tokenizer, vocabulary, building, fractions, chunk_chars, max_tokens
 ) -> None:
-    """Write what `load_encoded` reads, of a corpus that is one text."""
+    """Write what `load_encoded` reads, of a corpus that is one text.
+
+    Args:
+        directory: an empty one, for what is written.
+        work: the path of another one, for what is of use until then.
+        corpus, tokenizer, vocabulary, building, fractions, chunk_chars, max_tokens: see
+            `write_documents`.
+
+    Raises:
+        InputError: the corpus has no tokens.
+    """
     file = directory / "numbers"
     numbered, num_train, num_test = number_splits(
         corpus, tokenizer, file, fractions, max_tokens, chunk_chars

@@ -1,0 +1,172 @@
+"""A corpus as token ids, made in pieces by the tasks of a cluster."""
+
+import dataclasses
+import functools
+import itertools
+import math
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfseq.cluster.tasks import TaskRunner, numbered_groups
+from tfseq.data.encoded_corpus import digest_of, id_dtype, write_index
+from tfseq.data.encoding import write_text
+from tfseq.data.piece_encoding import (
+    EncodingJob,
+    Piece,
+    count_pieces,
+    load_counts,
+    number_piece,
+    write_shard,
+)
+from tfseq.data.shards import SHARD_BYTES, shard_name
+from tfseq.errors import InputError
+from tfseq.text import Corpus, Tokenizer, Vocabulary
+from tfseq.text.corpora.corpus_pieces import START, CorpusPieces
+from tfseq.text.tokenizers.subword_tokenizer import build_vocabulary
+
+#: Bytes of a file that one task reads, about.
+PIECE_BYTES = 1 << 26
+# Sums of counts that a task adds up.
+_ADDED = 16
+
+
+@dataclasses.dataclass(frozen=True)
+class TextStage:
+    """How a corpus is encoded by tasks; a `write` of `encode_corpus`.
+
+    What is written are the ids, the vocabulary and the fingerprint that `encode_corpus` gives
+    without it. The ids stand in shards of one size.
+
+    Args:
+        runner: what does the tasks.
+        piece_bytes: bytes of the files that a task reads, about.
+        shard_bytes: of a shard, a multiple of 65,536.
+        log: where messages go.
+    """
+
+    runner: TaskRunner
+    piece_bytes: int = PIECE_BYTES
+    shard_bytes: int = SHARD_BYTES
+    log: Callable[[str], None] = lambda line: None
+
+    def __call__(
+        self,
+        directory: Path,
+        work: Path,
+        corpus: Corpus,
+        tokenizer: Tokenizer,
+        vocabulary: Vocabulary | None,
+        building: Mapping[str, Any],
+        fractions: tuple[float, float],
+        chunk_chars: int,
+        max_tokens: int | None,
+    ) -> None:
+        alone = functools.partial(
+            *(write_text, directory, work, corpus, tokenizer, vocabulary, building, fractions),
+            *(chunk_chars, max_tokens),
+        )
+        if corpus.source is None:
+            self.log(f"{corpus.name} is read by this process: it comes from no file")
+            alone()
+            return
+        work.mkdir(exist_ok=True)
+        try:
+            job = EncodingJob(corpus.source, tokenizer.get_config(), str(work), chunk_chars)
+            numbered = self._number(job, max_tokens)
+            if numbered is None:
+                self.log(
+                    f"{corpus.name} is read by this process: it goes on for 16 Mi characters "
+                    "without a place where it could be cut"
+                )
+                alone()
+                return
+            pieces, sizes = numbered
+            total = sum(sizes)
+            if max_tokens is not None:
+                total = min(total, max_tokens)
+            if total == 0:
+                raise InputError(f"There are no tokens in the corpus {corpus.name}.")
+            num_validation, num_test = (math.floor(total * share) for share in fractions)
+            num_train = total - num_validation - num_test
+            if vocabulary is None:
+                counts = self._count(job, pieces, sizes, num_train)
+                vocabulary = build_vocabulary(tokenizer, counts, **building)
+            self._write(job, directory, pieces, sizes, total, vocabulary, num_train, num_test)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+
+    def _number(
+        self, job: EncodingJob, max_tokens: int | None
+    ) -> tuple[list[Piece], list[int]] | None:
+        """The pieces of a text, and the tokens of each; None where it cannot be cut."""
+        targets = CorpusPieces(job.source).targets(self.piece_bytes)
+        ends = [*targets, None]
+        pieces = [Piece(start, stop) for start, stop in itertools.pairwise(ends)]
+        sizes: dict[int, int | None] = {}
+
+        def done(number: int, size: int | None) -> bool:
+            sizes[number] = size
+            if size is None:
+                return True
+            first = itertools.takewhile(lambda n: n in sizes, range(len(pieces)))
+            return max_tokens is not None and sum(sizes[n] for n in first) >= max_tokens
+
+        self.runner.map(functools.partial(number_piece, job), pieces, done)
+        if None in sizes.values():
+            return None
+        known = [*itertools.takewhile(lambda n: n in sizes, range(len(pieces)))]
+        return [pieces[n] for n in known], [sizes[n] for n in known]
+
+    def _count(
+        self, job: EncodingJob, pieces: Sequence[Piece], sizes: Sequence[int], num_train: int
+    ) -> dict[str, int]:
+        """How often each token occurs in the training split: sums of sums of sums."""
+        left, counted = num_train, []
+        for piece, size in zip(pieces, sizes, strict=True):
+            if left > 0:
+                counted.append((piece, None if size <= left else left))
+            left -= size
+        groups: list[Any] = [(group, []) for group in numbered_groups(counted, _ADDED)]
+        while True:
+            paths = self.runner.map(functools.partial(_count_group, job), groups)
+            if len(paths) == 1:
+                return load_counts(paths[0])
+            groups = [([], group) for group in numbered_groups(paths, _ADDED)]
+
+    def _write(
+        self, job, directory, pieces, sizes, total, vocabulary, num_train, num_test
+    ) -> None:
+        vocabulary.save(directory / "vocabulary.txt")
+        per_shard = self.shard_bytes // id_dtype(vocabulary).itemsize
+        ends = np.cumsum(sizes)
+        shards = []
+        for number, start in enumerate(range(0, total, per_shard)):
+            stop = min(start + per_shard, total)
+            first, last = np.searchsorted(ends, start, "right"), np.searchsorted(ends, stop, "left")
+            parts = [
+                (
+                    pieces[n],
+                    max(0, start - int(ends[n] - sizes[n])),
+                    min(sizes[n], stop - int(ends[n] - sizes[n])),
+                )
+                for n in range(first, last + 1)
+            ]
+            shards.append((number, parts))
+        self.runner.map(functools.partial(_write_one, job, directory), shards)
+        for aside in directory.glob(".*"):  # Of a task that was lost.
+            aside.unlink(missing_ok=True)
+        names = [shard_name(number) for number, _ in shards]
+        digest = digest_of(directory / name for name in names)
+        write_index(directory, digest, num_train, vocabulary, num_test, names)
+
+
+def _count_group(job: EncodingJob, group: tuple[Any, Any]) -> Path:
+    return count_pieces(job, *group)
+
+
+def _write_one(job: EncodingJob, directory: Path, shard: tuple[int, Any]) -> int:
+    return write_shard(job, directory, *shard)
