@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tfseq.cluster.node_check import check_nodes
 from tfseq.errors import InputError
@@ -122,6 +123,24 @@ def connect(
         yield connection
 
 
+def check_address(address: str) -> None:
+    """Raise InputError where no Ray answers at an address, or Ray is not installed."""
+    ray = _import_ray(address)
+    if not ray.is_initialized():
+        _find(address)
+
+
+def _import_ray(address: str) -> Any:
+    try:
+        import ray
+    except ImportError:
+        raise InputError(
+            '`cluster` needs Ray, which is not installed: `pip install "tfseq[scale]"`. '
+            f"Received: {address!r}."
+        ) from None
+    return ray
+
+
 def _find(address: str) -> str | None:
     """`host:port` of a cluster that answers; None where one is to be started."""
     if address != "auto":
@@ -161,7 +180,7 @@ def _answering(address: str, origin: str = "") -> str:
     )
 
 
-def _described(ray, started: bool, log: Callable[[str], None]) -> Connection:
+def _described(ray: Any, started: bool, log: Callable[[str], None]) -> Connection:
     context = ray.get_runtime_context()
     resources = ray.cluster_resources()
     node = ray._private.worker._global_node

@@ -128,8 +128,8 @@ class OnCluster:
     def _lost(self, number: int, error: Exception) -> str:
         words = " ".join(str(error).split())
         return (
-            f"`cluster`: task {number} was lost {_RETRIES + 1} times, its process or its machine has "
-            f"gone each time: {words[:600]} The logs of a node are in {self._logs} there."
+            f"`cluster`: task {number} was lost {_RETRIES + 1} times, each time with its process "
+            f"or its machine: {words[:600]} The logs of a node are in {self._logs} there."
         )
 
 

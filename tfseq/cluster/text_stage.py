@@ -1,5 +1,6 @@
 """A corpus as token ids, made in pieces by the tasks of a cluster."""
 
+import contextlib
 import dataclasses
 import functools
 import itertools
@@ -11,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from tfseq.cluster.stage_progress import StageProgress
 from tfseq.cluster.tasks import TaskRunner, numbered_groups
 from tfseq.data.encoded_corpus import digest_of, id_dtype, write_index
 from tfseq.data.encoding import write_text
@@ -25,13 +27,14 @@ from tfseq.data.piece_encoding import (
 from tfseq.data.shards import SHARD_BYTES, shard_name
 from tfseq.errors import InputError
 from tfseq.text import Corpus, Tokenizer, Vocabulary
-from tfseq.text.corpora.corpus_pieces import START, CorpusPieces
+from tfseq.text.corpora.corpus_pieces import CorpusPieces
 from tfseq.text.tokenizers.subword_tokenizer import build_vocabulary
 
 #: Bytes of a file that one task reads, about.
 PIECE_BYTES = 1 << 26
 # Sums of counts that a task adds up.
 _ADDED = 16
+_ATTEMPTS = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,12 +49,14 @@ class TextStage:
         piece_bytes: bytes of the files that a task reads, about.
         shard_bytes: of a shard, a multiple of 65,536.
         log: where messages go.
+        progress: is told how far the work is.
     """
 
     runner: TaskRunner
     piece_bytes: int = PIECE_BYTES
     shard_bytes: int = SHARD_BYTES
     log: Callable[[str], None] = lambda line: None
+    progress: StageProgress = dataclasses.field(default_factory=StageProgress)
 
     def __call__(
         self,
@@ -73,31 +78,46 @@ class TextStage:
             self.log(f"{corpus.name} is read by this process: it comes from no file")
             alone()
             return
-        work.mkdir(exist_ok=True)
+        job = EncodingJob(corpus.source, tokenizer.get_config(), str(work), chunk_chars)
+        encode = functools.partial(
+            *(self._encode, job, directory, corpus, tokenizer, vocabulary, building, fractions),
+            max_tokens,
+        )
         try:
-            job = EncodingJob(corpus.source, tokenizer.get_config(), str(work), chunk_chars)
-            numbered = self._number(job, max_tokens)
-            if numbered is None:
+            if not _again_where_tidied(encode):
                 self.log(
                     f"{corpus.name} is read by this process: it goes on for 16 Mi characters "
                     "without a place where it could be cut"
                 )
                 alone()
-                return
-            pieces, sizes = numbered
-            total = sum(sizes)
-            if max_tokens is not None:
-                total = min(total, max_tokens)
-            if total == 0:
-                raise InputError(f"There are no tokens in the corpus {corpus.name}.")
-            num_validation, num_test = (math.floor(total * share) for share in fractions)
-            num_train = total - num_validation - num_test
-            if vocabulary is None:
-                counts = self._count(job, pieces, sizes, num_train)
-                vocabulary = build_vocabulary(tokenizer, counts, **building)
-            self._write(job, directory, pieces, sizes, total, vocabulary, num_train, num_test)
+        except InputError:
+            for _ in corpus.text():  # It names the line, which a task does not know.
+                pass
+            raise
         finally:
             shutil.rmtree(work, ignore_errors=True)
+
+    def _encode(
+        self, job, directory, corpus, tokenizer, vocabulary, building, fractions, max_tokens
+    ) -> bool:
+        """Write the ids and all that belongs to them; False where the text cannot be cut."""
+        numbered = self._number(job, max_tokens)
+        if numbered is None:
+            return False
+        pieces, sizes = numbered
+        total = sum(sizes)
+        if max_tokens is not None:
+            total = min(total, max_tokens)
+        if total == 0:
+            raise InputError(f"There are no tokens in the corpus {corpus.name}.")
+        num_validation, num_test = (math.floor(total * share) for share in fractions)
+        num_train = total - num_validation - num_test
+        if vocabulary is None:
+            counts = self._count(job, pieces, sizes, num_train)
+            vocabulary = build_vocabulary(tokenizer, counts, **building)
+        self._write(job, directory, pieces, sizes, total, vocabulary, num_train, num_test)
+        self.log(self.progress.summary())
+        return True
 
     def _number(
         self, job: EncodingJob, max_tokens: int | None
@@ -107,15 +127,19 @@ class TextStage:
         ends = [*targets, None]
         pieces = [Piece(start, stop) for start, stop in itertools.pairwise(ends)]
         sizes: dict[int, int | None] = {}
+        total = sum(path.stat().st_size for path in job.source.files)
+        self.progress.begin("tokenize", len(pieces), total)
 
         def done(number: int, size: int | None) -> bool:
             sizes[number] = size
+            self.progress.done(total // len(pieces), size or 0)
             if size is None:
                 return True
             first = itertools.takewhile(lambda n: n in sizes, range(len(pieces)))
             return max_tokens is not None and sum(sizes[n] for n in first) >= max_tokens
 
         self.runner.map(functools.partial(number_piece, job), pieces, done)
+        self.progress.end()
         if None in sizes.values():
             return None
         known = [*itertools.takewhile(lambda n: n in sizes, range(len(pieces)))]
@@ -132,14 +156,12 @@ class TextStage:
             left -= size
         groups: list[Any] = [(group, []) for group in numbered_groups(counted, _ADDED)]
         while True:
-            paths = self.runner.map(functools.partial(_count_group, job), groups)
+            paths = self._map("count", functools.partial(_count_group, job), groups)
             if len(paths) == 1:
                 return load_counts(paths[0])
             groups = [([], group) for group in numbered_groups(paths, _ADDED)]
 
-    def _write(
-        self, job, directory, pieces, sizes, total, vocabulary, num_train, num_test
-    ) -> None:
+    def _write(self, job, directory, pieces, sizes, total, vocabulary, num_train, num_test) -> None:
         vocabulary.save(directory / "vocabulary.txt")
         per_shard = self.shard_bytes // id_dtype(vocabulary).itemsize
         ends = np.cumsum(sizes)
@@ -156,12 +178,28 @@ class TextStage:
                 for n in range(first, last + 1)
             ]
             shards.append((number, parts))
-        self.runner.map(functools.partial(_write_one, job, directory), shards)
+        self._map("write", functools.partial(_write_one, job, directory), shards)
         for aside in directory.glob(".*"):  # Of a task that was lost.
             aside.unlink(missing_ok=True)
         names = [shard_name(number) for number, _ in shards]
+        self.progress.begin("digest", 1)
         digest = digest_of(directory / name for name in names)
+        self.progress.end()
         write_index(directory, digest, num_train, vocabulary, num_test, names)
+
+    def _map(self, stage: str, function: Callable, items: Sequence[Any]) -> list[Any]:
+        self.progress.begin(stage, len(items))
+        results = self.runner.map(function, items, lambda number, result: self.progress.done())
+        self.progress.end()
+        return results
+
+
+def _again_where_tidied(encode: Callable[[], bool]) -> bool:
+    """Encode; again where another process with the same text was done, and has tidied up."""
+    for _ in range(_ATTEMPTS - 1):
+        with contextlib.suppress(FileNotFoundError):
+            return encode()
+    return encode()
 
 
 def _count_group(job: EncodingJob, group: tuple[Any, Any]) -> Path:

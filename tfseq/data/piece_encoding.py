@@ -194,6 +194,7 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def _aside(path: Path) -> Path:
+    path.parent.mkdir(exist_ok=True)
     return path.with_name(f".{path.name}.{uuid.uuid4().hex}")
 
 

@@ -14,7 +14,6 @@ from tfseq.errors import InputError
 from tfseq.text.tokenizers.make_tokenizer import as_tokenizer
 from tfseq.text.tokenizers.tokenizer import Tokenizer
 
-
 _threads: ContextVar[int | None] = ContextVar("threads", default=None)
 
 

@@ -2,9 +2,10 @@
 
 import dataclasses
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from tfseq.cluster.text_cluster import TextCluster
 from tfseq.data import EncodedCorpus, encode_corpus
 from tfseq.data.document_encoding import documents_for_training
 from tfseq.data.numbered_splits import first_characters, split_by_characters
@@ -64,15 +65,18 @@ class Texts:
         tokenizer: Tokenizer,
         vocabulary: Vocabulary | None = None,
         known: Sequence[str] = (),
+        log: Callable[[str], None] = lambda line: None,
     ) -> EncodedCorpus:
         """All texts as ids of one vocabulary, by default that of the training split.
 
         Args:
             known: symbols that come first in that vocabulary, in this order.
+            log: where messages of a cluster go.
 
         Raises:
             InputError: a text cannot be read, or has no tokens.
         """
+        write = None if options.cluster is None else TextCluster(options.cluster, log).write
         corpus = encode_corpus(
             self.corpus,
             tokenizer,
@@ -84,10 +88,15 @@ class Texts:
             validation_fraction=0.0 if "validation" in self.own else options.validation_fraction,
             test_fraction=options.test_fraction,
             split_seed=split_seed(options),
+            write=write,
         )
         own = {
             split: encode_corpus(
-                text, tokenizer, vocabulary=corpus.vocabulary, validation_fraction=0.0
+                text,
+                tokenizer,
+                vocabulary=corpus.vocabulary,
+                validation_fraction=0.0,
+                write=write,
             )
             for split, text in self.own.items()
         }

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tfseq.cluster.connection import check_address
 from tfseq.data import EncodedCorpus
 from tfseq.report import Report
 from tfseq.report.curve import PERPLEXITY, save_curves
@@ -56,6 +57,8 @@ def prepare(
     start = open_start(options)
     options = start.with_shape(options)
     options.check_splits()
+    if options.cluster is not None:
+        check_address(options.cluster)
     texts = open_texts(options)
     options = options.with_defaults_filled(texts.of_characters(options.tokenizer))
     directory = open_run(options, f"{name}_{short_name(options.cell)}")
@@ -65,7 +68,7 @@ def prepare(
     if options.export:
         check_in_graph(tokenizer, "tokenize", "detokenize", "join", advice=OR_NO_EXPORT)
     start.check_room(options)
-    corpus = texts.encode(options, tokenizer, known=start.known)
+    corpus = texts.encode(options, tokenizer, known=start.known, log=log)
     check_tells_apart(corpus.vocabulary)
     options.check_softmax_of(len(corpus.vocabulary))
     model = build_model(options, len(corpus.vocabulary), corpus.vocabulary.document_ids)
