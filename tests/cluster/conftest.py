@@ -23,15 +23,13 @@ def processes_of_ray(place):
 
 
 def workers_of(raylet):
-    """The processes below a raylet that do tasks."""
+    """The processes below a raylet that are at a task of the text stage."""
     import psutil
 
     found = []
     for process in raylet.children():
         try:
-            if process.cmdline()[0].startswith("ray::") or "default_worker.py" in " ".join(
-                process.cmdline()
-            ):
+            if process.cmdline()[0].startswith("ray::tfseq"):
                 found.append(process)
         except (psutil.Error, IndexError):
             continue

@@ -95,6 +95,11 @@ class OnCluster:
                 if not running:
                     return results
                 ready, _ = ray.wait([*running], timeout=1.0)
+                if not ready and not ray.cluster_resources().get("CPU"):
+                    raise InputError(
+                        "`cluster`: no node is left that could do a task. The logs of a node are "
+                        f"in {self._logs} there."
+                    )
                 for reference in ready:
                     number = running.pop(reference)
                     if number not in left:

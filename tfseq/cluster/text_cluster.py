@@ -8,8 +8,10 @@ from tfseq.cluster.connection import check_address, connect
 from tfseq.cluster.file_check import check_files
 from tfseq.cluster.stage_progress import StageProgress
 from tfseq.cluster.tasks import OnCluster
-from tfseq.cluster.text_stage import TextStage
-from tfseq.text import Corpus
+from tfseq.cluster.text_sample import training_sample
+from tfseq.cluster.text_stage import PIECE_BYTES, TextStage
+from tfseq.text import Corpus, cache_directory
+from tfseq.text.corpora.corpus_opening import CorpusFiles
 
 
 class TextCluster:
@@ -26,6 +28,15 @@ class TextCluster:
     def __init__(self, address: str, log: Callable[[str], None] = lambda line: None):
         check_address(address)
         self._address, self._log = address, log
+
+    def sample(
+        self, source: CorpusFiles, fractions: tuple[float, float], most: int | None, **how: Any
+    ) -> tuple[int, list[str]]:
+        """The characters of a training split, and stretches of them: see `training_sample`."""
+        with connect(self._address, log=self._log) as connection:
+            check_files(source.files, cache_directory())
+            runner = OnCluster(str(connection.logs))
+            return training_sample(runner, source, fractions, most, piece_bytes=PIECE_BYTES, **how)
 
     def write(self, directory, work, corpus: Corpus, *settings: Any) -> None:
         """A `write` of `encode_corpus`."""

@@ -14,6 +14,7 @@ import numpy as np
 
 from tfseq.cluster.stage_progress import StageProgress
 from tfseq.cluster.tasks import TaskRunner, numbered_groups
+from tfseq.cluster.text_sample import pieces_of
 from tfseq.data.encoded_corpus import digest_of, id_dtype, write_index
 from tfseq.data.encoding import write_text
 from tfseq.data.piece_encoding import (
@@ -24,10 +25,10 @@ from tfseq.data.piece_encoding import (
     number_piece,
     write_shard,
 )
+from tfseq.data.piece_sampling import in_parts, parted
 from tfseq.data.shards import SHARD_BYTES, shard_name
 from tfseq.errors import InputError
-from tfseq.text import Corpus, Tokenizer, Vocabulary
-from tfseq.text.corpora.corpus_pieces import CorpusPieces
+from tfseq.text import Corpus, SubwordTokenizer, Tokenizer, Vocabulary
 from tfseq.text.tokenizers.subword_tokenizer import build_vocabulary
 
 #: Bytes of a file that one task reads, about.
@@ -101,7 +102,12 @@ class TextStage:
         self, job, directory, corpus, tokenizer, vocabulary, building, fractions, max_tokens
     ) -> bool:
         """Write the ids and all that belongs to them; False where the text cannot be cut."""
-        numbered = self._number(job, max_tokens)
+        by_characters = isinstance(tokenizer, SubwordTokenizer) and max_tokens is None
+        if by_characters:
+            parts = self._parts(job, fractions)
+        else:
+            parts = [pieces_of(job.source, self.piece_bytes)]
+        numbered = parts and self._number(job, [*itertools.chain(*parts)], max_tokens)
         if numbered is None:
             return False
         pieces, sizes = numbered
@@ -110,8 +116,12 @@ class TextStage:
             total = min(total, max_tokens)
         if total == 0:
             raise InputError(f"There are no tokens in the corpus {corpus.name}.")
-        num_validation, num_test = (math.floor(total * share) for share in fractions)
-        num_train = total - num_validation - num_test
+        if by_characters:
+            left = iter(sizes)
+            num_train, _, num_test = (sum(itertools.islice(left, len(part))) for part in parts)
+        else:
+            num_validation, num_test = (math.floor(total * share) for share in fractions)
+            num_train = total - num_validation - num_test
         if vocabulary is None:
             counts = self._count(job, pieces, sizes, num_train)
             vocabulary = build_vocabulary(tokenizer, counts, **building)
@@ -119,13 +129,22 @@ class TextStage:
         self.log(self.progress.summary())
         return True
 
+    def _parts(self, job: EncodingJob, fractions: tuple[float, float]) -> list[list[Piece]] | None:
+        """The pieces of each split, by characters as `number_splits` has it of subwords."""
+        pieces = pieces_of(job.source, self.piece_bytes)
+        self.progress.begin("measure", len(pieces))
+        measured = in_parts(job, self.runner.map, pieces)
+        self.progress.end()
+        if measured is None:
+            return None
+        total = sum(size for _, size in measured)
+        num_validation, num_test = (math.floor(total * fraction) for fraction in fractions)
+        return parted(measured, [total - num_validation - num_test, total - num_test, total])
+
     def _number(
-        self, job: EncodingJob, max_tokens: int | None
+        self, job: EncodingJob, pieces: Sequence[Piece], max_tokens: int | None
     ) -> tuple[list[Piece], list[int]] | None:
         """The pieces of a text, and the tokens of each; None where it cannot be cut."""
-        targets = CorpusPieces(job.source).targets(self.piece_bytes)
-        ends = [*targets, None]
-        pieces = [Piece(start, stop) for start, stop in itertools.pairwise(ends)]
         sizes: dict[int, int | None] = {}
         total = sum(path.stat().st_size for path in job.source.files)
         self.progress.begin("tokenize", len(pieces), total)

@@ -143,7 +143,7 @@ def write_shard(
 
 
 def _number(job: EncodingJob, piece: Piece) -> None:
-    tokenizer = _tokenizer(json.dumps(job.tokenizer))
+    tokenizer = tokenizer_of_job(job)
     pieces = CorpusPieces(job.source)
     start, stop = ends_of_piece(pieces, piece, tokenizer)
     chunks = [] if start is None else pieces.chunks(start, stop, tokenizer, job.chunk_chars)
@@ -175,6 +175,11 @@ def ends_of_piece(
     start = piece.start if piece.start == START else pieces.cut(piece.start, tokenizer)
     stop = None if start is None or piece.stop is None else pieces.cut(piece.stop, tokenizer)
     return start, stop
+
+
+def tokenizer_of_job(job: EncodingJob) -> Tokenizer:
+    """The tokenizer of a job, made once in each process."""
+    return _tokenizer(json.dumps(job.tokenizer))
 
 
 def _tokens_file(job: EncodingJob, piece: Piece) -> Path:

@@ -5,12 +5,14 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from tfseq.cluster.connection import check_address
 from tfseq.cluster.text_cluster import TextCluster
 from tfseq.data import EncodedCorpus, encode_corpus
 from tfseq.data.document_encoding import documents_for_training
 from tfseq.data.numbered_splits import first_characters, split_by_characters
 from tfseq.errors import InputError
 from tfseq.tasks.language_model.options import LanguageModelOptions
+from tfseq.tasks.subwords import spread_step, stretches
 from tfseq.text import CORPUS_NAMES, Corpus, Tokenizer, Vocabulary, open_corpus
 from tfseq.text.corpora.corpus_opening import corpus_name
 from tfseq.text.corpora.split_files import split_files
@@ -58,6 +60,22 @@ class Texts:
         if options.max_tokens is None:
             return split_by_characters(self.corpus, *shares)[0]
         return first_characters(self.corpus, int(options.max_tokens * (1 - sum(shares))))
+
+    def sample(
+        self, options: LanguageModelOptions, log: Callable[[str], None]
+    ) -> Callable[[], tuple[int, Sequence[str]]] | None:
+        """What subwords are learned from, as a cluster gives it of `for_training`; None without a
+        cluster, or where the text comes from no file or is documents."""
+        if options.cluster is None or self.corpus.source is None or self.corpus.apart:
+            return None
+        shares = (
+            0.0 if "validation" in self.own else options.validation_fraction,
+            options.test_fraction,
+        )
+        most = options.max_tokens and int(options.max_tokens * (1 - sum(shares)))
+        cluster = TextCluster(options.cluster, log)
+        how = {"step": spread_step, "stretches": stretches}
+        return lambda: cluster.sample(self.corpus.source, shares, most, **how)
 
     def encode(
         self,
@@ -112,8 +130,10 @@ def open_texts(options: LanguageModelOptions) -> Texts:
     """Open the texts that options name.
 
     Raises:
-        InputError: one of them cannot be opened; says which.
+        InputError: one of them cannot be opened; says which. Or the cluster is not there.
     """
+    if options.cluster is not None:
+        check_address(options.cluster)
 
     reading = options.encoding_errors, options.text_field, options.documents
 

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tfseq.cluster.connection import check_address
 from tfseq.data import EncodedCorpus
 from tfseq.report import Report
 from tfseq.report.curve import PERPLEXITY, save_curves
@@ -57,13 +56,15 @@ def prepare(
     start = open_start(options)
     options = start.with_shape(options)
     options.check_splits()
-    if options.cluster is not None:
-        check_address(options.cluster)
     texts = open_texts(options)
     options = options.with_defaults_filled(texts.of_characters(options.tokenizer))
     directory = open_run(options, f"{name}_{short_name(options.cell)}")
     tokenizer = tokenizer_to_train(
-        options, directory, lambda: texts.for_training(options), start.run
+        options,
+        directory,
+        lambda: texts.for_training(options),
+        start.run,
+        texts.sample(options, log),
     )
     if options.export:
         check_in_graph(tokenizer, "tokenize", "detokenize", "join", advice=OR_NO_EXPORT)
