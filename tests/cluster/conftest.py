@@ -1,39 +1,17 @@
 """Real Ray clusters on this machine, which end with the tests."""
 
 import os
+import random
 import shutil
 import tempfile
 import time
 
 import pytest
+from ray_processes import processes_of_ray
 
+from tfseq.text import open_corpus
 
-def processes_of_ray(place):
-    """The processes of a cluster, by the directory that their command lines name."""
-    import psutil
-
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if any(place in word for word in process.cmdline()):
-                found.append(process)
-        except psutil.Error:
-            continue
-    return found
-
-
-def workers_of(raylet):
-    """The processes below a raylet that are at a task of the text stage."""
-    import psutil
-
-    found = []
-    for process in raylet.children():
-        try:
-            if process.cmdline()[0].startswith("ray::tfseq"):
-                found.append(process)
-        except (psutil.Error, IndexError):
-            continue
-    return found
+WORDS = ["the", "The", "cat", "猫", "don't", "x" * 40, "\n", "\r\n", "<unk>", "1,000"]
 
 
 @pytest.fixture
@@ -73,3 +51,13 @@ def two_nodes(quiet_ray, monkeypatch):
         shutil.rmtree(place, ignore_errors=True)
         os.environ.pop("RAY_ADDRESS", None)
     assert not left
+
+
+@pytest.fixture(scope="module")
+def long_corpus(tmp_path_factory):
+    """Text of which small pieces are many tasks."""
+    place = tmp_path_factory.mktemp("corpus")
+    draw = random.Random(0)
+    for name, size in (("a.txt", 30_000), ("b.txt", 40), ("c.txt", 120_000)):
+        place.joinpath(name).write_text(" ".join(draw.choices(WORDS, k=size)), newline="")
+    return open_corpus(str(place))

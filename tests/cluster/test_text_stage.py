@@ -9,12 +9,15 @@ import numpy as np
 import pytest
 
 import tfseq.cluster.text_stage as text_stage
+import tfseq.tasks.subwords as subwords_of_runs
 import tfseq.text.corpora.corpus_pieces as corpus_pieces
 from tfseq.cluster.tasks import InThisProcess
+from tfseq.cluster.text_sample import training_sample
 from tfseq.cluster.text_stage import TextStage
 from tfseq.data import encode_corpus
+from tfseq.data.numbered_splits import first_characters, split_by_characters
 from tfseq.errors import InputError
-from tfseq.text import make_tokenizer, open_corpus
+from tfseq.text import SubwordTokenizer, make_tokenizer, open_corpus
 
 WORDS = ["the", "The", "cat", "猫", "don't", "x" * 40, "e\u0301", "\n", "\r\n", "<unk>", "1,000"]
 
@@ -85,6 +88,53 @@ def test_ids_vocabulary_and_fingerprint_are_those_of_one_process(
     # One entry, under the name that it has without pieces, and nothing beside it.
     names = [[path.name for path in (place / part).iterdir()] for part in ("alone", "pieces")]
     assert names[0] == names[1]
+
+
+@pytest.fixture(scope="module")
+def subwords():
+    pytest.importorskip("sentencepiece")
+    texts = [" ".join(WORDS) + "\n"] * 9
+    return SubwordTokenizer.learn(texts, 275, normalization="nfkc")
+
+
+@pytest.mark.parametrize(
+    "how", [{}, {"test_fraction": 0.07, "validation_fraction": 0.3}, {"max_tokens": 3000}]
+)
+def test_subwords_are_split_by_characters(corpus, subwords, tmp_path, how):
+    alone = encode_corpus(corpus, subwords, cache_dir=tmp_path / "alone", **how)
+    for seed, piece_bytes in enumerate((4000, 50_000)):
+        stage = TextStage(InAnyOrder(seed), piece_bytes, shard_bytes=1 << 16)
+        place = tmp_path / str(piece_bytes)
+        pieces = encode_corpus(corpus, subwords, cache_dir=place, write=stage, **how)
+        assert (pieces.num_train, pieces.num_test) == (alone.num_train, alone.num_test)
+        assert pieces.fingerprint == alone.fingerprint
+
+
+@hypothesis.given(st.integers(300, 40_000), st.integers(0, 9), st.integers(1, 60_000))
+@hypothesis.settings(max_examples=5, derandomize=True)
+def test_subwords_are_learned_from_the_same_text(corpus, piece_bytes, seed, most_characters):
+    """All of a short text, and of a long one the same stretches."""
+    runner = InAnyOrder(seed)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(subwords_of_runs, "MOST_CHARACTERS", most_characters)
+        patch.setattr(subwords_of_runs, "_STRETCH", 700)
+        for fractions, most in (((0.1, 0.05), None), ((0.0, 0.0), 5000)):
+            if most is None:
+                train = split_by_characters(corpus, *fractions)[0]
+            else:
+                train = first_characters(corpus, most)
+            length = sum(map(len, train.text()))
+            found, texts = training_sample(
+                runner,
+                corpus.source,
+                fractions,
+                most,
+                subwords_of_runs.spread_step,
+                subwords_of_runs.stretches,
+                piece_bytes,
+            )
+            assert found == length
+            assert "".join(texts) == "".join(subwords_of_runs.spread(train.text(), length))
 
 
 def test_shards_are_the_same_whatever_the_pieces(corpus, tmp_path):
