@@ -9,16 +9,17 @@ from tfseq.cluster.node_check import on_every_node
 from tfseq.errors import InputError
 
 
-def check_files(files: Sequence[Path], directory: Path) -> None:
+def check_files(files: Sequence[Path], directory: Path | None = None) -> None:
     """Raise InputError unless every node has the files, of the same sizes, and the directory.
 
     Args:
         files: what tasks read.
-        directory: where they write.
+        directory: where they write, if that is a path.
     """
     sizes = {str(path): path.stat().st_size for path in files}
-    mark = directory / f".{uuid.uuid4().hex}"
-    mark.touch()
+    mark = directory and directory / f".{uuid.uuid4().hex}"
+    if mark is not None:
+        mark.touch()
 
     def look() -> str | None:
         for name, size in sizes.items():
@@ -28,16 +29,15 @@ def check_files(files: Sequence[Path], directory: Path) -> None:
                 return f"`corpus`: {name} cannot be read on the node {{node}}: {error.strerror}"
             if found != size:
                 return f"`corpus`: {name} has {found:,} bytes on the node {{node}}, here {size:,}"
-        if not mark.exists():
-            return (
-                f"`cluster`: the node {{node}} does not see the cache directory {directory.parent}"
-            )
+        if mark is not None and not mark.exists():
+            return f"`cluster`: the node {{node}} does not see the cache directory {directory}"
         return None
 
     try:
         answers = on_every_node(look)
     finally:
-        mark.unlink(missing_ok=True)
+        if mark is not None:
+            mark.unlink(missing_ok=True)
     for node, answer in answers.items():
         if isinstance(answer, Exception):
             raise InputError(f"`cluster`: the node {node} does not answer: {answer}.")

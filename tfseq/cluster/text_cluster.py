@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from tfseq.cluster.connection import check_address, connect
@@ -10,7 +11,8 @@ from tfseq.cluster.stage_progress import StageProgress
 from tfseq.cluster.tasks import OnCluster
 from tfseq.cluster.text_sample import training_sample
 from tfseq.cluster.text_stage import PIECE_BYTES, TextStage
-from tfseq.text import Corpus, cache_directory
+from tfseq.files.store import is_url
+from tfseq.text import Corpus
 from tfseq.text.corpora.corpus_opening import CorpusFiles
 
 
@@ -34,7 +36,7 @@ class TextCluster:
     ) -> tuple[int, list[str]]:
         """The characters of a training split, and stretches of them: see `training_sample`."""
         with connect(self._address, log=self._log) as connection:
-            check_files(source.files, cache_directory())
+            check_files(source.files)
             runner = OnCluster(str(connection.logs))
             return training_sample(runner, source, fractions, most, piece_bytes=PIECE_BYTES, **how)
 
@@ -42,7 +44,8 @@ class TextCluster:
         """A `write` of `encode_corpus`."""
         with connect(self._address, log=self._log) as connection:
             if corpus.source is not None:
-                check_files(corpus.source.files, directory.parent)
+                shared = None if is_url(work.place) else Path(work.place).parent
+                check_files(corpus.source.files, shared)
             stage = TextStage(
                 OnCluster(str(connection.logs)),
                 log=self._log,

@@ -6,8 +6,9 @@ import math
 from collections.abc import Callable, Iterable
 
 from tfseq.cluster.tasks import TaskRunner
-from tfseq.data.piece_encoding import EncodingJob, Piece
-from tfseq.data.piece_sampling import in_parts, parted, texts_of_piece
+from tfseq.data.pieces.piece_encoding import EncodingJob, Piece
+from tfseq.data.pieces.piece_sampling import in_parts, parted, texts_of_piece
+from tfseq.files.store import Store
 from tfseq.text.corpora.corpus_opening import CorpusFiles
 from tfseq.text.corpora.corpus_pieces import CorpusPieces
 
@@ -41,7 +42,7 @@ def training_sample(
         piece_bytes: bytes of the files that a task reads, about.
     """
     # Characters can be cut anywhere.
-    job = EncodingJob(source, {"kind": "char"}, "")
+    job = EncodingJob(source, {"kind": "char"}, Store("."))
     measured = in_parts(job, runner.map, pieces_of(source, piece_bytes))
     total = sum(size for _, size in measured)
     num_train = total - sum(math.floor(total * fraction) for fraction in fractions)

@@ -5,7 +5,6 @@ import dataclasses
 import functools
 import itertools
 import math
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from tfseq.cluster.tasks import TaskRunner, numbered_groups
 from tfseq.cluster.text_sample import pieces_of
 from tfseq.data.encoded_corpus import digest_of, id_dtype, write_index
 from tfseq.data.encoding import write_text
-from tfseq.data.piece_encoding import (
+from tfseq.data.pieces.piece_encoding import (
     EncodingJob,
     Piece,
     count_pieces,
@@ -25,9 +24,10 @@ from tfseq.data.piece_encoding import (
     number_piece,
     write_shard,
 )
-from tfseq.data.piece_sampling import in_parts, parted
-from tfseq.data.shards import SHARD_BYTES, shard_name
+from tfseq.data.pieces.piece_sampling import in_parts, parted
+from tfseq.data.storage.shards import SHARD_BYTES, shard_name
 from tfseq.errors import InputError
+from tfseq.files.store import Store
 from tfseq.text import Corpus, SubwordTokenizer, Tokenizer, Vocabulary
 from tfseq.text.tokenizers.subword_tokenizer import build_vocabulary
 
@@ -62,7 +62,7 @@ class TextStage:
     def __call__(
         self,
         directory: Path,
-        work: Path,
+        work: Store,
         corpus: Corpus,
         tokenizer: Tokenizer,
         vocabulary: Vocabulary | None,
@@ -79,7 +79,7 @@ class TextStage:
             self.log(f"{corpus.name} is read by this process: it comes from no file")
             alone()
             return
-        job = EncodingJob(corpus.source, tokenizer.get_config(), str(work), chunk_chars)
+        job = EncodingJob(corpus.source, tokenizer.get_config(), work, chunk_chars)
         encode = functools.partial(
             *(self._encode, job, directory, corpus, tokenizer, vocabulary, building, fractions),
             max_tokens,
@@ -96,7 +96,7 @@ class TextStage:
                 pass
             raise
         finally:
-            shutil.rmtree(work, ignore_errors=True)
+            work.remove()
 
     def _encode(
         self, job, directory, corpus, tokenizer, vocabulary, building, fractions, max_tokens
@@ -177,11 +177,12 @@ class TextStage:
         while True:
             paths = self._map("count", functools.partial(_count_group, job), groups)
             if len(paths) == 1:
-                return load_counts(paths[0])
+                return load_counts(job, paths[0])
             groups = [([], group) for group in numbered_groups(paths, _ADDED)]
 
     def _write(self, job, directory, pieces, sizes, total, vocabulary, num_train, num_test) -> None:
-        vocabulary.save(directory / "vocabulary.txt")
+        with job.work.writing("vocabulary.txt") as path:
+            vocabulary.save(path)
         per_shard = self.shard_bytes // id_dtype(vocabulary).itemsize
         ends = np.cumsum(sizes)
         shards = []
@@ -196,11 +197,11 @@ class TextStage:
                 )
                 for n in range(first, last + 1)
             ]
-            shards.append((number, parts))
-        self._map("write", functools.partial(_write_one, job, directory), shards)
-        for aside in directory.glob(".*"):  # Of a task that was lost.
-            aside.unlink(missing_ok=True)
-        names = [shard_name(number) for number, _ in shards]
+            shards.append((shard_name(number), parts))
+        self._map("write", functools.partial(_write_one, job), shards)
+        names = [name for name, _ in shards]
+        for name in names:
+            job.work.take(name, directory / name)
         self.progress.begin("digest", 1)
         digest = digest_of(directory / name for name in names)
         self.progress.end()
@@ -221,9 +222,9 @@ def _again_where_tidied(encode: Callable[[], bool]) -> bool:
     return encode()
 
 
-def _count_group(job: EncodingJob, group: tuple[Any, Any]) -> Path:
+def _count_group(job: EncodingJob, group: tuple[Any, Any]) -> str:
     return count_pieces(job, *group)
 
 
-def _write_one(job: EncodingJob, directory: Path, shard: tuple[int, Any]) -> int:
-    return write_shard(job, directory, *shard)
+def _write_one(job: EncodingJob, shard: tuple[str, Any]) -> None:
+    write_shard(job, *shard)

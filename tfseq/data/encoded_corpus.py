@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfseq.data.numbering import NumberedTokens
-from tfseq.data.shards import map_shards
+from tfseq.data.storage.shards import map_shards
 from tfseq.text import Vocabulary
 from tfseq.text.tokenizers.spaced_tokenizer import LINE_END
 

@@ -106,6 +106,7 @@ class Texts:
             validation_fraction=0.0 if "validation" in self.own else options.validation_fraction,
             test_fraction=options.test_fraction,
             split_seed=split_seed(options),
+            cache_dir=options.cache_dir,
             write=write,
         )
         own = {
@@ -114,6 +115,7 @@ class Texts:
                 tokenizer,
                 vocabulary=corpus.vocabulary,
                 validation_fraction=0.0,
+                cache_dir=options.cache_dir,
                 write=write,
             )
             for split, text in self.own.items()

@@ -5,15 +5,13 @@ name that says so, whole or not at all: a part that has been done is found, one 
 done again, and two processes that do the same do no harm.
 """
 
+import contextlib
 import dataclasses
 import functools
 import hashlib
 import json
-import os
-import uuid
 from collections import Counter
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,7 +19,7 @@ import tensorflow as tf
 
 from tfseq.data.encoded_corpus import id_dtype
 from tfseq.data.numbering import NumberedTokens, number_tokens
-from tfseq.data.shards import shard_name
+from tfseq.files.store import Store
 from tfseq.text import Tokenizer, Vocabulary
 from tfseq.text.corpora.corpus_opening import CorpusFiles
 from tfseq.text.corpora.corpus_pieces import START, CorpusPieces, NoPlaceToCutError, Place
@@ -50,18 +48,14 @@ class EncodingJob:
     Attributes:
         source: the files of the corpus.
         tokenizer: what `make_tokenizer` makes it of.
-        work: a directory that every process reads and writes, for what is not yet ids.
+        work: where every process reads and writes what is made on the way.
         chunk_chars: characters that are tokenized at a time, at least.
     """
 
     source: CorpusFiles
     tokenizer: dict[str, Any]
-    work: str
+    work: Store
     chunk_chars: int = 1 << 18
-
-    def file(self, piece: Piece) -> Path:
-        """Where what is known of a piece is kept."""
-        return Path(self.work, hashlib.sha256(repr(piece).encode()).hexdigest()[:32])
 
 
 def number_piece(job: EncodingJob, piece: Piece) -> int | None:
@@ -69,77 +63,78 @@ def number_piece(job: EncodingJob, piece: Piece) -> int | None:
 
     None where only one reader of the whole text can tell its tokens, see `NoPlaceToCutError`.
     """
-    if not _tokens_file(job, piece).exists():
-        try:
-            _number(job, piece)
-        except NoPlaceToCutError:
-            return None
-    return load_numbered(job, piece).num_tokens
+    try:
+        with numbered(job, piece) as tokens:
+            return tokens.num_tokens
+    except NoPlaceToCutError:
+        return None
 
 
-def load_numbered(job: EncodingJob, piece: Piece) -> NumberedTokens:
-    """A piece that has been tokenized; done again where it was lost."""
-    if not _tokens_file(job, piece).exists():
+@contextlib.contextmanager
+def numbered(job: EncodingJob, piece: Piece) -> Iterator[NumberedTokens]:
+    """A piece that has been tokenized, for as long as the block lasts; done again where it was
+    lost."""
+    name = _name(piece)
+    if not job.work.exists(f"{name}.tokens"):
         _number(job, piece)
-    with np.load(_tokens_file(job, piece)) as kept:
+    with job.work.reading(f"{name}.tokens") as path, np.load(path) as kept:
         pieces = [
             (np.dtype(f"u{size}"), length)
             for size, length in zip(kept["sizes"].tolist(), kept["lengths"].tolist(), strict=True)
         ]
-        return NumberedTokens(job.file(piece), _split(kept["text"], kept["ends"]), pieces)
+        distinct = _split(kept["text"], kept["ends"])
+    with job.work.reading(f"{name}.numbers") as path:
+        yield NumberedTokens(path, distinct, pieces)
 
 
 def count_pieces(
-    job: EncodingJob, pieces: Sequence[tuple[Piece, int | None]], counted: Sequence[Path]
-) -> Path:
+    job: EncodingJob, pieces: Sequence[tuple[Piece, int | None]], counted: Sequence[str]
+) -> str:
     """Add up how often each token occurs: in pieces, or in their first tokens, and in sums.
 
     Args:
         job: the job.
         pieces: pieces, each with how many of its tokens count; None: all.
-        counted: files of sums, as this function returns them.
+        counted: names of sums, as this function returns them.
 
     Returns:
-        The file of the sum.
+        The name of the sum.
     """
-    name = repr([(piece, stop) for piece, stop in pieces] + [path.name for path in counted])
-    path = Path(job.work, f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.counts")
-    if path.exists():
-        return path
+    name = f"{_digest([*pieces, *counted])}.counts"
+    if job.work.exists(name):
+        return name
     counts: Counter[str] = Counter()
     for piece, stop in pieces:
-        counts.update(load_numbered(job, piece).counts(stop))
+        with numbered(job, piece) as tokens:
+            counts.update(tokens.counts(stop))
     for part in counted:
-        counts.update(load_counts(part))
-    _write(path, json.dumps(counts, ensure_ascii=False).encode())
-    return path
+        counts.update(load_counts(job, part))
+    with job.work.writing(name) as path:
+        path.write_text(json.dumps(counts, ensure_ascii=False), encoding="utf-8")
+    return name
 
 
-def load_counts(path: Path) -> dict[str, int]:
+def load_counts(job: EncodingJob, name: str) -> dict[str, int]:
     """The sum that `count_pieces` has written."""
-    return json.loads(path.read_bytes())
+    with job.work.reading(name) as path:
+        return json.loads(path.read_bytes())
 
 
-def write_shard(
-    job: EncodingJob, directory: Path, number: int, parts: Sequence[tuple[Piece, int, int]]
-) -> int:
-    """Write a shard of ids: of pieces, each from a token to another. Returns its bytes.
+def write_shard(job: EncodingJob, name: str, parts: Sequence[tuple[Piece, int, int]]) -> None:
+    """Write a shard of ids under a name: of pieces, each from a token to another.
 
-    The vocabulary is `vocabulary.txt` in the directory.
+    The vocabulary is `vocabulary.txt` in the same place.
     """
-    path = directory / shard_name(number)
-    vocabulary = _vocabulary(directory / "vocabulary.txt")
+    if job.work.exists(name):
+        return
+    vocabulary = _vocabulary(job.work.place)
     dtype = id_dtype(vocabulary)
-    if not path.exists():
-        aside = _aside(path)
-        with aside.open("wb") as file:
-            for piece, start, stop in parts:
-                numbered = load_numbered(job, piece)
-                id_of = vocabulary.token_to_id(tf.constant(numbered.distinct, tf.string)).numpy()
-                for numbers in numbered.read(stop, start):
+    with job.work.writing(name) as path, path.open("wb") as file:
+        for piece, start, stop in parts:
+            with numbered(job, piece) as tokens:
+                id_of = vocabulary.token_to_id(tf.constant(tokens.distinct, tf.string)).numpy()
+                for numbers in tokens.read(stop, start):
                     file.write(id_of[numbers].astype(dtype).data)
-        os.replace(aside, path)
-    return path.stat().st_size
 
 
 def _number(job: EncodingJob, piece: Piece) -> None:
@@ -147,23 +142,17 @@ def _number(job: EncodingJob, piece: Piece) -> None:
     pieces = CorpusPieces(job.source)
     start, stop = ends_of_piece(pieces, piece, tokenizer)
     chunks = [] if start is None else pieces.chunks(start, stop, tokenizer, job.chunk_chars)
-    path = job.file(piece)
-    aside = _aside(path)
-    try:
-        numbered = number_tokens(chunks, tokenizer, aside)
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
+    with job.work.writing(f"{_name(piece)}.numbers") as path:
+        tokens = number_tokens(chunks, tokenizer, path)
     arrays = {
-        "text": np.frombuffer(b"".join(numbered.distinct), np.uint8),
-        "ends": np.cumsum([len(token) for token in numbered.distinct], dtype=np.int64),
-        "sizes": np.array([np.dtype(dtype).itemsize for dtype, _ in numbered.pieces], np.int64),
-        "lengths": np.array([length for _, length in numbered.pieces], np.int64),
+        "text": np.frombuffer(b"".join(tokens.distinct), np.uint8),
+        "ends": np.cumsum([len(token) for token in tokens.distinct], dtype=np.int64),
+        "sizes": np.array([np.dtype(dtype).itemsize for dtype, _ in tokens.pieces], np.int64),
+        "lengths": np.array([length for _, length in tokens.pieces], np.int64),
     }
-    aside = _aside(_tokens_file(job, piece))
-    with aside.open("wb") as file:
+    # It is there last: who finds it finds the numbers too.
+    with job.work.writing(f"{_name(piece)}.tokens") as path, path.open("wb") as file:
         np.savez(file, **arrays)
-    os.replace(aside, _tokens_file(job, piece))
 
 
 def ends_of_piece(
@@ -182,8 +171,12 @@ def tokenizer_of_job(job: EncodingJob) -> Tokenizer:
     return _tokenizer(json.dumps(job.tokenizer))
 
 
-def _tokens_file(job: EncodingJob, piece: Piece) -> Path:
-    return job.file(piece).with_suffix(".tokens")
+def _name(piece: Piece) -> str:
+    return _digest([piece])
+
+
+def _digest(parts: Sequence[Any]) -> str:
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 
 
 def _split(text: np.ndarray, ends: np.ndarray) -> list[bytes]:
@@ -192,22 +185,12 @@ def _split(text: np.ndarray, ends: np.ndarray) -> list[bytes]:
     return [content[a:b] for a, b in zip([0, *stops], stops, strict=False)]
 
 
-def _write(path: Path, content: bytes) -> None:
-    aside = _aside(path)
-    aside.write_bytes(content)
-    os.replace(aside, path)
-
-
-def _aside(path: Path) -> Path:
-    path.parent.mkdir(exist_ok=True)
-    return path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-
-
 @functools.lru_cache(2)
 def _tokenizer(config: str) -> Tokenizer:
     return make_tokenizer(json.loads(config))
 
 
 @functools.lru_cache(1)
-def _vocabulary(path: Path) -> Vocabulary:
-    return Vocabulary.load(path)
+def _vocabulary(place: str) -> Vocabulary:
+    with Store(place).reading("vocabulary.txt") as path:
+        return Vocabulary.load(path)

@@ -4,7 +4,7 @@ import functools
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 
-from tfseq.data.piece_encoding import EncodingJob, Piece, ends_of_piece, tokenizer_of_job
+from tfseq.data.pieces.piece_encoding import EncodingJob, Piece, ends_of_piece, tokenizer_of_job
 from tfseq.text.corpora.corpus_pieces import CorpusPieces, NoPlaceToCutError, Place
 
 #: A stretch of which a piece, that has been measured, with its characters.
