@@ -1,17 +1,19 @@
 """The cluster that an option names, for the text of a run."""
 
+import contextlib
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from tfseq.cluster.connection import check_address, connect
 from tfseq.cluster.file_check import check_files
 from tfseq.cluster.stage_progress import StageProgress
-from tfseq.cluster.tasks import OnCluster
+from tfseq.cluster.tasks import InThisProcess, OnCluster
 from tfseq.cluster.text_sample import training_sample
 from tfseq.cluster.text_stage import PIECE_BYTES, TextStage
-from tfseq.files.store import is_url
+from tfseq.files.store import Store, is_url
 from tfseq.text import Corpus
 from tfseq.text.corpora.corpus_opening import CorpusFiles
 
@@ -31,24 +33,40 @@ class TextCluster:
         check_address(address)
         self._address, self._log = address, log
 
+    @contextlib.contextmanager
+    def runner(
+        self, source: CorpusFiles, place: str | os.PathLike | None = None
+    ) -> Iterator[tuple[OnCluster, StageProgress]]:
+        """What does tasks over files, and is told of them, for as long as the block lasts.
+
+        Args:
+            source: the files that tasks read.
+            place: where they write, if anywhere; a directory that is not there is made.
+
+        Raises:
+            InputError: a node does not see a file, or the place.
+        """
+        with connect(self._address, log=self._log) as connection:
+            shared = None
+            if place is not None and not is_url(place):
+                shared = Path(place)
+                shared.mkdir(parents=True, exist_ok=True)
+            check_files(source.files, shared)
+            yield OnCluster(str(connection.logs)), StageProgress(self._log, sys.stderr)
+
     def sample(
         self, source: CorpusFiles, fractions: tuple[float, float], most: int | None, **how: Any
     ) -> tuple[int, list[str]]:
         """The characters of a training split, and stretches of them: see `training_sample`."""
-        with connect(self._address, log=self._log) as connection:
-            check_files(source.files)
-            runner = OnCluster(str(connection.logs))
+        with self.runner(source) as (runner, _):
             return training_sample(runner, source, fractions, most, piece_bytes=PIECE_BYTES, **how)
 
-    def write(self, directory, work, corpus: Corpus, *settings: Any) -> None:
+    def write(self, directory: Path, work: Store, corpus: Corpus, *settings: Any) -> None:
         """A `write` of `encode_corpus`."""
-        with connect(self._address, log=self._log) as connection:
-            if corpus.source is not None:
-                shared = None if is_url(work.place) else Path(work.place).parent
-                check_files(corpus.source.files, shared)
-            stage = TextStage(
-                OnCluster(str(connection.logs)),
-                log=self._log,
-                progress=StageProgress(self._log, sys.stderr),
-            )
+        if corpus.source is None:
+            TextStage(InThisProcess(), log=self._log)(directory, work, corpus, *settings)
+            return
+        place = work.place.rpartition("/")[0]
+        with self.runner(corpus.source, place) as (runner, progress):
+            stage = TextStage(runner, log=self._log, progress=progress)
             stage(directory, work, corpus, *settings)

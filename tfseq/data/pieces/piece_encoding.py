@@ -100,7 +100,7 @@ def count_pieces(
     Returns:
         The name of the sum.
     """
-    name = f"{_digest([*pieces, *counted])}.counts"
+    name = f"{digest_of_parts([*pieces, *counted])}.counts"
     if job.work.exists(name):
         return name
     counts: Counter[str] = Counter()
@@ -172,10 +172,11 @@ def tokenizer_of_job(job: EncodingJob) -> Tokenizer:
 
 
 def _name(piece: Piece) -> str:
-    return _digest([piece])
+    return digest_of_parts([piece])
 
 
-def _digest(parts: Sequence[Any]) -> str:
+def digest_of_parts(parts: Sequence[Any]) -> str:
+    """A name for what is made of parts, each of which its `repr` determines."""
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 
 
