@@ -5,6 +5,7 @@ import random
 import shutil
 import tempfile
 import time
+from pathlib import Path
 
 import pytest
 from ray_processes import processes_of_ray
@@ -21,6 +22,8 @@ def quiet_ray(monkeypatch):
     monkeypatch.setenv("RAY_AUTH_TOKEN", "0123456789abcdef" * 4)
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    # Not the cluster of another test.
+    monkeypatch.setattr("tfseq.cluster.connection._CURRENT", Path("/nowhere"))
     yield ray
     assert not ray.is_initialized()
 

@@ -81,13 +81,9 @@ def connect(
         InputError: Ray is not installed; no Ray answers at the address within seconds; or a node
             has another Python, TensorFlow or tfseq than this process.
     """
-    try:
-        import ray
-    except ImportError:
-        raise InputError(
-            '`cluster` needs Ray, which is not installed: `pip install "tfseq[scale]"`. '
-            f"Received: {address!r}."
-        ) from None
+    ray = _import_ray(address)
+    from ray.exceptions import RayError
+
     if ray.is_initialized():
         yield _described(ray, started=False, log=log)
         return
@@ -112,15 +108,24 @@ def connect(
                     log_to_driver=False,
                     **started,
                 )
-        except (RuntimeError, ConnectionError, ValueError, TimeoutError, OSError) as error:
-            first = str(error).strip().partition("\n\n")[0]
+        except (RayError, RuntimeError, ValueError, OSError) as error:
             raise InputError(
-                f"`cluster` {address}: Ray cannot be used: {' '.join(first.split())}"
+                f"`cluster` {address}: Ray cannot be used: {_in_a_line(error)}"
             ) from error
         connection = _described(ray, started=found is None, log=log)
         if found is not None:
             check_nodes()
-        yield connection
+        try:
+            yield connection
+        except RayError as error:
+            raise InputError(
+                f"`cluster` {address}: Ray failed: {_in_a_line(error)} The logs of a node are in "
+                f"{connection.logs} there."
+            ) from error
+
+
+def _in_a_line(error: Exception) -> str:
+    return " ".join(str(error).strip().partition("\n\n")[0].split())
 
 
 def check_address(address: str) -> None:

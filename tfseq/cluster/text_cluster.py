@@ -2,10 +2,13 @@
 
 import contextlib
 import os
+import random
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from tfseq.cluster.connection import check_address, connect
 from tfseq.cluster.file_check import check_files
@@ -46,7 +49,7 @@ class TextCluster:
         Raises:
             InputError: a node does not see a file, or the place.
         """
-        with connect(self._address, log=self._log) as connection:
+        with _random_state_kept(), connect(self._address, log=self._log) as connection:
             shared = None
             if place is not None and not is_url(place):
                 shared = Path(place)
@@ -70,3 +73,14 @@ class TextCluster:
         with self.runner(corpus.source, place) as (runner, progress):
             stage = TextStage(runner, log=self._log, progress=progress)
             stage(directory, work, corpus, *settings)
+
+
+@contextlib.contextmanager
+def _random_state_kept() -> Iterator[None]:
+    """Ray draws from Python's generator, from which Keras draws a model's first weights."""
+    state, numpy_state = random.getstate(), np.random.get_state()
+    try:
+        yield
+    finally:
+        random.setstate(state)
+        np.random.set_state(numpy_state)
