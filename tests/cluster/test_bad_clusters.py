@@ -7,11 +7,13 @@ import threading
 
 import pytest
 
+import tfseq
 from tfseq.cluster import file_check, node_check
 from tfseq.cluster.connection import check_address
 from tfseq.cluster.file_check import check_files
 from tfseq.cluster.node_check import check_nodes, versions
 from tfseq.errors import InputError
+from tfseq.options.command_line import run
 
 
 @pytest.fixture
@@ -59,6 +61,16 @@ def test_an_address_that_is_none(ray, address, words):
         check_address(address)
     assert words in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+def test_the_script_says_it_before_any_work(ray, tmp_path, capsys, monkeypatch):
+    words = [f"--run-dir={tmp_path / 'run'}", "--cluster=127.0.0.1:1", "--corpus=python_docs"]
+    monkeypatch.setattr(sys, "argv", ["train_language_model.py", *words])
+    with pytest.raises(SystemExit) as ended:
+        run(tfseq.LanguageModelOptions, tfseq.train)
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.startswith("error: `--cluster` 127.0.0.1:1: no Ray cluster")
+    assert not [*tmp_path.iterdir()]
 
 
 def test_what_answers_is_not_ray(ray, silent, web_server, monkeypatch):

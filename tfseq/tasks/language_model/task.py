@@ -1,5 +1,6 @@
 """A trained language model, with its tokenizer and vocabulary."""
 
+import dataclasses
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -240,8 +241,11 @@ class LanguageModelTask(Task):
                 self.tokenizer,
                 vocabulary=self.vocabulary,
                 validation_fraction=0.0,
+                cache_dir=self.options.cache_dir,
             )
-        encoded = open_texts(self.options).encode(self.options, self.tokenizer, self.vocabulary)
+        # The cluster of the training may have gone since, and the ids are in the cache.
+        options = dataclasses.replace(self.options, cluster=None)
+        encoded = open_texts(options).encode(options, self.tokenizer, self.vocabulary)
         self.run.check_fingerprint(encoded.fingerprint, data_words(self.options))
         return encoded
 
