@@ -1,14 +1,16 @@
 """The text stage on a Ray cluster of this machine, one of whose processes is killed."""
 
 import numpy as np
+import pytest
 from ray_processes import encode, killing, raylets, workers_of
 
 from tfseq.data import encode_corpus
 from tfseq.text import make_tokenizer
 
 
+@pytest.mark.slow
 def test_a_worker_is_killed_and_nothing_is_left(quiet_ray, long_corpus, tmp_path):
-    """The short one for every day: a local cluster, started and ended here."""
+    """The short one: a local cluster, started and ended here."""
     tokenizer = make_tokenizer({"kind": "word"})
     alone = encode_corpus(long_corpus, tokenizer, cache_dir=tmp_path / "alone")
     killed = []

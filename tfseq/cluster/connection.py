@@ -93,7 +93,7 @@ def connect(
         if found is None:
             place = stack.enter_context(_temporary_directory())
             started = {
-                "num_cpus": num_cpus or len(os.sched_getaffinity(0)),
+                "num_cpus": num_cpus or _usable_cpus(),
                 "include_dashboard": dashboard,
                 "_temp_dir": place,
             }
@@ -122,6 +122,12 @@ def connect(
                 f"`cluster` {address}: Ray failed: {_in_a_line(error)} The logs of a node are in "
                 f"{connection.logs} there."
             ) from error
+
+
+def _usable_cpus() -> int:
+    """The CPUs that this process may use; of the system where it does not say."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def _in_a_line(error: Exception) -> str:

@@ -148,21 +148,25 @@ class TextStage:
         sizes: dict[int, int | None] = {}
         total = sum(path.stat().st_size for path in job.source.files)
         self.progress.begin("tokenize", len(pieces), total)
+        first = 0  # The pieces before this one are done, all of them.
+        first_tokens = 0
 
         def done(number: int, size: int | None) -> bool:
+            nonlocal first, first_tokens
             sizes[number] = size
             self.progress.done(total // len(pieces), size or 0)
             if size is None:
                 return True
-            first = itertools.takewhile(lambda n: n in sizes, range(len(pieces)))
-            return max_tokens is not None and sum(sizes[n] for n in first) >= max_tokens
+            while sizes.get(first) is not None:
+                first_tokens += sizes[first]
+                first += 1
+            return max_tokens is not None and first_tokens >= max_tokens
 
         self.runner.map(functools.partial(number_piece, job), pieces, done)
         self.progress.end()
         if None in sizes.values():
             return None
-        known = [*itertools.takewhile(lambda n: n in sizes, range(len(pieces)))]
-        return [pieces[n] for n in known], [sizes[n] for n in known]
+        return [*pieces[:first]], [sizes[number] for number in range(first)]
 
     def _count(
         self, job: EncodingJob, pieces: Sequence[Piece], sizes: Sequence[int], num_train: int

@@ -64,6 +64,7 @@ class Store:
         """Whether there is a file of that name."""
         if self._remote is None:
             return os.path.exists(os.path.join(self.place, name))
+        self._remote.invalidate_cache()  # Another process may have written it.
         return self._remote.exists(f"{self._root}/{name}")
 
     def names(self) -> list[str]:
@@ -71,6 +72,7 @@ class Store:
         if self._remote is None:
             found = os.listdir(self.place) if os.path.isdir(self.place) else []
             return sorted(name for name in found if not name.startswith("."))
+        self._remote.invalidate_cache()
         try:
             found = self._remote.ls(self._root, detail=False)
         except FileNotFoundError:

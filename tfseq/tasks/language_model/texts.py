@@ -95,6 +95,8 @@ class Texts:
             InputError: a text cannot be read, or has no tokens.
         """
         write = None if options.cluster is None else TextCluster(options.cluster, log).write
+        if write and self.corpus.apart:
+            log("documents are encoded by this process alone")
         corpus = encode_corpus(
             self.corpus,
             tokenizer,
