@@ -1,10 +1,12 @@
 """Real Ray clusters on this machine, which end with the tests."""
 
+import gc
 import os
 import random
 import shutil
 import tempfile
 import time
+import warnings
 from pathlib import Path
 
 import pytest
@@ -53,6 +55,10 @@ def two_nodes(quiet_ray, monkeypatch):
             process.kill()
         shutil.rmtree(place, ignore_errors=True)
         os.environ.pop("RAY_ADDRESS", None)
+        with warnings.catch_warnings():
+            # Ray's `Cluster` leaves sockets to the garbage collector.
+            warnings.simplefilter("ignore", ResourceWarning)
+            gc.collect()
     assert not left
 
 
