@@ -1,7 +1,6 @@
 """Encoding in pieces writes what one process writes, whatever the pieces and the order of tasks."""
 
 import random
-import shutil
 
 import hypothesis
 import hypothesis.strategies as st
@@ -210,50 +209,6 @@ def test_a_driver_that_is_killed_leaves_what_is_done_to_the_next_one(corpus, tmp
     assert times[-1] == kept
     assert again.fingerprint == alone.fingerprint
     assert not [*tmp_path.glob(".*")]
-
-
-@pytest.fixture
-def own_cache(tmp_path, monkeypatch):
-    """Where copies of what a store has are kept on this machine."""
-    pytest.importorskip("fsspec")
-    monkeypatch.setenv("TFSEQ_CACHE", str(tmp_path / "here"))
-    return tmp_path / "here" / "encoded"
-
-
-@pytest.mark.parametrize("in_pieces", [False, True])
-@pytest.mark.parametrize("kind", ["memory", "file"])
-def test_ids_are_kept_in_a_store(corpus, tmp_path, own_cache, kind, in_pieces):
-    """Another machine finds them there, and encodes nothing."""
-    place = f"memory://{tmp_path.name}" if kind == "memory" else (tmp_path / "there").as_uri()
-    tokenizer = make_tokenizer({"kind": "word"})
-    alone = encode_corpus(corpus, tokenizer, cache_dir=tmp_path / "alone")
-    write = TextStage(InThisProcess(), 9_000, 1 << 16) if in_pieces else None
-    first = encode_corpus(corpus, tokenizer, cache_dir=place, write=write)
-    assert first.fingerprint == alone.fingerprint
-    (entry,) = own_cache.iterdir()
-    store = Store(f"{place}/{entry.name}")
-    kept = {path.name: path.read_bytes() for path in entry.iterdir()}
-    assert store.names() == sorted(kept)
-    for name, content in kept.items():
-        with store.reading(name) as path:
-            assert path.read_bytes() == content
-    assert Store(place).names() == [entry.name]
-
-    del first
-    shutil.rmtree(own_cache)
-
-    def unwanted(*settings):
-        raise AssertionError("It is there already.")
-
-    again = encode_corpus(corpus, tokenizer, cache_dir=place, write=unwanted)
-    np.testing.assert_array_equal(again.ids, alone.ids)
-    store.remove()
-
-
-def test_a_place_that_is_none(corpus):
-    pytest.importorskip("fsspec")
-    with pytest.raises(InputError, match="nowhere://a is no place that fsspec knows"):
-        encode_corpus(corpus, make_tokenizer({"kind": "char"}), cache_dir="nowhere://a")
 
 
 def test_failure_leaves_nothing(corpus, tmp_path):
