@@ -17,6 +17,7 @@ OPTIONS = tfseq.LanguageModelOptions(
     num_layers=1,
     batch_size=4,
     num_steps=20,
+    schedule="constant",
     verbose="quiet",
 )
 
