@@ -1,5 +1,7 @@
 """One step of training: loss, gradient, clipping, update."""
 
+import contextlib
+import functools
 import itertools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -7,20 +9,16 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
-# TensorFlow tells of an operation what it is where it lies in a graph, but not by its name.
-from tensorflow.python.framework import op_def_registry
-
-from tfseq.layers.tensorflow.whole_step import compiled_whole, loops_listed
+from tfseq.layers.tensorflow.dropout_mask import rows_from
+from tfseq.layers.tensorflow.whole_step import compiled_whole
 from tfseq.runs.mixed_precision import computing_in_float32
 from tfseq.runs.objective import Objective
-from tfseq.runs.recipe.update import Update
+from tfseq.runs.recipe.update import Update, means
 from tfseq.runs.row_gradients import Rows, rows_of, sum_of_rows, summed_rows
 from tfseq.runs.rows.row_tables import RowTables
-
-# They read or call, and leave no trace.
-_WITHOUT_TRACE = frozenset(
-    {"ReadVariableOp", "PartitionedCall", "StatefulPartitionedCall", "While", "If"}
-)
+from tfseq.runs.steps.forward_trace import trace_forward
+from tfseq.runs.workers.pieces import Piece, parts_of, pieces_of
+from tfseq.runs.workers.workers import ALONE, Workers
 
 
 class Part(NamedTuple):
@@ -65,6 +63,7 @@ class TrainingStep:
             traced for each when it is first needed.
         states: such as a batch begins with.
         tables: those of the objective.
+        workers: with whom the batches are shared; `states` are then those of the own rows.
 
     Attributes:
         kind: how the gradient is computed, once a step has run: "compiled", "compiled in halves",
@@ -78,7 +77,9 @@ class TrainingStep:
         batch_specs: Sequence[tuple[Any, float]],
         states: Any,
         tables: RowTables,
+        workers: Workers = ALONE,
     ):
+        self._workers = workers
         self._objective, self._update, self._tables = objective, update, tables
         model = objective.model
         self._weights = model.trainable_variables
@@ -113,7 +114,9 @@ class TrainingStep:
         before = [tf.identity(v) for v in variables]
         try:
             return run(*given)
-        except tf.errors.OpError:
+        except tf.errors.OpError as error:
+            if isinstance(error, tf.errors.UnavailableError):  # Another process has ended.
+                raise
             for variable, value in zip(variables, before, strict=True):
                 variable.assign(value)
             self._not_by_xla = "XLA does not have all operations"
@@ -137,10 +140,11 @@ class TrainingStep:
         at_hand = self._tables.read(batch, self._update.number)
         given = batch, states, at_hand.rows, at_hand.drawn
         num_parts, self.kind = self._choose(*given)
+        pieces = self._pieces(batch, num_parts)
         if num_parts:
-            parts = self._compiled_parts(*given, num_parts)
+            parts = self._compiled_parts(*given, pieces)
         else:
-            parts = [self._gradients(*given)]
+            parts = [self._gradients(*given, pieces[0])]
         num_targets = tf.add_n([part.num_targets for part in parts])
         shares = [
             tf.math.divide_no_nan(
@@ -148,16 +152,21 @@ class TrainingStep:
             )
             for part in parts
         ]
+        losses = [part.loss for part in parts]
         gradients = [list(g) for g in zip(*(part.gradients for part in parts), strict=True)]
         gradients = [
             self._summed(g, shares, v) if isinstance(g[0], Rows) else g
             for g, v in zip(gradients, self._weights, strict=True)
         ]
+        if self._workers.size > 1:
+            own = means(losses, shares, gradients)
+            loss, num_targets, gradients = self._workers.mean(*own, num_targets)
+            losses, shares, gradients = [loss], [1.0], [[g] for g in gradients]
         self._tables.begin(at_hand)
         by_xla = None if self._not_by_xla else True
         update = tf.function(self._update, jit_compile=by_xla, autograph=False)
         more = (num_targets, *last) if last else ()
-        loss, norm = update([part.loss for part in parts], shares, gradients, *more)
+        loss, norm = update(losses, shares, gradients, *more)
         self._tables.end(at_hand)
         states = tf.nest.map_structure(
             lambda *ends: tf.concat(ends, 0) if len(ends) > 1 else ends[0],
@@ -169,19 +178,18 @@ class TrainingStep:
         """Into how many parts a batch is divided, 0 if XLA is not to compile it; and `kind`."""
         if self._not_by_xla:
             return 0, f"graph: {self._not_by_xla}"
+        if self._workers.size > 1:  # What is chosen for the whole batch holds for its pieces.
+            size = tf.nest.flatten(batch)[0].shape[0]
+            states = tf.nest.map_structure(
+                lambda s: tf.zeros([size, *s.shape[1:]], s.dtype), states
+            )
         tensors = tf.nest.flatten((batch, states))
         if not all(t.shape.is_fully_defined() for t in tensors):
             return 0, "graph: not all batches are of the same shape"
-        written, penalties = set(), []
-
-        def forward(batch, states):
-            with keras.StatelessScope(collect_losses=True) as scope:
-                self._loss(batch, states, rows, drawn)
-            written.update(scope.state_mapping)
-            penalties.extend(scope.losses)  # Of activity, which are means over the rows.
-
-        with loops_listed() as loops, computing_in_float32(self._objective.model):
-            traced = tf.function(forward, autograph=False).get_concrete_function(batch, states)
+        loss = functools.partial(self._loss, rows=rows, drawn=drawn)
+        loops, written, penalties, traces = trace_forward(
+            self._objective.model, loss, batch, states
+        )
         if not loops:
             return 0, "graph: there is no recurrent layer"
         others = [loop.kind for loop in loops if loop.kind != "compiled"]
@@ -190,7 +198,6 @@ class TrainingStep:
         if written - {id(v) for v in self._others}:
             return 0, "graph: a weight is written, or a variable that is not the model's"
         self._written = [v for v in self._others if id(v) in written]
-        traces = _operations_that_leave_a_trace(traced.graph)
         if traces:
             return 0, f"graph: there is the operation {traces[0]}"
         num_parts = min(loop.num_parts for loop in loops)
@@ -201,6 +208,17 @@ class TrainingStep:
             return num_parts, "compiled in halves"
         return 1, "compiled"
 
+    def _pieces(self, batch, num_parts) -> list[Piece | None]:
+        """What this process takes of a batch; None is all of it."""
+        tensor = tf.nest.flatten(batch)[0]
+        if self._workers.size == 1:
+            return parts_of(tensor.shape[0], num_parts) if num_parts > 1 else [None]
+        size = tf.shape(tensor)[0] if tensor.shape[0] is None else tensor.shape[0]
+        start, stop = self._workers.bounds(size)
+        if num_parts:
+            return pieces_of(start, stop, size, num_parts)
+        return [Piece(start, stop, first=start)]
+
     def _summed(self, parts, shares, weight):
         if id(weight) in self._of_tables:
             table = self._objective.tables[self._of_tables[id(weight)]]
@@ -209,34 +227,47 @@ class TrainingStep:
         # XLA would compile the update anew for each number of rows that batches read.
         return [summed.dense()] if summed.values.shape[0] is None else summed
 
-    def _compiled_parts(self, batch, states, rows, drawn, num_parts):
+    def _compiled_parts(self, batch, states, rows, drawn, pieces):
         weights = self._values(rows)
         others = list(map(tf.convert_to_tensor, self._others))
 
-        def part_of(number):
-            def cut(tensor):
-                size = tensor.shape[0] // num_parts
-                return tensor[number * size : (number + 1) * size]
-
-            whole = batch, states, [r.own for r in rows]
-            return tf.nest.map_structure(cut, whole) if num_parts > 1 else whole
-
         # Of the parts alone: whatever else differs between them, XLA compiles twice.
         @tf.function(jit_compile=True, autograph=False)
-        def gradients(batch, states, own, others):
+        def gradients(batch, states, own, others, *first):
             of_part = [r._replace(own=places) for r, places in zip(rows, own, strict=True)]
-            return self._gradients_of_part(batch, states, of_part, drawn, weights, others)
+            with rows_from(*first) if first else contextlib.nullcontext():
+                return self._gradients_of_part(batch, states, of_part, drawn, weights, others)
 
-        def seeded(number):
+        def seeded(values, variables, part):
             """Another number of each seed: no two parts have the same dropout masks."""
-            step = tf.constant([number << 32, 0], tf.int64)
-            pairs = zip(self._others, others, strict=True)
-            return [value + step if _is_seed(variable) else value for variable, value in pairs]
+            step = tf.constant([part << 32, 0], tf.int64)
+            pairs = zip(variables, values, strict=True)
+            return [value + step if part and _is_seed(v) else value for v, value in pairs]
 
-        parts = [gradients(*part_of(i), seeded(i) if i else others) for i in range(num_parts)]
-        for variable, value in zip(self._written, parts[0].others, strict=True):
+        parts = [
+            gradients(
+                *self._cut(batch, states, rows, piece),
+                seeded(others, self._others, piece.part if piece else 0),
+                *([] if piece is None or piece.first is None else [tf.constant(piece.first)]),
+            )
+            for piece in pieces
+        ]
+        written = seeded(parts[0].others, self._written, -pieces[0].part if pieces[0] else 0)
+        for variable, value in zip(self._written, written, strict=True):
             variable.assign(value)
         return parts
+
+    def _cut(self, batch, states, rows, piece) -> tuple:
+        """The rows of a piece: of a batch, of states, and of what is read of each table."""
+        own = [r.own for r in rows]
+        if piece is None:
+            return batch, states, own
+        first_state = (
+            self._workers.bounds(tf.nest.flatten(batch)[0].shape[0])[0]
+            if tf.nest.flatten(states)
+            else 0
+        )
+        return piece.of(batch), piece.of(states, first_state), piece.of(own)
 
     def _values(self, rows, read=tf.convert_to_tensor) -> list:
         """What the gradient is taken of: each weight, or the rows of a table."""
@@ -247,9 +278,11 @@ class TrainingStep:
         more = (rows, drawn) if self._objective.tables else ()
         return self._objective.loss(batch, states, *more)
 
-    def _gradients(self, batch, states, rows, drawn) -> Part:
-        """What a batch gives, at the present values of the variables."""
-        with tf.GradientTape() as tape:
+    def _gradients(self, batch, states, rows, drawn, piece) -> Part:
+        """What a batch, or a piece of it, gives, at the present values of the variables."""
+        batch, states, own = self._cut(batch, states, rows, piece)
+        rows = [r._replace(own=places) for r, places in zip(rows, own, strict=True)]
+        with rows_from(piece and piece.first), tf.GradientTape() as tape:
             tape.watch([r.values for r in rows])
             weights = self._values(rows, lambda w: w)
             return self._differentiated(tape, batch, states, rows, drawn, weights)
@@ -288,14 +321,3 @@ class TrainingStep:
 
 def _is_seed(variable) -> bool:
     return variable.name == "seed_generator_state"
-
-
-def _operations_that_leave_a_trace(graph) -> list[str]:
-    """Those that write, print, call Python or draw random numbers; not all in XLA, or else there.
-
-    XLA leaves out assertions, and its random numbers depend on no seed.
-    """
-    definition = graph.as_graph_def()
-    nodes = [definition.node, *(f.node_def for f in definition.library.function)]
-    types = {node.op for part in nodes for node in part} - _WITHOUT_TRACE
-    return sorted(t for t in types if (found := op_def_registry.get(t)) and found.is_stateful)
