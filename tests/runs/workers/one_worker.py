@@ -20,11 +20,15 @@ from tfseq.runs.workers.workers import WorkerGroup, worker_strategy  # noqa: E40
 
 strategy = worker_strategy()
 
+import numpy as np
 from runs.small_trainer import make_trainer  # noqa: E402
 from tfseq.files.checkpoint import save_checkpoint  # noqa: E402
 
 options = json.loads(sys.argv[4])
 steps = options.pop("steps")
+tokens = options.pop("tokens", 0)
+if tokens:
+    options["train"] = np.random.default_rng(5).integers(9, size=tokens)
 trainer = make_trainer(**options, workers=WorkerGroup(strategy, rank))
 while trainer.progress.step < steps:
     for _ in trainer.train_epoch():
