@@ -1,7 +1,10 @@
 """The processes that train a model together, as each of them sees them."""
 
+import contextlib
 import json
-from collections.abc import Callable
+import pickle
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -31,6 +34,10 @@ class Workers:
     def found(self, find: Callable[[], Any]) -> Any:
         """What `find()`, called in process 0 alone, gives: a value of JSON."""
         return find()
+
+    def shared(self, value: Any) -> Any:
+        """The value that process 0 has."""
+        return value
 
     def bounds(self, batch_size: Any) -> tuple[Any, Any]:
         """The first row of this process, and the one after its last."""
@@ -117,6 +124,10 @@ class WorkerGroup(Workers):
         content = json.dumps(find()).encode() if self.rank == 0 else b""
         return json.loads(self.passed_on(content))
 
+    def shared(self, value: Any) -> Any:
+        # From one of our own processes, as all that Ray sends is.
+        return pickle.loads(self.passed_on(pickle.dumps(value) if self.rank == 0 else b""))
+
     def passed_on(self, content: bytes) -> bytes:
         """The bytes that process 0 has."""
         length = int(self._summed(np.array([len(content) if self.rank == 0 else 0]))[0])
@@ -159,6 +170,22 @@ class WorkerGroup(Workers):
 
 #: A process that trains by itself.
 ALONE = Workers()
+_present: ContextVar[Workers] = ContextVar("workers", default=ALONE)
+
+
+def present_workers() -> Workers:
+    """Those with whom a run that is prepared now is to train."""
+    return _present.get()
+
+
+@contextlib.contextmanager
+def working_with(workers: Workers) -> Iterator[None]:
+    """While it is open, runs that are prepared are to train with these workers."""
+    token = _present.set(workers)
+    try:
+        yield
+    finally:
+        _present.reset(token)
 
 
 def worker_strategy() -> Any:
