@@ -171,14 +171,9 @@ class Trainer:
                 could only fail.
         """
         parts = {
-            # With the states of seed generators, which Keras saves nowhere.
-            "model": self.model.variables,
-            "optimizer": self.optimizer.variables,
+            **self._variables(),
             "state": tf.nest.flatten(self.workers.all_rows(self.states)),
             "best": self.best_weights or [],
-            "average": self.averaging.variables if self.averaging else [],
-            "accumulated": self._update.accumulated,
-            "rows": self._tables.variables,
         }
         arrays = {
             f"{part}/{i}": np.asarray(value)
@@ -192,16 +187,9 @@ class Trainer:
     def restore(self, checkpoint: Checkpoint) -> None:
         """Stand where `checkpoint()` was taken."""
         arrays = checkpoint.arrays
-        for i, variable in enumerate(self.model.variables):
-            variable.assign(arrays[f"model/{i}"])
-        for i, variable in enumerate(self.optimizer.variables):
-            variable.assign(arrays[f"optimizer/{i}"])
-        for i, variable in enumerate(self.averaging.variables if self.averaging else []):
-            variable.assign(arrays[f"average/{i}"])
-        for i, variable in enumerate(self._update.accumulated):
-            variable.assign(arrays[f"accumulated/{i}"])
-        for i, variable in enumerate(self._tables.variables):
-            variable.assign(arrays[f"rows/{i}"])
+        for part, variables in self._variables().items():
+            for i, variable in enumerate(variables):
+                variable.assign(arrays[f"{part}/{i}"])
         states = tf.nest.flatten(self.states)
         states = [tf.cast(arrays[f"state/{i}"], s.dtype) for i, s in enumerate(states)]
         states = self.workers.own_rows(states)
@@ -229,6 +217,17 @@ class Trainer:
             with self.averaged():
                 best = self.model.get_weights()
         self.model.set_weights(best)
+
+    def _variables(self) -> dict[str, list]:
+        """Variables that the steps to come depend on, as checkpoints number them."""
+        return {
+            # With the states of seed generators, which Keras saves nowhere.
+            "model": self.model.variables,
+            "optimizer": self.optimizer.variables,
+            "average": self.averaging.variables if self.averaging else [],
+            "accumulated": self._update.accumulated,
+            "rows": self._tables.variables,
+        }
 
     def _num_updates(self, num_steps: float) -> int:
         """How many updates so many steps of an epoch make."""
@@ -299,12 +298,3 @@ class Trainer:
             f"training diverged at step {step or progress.step} (epoch {progress.epoch + 1}): "
             f"{what}. Lower `learning_rate` or `clip_norm`."
         )
-
-
-def fit_quietly(objective: Objective, options: Any) -> None:
-    """Train to the best epoch, without a run directory: for a model to compare with."""
-    trainer = Trainer(objective, options)
-    while not trainer.finished:
-        for _ in trainer.train_epoch():
-            pass
-    trainer.use_best_weights()

@@ -238,7 +238,7 @@ class TrainingRun:
         events.write(row["epoch"], row)
         self._write_history()
         if self.options.verbose != "quiet":
-            sample = _sample_of(row, progress)
+            sample = progress.sample_of(row["epoch"])
             stopped = "  (no longer better: stopped)" if progress.stopped_early else ""
             number = f"{row['epoch']:>{len(str(self.options.epochs))}}"
             told = self.describe_epoch(row, progress)
@@ -284,12 +284,6 @@ class TrainingRun:
         shown = verbose == "bar" or (verbose == "auto" and sys.stdout.isatty())
         steps = self.trainer.steps_in_epoch(progress.epoch) if shown else 0
         return progress_bar(steps, lambda: progress.batch)
-
-
-def _sample_of(row: Row, progress: Progress) -> str:
-    """The sample of an epoch, set off from the lines around it; empty where there is none."""
-    texts = [sample["text"] for sample in progress.samples if sample["epoch"] == row["epoch"]]
-    return "".join(f"\n    {line}" for text in texts for line in text.split("\n"))
 
 
 @contextlib.contextmanager

@@ -1,42 +1,19 @@
 """One step of training: loss, gradient, clipping, update."""
 
-import contextlib
 import functools
-import itertools
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-import keras
 import tensorflow as tf
 
-from tfseq.layers.tensorflow.dropout_mask import rows_from
-from tfseq.layers.tensorflow.whole_step import compiled_whole
-from tfseq.runs.mixed_precision import computing_in_float32
 from tfseq.runs.objective import Objective
 from tfseq.runs.recipe.update import Update, means
-from tfseq.runs.row_gradients import Rows, rows_of, sum_of_rows, summed_rows
+from tfseq.runs.row_gradients import Rows, sum_of_rows, summed_rows
 from tfseq.runs.rows.row_tables import RowTables
 from tfseq.runs.steps.forward_trace import trace_forward
-from tfseq.runs.workers.pieces import Piece, parts_of, pieces_of
+from tfseq.runs.steps.gradients import Gradients, is_seed
+from tfseq.runs.workers.pieces import Piece, bounds_of, parts_of, pieces_of
 from tfseq.runs.workers.workers import ALONE, Workers
-
-
-class Part(NamedTuple):
-    """What a part of a batch gives.
-
-    Attributes:
-        loss: the mean over its targets.
-        num_targets: how many there are.
-        states: those that it ends with.
-        gradients: of each trainable variable: a tensor, `Rows`, or None where there is none.
-        others: the values that the other variables end with, those that are written.
-    """
-
-    loss: tf.Tensor
-    num_targets: tf.Tensor
-    states: Any
-    gradients: list[Any]
-    others: list[tf.Tensor]
 
 
 class TrainingStep:
@@ -81,12 +58,7 @@ class TrainingStep:
     ):
         self._workers = workers
         self._objective, self._update, self._tables = objective, update, tables
-        model = objective.model
-        self._weights = model.trainable_variables
-        trainable = {id(v) for v in self._weights}
-        self._of_tables = {id(t.variable): i for i, t in enumerate(objective.tables)}
-        self._others = [v for v in model.variables if id(v) not in trainable]
-        self._written = []  # Of the others, those that a step writes.
+        self._gradients = Gradients(objective, workers)
         states = tf.nest.map_structure(lambda s: tf.TensorSpec(s.shape, s.dtype), states)
         more = [tf.TensorSpec([], tf.bool)] if update.accumulated else []
         self._one_shape = len(batch_specs) == 1
@@ -141,10 +113,10 @@ class TrainingStep:
         given = batch, states, at_hand.rows, at_hand.drawn
         num_parts, self.kind = self._choose(*given)
         pieces = self._pieces(batch, num_parts)
-        if num_parts:
-            parts = self._compiled_parts(*given, pieces)
+        if num_parts or len(pieces) > 1:
+            parts = self._gradients.of_pieces(*given, pieces, by_xla=num_parts > 0)
         else:
-            parts = [self._gradients(*given, pieces[0])]
+            parts = [self._gradients.of_all(*given, pieces[0])]
         num_targets = tf.add_n([part.num_targets for part in parts])
         shares = [
             tf.math.divide_no_nan(
@@ -156,7 +128,7 @@ class TrainingStep:
         gradients = [list(g) for g in zip(*(part.gradients for part in parts), strict=True)]
         gradients = [
             self._summed(g, shares, v) if isinstance(g[0], Rows) else g
-            for g, v in zip(gradients, self._weights, strict=True)
+            for g, v in zip(gradients, self._gradients.weights, strict=True)
         ]
         if self._workers.size > 1:
             own = means(losses, shares, gradients)
@@ -177,6 +149,10 @@ class TrainingStep:
     def _choose(self, batch, states, rows, drawn) -> tuple[int, str]:
         """Into how many parts a batch is divided, 0 if XLA is not to compile it; and `kind`."""
         if self._not_by_xla:
+            if self._workers.devices:
+                loss = functools.partial(self._gradients.loss, rows=rows, drawn=drawn)
+                _, written, *_ = trace_forward(self._objective.model, loss, batch, states)
+                self._gradients.note_written(written)
             return 0, f"graph: {self._not_by_xla}"
         if self._workers.size > 1:  # What is chosen for the whole batch holds for its pieces.
             size = tf.nest.flatten(batch)[0].shape[0]
@@ -186,7 +162,7 @@ class TrainingStep:
         tensors = tf.nest.flatten((batch, states))
         if not all(t.shape.is_fully_defined() for t in tensors):
             return 0, "graph: not all batches are of the same shape"
-        loss = functools.partial(self._loss, rows=rows, drawn=drawn)
+        loss = functools.partial(self._gradients.loss, rows=rows, drawn=drawn)
         loops, written, penalties, traces = trace_forward(
             self._objective.model, loss, batch, states
         )
@@ -195,14 +171,14 @@ class TrainingStep:
         others = [loop.kind for loop in loops if loop.kind != "compiled"]
         if others:
             return 0, f"graph: a recurrent layer runs as {others[0]!r}"
-        if written - {id(v) for v in self._others}:
+        if written - {id(v) for v in self._gradients.others}:
             return 0, "graph: a weight is written, or a variable that is not the model's"
-        self._written = [v for v in self._others if id(v) in written]
+        self._gradients.note_written(written)
         if traces:
             return 0, f"graph: there is the operation {traces[0]}"
         num_parts = min(loop.num_parts for loop in loops)
         sizes = {t.shape[0] if t.shape.rank else 1 for t in tensors}
-        seeds_alone = all(map(_is_seed, self._written))
+        seeds_alone = all(map(is_seed, self._gradients.written))
         divisible = self._objective.independent_rows and seeds_alone and not penalties
         if divisible and num_parts > 1 and len(sizes) == 1 and sizes.pop() % num_parts == 0:
             return num_parts, "compiled in halves"
@@ -210,7 +186,14 @@ class TrainingStep:
 
     def _pieces(self, batch, num_parts) -> list[Piece | None]:
         """What this process takes of a batch; None is all of it."""
-        tensor = tf.nest.flatten(batch)[0]
+        tensor, devices = tf.nest.flatten(batch)[0], self._workers.devices
+        if devices:
+            size = tensor.shape[0]
+            return [
+                piece._replace(device=device)
+                for k, device in enumerate(devices)
+                for piece in pieces_of(*bounds_of(size, k, len(devices)), size, num_parts or 1)
+            ]
         if self._workers.size == 1:
             return parts_of(tensor.shape[0], num_parts) if num_parts > 1 else [None]
         size = tf.shape(tensor)[0] if tensor.shape[0] is None else tensor.shape[0]
@@ -220,104 +203,9 @@ class TrainingStep:
         return [Piece(start, stop, first=start)]
 
     def _summed(self, parts, shares, weight):
-        if id(weight) in self._of_tables:
-            table = self._objective.tables[self._of_tables[id(weight)]]
+        if id(weight) in self._gradients.of_tables:
+            table = self._objective.tables[self._gradients.of_tables[id(weight)]]
             return [sum_of_rows(parts, shares, table.most_rows)]
         summed = summed_rows(parts, shares, weight.shape[0])
         # XLA would compile the update anew for each number of rows that batches read.
         return [summed.dense()] if summed.values.shape[0] is None else summed
-
-    def _compiled_parts(self, batch, states, rows, drawn, pieces):
-        weights = self._values(rows)
-        others = list(map(tf.convert_to_tensor, self._others))
-
-        # Of the parts alone: whatever else differs between them, XLA compiles twice.
-        @tf.function(jit_compile=True, autograph=False)
-        def gradients(batch, states, own, others, *first):
-            of_part = [r._replace(own=places) for r, places in zip(rows, own, strict=True)]
-            with rows_from(*first) if first else contextlib.nullcontext():
-                return self._gradients_of_part(batch, states, of_part, drawn, weights, others)
-
-        def seeded(values, variables, part):
-            """Another number of each seed: no two parts have the same dropout masks."""
-            step = tf.constant([part << 32, 0], tf.int64)
-            pairs = zip(variables, values, strict=True)
-            return [value + step if part and _is_seed(v) else value for v, value in pairs]
-
-        parts = [
-            gradients(
-                *self._cut(batch, states, rows, piece),
-                seeded(others, self._others, piece.part if piece else 0),
-                *([] if piece is None or piece.first is None else [tf.constant(piece.first)]),
-            )
-            for piece in pieces
-        ]
-        written = seeded(parts[0].others, self._written, -pieces[0].part if pieces[0] else 0)
-        for variable, value in zip(self._written, written, strict=True):
-            variable.assign(value)
-        return parts
-
-    def _cut(self, batch, states, rows, piece) -> tuple:
-        """The rows of a piece: of a batch, of states, and of what is read of each table."""
-        own = [r.own for r in rows]
-        if piece is None:
-            return batch, states, own
-        first_state = (
-            self._workers.bounds(tf.nest.flatten(batch)[0].shape[0])[0]
-            if tf.nest.flatten(states)
-            else 0
-        )
-        return piece.of(batch), piece.of(states, first_state), piece.of(own)
-
-    def _values(self, rows, read=tf.convert_to_tensor) -> list:
-        """What the gradient is taken of: each weight, or the rows of a table."""
-        places = self._of_tables
-        return [rows[places[id(w)]].values if id(w) in places else read(w) for w in self._weights]
-
-    def _loss(self, batch, states, rows, drawn) -> tuple:
-        more = (rows, drawn) if self._objective.tables else ()
-        return self._objective.loss(batch, states, *more)
-
-    def _gradients(self, batch, states, rows, drawn, piece) -> Part:
-        """What a batch, or a piece of it, gives, at the present values of the variables."""
-        batch, states, own = self._cut(batch, states, rows, piece)
-        rows = [r._replace(own=places) for r, places in zip(rows, own, strict=True)]
-        with rows_from(piece and piece.first), tf.GradientTape() as tape:
-            tape.watch([r.values for r in rows])
-            weights = self._values(rows, lambda w: w)
-            return self._differentiated(tape, batch, states, rows, drawn, weights)
-
-    def _gradients_of_part(self, batch, states, rows, drawn, weights, others) -> Part:
-        """What a part of a batch gives, at these values of the variables."""
-        whole = [id(w) not in self._of_tables for w in self._weights]
-        values = zip(
-            [*itertools.compress(self._weights, whole), *self._others],
-            [*itertools.compress(weights, whole), *others],
-            strict=True,
-        )
-        narrow = self._objective.model.compute_dtype == "bfloat16"
-        with (
-            compiled_whole(narrow),
-            computing_in_float32(self._objective.model),
-            keras.StatelessScope(values, collect_losses=True) as scope,
-            tf.GradientTape() as tape,
-        ):
-            tape.watch(weights)
-            part = self._differentiated(tape, batch, states, rows, drawn, weights)
-        ends = tf.nest.map_structure(lambda s, begin: tf.cast(s, begin.dtype), part.states, states)
-        others = [scope.get_current_value(v) for v in self._written]
-        return part._replace(states=ends, others=others)
-
-    def _differentiated(self, tape, batch, states, rows, drawn, weights):
-        model = self._objective.model
-        loss, num_targets, states, *learned = self._loss(batch, states, rows, drawn)
-        (learned,) = learned or [loss]
-        penalties = model.losses  # Of regularizers, say: learned from, but not reported.
-        total = tf.add_n([learned, *penalties]) if penalties else learned
-        with tape.stop_recording():
-            gradients = [rows_of(g) for g in tape.gradient(total, weights)]
-        return Part(loss, num_targets, states, gradients, [])
-
-
-def _is_seed(variable) -> bool:
-    return variable.name == "seed_generator_state"

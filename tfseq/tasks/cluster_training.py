@@ -42,8 +42,14 @@ def workers_of(options: Any, log: Callable[[str], None]) -> Iterator[Callable | 
         InputError: the cluster cannot be used, or is too small.
     """
     workers = getattr(options, "workers", 1)
-    if workers == 1 or options.cluster is None:
+    if workers == 1:
         yield None
+        return
+    if options.batch_size is not None:
+        options.check_workers(options.batch_size)
+    if options.cluster is None:
+        with working_on_devices(workers, log):
+            yield None
         return
     import_ray_train()
     num_cpus = max(len(os.sched_getaffinity(0)), workers * options.worker_cpus)
@@ -51,6 +57,34 @@ def workers_of(options: Any, log: Callable[[str], None]) -> Iterator[Callable | 
         check_room(options, connection)
         _share_gpus()
         yield lambda run: _train(run, options, connection, log)
+
+
+@contextlib.contextmanager
+def working_on_devices(workers: int, log: Callable[[str], None]) -> Iterator[None]:
+    """While it is open, runs that are prepared train on so many devices of this machine.
+
+    Devices are its GPUs, or else its CPUs where TensorFlow has been told that there are several
+    (`tf.config.set_logical_device_configuration`).
+
+    Raises:
+        InputError: there are fewer.
+    """
+    import tensorflow as tf
+
+    from tfseq.runs.workers.workers import LocalDevices, working_with
+
+    gpus, cpus = map(tf.config.list_logical_devices, ("GPU", "CPU"))
+    devices = gpus or (cpus if len(cpus) > 1 else [])
+    if len(devices) < workers:
+        raise InputError(
+            f"`workers` without `cluster` must not be more than the GPUs of this machine, which "
+            f"has {len(devices)}. Add `cluster` auto: then each worker is a process. Received: "
+            f"{workers}."
+        )
+    names = [device.name.removeprefix("/device:") for device in devices[:workers]]
+    with working_with(LocalDevices(names)):
+        log(f"workers {workers}: {', '.join(names)}")
+        yield
 
 
 def import_ray_train() -> None:

@@ -16,16 +16,27 @@ class Piece(NamedTuple):
         start, stop: the rows; integers, or int32 scalars.
         part: the part of the batch that they lie in. Each part has seeds of its own.
         first: how many rows of that part come before them; None where they are the whole part.
+        device: where they are computed, by its name; empty where the rest is.
     """
 
     start: Any
     stop: Any
     part: int = 0
     first: Any = None
+    device: str = ""
 
     def of(self, tree: Any, begin: Any = 0) -> Any:
         """These rows of tensors, the first row of which is row `begin` of the batch."""
         return tf.nest.map_structure(lambda t: t[self.start - begin : self.stop - begin], tree)
+
+
+def bounds_of(batch_size: Any, rank: int, size: int) -> tuple[Any, Any]:
+    """The first row of a batch that worker `rank` of `size` takes, and the one after its last.
+
+    >>> [bounds_of(8, k, 3) for k in range(3)]
+    [(0, 2), (2, 5), (5, 8)]
+    """
+    return batch_size * rank // size, batch_size * (rank + 1) // size
 
 
 def parts_of(batch_size: int, num_parts: int) -> list[Piece]:
@@ -44,9 +55,9 @@ def pieces_of(start: int, stop: int, batch_size: int, num_parts: int) -> list[Pi
     No piece reaches over the bound of a part. Rows of one part are halved if there are many, so
     that two cores have work.
 
-    >>> [tuple(piece) for piece in pieces_of(10, 30, batch_size=40, num_parts=2)]
+    >>> [tuple(piece)[:4] for piece in pieces_of(10, 30, batch_size=40, num_parts=2)]
     [(10, 20, 0, 10), (20, 30, 1, 0)]
-    >>> [tuple(piece) for piece in pieces_of(20, 40, batch_size=40, num_parts=2)]
+    >>> [tuple(piece)[:4] for piece in pieces_of(20, 40, batch_size=40, num_parts=2)]
     [(20, 40, 1, 0)]
     """
     size = batch_size // num_parts

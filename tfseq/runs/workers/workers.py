@@ -3,14 +3,14 @@
 import contextlib
 import json
 import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from tfseq.runs.workers.pieces import Piece
+from tfseq.runs.workers.pieces import Piece, bounds_of
 
 # Bytes travel as 32-bit integers, so many at a time: a few, or many.
 _FEW, _MANY = 1 << 10, 1 << 22
@@ -22,10 +22,12 @@ class Workers:
     Attributes:
         rank: the number of this process; number 0 is the one that writes and validates.
         size: how many processes there are.
+        devices: of this process, by name, where a batch is divided among several.
     """
 
     rank = 0
     size = 1
+    devices: Sequence[str] = ()
 
     def agreed(self, due: Callable[[], bool]) -> bool:
         """What process 0 finds of `due()`, on all of them after the same step."""
@@ -50,6 +52,20 @@ class Workers:
     def all_rows(self, states: Any) -> Any:
         """The states of the whole batch, of those of each process."""
         return states
+
+
+class LocalDevices(Workers):
+    """One process with several devices, each of which takes rows of its own of each batch.
+
+    The weights are on the first of them. Of N devices, device k takes the rows that worker k of N
+    takes; gradients are added up in the order of the devices.
+
+    Args:
+        devices: their names.
+    """
+
+    def __init__(self, devices: Sequence[str]):
+        self.devices = tuple(devices)
 
 
 class WorkerGroup(Workers):
@@ -79,10 +95,7 @@ class WorkerGroup(Workers):
         self._sum_integers = tf.function(self.sum, autograph=False)
 
     def bounds(self, batch_size: Any) -> tuple[Any, Any]:
-        return (
-            batch_size * self.rank // self.size,
-            batch_size * (self.rank + 1) // self.size,
-        )
+        return bounds_of(batch_size, self.rank, self.size)
 
     def sum(self, tensor: tf.Tensor) -> tf.Tensor:
         """Σ over the processes, `[n]`. It is traced; all processes call it, in the same order."""
