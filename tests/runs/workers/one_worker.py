@@ -1,6 +1,6 @@
-"""One of several processes that train a small language model: `one_worker.py RANK PORTS PLACE ...`.
+"""One of several processes that train a small language model: `RANK PORTS PLACE OPTIONS`.
 
-Writes its last checkpoint to PLACE/RANK.
+It leaves its last checkpoint in PLACE/RANK, and goes on from the one in `start`, an option.
 """
 
 import json
@@ -8,31 +8,46 @@ import os
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[2]))  # As pytest does.
-
-rank, ports = int(sys.argv[1]), sys.argv[2].split(",")
-cluster = {"worker": [f"127.0.0.1:{port}" for port in ports]}
-os.environ["TF_CONFIG"] = json.dumps(
-    {"cluster": cluster, "task": {"type": "worker", "index": rank}}
-)
-
-from tfseq.runs.workers.workers import WorkerGroup, worker_strategy  # noqa: E402
-
-strategy = worker_strategy()
-
 import numpy as np
-from runs.small_trainer import make_trainer  # noqa: E402
-from tfseq.files.checkpoint import save_checkpoint  # noqa: E402
 
-options = json.loads(sys.argv[4])
-steps = options.pop("steps")
-tokens = options.pop("tokens", 0)
-if tokens:
-    options["train"] = np.random.default_rng(5).integers(9, size=tokens)
-trainer = make_trainer(**options, workers=WorkerGroup(strategy, rank))
-while trainer.progress.step < steps:
-    for _ in trainer.train_epoch():
-        if trainer.progress.step == steps:
-            break
-print(trainer.step_kind)
-save_checkpoint(Path(sys.argv[3], str(rank)), trainer.checkpoint())
+
+def options_of(given: dict) -> tuple[int, str, dict]:
+    """How many steps are to be taken, the place of the checkpoint to begin from, the options."""
+    given = dict(given)
+    steps, start, tokens = given.pop("steps"), given.pop("start", ""), given.pop("tokens", 0)
+    if tokens:
+        given["train"] = np.random.default_rng(5).integers(9, size=tokens)
+    return steps, start, given
+
+
+def take_steps(trainer, steps: int) -> None:
+    """Train up to this step, wherever in an epoch that is."""
+    while trainer.progress.step < steps:
+        for _ in trainer.train_epoch():
+            if trainer.progress.step == steps:
+                return
+
+
+def main(rank: int, ports: list[str], place: str, given: dict) -> None:
+    cluster = {"worker": [f"127.0.0.1:{port}" for port in ports]}
+    task = {"type": "worker", "index": rank}
+    os.environ["TF_CONFIG"] = json.dumps({"cluster": cluster, "task": task})
+    from tfseq.runs.workers.workers import WorkerGroup, worker_strategy
+
+    group = WorkerGroup(worker_strategy(), rank)
+    sys.path.insert(0, str(Path(__file__).parents[2]))  # As pytest does.
+    from runs.small_trainer import make_trainer
+    from tfseq.files.checkpoint import load_latest_checkpoint, save_checkpoint
+
+    steps, start, options = options_of(given)
+    trainer = make_trainer(**options, workers=group)
+    checkpoint = load_latest_checkpoint(start)[0] if start and rank == 0 else None
+    if group.found(lambda: checkpoint is not None):
+        trainer.restore(group.shared(checkpoint))
+    take_steps(trainer, steps)
+    save_checkpoint(Path(place, str(rank)), trainer.checkpoint())
+    Path(place, f"kind{rank}").write_text(trainer.step_kind)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), sys.argv[2].split(","), sys.argv[3], json.loads(sys.argv[4]))
