@@ -22,6 +22,7 @@ from tfseq.runs.run_directory import RunDirectory
 from tfseq.runs.steps.clock import Clock
 from tfseq.runs.trainer import DivergenceError, Trainer
 from tfseq.runs.training_metrics import describe_losses, training_metrics
+from tfseq.runs.workers.minute_lines import minute_lines
 from tfseq.runs.workers.workers import present_workers
 from tfseq.text import Vocabulary
 
@@ -198,10 +199,7 @@ class TrainingRun:
         return f"Nothing was kept: {self.directory.path} is free again."
 
     def train(self) -> None:
-        """The epochs that are left: steps, and all that is written as they go.
-
-        Of several workers each calls this. One of them writes.
-        """
+        """The epochs that are left, and what is written on the way; each worker calls it."""
         trainer, progress, workers = self.trainer, self.trainer.progress, self.trainer.workers
         writes, several = workers.rank == 0, workers.size > 1
         clock = Clock(self.options.checkpoint_seconds)
@@ -281,6 +279,8 @@ class TrainingRun:
 
     def _bar(self) -> contextlib.AbstractContextManager[Callable[[Mapping[str, float]], None]]:
         progress, verbose = self.trainer.progress, self.options.verbose
+        if self.trainer.workers.size > 1 and verbose != "quiet":
+            return minute_lines(progress, self.log, self.trainer.objective.targets)
         shown = verbose == "bar" or (verbose == "auto" and sys.stdout.isatty())
         steps = self.trainer.steps_in_epoch(progress.epoch) if shown else 0
         return progress_bar(steps, lambda: progress.batch)
