@@ -20,9 +20,9 @@ from tfseq.runs.progress import Progress
 from tfseq.runs.progress_bar import progress_bar
 from tfseq.runs.run_directory import RunDirectory
 from tfseq.runs.steps.clock import Clock
+from tfseq.runs.steps.minute_lines import minute_lines
 from tfseq.runs.trainer import DivergenceError, Trainer
 from tfseq.runs.training_metrics import describe_losses, training_metrics
-from tfseq.runs.workers.minute_lines import minute_lines
 from tfseq.runs.workers.workers import present_workers
 from tfseq.text import Vocabulary
 
