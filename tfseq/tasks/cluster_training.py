@@ -128,6 +128,8 @@ def _train(run: Any, options: Any, connection: Connection, log: Callable[[str], 
     config = {
         "options": dataclasses.replace(run.options, resume=True, cluster=None),
         "relay": relay,
+        # Of this process: what Ray does in a worker may draw from Python's random numbers.
+        "start": ray.put(run.trainer.checkpoint()),
         "directory": os.getcwd(),
     }
     on = "GPU" if connection.num_gpus else f"thread{'s' * (options.worker_cpus > 1)}"
@@ -245,7 +247,7 @@ def work(config: dict[str, Any]) -> None:
     try:
         with working_with(group):
             training = PREPARATIONS.find(options.task)(options, say)
-            train_with_others(training.run, begins)
+            train_with_others(training.run, lambda: ray.get(config["start"]), begins)
     except InputError as error:
         kind = "divergence" if isinstance(error, DivergenceError) else "input"
         place = "" if kind == "divergence" else f"worker {rank} on node {node}: "

@@ -9,6 +9,7 @@ from tfseq.runs.determinism import deterministic_operations
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tfseq.files.checkpoint import Checkpoint
     from tfseq.runs.training_run import TrainingRun
 
 _LOCK = ".workers.lock"
@@ -17,7 +18,9 @@ _SECONDS = 90.0
 
 
 def train_with_others(
-    run: "TrainingRun", begins: "Callable[[int], None]" = lambda step: None
+    run: "TrainingRun",
+    start: "Callable[[], Checkpoint]",
+    begins: "Callable[[int], None]" = lambda step: None,
 ) -> None:
     """Train a run, whose directory is there, to its end, and leave its last checkpoint there.
 
@@ -26,6 +29,7 @@ def train_with_others(
 
     Args:
         run: of `tfseq.runs.workers.workers.working_with` the others.
+        start: gives what worker 0 begins from where the run has no checkpoint.
         begins: called by worker 0 with the number of the step that it begins after.
 
     Raises:
@@ -38,10 +42,9 @@ def train_with_others(
             stack.enter_context(directory.locked(_LOCK, seconds=_SECONDS))
             directory.remove_leftovers()
             checkpoint, _ = load_latest_checkpoint(directory.checkpoints)
-            begins(0 if checkpoint is None else checkpoint.step)
+            checkpoint = checkpoint or start()
+            begins(checkpoint.step)
         stack.enter_context(deterministic_operations())
-        if not workers.found(lambda: checkpoint is not None):
-            checkpoint = trainer.checkpoint()
         trainer.restore(workers.shared(checkpoint))
         run.train()
     if workers.rank == 0:
