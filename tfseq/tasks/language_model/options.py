@@ -202,7 +202,6 @@ class LanguageModelOptions(
                 f"`embedding_size` {filled.embedding_size}, `units` {filled.units}."
             )
         filled.check_softmax()
-        filled.check_workers(filled.batch_size)
         if filled.state_reset and filled.sampling == "random":
             raise InputError(
                 "`state_reset` needs `sampling` sequential: random windows all begin from the zero "

@@ -58,6 +58,7 @@ def prepare(
     options.check_splits()
     texts = open_texts(options)
     options = options.with_defaults_filled(texts.of_characters(options.tokenizer))
+    options.check_workers(options.batch_size)
     directory = open_run(options, f"{name}_{short_name(options.cell)}")
     tokenizer = tokenizer_to_train(
         options,
