@@ -34,6 +34,7 @@ def of_two(corpus, tmp_path_factory):
     return place
 
 
+@pytest.mark.slow
 def test_a_worker_is_killed(corpus, tmp_path):
     words = [*OPTIONS, "--epochs=1", f"--corpus={corpus}"]
     status, printed, acted = run(
