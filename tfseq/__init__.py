@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from tfseq import analysis as analysis
     from tfseq import cells as cells
+    from tfseq import cluster as cluster
     from tfseq import data as data
     from tfseq import files as files
     from tfseq import fit as fit

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from tfseq.layers import Dropout, RecurrentStack, recurrent_stack
-from tfseq.layers.tensorflow.dropout_mask import drop
+from tfseq.layers.tensorflow.dropout_mask import drop, rows_from
 from tfseq.models import LanguageModel
 
 SIZE = 1 << 16
@@ -54,6 +54,20 @@ def test_a_batch_of_a_size_not_known_when_it_is_traced():
     traced = tf.function(lambda x, seed: drop(x, 0.5, seed), input_signature=signature)
     kept = mask_by_hand(3, 1, 35, 0.5).reshape(7, 5)
     np.testing.assert_array_equal(traced(tf.ones([7, 5]), tf.constant([3, 1], tf.int64)), 2 * kept)
+
+
+@pytest.mark.parametrize("noise_shape", [None, (None, 1, None), (1, None, None)])
+def test_some_rows_of_a_batch_have_the_masks_of_all(noise_shape):
+    x, seed = tf.ones([6, 5, 3]), tf.constant([3, 0], tf.int64)
+
+    @tf.function(jit_compile=True)
+    def dropped(x, first):
+        with rows_from(first):
+            return drop(x, 0.5, seed, noise_shape, of_rows=True)
+
+    whole = Dropout(0.5, noise_shape, seed=3)(x, training=True)
+    np.testing.assert_array_equal(dropped(x[2:5], tf.constant(2)), whole[2:5])
+    np.testing.assert_array_equal(dropped(x, tf.constant(0)), whole)
 
 
 @pytest.mark.parametrize("rate", [0.001, 0.1, 0.5, 0.8, 0.999])

@@ -10,6 +10,7 @@ import tensorflow as tf
 from tfseq.files.checkpoint import save_checkpoint
 from tfseq.models import LanguageModel
 from tfseq.runs.trainer import Trainer
+from tfseq.runs.workers.workers import ALONE
 from tfseq.tasks.language_model.options import LanguageModelOptions
 from tfseq.tasks.language_model.training import language_model_objective, schedule_steps
 
@@ -34,7 +35,13 @@ SMALL = {
 
 
 def make_trainer(
-    train=IDS[:125], validation=IDS[125:], *, weights_seed=0, model_options=None, **options
+    train=IDS[:125],
+    validation=IDS[125:],
+    *,
+    weights_seed=0,
+    model_options=None,
+    workers=ALONE,
+    **options,
 ):
     """A small trainer: 125 tokens in batches of 3 x 5 are 8 steps an epoch."""
     options = LanguageModelOptions(**{**SMALL, **options}).with_defaults_filled()
@@ -53,7 +60,7 @@ def make_trainer(
         **(model_options or {}),
     )
     objective = language_model_objective(model, options, train, validation)
-    return Trainer(objective, options, schedule_steps(options, len(train)))
+    return Trainer(objective, options, schedule_steps(options, len(train)), workers)
 
 
 def cross_entropy(logits, targets):

@@ -3,11 +3,12 @@
 import dataclasses
 from typing import Annotated, Literal
 
+from tfseq.options.cluster_options import ClusterOptions
 from tfseq.options.rules import PathText, PositiveInt, Seed, from_to
 
 
 @dataclasses.dataclass(frozen=True)
-class CorpusStatisticsOptions:
+class CorpusStatisticsOptions(ClusterOptions):
     """Count the n-grams of a text, fit Zipf's and Heaps' laws, and plot them."""
 
     corpus: PathText = "python_docs"

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import uuid
 from collections.abc import Callable, Mapping
 from itertools import zip_longest
 from pathlib import Path
@@ -10,15 +11,19 @@ from typing import Any
 
 import numpy as np
 
+from tfseq.analysis.cluster_statistics import statistics_on
 from tfseq.analysis.corpus_statistics_options import CorpusStatisticsOptions
 from tfseq.analysis.ngram_statistics import CorpusStatistics, NGramStatistics, corpus_statistics
 from tfseq.analysis.power_laws import MIN_FREQUENCY
+from tfseq.cluster.text_cluster import TextCluster
 from tfseq.errors import InputError
 from tfseq.files.result_directory import check_free, free_path, new_directory
+from tfseq.files.store import Store
+from tfseq.options.cluster_options import ClusterOptions
 from tfseq.options.saving import absolute_paths, normalized, to_json
 from tfseq.report.aligned import aligned
 from tfseq.report.figures import Chart, chart_figure, save_figure
-from tfseq.text import CORPUS_NAMES, make_tokenizer, open_corpus
+from tfseq.text import CORPUS_NAMES, cache_directory, make_tokenizer, open_corpus
 from tfseq.text.vocabulary import escape
 
 # What a token is called, by the tokenizer's name.
@@ -34,6 +39,7 @@ def run_corpus_statistics(
     used, or there is nothing to count.
     """
     options = normalized(options)
+    cluster = options.cluster and TextCluster(options.cluster, log)
     corpus = open_corpus(options.corpus, options.encoding_errors, options.text_field)
     path = Path(options.result_dir or free_path(f"{corpus.name}_statistics"))
     check_free(path, "result_dir")
@@ -41,9 +47,14 @@ def run_corpus_statistics(
     tokenizer = make_tokenizer(
         {"kind": kind, "normalization": options.normalization, "case_fold": options.case_fold}
     )
-    statistics = corpus_statistics(
-        corpus.chunks(tokenizer), tokenizer, options.max_order, options.top, options.max_tokens
-    )
+    how = options.max_order, options.top, options.max_tokens
+    if cluster and corpus.source is not None:
+        place = options.cache_dir or cache_directory() / "encoded"
+        with cluster.runner(corpus.source, place) as (runner, progress):
+            work = Store(f"{place}/.{uuid.uuid4().hex}.work")
+            statistics = statistics_on(runner, work, corpus, tokenizer, *how, progress=progress)
+    else:
+        statistics = corpus_statistics(corpus.chunks(tokenizer), tokenizer, *how)
     if statistics.num_tokens == 0:
         raise InputError(
             f"There are no tokens in the corpus {corpus.name}: with `tokenizer` {kind} and "
@@ -52,7 +63,7 @@ def run_corpus_statistics(
     description = {
         "corpus": corpus.name,
         "corpus_sha256": corpus.fingerprint(),
-        "options": to_json(absolute_paths(options, names=CORPUS_NAMES)),
+        "options": _without_place(to_json(absolute_paths(options, names=CORPUS_NAMES))),
     }
     write_statistics(path, statistics, description, kind)
     log(
@@ -61,6 +72,12 @@ def run_corpus_statistics(
     )
     log(describe_statistics(statistics, kind))
     return path
+
+
+def _without_place(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options without those that say where the work is done: the result is the same."""
+    places = {field.name for field in dataclasses.fields(ClusterOptions)}
+    return {name: value for name, value in options.items() if name not in places}
 
 
 def write_statistics(

@@ -40,11 +40,30 @@ class NGramCounter:
         if not 1 <= length <= 2 * _PER_WORD:
             raise ValueError(f"`length` must be from 1 to {2 * _PER_WORD}. Received: {length}.")
         self.length = length
-        self.num_runs = 0
+        self._runs: list[Path] = []
         self._directory = Path(directory)
         self._max_entries = max_entries
         self._parts: list[np.ndarray] = []
         self._before = np.empty(0, np.int64)
+
+    @property
+    def num_runs(self) -> int:
+        """How many runs there are on disk."""
+        return len(self._runs)
+
+    def begin_after(self, ids: np.ndarray) -> None:
+        """Let the stream go on from ids that are counted elsewhere: int64, as `add` takes them."""
+        self._before = ids[max(0, len(ids) - self.length + 1) :]
+
+    def add_run(self, path: Path) -> None:
+        """Add what `write_run` has written of another counter of that length."""
+        self._runs.append(path)
+
+    def write_run(self, path: Path) -> None:
+        """Write all n-grams with their counts, in order, for `add_run`."""
+        with path.open("wb") as file:
+            for keys, counts in self.merged():
+                _entries(keys, counts).tofile(file)
 
     def add(self, ids: np.ndarray) -> None:
         """Count the n-grams that end in a next piece: int64, less than `MAX_DISTINCT_TOKENS`."""
@@ -63,12 +82,12 @@ class NGramCounter:
         """Yield keys and counts of all n-grams, block by block, in the order of their ids."""
         if self._parts:
             self._parts = [_add_up(self._parts)]
-            if self.num_runs:
+            if self._runs:
                 self._spill()
         for part in self._parts:
             yield part["key"], part["count"]
         block = max(1024, self._max_entries // max(self.num_runs, 1))
-        runs = [_Run(self._path(n), self._dtype, block) for n in range(self.num_runs)]
+        runs = [_Run(path, self._dtype, block) for path in self._runs]
         while runs := [run for run in runs if len(run.entries)]:
             # Up to the least of the blocks' ends, nothing can be missing.
             limit = min(run.entries["key"][-1] for run in runs)
@@ -89,12 +108,14 @@ class NGramCounter:
 
     def _spill(self) -> None:
         (part,) = self._parts
-        part.tofile(self._path(self.num_runs))
-        self._dtype, self._parts = part.dtype, []
-        self.num_runs += 1
+        path = self._directory / f"{self.length}-{self.num_runs}"
+        part.tofile(path)
+        self._parts = []
+        self.add_run(path)
 
-    def _path(self, number: int) -> Path:
-        return self._directory / f"{self.length}-{number}"
+    @property
+    def _dtype(self) -> np.dtype:
+        return _count([np.zeros(1, np.int64)] * self.length).dtype
 
 
 class _Run:

@@ -15,8 +15,8 @@ from tfseq.text.counting import tokenized
 from tfseq.text.tokenizers.tokenizer import Tokenizer
 from tfseq.text.vocabulary import UNKNOWN
 
-# How many tokens have been read where the growth of the vocabulary is noted: ten times a decade.
-_NOTED = np.unique(np.round(10 ** (np.arange(150) / 10))).astype(np.int64)
+#: How many tokens have been read where the growth of the vocabulary is noted: ten times a decade.
+NOTED = np.unique(np.round(10 ** (np.arange(150) / 10))).astype(np.int64)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,15 +99,7 @@ def corpus_statistics(
     >>> statistics.ngrams[0].frequencies
     {1: 2, 2: 2}
     """
-    for name, value, low, high in (
-        ("max_order", max_order, 1, 5),
-        ("top", top, 1, math.inf),
-        ("max_tokens", 1 if max_tokens is None else max_tokens, 1, math.inf),
-        ("max_entries", max_entries, 1, math.inf),
-        ("max_distinct", max_distinct, 1, MAX_DISTINCT_TOKENS - 1),
-    ):
-        if not low <= value <= high:
-            raise ValueError(f"`{name}` must be from {low} to {high}. Received: {value}.")
+    check_arguments(max_order, top, max_tokens, max_entries, max_distinct)
     numbering = _Numbering(max_distinct)
     try:
         with tempfile.TemporaryDirectory(prefix="tfseq-") as directory:
@@ -122,7 +114,7 @@ def corpus_statistics(
                 if numbering.num_tokens == max_tokens:
                     break
             tokens = [UNKNOWN.encode(), *numbering.number_of]
-            ngrams = [_summed(counter, tokens, top) for counter in counters]
+            ngrams = [summed(counter, tokens, top) for counter in counters]
     except OSError as error:
         raise InputError(
             f"The temporary directory {tempfile.gettempdir()} cannot be used: "
@@ -133,6 +125,21 @@ def corpus_statistics(
     return CorpusStatistics(
         numbering.num_tokens, num_distinct, numbering.num_unknown, ngrams, growth, heaps_law(growth)
     )
+
+
+def check_arguments(
+    max_order: int, top: int, max_tokens: int | None, max_entries: int, max_distinct: int
+) -> None:
+    """Raise ValueError where an argument of `corpus_statistics` is out of range."""
+    for name, value, low, high in (
+        ("max_order", max_order, 1, 5),
+        ("top", top, 1, math.inf),
+        ("max_tokens", 1 if max_tokens is None else max_tokens, 1, math.inf),
+        ("max_entries", max_entries, 1, math.inf),
+        ("max_distinct", max_distinct, 1, MAX_DISTINCT_TOKENS - 1),
+    ):
+        if not low <= value <= high:
+            raise ValueError(f"`{name}` must be from {low} to {high}. Received: {value}.")
 
 
 class _Numbering:
@@ -159,8 +166,8 @@ class _Numbering:
         if not self.num_unknown:
             before = numbers[: unknown[0] if len(unknown) else None]
             self._num_before += len(before)
-            first, end = np.searchsorted(_NOTED, [self.num_tokens, self._num_before], side="right")
-            places = _NOTED[first:end]
+            first, end = np.searchsorted(NOTED, [self.num_tokens, self._num_before], side="right")
+            places = NOTED[first:end]
             # The greatest number so far is how many tokens there are.
             so_far = np.maximum.accumulate(np.append(known, before))[places - self.num_tokens]
             self._growth += zip(places.tolist(), so_far.tolist(), strict=True)
@@ -174,7 +181,7 @@ class _Numbering:
         return sorted({*self._growth, last} - {(0, 0)})
 
 
-def _summed(counter: NGramCounter, tokens: list[bytes], top: int) -> NGramStatistics:
+def summed(counter: NGramCounter, tokens: list[bytes], top: int) -> NGramStatistics:
     """What is kept of the n-grams of a length."""
     total = distinct = 0
     frequencies = Counter()

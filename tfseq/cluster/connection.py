@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tfseq.cluster.node_check import check_nodes
 from tfseq.errors import InputError
@@ -80,13 +81,9 @@ def connect(
         InputError: Ray is not installed; no Ray answers at the address within seconds; or a node
             has another Python, TensorFlow or tfseq than this process.
     """
-    try:
-        import ray
-    except ImportError:
-        raise InputError(
-            '`cluster` needs Ray, which is not installed: `pip install "tfseq[scale]"`. '
-            f"Received: {address!r}."
-        ) from None
+    ray = _import_ray(address)
+    from ray.exceptions import RayError
+
     if ray.is_initialized():
         yield _described(ray, started=False, log=log)
         return
@@ -96,7 +93,7 @@ def connect(
         if found is None:
             place = stack.enter_context(_temporary_directory())
             started = {
-                "num_cpus": num_cpus or len(os.sched_getaffinity(0)),
+                "num_cpus": num_cpus or _usable_cpus(),
                 "include_dashboard": dashboard,
                 "_temp_dir": place,
             }
@@ -111,15 +108,48 @@ def connect(
                     log_to_driver=False,
                     **started,
                 )
-        except (RuntimeError, ConnectionError, ValueError, TimeoutError, OSError) as error:
-            first = str(error).strip().partition("\n\n")[0]
+        except (RayError, RuntimeError, ValueError, OSError) as error:
             raise InputError(
-                f"`cluster` {address}: Ray cannot be used: {' '.join(first.split())}"
+                f"`cluster` {address}: Ray cannot be used: {_in_a_line(error)}"
             ) from error
         connection = _described(ray, started=found is None, log=log)
         if found is not None:
             check_nodes()
-        yield connection
+        try:
+            yield connection
+        except RayError as error:
+            raise InputError(
+                f"`cluster` {address}: Ray failed: {_in_a_line(error)} The logs of a node are in "
+                f"{connection.logs} there."
+            ) from error
+
+
+def _usable_cpus() -> int:
+    """The CPUs that this process may use; of the system where it does not say."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def _in_a_line(error: Exception) -> str:
+    return " ".join(str(error).strip().partition("\n\n")[0].split())
+
+
+def check_address(address: str) -> None:
+    """Raise InputError where no Ray answers at an address, or Ray is not installed."""
+    ray = _import_ray(address)
+    if not ray.is_initialized():
+        _find(address)
+
+
+def _import_ray(address: str) -> Any:
+    try:
+        import ray
+    except ImportError:
+        raise InputError(
+            '`cluster` needs Ray, which is not installed: `pip install "tfseq[scale]"`. '
+            f"Received: {address!r}."
+        ) from None
+    return ray
 
 
 def _find(address: str) -> str | None:
@@ -161,7 +191,7 @@ def _answering(address: str, origin: str = "") -> str:
     )
 
 
-def _described(ray, started: bool, log: Callable[[str], None]) -> Connection:
+def _described(ray: Any, started: bool, log: Callable[[str], None]) -> Connection:
     context = ray.get_runtime_context()
     resources = ray.cluster_resources()
     node = ray._private.worker._global_node

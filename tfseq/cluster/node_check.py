@@ -29,14 +29,17 @@ def versions() -> dict[str, str]:
 def on_every_node(function: Any) -> dict[str, Any]:
     """What a function returns on each node, by the node's address; an exception where it raises.
 
+    A node that goes meanwhile is left out.
+
     Args:
         function: without arguments. One that is defined in a function needs no tfseq on the node.
     """
     import ray
+    from ray.exceptions import NodeDiedError, TaskUnschedulableError
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     nodes = [node for node in ray.nodes() if node["Alive"]]
-    run = ray.remote(num_cpus=0, max_retries=0)(function)
+    run = ray.remote(num_cpus=0, max_retries=3)(function)
     begun = {
         run.options(
             scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
@@ -48,6 +51,8 @@ def on_every_node(function: Any) -> dict[str, Any]:
     for reference in done:
         try:
             result = ray.get(reference)
+        except (NodeDiedError, TaskUnschedulableError):
+            continue
         except Exception as error:
             result = error
         # Of several on one machine, the one that cannot.

@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfseq.data.numbering import NumberedTokens
+from tfseq.data.storage.shards import map_shards
 from tfseq.text import Vocabulary
 from tfseq.text.tokenizers.spaced_tokenizer import LINE_END
 
@@ -120,20 +121,34 @@ class EncodedCorpus:
 
 
 def load_encoded(directory: Path) -> EncodedCorpus | None:
-    """The encoded corpus in a directory; None if there is none or it is damaged."""
+    """The encoded corpus in a directory, its ids in one file or in shards; None if there is none or
+    it is damaged."""
     try:
         contents = json.loads((directory / "contents.json").read_text())
         num_train, fingerprint = contents["num_train"], contents["fingerprint"]
         num_test = contents.get("num_test", 0)
+        files = [directory / name for name in contents.get("shards", ["ids"])]
         vocabulary = Vocabulary.load(directory / "vocabulary.txt")
-        with (directory / "ids").open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        if _fingerprint(digest_of(files), vocabulary, num_train, num_test) != fingerprint:
+            return None
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    if _fingerprint(digest, vocabulary, num_train, num_test) != fingerprint:
-        return None
-    ids = np.memmap(directory / "ids", _id_dtype(vocabulary), mode="r")
+    dtype = id_dtype(vocabulary)
+    if len(files) == 1:
+        ids = np.memmap(files[0], dtype, mode="r")
+    else:
+        ids = map_shards(files, dtype)
     return EncodedCorpus(ids, num_train, vocabulary, fingerprint, num_test)
+
+
+def digest_of(files: Iterable[Path]) -> str:
+    """The SHA-256 of files, one after the other."""
+    digest, buffer = hashlib.sha256(), bytearray(1 << 18)
+    for path in files:
+        with path.open("rb", buffering=0) as file:
+            while size := file.readinto(buffer):
+                digest.update(memoryview(buffer)[:size])
+    return digest.hexdigest()
 
 
 def write_encoded(
@@ -161,22 +176,41 @@ def write_id_pieces(
     num_test: int = 0,
 ) -> None:
     """Write what `load_encoded` reads, of the ids themselves."""
-    dtype, digest = _id_dtype(vocabulary), hashlib.sha256()
+    dtype, digest = id_dtype(vocabulary), hashlib.sha256()
     with (directory / "ids").open("wb") as file:
         for ids in pieces:
             piece = ids.astype(dtype).tobytes()
             file.write(piece)
             digest.update(piece)
+    write_index(directory, digest.hexdigest(), num_train, vocabulary, num_test)
+
+
+def write_index(
+    directory: Path,
+    digest: str,
+    num_train: int,
+    vocabulary: Vocabulary,
+    num_test: int = 0,
+    shards: Sequence[str] = (),
+) -> None:
+    """Write the vocabulary, and what there is to know of the ids, which are there already.
+
+    Args:
+        digest: the SHA-256 of the ids.
+        shards: the files that hold them, in their order; none where the file `ids` holds all.
+    """
     vocabulary.save(directory / "vocabulary.txt")
     contents = {
         "num_train": num_train,
         "num_test": num_test,
-        "fingerprint": _fingerprint(digest.hexdigest(), vocabulary, num_train, num_test),
+        "fingerprint": _fingerprint(digest, vocabulary, num_train, num_test),
+        **({"shards": list(shards)} if shards else {}),
     }
     (directory / "contents.json").write_text(json.dumps(contents))
 
 
-def _id_dtype(vocabulary: Vocabulary) -> np.dtype:
+def id_dtype(vocabulary: Vocabulary) -> np.dtype:
+    """The smallest unsigned type that holds a vocabulary's ids."""
     return np.min_scalar_type(len(vocabulary) - 1)
 
 

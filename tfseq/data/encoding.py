@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import tensorflow as tf
@@ -15,9 +15,11 @@ import tensorflow_text as tf_text
 from tfseq.data.document_encoding import write_documents
 from tfseq.data.encoded_corpus import EncodedCorpus, load_encoded, write_encoded
 from tfseq.data.numbered_splits import number_splits
+from tfseq.data.storage.entry_transfer import pull_entry, push_entry
 from tfseq.errors import InputError
 from tfseq.files.atomic_file import advised, writing
 from tfseq.files.result_directory import obstacle
+from tfseq.files.store import Store, is_url
 from tfseq.options.rules import PositiveInt, Probability, checked
 from tfseq.text import Corpus, Tokenizer, Vocabulary, cache_directory
 from tfseq.text.tokenizers.make_tokenizer import as_tokenizer, tokens_key
@@ -44,6 +46,7 @@ def encode_corpus(
     test_fraction: float = 0.0,
     split_seed: int | None = None,
     cache_dir: str | os.PathLike | None = None,
+    write: Callable[..., None] | None = None,
 ) -> EncodedCorpus:
     """Turn a corpus into token ids on disk, or find them there.
 
@@ -64,7 +67,9 @@ def encode_corpus(
         split_seed: of a corpus whose documents are apart, which of them are kept is drawn from this
             seed; None keeps the last ones.
         cache_dir: where encoded corpora are kept; by default `encoded` in tfseq's cache
-            directory.
+            directory. With a URL of fsspec, such as `gs://bucket/cache`, that directory holds a
+            copy of what is used, since ids are mapped into memory from there.
+        write: what encodes a corpus that is one text, in place of `write_text`, to the same ids.
 
     Raises:
         InputError: the corpus cannot be read or has no tokens, or `cache_dir` cannot be
@@ -107,8 +112,13 @@ def encode_corpus(
         **({"test_fraction": test_fraction} if test_fraction else {}),
         **({"documents": [_DOCUMENTS_FORMAT, split_seed]} if corpus.apart else {}),
     }
+    name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
+    remote = None
+    if cache_dir is not None and is_url(cache_dir):
+        remote, cache_dir = os.fspath(cache_dir).rstrip("/"), None
+        Store(remote)
     cache_dir = Path(cache_dir) if cache_dir is not None else cache_directory() / "encoded"
-    entry = cache_dir / hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
+    entry = cache_dir / name
     if key and (encoded := load_encoded(entry)) is not None:
         return encoded
 
@@ -123,19 +133,35 @@ def encode_corpus(
             made = Path(aside, "encoded")
             made.mkdir()
             fractions = validation_fraction, test_fraction
+            if remote and key and pull_entry(Store(f"{remote}/{name}"), made):
+                return _put(made, entry)
             settings = corpus, tokenizer, vocabulary, building, fractions, _CHUNK_CHARS, max_tokens
             if corpus.apart:
                 write_documents(made, *settings, split_seed)
             else:
-                _write_text(made, *settings)
+                # Under this name, what another process has left undone is found.
+                work = f".{name if key else Path(aside).name}.work"
+                (write or write_text)(made, Store(f"{remote or cache_dir}/{work}"), *settings)
+            if remote and key:
+                push_entry(made, Store(f"{remote}/{name}"))
             # Without a key the file loses its name here, and lasts as long as the ids do.
             return _put(made, entry) if key else load_encoded(made)
 
 
-def _write_text(
-    directory, corpus, tokenizer, vocabulary, building, fractions, chunk_chars, max_tokens
+def write_text(
+    directory, work, corpus, tokenizer, vocabulary, building, fractions, chunk_chars, max_tokens
 ) -> None:
-    """Write what `load_encoded` reads, of a corpus that is one text."""
+    """Write what `load_encoded` reads, of a corpus that is one text.
+
+    Args:
+        directory: an empty one, for what is written.
+        work: for what is of use until then; not used here.
+        corpus, tokenizer, vocabulary, building, fractions, chunk_chars, max_tokens: see
+            `write_documents`.
+
+    Raises:
+        InputError: the corpus has no tokens.
+    """
     file = directory / "numbers"
     numbered, num_train, num_test = number_splits(
         corpus, tokenizer, file, fractions, max_tokens, chunk_chars

@@ -47,6 +47,8 @@ def _mapping(array: np.ndarray) -> mmap.mmap | None:
     """
     while isinstance(array.base, np.ndarray):
         array = array.base
+    if isinstance(array.base, mmap.mmap) and not isinstance(array, np.memmap):
+        return array.base  # Of `map_shards`.
     if isinstance(array, np.memmap) and array.mode != "c" and hasattr(mmap, "MADV_DONTNEED"):
         return array.base
     return None

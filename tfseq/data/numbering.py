@@ -1,5 +1,6 @@
 """Tokens numbered in the order in which they appear, before there is a vocabulary."""
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,15 +32,18 @@ class NumberedTokens:
         """The number of tokens in the text."""
         return sum(length for _, length in self.pieces)
 
-    def read(self, stop: int | None = None) -> Iterator[np.ndarray]:
-        """Yield the numbers of the first `stop` tokens (of all by default), piece by piece."""
-        left = self.num_tokens if stop is None else stop
+    def read(self, stop: int | None = None, start: int = 0) -> Iterator[np.ndarray]:
+        """Yield the numbers of tokens `start` to `stop` (of all by default), piece by piece."""
+        stop = self.num_tokens if stop is None else stop
         with self.path.open("rb") as file:
             for dtype, length in self.pieces:
-                if left <= 0:
+                if stop <= 0:
                     return
-                yield np.fromfile(file, dtype, length)[:left]
-                left -= length
+                if start >= length:
+                    file.seek(length * np.dtype(dtype).itemsize, os.SEEK_CUR)
+                else:
+                    yield np.fromfile(file, dtype, length)[max(0, start) : stop]
+                start, stop = start - length, stop - length
 
     def counts(self, stop: int | None = None) -> dict[str, int]:
         """How often each token occurs among the first `stop` (among all by default)."""

@@ -3,6 +3,7 @@
 import codecs
 import gzip
 import io
+import re
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +25,10 @@ _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 
+# The first byte of a character, or one that is part of none; and what follows a line end.
+_BEGINS_CHARACTER = re.compile(rb"(?=[^\x80-\xbf])")
+_BEGINS_LINE = re.compile(rb"(?<=\n)(?=[\x00-\xff])|(?<=\r)(?=[^\n])")
+
 
 def plain_name(path: Path) -> str:
     """The name of a file in lower case, without the `.gz` of a compressed one.
@@ -43,14 +48,18 @@ def stem(path: Path) -> str:
     return Path(path.name[: len(plain_name(path))]).stem
 
 
-def read_lines(path: Path, encoding_errors: str = "strict") -> Iterator[str]:
+def read_lines(
+    path: Path, encoding_errors: str = "strict", start: int = 0, stop: int | None = None
+) -> Iterator[str]:
     r"""Yield the lines of a text file, each with its end: `\n`, `\r\n` or `\r`, and no other.
+
+    `start` and `stop` are those of `read_text`.
 
     Raises:
         InputError: as `read_text`.
     """
     begun = []
-    for piece in read_text(path, encoding_errors):
+    for piece in read_text(path, encoding_errors, start, stop):
         begun.append(piece)
         if "\n" in piece or "\r" in piece:
             # The last line may go on, and `\r` at its end be half of `\r\n`.
@@ -61,7 +70,9 @@ def read_lines(path: Path, encoding_errors: str = "strict") -> Iterator[str]:
         yield from io.StringIO(rest, newline="")
 
 
-def read_text(path: Path, encoding_errors: str = "strict") -> Iterator[str]:
+def read_text(
+    path: Path, encoding_errors: str = "strict", start: int = 0, stop: int | None = None
+) -> Iterator[str]:
     """Yield the text of a file in pieces.
 
     It is UTF-8, or what its byte order mark says (UTF-16, UTF-32); the mark is dropped. A name
@@ -71,22 +82,30 @@ def read_text(path: Path, encoding_errors: str = "strict") -> Iterator[str]:
         path: the file.
         encoding_errors: `strict`: a byte that is not UTF-8, or NUL, is an error; `replace`: it
             becomes U+FFFD.
+        start, stop: the bytes to read, of a file for which `can_be_parted` holds. Where they are
+            not the file's own ends, a character must begin there, see `next_character`.
 
     Raises:
         InputError: while reading: the file cannot be read, is a damaged gzip file, or is no text.
-            The message names the byte and the line.
+            The message names the byte and the line, this one counted from `start`.
     """
     with opened(path) as file:
-        head = _read_head(file)
-        marks = (pair for pair in _BYTE_ORDER_MARKS if head.startswith(pair[0]))
-        mark, encoding = next(marks, (b"", "utf-8"))
-        check_is_text(path, head, marked=bool(mark))
+        if stop is not None:
+            file = _Limited(file, stop - start)
+        mark, encoding, head = b"", "utf-8", b""
+        if start:
+            file.seek(start)
+        else:
+            head = _read_head(file)
+            marks = (pair for pair in _BYTE_ORDER_MARKS if head.startswith(pair[0]))
+            mark, encoding = next(marks, (mark, encoding))
+            check_is_text(path, head, marked=bool(mark))
         decoder = codecs.getincrementaldecoder(encoding)(encoding_errors)
         compressed = isinstance(file, gzip.GzipFile)
         place = TextPlace(path, encoding, compressed)
-        offset = len(mark)
-        for block in _blocks(head[offset:], file):
-            start, bad = offset - len(decoder.getstate()[0]), None
+        offset = start + len(mark)
+        for block in _blocks(head[len(mark) :], file):
+            first, bad = offset - len(decoder.getstate()[0]), None
             try:
                 text = decoder.decode(block, final=not block)
             except UnicodeDecodeError as error:
@@ -96,10 +115,52 @@ def read_text(path: Path, encoding_errors: str = "strict") -> Iterator[str]:
                 # on tells.
                 while compressed and file.read(_BLOCK_BYTES):
                     pass
-                raise InputError(place.what_is_wrong(text, start, bad))
+                raise InputError(place.what_is_wrong(text, first, bad))
             yield text.replace("\0", "\ufffd")
             offset += len(block)
             place.passed(text)
+
+
+def can_be_parted(path: Path) -> bool:
+    """Whether a file can be read from the middle: it is UTF-8, and not compressed.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    if path.name.lower().endswith(".gz"):
+        return False
+    with opened(path) as file:
+        head = file.read(4)
+    marks = (pair for pair in _BYTE_ORDER_MARKS if head.startswith(pair[0]))
+    return next(marks, (b"", "utf-8"))[1] == "utf-8"
+
+
+def next_character(path: Path, offset: int) -> int:
+    """The first byte, not before an offset, that goes on with no character of UTF-8.
+
+    Whoever reads the whole file begins a character there, also after bytes that are not UTF-8.
+    """
+    return _first_match(path, offset, _BEGINS_CHARACTER)
+
+
+def next_line(path: Path, offset: int) -> int:
+    r"""The first byte, not before an offset, that follows a line end: `\n`, `\r\n` or `\r`."""
+    return _first_match(path, offset, _BEGINS_LINE)
+
+
+def _first_match(path: Path, offset: int, pattern: re.Pattern[bytes]) -> int:
+    """Where a pattern without width first matches, by the byte before and the one after it."""
+    with opened(path) as file:
+        place = max(0, offset - 1)
+        file.seek(place)
+        text, begin = b"", offset - place
+        while block := file.read(_BLOCK_BYTES):
+            text += block
+            if match := pattern.search(text, begin):
+                return place + match.start()
+            kept = len(text) - 1
+            text, begin, place = text[kept:], 1, place + kept
+    return place + len(text)
 
 
 @contextmanager
@@ -118,6 +179,21 @@ def opened(path: Path) -> Iterator[BinaryIO]:
         ) from None
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}.") from None
+
+
+class _Limited:
+    """The first bytes of what follows in a file."""
+
+    def __init__(self, file: BinaryIO, left: int):
+        self._file, self._left = file, left
+
+    def seek(self, offset: int) -> None:
+        self._file.seek(offset)
+
+    def read(self, size: int) -> bytes:
+        block = self._file.read(min(size, self._left))
+        self._left -= len(block)
+        return block
 
 
 def _read_head(file: BinaryIO) -> bytes:

@@ -40,11 +40,16 @@ class Dropout(keras.layers.Dropout):
     def call(self, inputs, training=False) -> Any:
         if not (training and 0 < self.rate < 1):
             return super().call(inputs, training=training)
-        return dropping(self.rate, self.seed_generator)(inputs, noise_shape=self.noise_shape)
+        drop = dropping(self.rate, self.seed_generator, of_rows=True)
+        return drop(inputs, noise_shape=self.noise_shape)
 
 
-def dropping(rate: float, seed_generator: keras.random.SeedGenerator) -> Callable:
+def dropping(
+    rate: float, seed_generator: keras.random.SeedGenerator, of_rows: bool = False
+) -> Callable:
     """A function `drop(inputs, noise_shape=None)` whose mask is drawn now; see `Dropout`.
+
+    With `of_rows`, the first axis of `inputs` is that of a batch.
 
     It may be called more than once, for the same mask; only backends other than TensorFlow draw
     anew each time.
@@ -54,7 +59,7 @@ def dropping(rate: float, seed_generator: keras.random.SeedGenerator) -> Callabl
     # Imported here: the layers need Keras alone where another backend runs them.
     from tfseq.layers.tensorflow.dropout_mask import drop
 
-    return functools.partial(drop, rate=rate, seed=seed_generator.next())
+    return functools.partial(drop, rate=rate, seed=seed_generator.next(), of_rows=of_rows)
 
 
 def _drop_by_keras(inputs, rate, seed, noise_shape=None):
@@ -65,9 +70,9 @@ def _drop_by_keras(inputs, rate, seed, noise_shape=None):
 
 
 def draw_kept(shape: Sequence, rate: float, seed_generator: keras.random.SeedGenerator) -> Any:
-    """A mask, bool `shape`, drawn now; False for a share `rate` in (0, 1)."""
+    """A mask, bool `[batch, …]`, drawn now; False for a share `rate` in (0, 1)."""
     if keras.backend.backend() != "tensorflow":
         return keras.random.uniform(shape, seed=seed_generator) >= rate
     from tfseq.layers.tensorflow.dropout_mask import kept_places
 
-    return kept_places(shape, rate, seed_generator.next())
+    return kept_places(shape, rate, seed_generator.next(), of_rows=True)

@@ -1,12 +1,22 @@
 """Options of work that is spread over several processes or machines."""
 
 import dataclasses
+import os
 from typing import Annotated
 
 from tfseq.options.rules import FreeOnResume, Rule
 
 ClusterAddress = Annotated[
     str, Rule("auto, or the address of a Ray cluster, host:port", lambda v: bool(v.strip()))
+]
+
+CachePlace = Annotated[
+    str,
+    Rule(
+        "a path or a URL: not empty, without NUL",
+        lambda v: bool(v) and "\0" not in v,
+        os.path.expanduser,
+    ),
 ]
 
 
@@ -18,3 +28,6 @@ class ClusterOptions:
     """Spread the work over a Ray cluster: its address, host:port, or auto, which finds the one of
     this machine or starts one. Results are the same as without. If omitted, this process works
     alone."""
+    cache_dir: FreeOnResume[CachePlace | None] = None
+    """Where encoded texts are kept: a directory, or a URL that fsspec knows, such as
+    gs://bucket/cache; if omitted, encoded in tfseq's cache directory."""

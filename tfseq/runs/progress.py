@@ -27,3 +27,8 @@ class Progress:
     stopped_early: bool = False
     history: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     samples: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+
+    def sample_of(self, epoch: int) -> str:
+        """The sample of an epoch, set off from the lines around it; empty where there is none."""
+        texts = [sample["text"] for sample in self.samples if sample["epoch"] == epoch]
+        return "".join(f"\n    {line}" for text in texts for line in text.split("\n"))

@@ -9,6 +9,7 @@ import json
 import math
 import os
 import shlex
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -26,7 +27,7 @@ from tfseq.text import Vocabulary
 
 # What a run writes before its first checkpoint is whole.
 _RUN_FILES = (
-    *("config.json", "vocabulary.txt", "corpus.json", ".lock"),
+    *("config.json", "vocabulary.txt", "corpus.json", ".lock", ".workers.lock", ".ray"),
     *("checkpoints", "history.csv", "samples.txt", "tensorboard"),
     "model.weights.h5",
 )
@@ -261,23 +262,31 @@ class RunDirectory:
             return None
 
     @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self, name: str = ".lock", seconds: float = 0.0) -> Iterator[None]:
         """Hold the directory for one process. The system lets go when the process ends.
+
+        Args:
+            name: of the file that is locked.
+            seconds: how long to wait for a process that holds it.
 
         Raises:
             InputError: another process is training in it.
         """
         try:
-            file = open(self.path / ".lock", "w")  # noqa: SIM115
+            file = open(self.path / name, "w")  # noqa: SIM115
         except OSError as error:
             raise InputError(
                 f"`run_dir` {self.path} cannot be written to: {error.strerror}."
             ) from error
         with file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise InputError(f"`run_dir` {self.path} is in use by another process.") from None
+            until = time.monotonic() + seconds
+            while True:
+                with contextlib.suppress(OSError):
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                if time.monotonic() >= until:
+                    raise InputError(f"`run_dir` {self.path} is in use by another process.")
+                time.sleep(0.1)
             yield
 
 

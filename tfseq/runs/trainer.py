@@ -20,6 +20,7 @@ from tfseq.runs.recipe.schedule import learning_rate
 from tfseq.runs.recipe.update import Update
 from tfseq.runs.rows.row_tables import RowTables
 from tfseq.runs.training_step import TrainingStep
+from tfseq.runs.workers.workers import ALONE, Workers
 
 
 class DivergenceError(InputError):
@@ -43,6 +44,8 @@ class Trainer:
         options: `TrainingOptions`, with no field left None that has a default of its own.
         steps_per_epoch: what the learning-rate schedule takes an epoch to be, on average; None
             takes the number of steps of the first.
+        workers: with whom it trains. Each has a trainer of the same objective, and all of them do
+            the same, in the same order.
 
     Example:
 
@@ -66,8 +69,14 @@ class Trainer:
     True
     """
 
-    def __init__(self, objective: Objective, options: Any, steps_per_epoch: float | None = None):
-        self.objective = objective
+    def __init__(
+        self,
+        objective: Objective,
+        options: Any,
+        steps_per_epoch: float | None = None,
+        workers: Workers = ALONE,
+    ):
+        self.objective, self.workers = objective, workers
         self.model = objective.model
         self.options = options
         first, weights = objective.batches(0, 0), self.model.trainable_variables
@@ -94,13 +103,15 @@ class Trainer:
             )
         self.progress = Progress()
         self.best_weights: list[np.ndarray] | None = None
-        self.states = objective.initial_states()
+        self.states = workers.own_rows(objective.initial_states())
         self._update = Update(
             *(self.optimizer, updated, options.clip_norm, self.averaging, options.accumulate, rate),
             layer_rates=rates,
             updates_per_epoch=updates,
         )
-        self._train_step = TrainingStep(objective, self._update, specs, self.states, self._tables)
+        self._train_step = TrainingStep(
+            objective, self._update, specs, self.states, self._tables, workers
+        )
 
     @property
     def finished(self) -> bool:
@@ -160,14 +171,9 @@ class Trainer:
                 could only fail.
         """
         parts = {
-            # With the states of seed generators, which Keras saves nowhere.
-            "model": self.model.variables,
-            "optimizer": self.optimizer.variables,
-            "state": tf.nest.flatten(self.states),
+            **self._variables(),
+            "state": tf.nest.flatten(self.workers.all_rows(self.states)),
             "best": self.best_weights or [],
-            "average": self.averaging.variables if self.averaging else [],
-            "accumulated": self._update.accumulated,
-            "rows": self._tables.variables,
         }
         arrays = {
             f"{part}/{i}": np.asarray(value)
@@ -181,18 +187,12 @@ class Trainer:
     def restore(self, checkpoint: Checkpoint) -> None:
         """Stand where `checkpoint()` was taken."""
         arrays = checkpoint.arrays
-        for i, variable in enumerate(self.model.variables):
-            variable.assign(arrays[f"model/{i}"])
-        for i, variable in enumerate(self.optimizer.variables):
-            variable.assign(arrays[f"optimizer/{i}"])
-        for i, variable in enumerate(self.averaging.variables if self.averaging else []):
-            variable.assign(arrays[f"average/{i}"])
-        for i, variable in enumerate(self._update.accumulated):
-            variable.assign(arrays[f"accumulated/{i}"])
-        for i, variable in enumerate(self._tables.variables):
-            variable.assign(arrays[f"rows/{i}"])
+        for part, variables in self._variables().items():
+            for i, variable in enumerate(variables):
+                variable.assign(arrays[f"{part}/{i}"])
         states = tf.nest.flatten(self.states)
         states = [tf.cast(arrays[f"state/{i}"], s.dtype) for i, s in enumerate(states)]
+        states = self.workers.own_rows(states)
         self.states = tf.nest.pack_sequence_as(self.states, states)
         best = [arrays[f"best/{i}"] for i in range(len(self.model.weights)) if "best/0" in arrays]
         self.best_weights = best or None
@@ -217,6 +217,17 @@ class Trainer:
             with self.averaged():
                 best = self.model.get_weights()
         self.model.set_weights(best)
+
+    def _variables(self) -> dict[str, list]:
+        """Variables that the steps to come depend on, as checkpoints number them."""
+        return {
+            # With the states of seed generators, which Keras saves nowhere.
+            "model": self.model.variables,
+            "optimizer": self.optimizer.variables,
+            "average": self.averaging.variables if self.averaging else [],
+            "accumulated": self._update.accumulated,
+            "rows": self._tables.variables,
+        }
 
     def _num_updates(self, num_steps: float) -> int:
         """How many updates so many steps of an epoch make."""
@@ -261,7 +272,7 @@ class Trainer:
         progress.batch = 0
         progress.loss_sum, progress.num_targets = 0.0, 0
         progress.norm_sum, progress.norm_max = 0.0, 0.0
-        self.states = self.objective.initial_states()
+        self.states = self.workers.own_rows(self.objective.initial_states())
 
     def _validate(self) -> tuple[dict[str, float], float]:
         """The metrics of validation, and the loss: the least is the best."""
@@ -271,7 +282,7 @@ class Trainer:
             return -loss if self.objective.greater_is_better else loss
 
         def measure():
-            metrics = self.objective.validate()
+            metrics = self.workers.found(self.objective.validate)
             return metrics, loss_of(metrics)
 
         if self.averaging is None:
@@ -287,12 +298,3 @@ class Trainer:
             f"training diverged at step {step or progress.step} (epoch {progress.epoch + 1}): "
             f"{what}. Lower `learning_rate` or `clip_norm`."
         )
-
-
-def fit_quietly(objective: Objective, options: Any) -> None:
-    """Train to the best epoch, without a run directory: for a model to compare with."""
-    trainer = Trainer(objective, options)
-    while not trainer.finished:
-        for _ in trainer.train_epoch():
-            pass
-    trainer.use_best_weights()

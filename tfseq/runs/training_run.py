@@ -3,7 +3,6 @@
 import contextlib
 import shlex
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -20,8 +19,11 @@ from tfseq.runs.open_run import as_saved
 from tfseq.runs.progress import Progress
 from tfseq.runs.progress_bar import progress_bar
 from tfseq.runs.run_directory import RunDirectory
+from tfseq.runs.steps.clock import Clock
+from tfseq.runs.steps.minute_lines import minute_lines
 from tfseq.runs.trainer import DivergenceError, Trainer
 from tfseq.runs.training_metrics import describe_losses, training_metrics
+from tfseq.runs.workers.workers import present_workers
 from tfseq.text import Vocabulary
 
 Row = Mapping[str, Any]
@@ -82,12 +84,16 @@ class TrainingRun:
         self.fingerprint = fingerprint
         self.vocabulary, self.files = vocabulary, files
         self.model = objective.model
-        self.trainer = Trainer(objective, options, steps_per_epoch)
+        self.trainer = Trainer(objective, options, steps_per_epoch, present_workers())
         self.describe_epoch = describe_epoch
         self.draw, self.epoch_ended, self.log = draw, epoch_ended, log
         self.new_steps = 0
 
-    def fit(self, evaluate: Callable[[Row], Row] = lambda saved: {}) -> dict[str, Any]:
+    def fit(
+        self,
+        evaluate: Callable[[Row], Row] = lambda saved: {},
+        elsewhere: Callable[[], None] | None = None,
+    ) -> dict[str, Any]:
         """Train to the end, leave the best weights in the model, and return the metrics.
 
         A new run that fails before its first checkpoint leaves its name free.
@@ -95,6 +101,7 @@ class TrainingRun:
         Args:
             evaluate: gives what `metrics.json` says besides, once the model has its best weights.
                 It is handed what `metrics.json` said of these same weights before, or nothing.
+            elsewhere: trains in place of this process, and leaves the last checkpoint behind.
 
         Raises:
             DivergenceError: the loss or the gradient norm is not finite; names the step, the
@@ -110,7 +117,11 @@ class TrainingRun:
                 self._restore()
             first_step = self.trainer.progress.step
             try:
-                self._train()
+                if elsewhere is None or self.trainer.finished:
+                    self.train()
+                else:
+                    elsewhere()
+                    self.trainer.restore(load_latest_checkpoint(self.directory.checkpoints)[0])
             except DivergenceError as error:
                 good, _ = load_latest_checkpoint(self.directory.checkpoints)
                 where = f"that of step {good.step}" if good else "none, it was too early"
@@ -187,37 +198,49 @@ class TrainingRun:
                 self.directory.path.rmdir()
         return f"Nothing was kept: {self.directory.path} is free again."
 
-    def _train(self) -> None:
-        trainer, progress = self.trainer, self.trainer.progress
-        clock = _Clock(self.options.checkpoint_seconds)
-        with EventLog(self.directory.tensorboard, first_step=progress.epoch + 1) as events:
+    def train(self) -> None:
+        """The epochs that are left, and what is written on the way; each worker calls it."""
+        trainer, progress, workers = self.trainer, self.trainer.progress, self.trainer.workers
+        writes, several = workers.rank == 0, workers.size > 1
+        clock = Clock(self.options.checkpoint_seconds)
+        with self._events() if writes else contextlib.nullcontext() as events:
             while not trainer.finished:
                 with self._bar() as update:
                     for metrics in trainer.train_epoch():
                         update(metrics)
-                        if clock.due():
-                            save_checkpoint(self.directory.checkpoints, trainer.checkpoint())
+                        if workers.agreed(clock.due):
+                            checkpoint = trainer.checkpoint()
+                            if writes:
+                                save_checkpoint(self.directory.checkpoints, checkpoint)
                 row = progress.history[-1]
-                with trainer.averaged():
-                    self.epoch_ended(row, progress)
-                events.write(row["epoch"], row)
-                self._write_history()
-                if self.options.verbose != "quiet":
-                    sample = _sample_of(row, progress)
-                    stopped = "  (no longer better: stopped)" if progress.stopped_early else ""
-                    number = f"{row['epoch']:>{len(str(self.options.epochs))}}"
-                    told = self.describe_epoch(row, progress)
-                    self.log(f"epoch {number}/{self.options.epochs}  {told}{stopped}{sample}")
-                saving = trainer.finished or row["epoch"] == 1 or clock.due()
+                if writes:
+                    self._tell(row, events)
+                saving = several or trainer.finished or row["epoch"] == 1 or clock.due()
                 validates = progress.best_epoch is not None
                 # Raises where the last update left weights that are not finite.
                 checkpoint = trainer.checkpoint() if saving else None
+                if not writes:
+                    continue
                 if row["epoch"] == progress.best_epoch or (saving and not validates):
                     with trainer.averaged():
                         self.directory.write_weights(self.model)
                 if checkpoint is not None:
                     save_checkpoint(self.directory.checkpoints, checkpoint)
                     self.draw(progress.history)
+
+    def _tell(self, row: Row, events: EventLog) -> None:
+        """Write down what an epoch came to."""
+        progress = self.trainer.progress
+        with self.trainer.averaged():
+            self.epoch_ended(row, progress)
+        events.write(row["epoch"], row)
+        self._write_history()
+        if self.options.verbose != "quiet":
+            sample = progress.sample_of(row["epoch"])
+            stopped = "  (no longer better: stopped)" if progress.stopped_early else ""
+            number = f"{row['epoch']:>{len(str(self.options.epochs))}}"
+            told = self.describe_epoch(row, progress)
+            self.log(f"epoch {number}/{self.options.epochs}  {told}{stopped}{sample}")
 
     def _restore(self) -> None:
         self.directory.remove_leftovers()
@@ -245,6 +268,9 @@ class TrainingRun:
         self.directory.write_options(self.options)
         self._write_history()
 
+    def _events(self) -> EventLog:
+        return EventLog(self.directory.tensorboard, first_step=self.trainer.progress.epoch + 1)
+
     def _write_history(self) -> None:
         progress = self.trainer.progress
         self.directory.write_history(progress.history)
@@ -253,15 +279,11 @@ class TrainingRun:
 
     def _bar(self) -> contextlib.AbstractContextManager[Callable[[Mapping[str, float]], None]]:
         progress, verbose = self.trainer.progress, self.options.verbose
+        if self.trainer.workers.size > 1 and verbose != "quiet":
+            return minute_lines(progress, self.log, self.trainer.objective.targets)
         shown = verbose == "bar" or (verbose == "auto" and sys.stdout.isatty())
         steps = self.trainer.steps_in_epoch(progress.epoch) if shown else 0
         return progress_bar(steps, lambda: progress.batch)
-
-
-def _sample_of(row: Row, progress: Progress) -> str:
-    """The sample of an epoch, set off from the lines around it; empty where there is none."""
-    texts = [sample["text"] for sample in progress.samples if sample["epoch"] == row["epoch"]]
-    return "".join(f"\n    {line}" for text in texts for line in text.split("\n"))
 
 
 @contextlib.contextmanager
@@ -274,18 +296,3 @@ def _ending_in(sentence: str) -> Iterator[None]:
     except Exception as error:
         error.add_note(sentence)
         raise
-
-
-class _Clock:
-    """Says that it is time, once every so many seconds."""
-
-    def __init__(self, seconds: float):
-        self._seconds = seconds
-        self._last = time.monotonic()
-
-    def due(self) -> bool:
-        now = time.monotonic()
-        if now - self._last < self._seconds:
-            return False
-        self._last = now
-        return True

@@ -1,44 +1,19 @@
 """One step of training: loss, gradient, clipping, update."""
 
-import itertools
+import functools
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-import keras
 import tensorflow as tf
 
-# TensorFlow tells of an operation what it is where it lies in a graph, but not by its name.
-from tensorflow.python.framework import op_def_registry
-
-from tfseq.layers.tensorflow.whole_step import compiled_whole, loops_listed
-from tfseq.runs.mixed_precision import computing_in_float32
 from tfseq.runs.objective import Objective
-from tfseq.runs.recipe.update import Update
-from tfseq.runs.row_gradients import Rows, rows_of, sum_of_rows, summed_rows
+from tfseq.runs.recipe.update import Update, means
+from tfseq.runs.row_gradients import Rows, sum_of_rows, summed_rows
 from tfseq.runs.rows.row_tables import RowTables
-
-# They read or call, and leave no trace.
-_WITHOUT_TRACE = frozenset(
-    {"ReadVariableOp", "PartitionedCall", "StatefulPartitionedCall", "While", "If"}
-)
-
-
-class Part(NamedTuple):
-    """What a part of a batch gives.
-
-    Attributes:
-        loss: the mean over its targets.
-        num_targets: how many there are.
-        states: those that it ends with.
-        gradients: of each trainable variable: a tensor, `Rows`, or None where there is none.
-        others: the values that the other variables end with, those that are written.
-    """
-
-    loss: tf.Tensor
-    num_targets: tf.Tensor
-    states: Any
-    gradients: list[Any]
-    others: list[tf.Tensor]
+from tfseq.runs.steps.forward_trace import trace_forward
+from tfseq.runs.steps.gradients import Gradients, is_seed
+from tfseq.runs.workers.pieces import Piece, bounds_of, parts_of, pieces_of
+from tfseq.runs.workers.workers import ALONE, Workers
 
 
 class TrainingStep:
@@ -65,6 +40,7 @@ class TrainingStep:
             traced for each when it is first needed.
         states: such as a batch begins with.
         tables: those of the objective.
+        workers: with whom the batches are shared; `states` are then those of the own rows.
 
     Attributes:
         kind: how the gradient is made, after a step: "compiled", "compiled in halves", "graph: …".
@@ -77,14 +53,11 @@ class TrainingStep:
         batch_specs: Sequence[tuple[Any, float]],
         states: Any,
         tables: RowTables,
+        workers: Workers = ALONE,
     ):
+        self._workers = workers
         self._objective, self._update, self._tables = objective, update, tables
-        model = objective.model
-        self._weights = model.trainable_variables
-        trainable = {id(v) for v in self._weights}
-        self._of_tables = {id(t.variable): i for i, t in enumerate(objective.tables)}
-        self._others = [v for v in model.variables if id(v) not in trainable]
-        self._written = []  # Of the others, those that a step writes.
+        self._gradients = Gradients(objective, workers)
         states = tf.nest.map_structure(lambda s: tf.TensorSpec(s.shape, s.dtype), states)
         more = [tf.TensorSpec([], tf.bool)] if update.accumulated else []
         self._one_shape = len(batch_specs) == 1
@@ -112,7 +85,9 @@ class TrainingStep:
         before = [tf.identity(v) for v in variables]
         try:
             return run(*given)
-        except tf.errors.OpError:
+        except tf.errors.OpError as error:
+            if isinstance(error, tf.errors.UnavailableError):  # Another process has ended.
+                raise
             for variable, value in zip(variables, before, strict=True):
                 variable.assign(value)
             self._not_by_xla = "XLA does not have all operations"
@@ -136,10 +111,11 @@ class TrainingStep:
         at_hand = self._tables.read(batch, self._update.number)
         given = batch, states, at_hand.rows, at_hand.drawn
         num_parts, self.kind = self._choose(*given)
-        if num_parts:
-            parts = self._compiled_parts(*given, num_parts)
+        pieces = self._pieces(batch, num_parts)
+        if num_parts or len(pieces) > 1:
+            parts = self._gradients.of_pieces(*given, pieces, by_xla=num_parts > 0)
         else:
-            parts = [self._gradients(*given)]
+            parts = [self._gradients.of_all(*given, pieces[0])]
         num_targets = tf.add_n([part.num_targets for part in parts])
         shares = [
             tf.math.divide_no_nan(
@@ -147,16 +123,21 @@ class TrainingStep:
             )
             for part in parts
         ]
+        losses = [part.loss for part in parts]
         gradients = [list(g) for g in zip(*(part.gradients for part in parts), strict=True)]
         gradients = [
             self._summed(g, shares, v) if isinstance(g[0], Rows) else g
-            for g, v in zip(gradients, self._weights, strict=True)
+            for g, v in zip(gradients, self._gradients.weights, strict=True)
         ]
+        if self._workers.size > 1:
+            own = means(losses, shares, gradients)
+            loss, num_targets, gradients = self._workers.mean(*own, num_targets)
+            losses, shares, gradients = [loss], [1.0], [[g] for g in gradients]
         self._tables.begin(at_hand)
         by_xla = None if self._not_by_xla else True
         update = tf.function(self._update, jit_compile=by_xla, autograph=False)
         more = (num_targets, *last) if last else ()
-        loss, norm = update([part.loss for part in parts], shares, gradients, *more)
+        loss, norm = update(losses, shares, gradients, *more)
         self._tables.end(at_hand)
         states = tf.nest.map_structure(
             lambda *ends: tf.concat(ends, 0) if len(ends) > 1 else ends[0],
@@ -167,134 +148,63 @@ class TrainingStep:
     def _choose(self, batch, states, rows, drawn) -> tuple[int, str]:
         """Into how many parts a batch is divided, 0 if XLA is not to compile it; and `kind`."""
         if self._not_by_xla:
+            if self._workers.devices:
+                loss = functools.partial(self._gradients.loss, rows=rows, drawn=drawn)
+                _, written, *_ = trace_forward(self._objective.model, loss, batch, states)
+                self._gradients.note_written(written)
             return 0, f"graph: {self._not_by_xla}"
+        if self._workers.size > 1:  # What is chosen for the whole batch holds for its pieces.
+            size = tf.nest.flatten(batch)[0].shape[0]
+            states = tf.nest.map_structure(
+                lambda s: tf.zeros([size, *s.shape[1:]], s.dtype), states
+            )
         tensors = tf.nest.flatten((batch, states))
         if not all(t.shape.is_fully_defined() for t in tensors):
             return 0, "graph: not all batches are of the same shape"
-        written, penalties = set(), []
-
-        def forward(batch, states):
-            with keras.StatelessScope(collect_losses=True) as scope:
-                self._loss(batch, states, rows, drawn)
-            written.update(scope.state_mapping)
-            penalties.extend(scope.losses)  # Of activity, which are means over the rows.
-
-        with loops_listed() as loops, computing_in_float32(self._objective.model):
-            traced = tf.function(forward, autograph=False).get_concrete_function(batch, states)
+        loss = functools.partial(self._gradients.loss, rows=rows, drawn=drawn)
+        loops, written, penalties, traces = trace_forward(
+            self._objective.model, loss, batch, states
+        )
         if not loops:
             return 0, "graph: there is no recurrent layer"
         others = [loop.kind for loop in loops if loop.kind != "compiled"]
         if others:
             return 0, f"graph: a recurrent layer runs as {others[0]!r}"
-        if written - {id(v) for v in self._others}:
+        if written - {id(v) for v in self._gradients.others}:
             return 0, "graph: a weight is written, or a variable that is not the model's"
-        self._written = [v for v in self._others if id(v) in written]
-        traces = _operations_that_leave_a_trace(traced.graph)
+        self._gradients.note_written(written)
         if traces:
             return 0, f"graph: there is the operation {traces[0]}"
         num_parts = min(loop.num_parts for loop in loops)
         sizes = {t.shape[0] if t.shape.rank else 1 for t in tensors}
-        seeds_alone = all(map(_is_seed, self._written))
+        seeds_alone = all(map(is_seed, self._gradients.written))
         divisible = self._objective.independent_rows and seeds_alone and not penalties
         if divisible and num_parts > 1 and len(sizes) == 1 and sizes.pop() % num_parts == 0:
             return num_parts, "compiled in halves"
         return 1, "compiled"
 
+    def _pieces(self, batch, num_parts) -> list[Piece | None]:
+        """What this process takes of a batch; None is all of it."""
+        tensor, devices = tf.nest.flatten(batch)[0], self._workers.devices
+        if devices:
+            size = tensor.shape[0]
+            return [
+                piece._replace(device=device)
+                for k, device in enumerate(devices)
+                for piece in pieces_of(*bounds_of(size, k, len(devices)), size, num_parts or 1)
+            ]
+        if self._workers.size == 1:
+            return parts_of(tensor.shape[0], num_parts) if num_parts > 1 else [None]
+        size = tf.shape(tensor)[0] if tensor.shape[0] is None else tensor.shape[0]
+        start, stop = self._workers.bounds(size)
+        if num_parts:
+            return pieces_of(start, stop, size, num_parts)
+        return [Piece(start, stop, first=start)]
+
     def _summed(self, parts, shares, weight):
-        if id(weight) in self._of_tables:
-            table = self._objective.tables[self._of_tables[id(weight)]]
+        if id(weight) in self._gradients.of_tables:
+            table = self._objective.tables[self._gradients.of_tables[id(weight)]]
             return [sum_of_rows(parts, shares, table.most_rows)]
         summed = summed_rows(parts, shares, weight.shape[0])
         # XLA would compile the update anew for each number of rows that batches read.
         return [summed.dense()] if summed.values.shape[0] is None else summed
-
-    def _compiled_parts(self, batch, states, rows, drawn, num_parts):
-        weights = self._values(rows)
-        others = list(map(tf.convert_to_tensor, self._others))
-
-        def part_of(number):
-            def cut(tensor):
-                size = tensor.shape[0] // num_parts
-                return tensor[number * size : (number + 1) * size]
-
-            whole = batch, states, [r.own for r in rows]
-            return tf.nest.map_structure(cut, whole) if num_parts > 1 else whole
-
-        # Of the parts alone: whatever else differs between them, XLA compiles twice.
-        @tf.function(jit_compile=True, autograph=False)
-        def gradients(batch, states, own, others):
-            of_part = [r._replace(own=places) for r, places in zip(rows, own, strict=True)]
-            return self._gradients_of_part(batch, states, of_part, drawn, weights, others)
-
-        def seeded(number):
-            """Another number of each seed: no two parts have the same dropout masks."""
-            step = tf.constant([number << 32, 0], tf.int64)
-            pairs = zip(self._others, others, strict=True)
-            return [value + step if _is_seed(variable) else value for variable, value in pairs]
-
-        parts = [gradients(*part_of(i), seeded(i) if i else others) for i in range(num_parts)]
-        for variable, value in zip(self._written, parts[0].others, strict=True):
-            variable.assign(value)
-        return parts
-
-    def _values(self, rows, read=tf.convert_to_tensor) -> list:
-        """What the gradient is taken of: each weight, or the rows of a table."""
-        places = self._of_tables
-        return [rows[places[id(w)]].values if id(w) in places else read(w) for w in self._weights]
-
-    def _loss(self, batch, states, rows, drawn) -> tuple:
-        more = (rows, drawn) if self._objective.tables else ()
-        return self._objective.loss(batch, states, *more)
-
-    def _gradients(self, batch, states, rows, drawn) -> Part:
-        """What a batch gives, at the present values of the variables."""
-        with tf.GradientTape() as tape:
-            tape.watch([r.values for r in rows])
-            weights = self._values(rows, lambda w: w)
-            return self._differentiated(tape, batch, states, rows, drawn, weights)
-
-    def _gradients_of_part(self, batch, states, rows, drawn, weights, others) -> Part:
-        """What a part of a batch gives, at these values of the variables."""
-        whole = [id(w) not in self._of_tables for w in self._weights]
-        values = zip(
-            [*itertools.compress(self._weights, whole), *self._others],
-            [*itertools.compress(weights, whole), *others],
-            strict=True,
-        )
-        narrow = self._objective.model.compute_dtype == "bfloat16"
-        with (
-            compiled_whole(narrow),
-            computing_in_float32(self._objective.model),
-            keras.StatelessScope(values, collect_losses=True) as scope,
-            tf.GradientTape() as tape,
-        ):
-            tape.watch(weights)
-            part = self._differentiated(tape, batch, states, rows, drawn, weights)
-        ends = tf.nest.map_structure(lambda s, begin: tf.cast(s, begin.dtype), part.states, states)
-        others = [scope.get_current_value(v) for v in self._written]
-        return part._replace(states=ends, others=others)
-
-    def _differentiated(self, tape, batch, states, rows, drawn, weights):
-        model = self._objective.model
-        loss, num_targets, states, *learned = self._loss(batch, states, rows, drawn)
-        (learned,) = learned or [loss]
-        penalties = model.losses  # Of regularizers, say: learned from, but not reported.
-        total = tf.add_n([learned, *penalties]) if penalties else learned
-        with tape.stop_recording():
-            gradients = [rows_of(g) for g in tape.gradient(total, weights)]
-        return Part(loss, num_targets, states, gradients, [])
-
-
-def _is_seed(variable) -> bool:
-    return variable.name == "seed_generator_state"
-
-
-def _operations_that_leave_a_trace(graph) -> list[str]:
-    """Those that write, print, call Python or draw random numbers; not all in XLA, or else there.
-
-    XLA leaves out assertions, and its random numbers depend on no seed.
-    """
-    definition = graph.as_graph_def()
-    nodes = [definition.node, *(f.node_def for f in definition.library.function)]
-    types = {node.op for part in nodes for node in part} - _WITHOUT_TRACE
-    return sorted(t for t in types if (found := op_def_registry.get(t)) and found.is_stateful)

@@ -1,6 +1,6 @@
 """The tokenizer of a run, learned from its training text where it is one of subwords."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ def tokenizer_to_train(
     directory: RunDirectory,
     training_text: Callable[[], Corpus],
     begun_from: RunDirectory | None = None,
+    sample: Callable[[], tuple[int, Sequence[str]]] | None = None,
 ) -> Tokenizer:
     """The tokenizer that options name; subwords are learned, or are those the run began with.
 
@@ -29,6 +30,8 @@ def tokenizer_to_train(
         directory: the run's.
         training_text: gives the training text, where it is needed.
         begun_from: a run whose subwords are taken: what the model starts from, or its own.
+        sample: gives the characters of the training text and what `spread` takes of it, where
+            others read the text.
 
     Raises:
         InputError: the model that the options name cannot be used, or the text does not allow so
@@ -57,11 +60,18 @@ def tokenizer_to_train(
             return SubwordTokenizer(given, *settings)
         except InputError as error:
             raise InputError(f"`subword_model`: {error}") from error
-    text = training_text()
-    num_characters = sum(map(len, text.text()))
+    if sample is not None:
+        num_characters, learned_from = sample()
+    else:
+        text = training_text()
+        num_characters, learned_from = sum(map(len, text.text())), None
+
+    def texts() -> Iterable[str]:
+        return spread(text.text(), num_characters) if learned_from is None else learned_from
+
     size = options.vocabulary_size or min(max(1000, num_characters // 200), 8000)
     try:
-        return SubwordTokenizer.learn(spread(text.text(), num_characters), size, *settings)
+        return SubwordTokenizer.learn(texts(), size, *settings)
     except LargestVocabularyError as error:
         size = error.largest
         if size < MIN_VOCABULARY:
@@ -71,7 +81,7 @@ def tokenizer_to_train(
             ) from None
         if options.vocabulary_size is not None:
             raise
-    return SubwordTokenizer.learn(spread(text.text(), num_characters), size, *settings)
+    return SubwordTokenizer.learn(texts(), size, *settings)
 
 
 def files_of_tokenizer(directory: RunDirectory, tokenizer: Tokenizer) -> Mapping[str, bytes]:
@@ -94,13 +104,21 @@ def spread(texts: Iterable[str], num_characters: int) -> Iterator[str]:
     >>> "".join(spread(["one ", "two"], 7))
     'one two'
     """
-    every = -(-num_characters // MOST_CHARACTERS)
-    position = 0
+    yield from stretches(texts, 0, spread_step(num_characters))
+
+
+def spread_step(num_characters: int) -> int:
+    """Every how many-th stretch `spread` takes of so many characters."""
+    return max(1, -(-num_characters // MOST_CHARACTERS))
+
+
+def stretches(texts: Iterable[str], position: int, every: int) -> Iterator[str]:
+    """Of a part of a text, which begins at a character of it, what is in every k-th stretch."""
     for text in texts:
         start = 0
         while start < len(text):
             stop = min(len(text), start + _STRETCH - position % _STRETCH)
-            if position // _STRETCH % max(1, every) == 0:
+            if position // _STRETCH % every == 0:
                 yield text[start:stop]
             position += stop - start
             start = stop

@@ -74,15 +74,19 @@ def train(options: TrainingOptions, log: Log = print) -> "Task":
         )
     options = normalized(options)
     check_options(options)
-    training = PREPARATIONS.find(options.task)(options, log)
-    run, task = training.run, training.task
-    log(training.summary())
-    # Imported here: a script that only shows its options does not wait for TensorFlow.
-    from tfseq.runs.mixed_precision import why_not_faster
+    # Imported here: a script that only shows its options does not wait for it.
+    from tfseq.tasks.cluster_training import workers_of
 
-    if reason := why_not_faster(options.precision, run.trainer.batch_spec):
-        log(f"note: {reason}\n")
-    metrics = run.fit(training.evaluate)
+    with workers_of(options, log) as elsewhere:
+        training = PREPARATIONS.find(options.task)(options, log)
+        run, task = training.run, training.task
+        log(training.summary())
+        # Imported here: a script that only shows its options does not wait for TensorFlow.
+        from tfseq.runs.mixed_precision import why_not_faster
+
+        if reason := why_not_faster(options.precision, run.trainer.batch_spec):
+            log(f"note: {reason}\n")
+        metrics = run.fit(training.evaluate, elsewhere and (lambda: elsewhere(run)))
     log(f"\n{training.result(metrics)}\n")
     log(f"run       {run.directory.path}")
     if run.options.report:

@@ -3,6 +3,8 @@
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
 from os import cpu_count
 
 import numpy as np
@@ -11,6 +13,18 @@ import tensorflow as tf
 from tfseq.errors import InputError
 from tfseq.text.tokenizers.make_tokenizer import as_tokenizer
 from tfseq.text.tokenizers.tokenizer import Tokenizer
+
+_threads: ContextVar[int | None] = ContextVar("threads", default=None)
+
+
+@contextmanager
+def on_threads(number: int) -> Iterator[None]:
+    """In the block, texts are tokenized on so many threads, not on every core."""
+    token = _threads.set(number)
+    try:
+        yield
+    finally:
+        _threads.reset(token)
 
 
 def count_tokens(texts: Iterable[str], tokenizer: Tokenizer) -> Counter[str]:
@@ -68,7 +82,7 @@ def parallel_map(function: Callable, items: Iterable) -> Iterator:
     TensorFlow's ops release the interpreter lock. Only as many items are read ahead as there are
     workers, so memory stays constant.
     """
-    workers = min(cpu_count() or 1, 8)
+    workers = _threads.get() or min(cpu_count() or 1, 8)
     with ThreadPoolExecutor(workers) as pool:
         pending = deque()
         for item in items:

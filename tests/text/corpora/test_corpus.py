@@ -92,7 +92,7 @@ def test_letters_strips_the_outer_lines_of_documents():
 
 
 def test_text_without_a_boundary_is_cut_in_the_end(monkeypatch):
-    monkeypatch.setattr(tfseq.text.corpora.corpus, "_MAX_SEARCH", 20)
+    monkeypatch.setattr(tfseq.text.corpora.corpus, "MAX_SEARCH", 20)
     corpus = corpus_of(["x" * 95 + " y"])
     assert list(map(len, corpus.chunks(WordTokenizer(), 10))) == [30, 30, 30, 7]
     assert list(map(len, corpus_of("x" * 95).chunks(WordTokenizer(), 10))) == [30, 30, 30, 5]

@@ -1,13 +1,41 @@
 """Dropout masks as a function of a seed, a call and a place."""
 
+import contextlib
 import math
+from collections.abc import Iterator
+from contextvars import ContextVar
+from typing import Any
 
 import tensorflow as tf
 
 _GOLDEN_RATIO = 0x9E3779B9  # 2³² / φ: sets the words of a seed apart.
+_first_row: ContextVar[Any] = ContextVar("first_row", default=None)
 
 
-def drop(inputs, rate: float, seed, noise_shape=None):
+@contextlib.contextmanager
+def rows_from(first_row) -> Iterator[None]:
+    """While it is open, masks are those of the rows of a batch from `first_row` on.
+
+    So the rows of a batch have the same masks, however they are divided among processes. Masks that
+    have no row for each row of the batch are those that they are without this.
+
+    Args:
+        first_row: an integer, or an int32 scalar.
+
+    >>> seed = tf.constant([1, 0], tf.int64)
+    >>> whole = kept_places([4, 3], 0.5, seed, of_rows=True)
+    >>> with rows_from(2):
+    ...     bool(tf.reduce_all(kept_places([2, 3], 0.5, seed, of_rows=True) == whole[2:]))
+    True
+    """
+    token = _first_row.set(first_row)
+    try:
+        yield
+    finally:
+        _first_row.reset(token)
+
+
+def drop(inputs, rate: float, seed, noise_shape=None, of_rows=False):
     """`inputs` / (1 − rate) where they are kept, else zeros.
 
     Args:
@@ -17,28 +45,39 @@ def drop(inputs, rate: float, seed, noise_shape=None):
             used before.
         noise_shape: the shape of the mask, one size for each axis of `inputs`: None for the size
             that they have, 1 where all share one mask. By default that of `inputs`.
+        of_rows: whether the first axis of `inputs` is that of a batch.
     """
-    kept = kept_places(_shape_of_mask(inputs, noise_shape), rate, seed)
+    of_rows = of_rows and (noise_shape is None or noise_shape[0] is None)
+    kept = kept_places(_shape_of_mask(inputs, noise_shape), rate, seed, of_rows)
     scaled = inputs * tf.cast(1 / (1 - rate), inputs.dtype)
     return tf.where(kept, scaled, tf.zeros([], inputs.dtype))
 
 
-def kept_places(shape, rate: float, seed):
+def kept_places(shape, rate: float, seed, of_rows=False):
     """The mask: bool `shape`, False for a share `rate`; sizes are integers or int32 tensors.
+
+    With `of_rows`, the first axis is that of a batch; see `rows_from`.
 
     >>> kept = kept_places([1000, 100], 0.25, tf.constant([1, 0], tf.int64))
     >>> round(float(tf.reduce_mean(tf.cast(kept, tf.float32))), 2)
     0.75
     """
-    return hashed_bits(shape, seed) >= _word(min(round(rate * 2**32), 2**32 - 1))
+    first = _first_row.get() if of_rows else None
+    begin = None if first is None else first * math.prod(shape[1:])
+    return hashed_bits(shape, seed, begin) >= _word(min(round(rate * 2**32), 2**32 - 1))
 
 
-def hashed_bits(shape, seed):
-    """32 random bits for each place: uint32 `shape`, a function of `seed`, int64 `[2]`."""
+def hashed_bits(shape, seed, begin=None):
+    """32 random bits for each place: uint32 `shape`, a function of `seed`, int64 `[2]`.
+
+    Places are numbered from `begin` on; by default from 0.
+    """
     key = tf.zeros([], tf.uint32)
     for word in tf.unstack(tf.reshape(tf.bitcast(seed, tf.uint32), [4])):
         key = _hash(key + word + _word(_GOLDEN_RATIO))
     places = tf.range(math.prod(shape))
+    if begin is not None:
+        places += begin
     places = tf.bitcast(tf.reshape(places, shape), tf.uint32)
     return _hash(tf.bitwise.bitwise_xor(places, key), _hash(key + _word(_GOLDEN_RATIO)))
 

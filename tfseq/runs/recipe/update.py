@@ -78,15 +78,10 @@ class Update:
         return contextlib.nullcontext() if factor == 1 else self._rate.scaled(factor)
 
     def __call__(self, losses, shares, gradients, num_targets=None, last=None):
-        def mean(values):
-            if len(values) == 1 or values[0] is None:
-                return values[0]
-            return tf.add_n([v * tf.cast(s, v.dtype) for v, s in zip(values, shares, strict=True)])
-
         dense, distinct = [], []
         for g in gradients:
             rows = isinstance(g, SummedRows)
-            dense.append(g.dense() if rows else mean(g))
+            dense.append(g.dense() if rows else _mean(g, shares))
             # Rows that no batch has read add nothing to the norm.
             distinct.append(g.values if rows else dense[-1])
         if last is not None:
@@ -99,7 +94,7 @@ class Update:
             self._apply(dense, moves)
         else:
             tf.cond(last, lambda: self._apply(dense, moves), lambda: False)
-        return mean(losses), norm
+        return _mean(losses, shares), norm
 
     def _mean_of_accumulated(self, gradients, num_targets):
         """Take in the gradients of a batch; the mean over all targets since the last update."""
@@ -138,6 +133,18 @@ class Update:
         for variable in self.accumulated:
             variable.assign(tf.zeros_like(variable))
         return True
+
+
+def means(losses, shares, gradients) -> tuple:
+    """(mean loss, mean gradients) of several parts; it is traced."""
+    dense = [g.dense() if isinstance(g, SummedRows) else _mean(g, shares) for g in gradients]
+    return _mean(losses, shares), dense
+
+
+def _mean(values, shares):
+    if len(values) == 1 or values[0] is None:
+        return values[0]
+    return tf.add_n([v * tf.cast(s, v.dtype) for v, s in zip(values, shares, strict=True)])
 
 
 def _moving(gradient, share):

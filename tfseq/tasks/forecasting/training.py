@@ -28,8 +28,8 @@ from tfseq.report import Report
 from tfseq.report.curve import Panel, save_curves
 from tfseq.runs.objective import Objective, weighted_loss
 from tfseq.runs.open_run import as_saved, open_run
-from tfseq.runs.trainer import fit_quietly
 from tfseq.runs.training_run import TrainingRun
+from tfseq.tasks.fit_quietly import fit_quietly
 from tfseq.tasks.forecasting.evaluation import ForecastEvaluation, in_batches
 from tfseq.tasks.forecasting.options import ForecastingOptions
 from tfseq.tasks.forecasting.plot import save_forecast_plot

@@ -6,7 +6,6 @@ from typing import Any, ClassVar, Literal
 
 from tfseq.cells.table import CELLS, CellName
 from tfseq.errors import InputError
-from tfseq.options.cluster_options import ClusterOptions
 from tfseq.options.connections import OF_WHICH, output_width
 from tfseq.options.layer_sizes import OptionalLayerSizes, layer_sizes, with_layers_agreed
 from tfseq.options.optimizers import OptimizerName
@@ -26,6 +25,7 @@ from tfseq.options.rules import (
 )
 from tfseq.options.start_options import StartOptions
 from tfseq.options.training_options import Averaging, Schedule, TrainingOptions
+from tfseq.options.worker_options import WorkerOptions
 from tfseq.tasks.language_model.document_options import DocumentOptions
 from tfseq.tasks.language_model.presets import (
     BEFORE_PRESETS,
@@ -42,7 +42,7 @@ from tfseq.text.tokenizers.table import TokenizerName
 
 @dataclasses.dataclass(frozen=True)
 class LanguageModelOptions(
-    ClusterOptions,
+    WorkerOptions,
     DocumentOptions,
     SubwordOptions,
     SoftmaxOptions,

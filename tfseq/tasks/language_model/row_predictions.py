@@ -14,16 +14,18 @@ def predicted_rows(
     generator: TextGenerator,
     texts: Sequence[str],
     max_new_tokens: int | None,
-    settings: Mapping[str, Any],
+    given: Mapping[str, Any],
 ) -> list[dict[str, Any]]:
     """`log_probability`, `num_tokens` and `perplexity` of each text, as `TextGenerator.score` says.
 
-    With `max_new_tokens`, and perhaps settings of `TextGenerator.generate`: `completion`,
-    `num_tokens` and `log_probability`.
+    With `max_new_tokens`: `completion`, `num_tokens` and `log_probability`. `given` are settings of
+    `TextGenerator.generate`, None where they are not.
 
     Raises:
         InputError: there are settings, and nothing is to be written.
     """
+
+    settings = {name: value for name, value in given.items() if value is not None}
 
     def scored(group: list[str]) -> list[dict[str, Any]]:
         names = ("log_probability", "num_tokens", "perplexity")

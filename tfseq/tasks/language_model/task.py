@@ -1,5 +1,6 @@
 """A trained language model, with its tokenizer and vocabulary."""
 
+import dataclasses
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -125,8 +126,7 @@ class LanguageModelTask(Task):
         seed: int | None = None,
     ) -> list[dict[str, Any]]:
         """The scores of texts; with `max_new_tokens`, what `generate` adds to each."""
-        settings = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}
-        given = {name: value for name, value in settings.items() if value is not None}
+        given = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}
         return predicted_rows(self.generator, texts_of(inputs), max_new_tokens, given)
 
     def sample(self, max_new_tokens: int) -> str:
@@ -250,8 +250,11 @@ class LanguageModelTask(Task):
                 self.tokenizer,
                 vocabulary=self.vocabulary,
                 validation_fraction=0.0,
+                cache_dir=self.options.cache_dir,
             )
-        encoded = open_texts(self.options).encode(self.options, self.tokenizer, self.vocabulary)
+        # The cluster of the training may have gone since, and the ids are in the cache.
+        options = dataclasses.replace(self.options, cluster=None)
+        encoded = open_texts(options).encode(options, self.tokenizer, self.vocabulary)
         self.run.check_fingerprint(encoded.fingerprint, data_words(self.options))
         return encoded
 
@@ -262,9 +265,8 @@ class LanguageModelTask(Task):
         what it is given.
         """
         text = short_text(self.options, path, ServingSettings.max_score_bytes)
-        if text is None:
-            return None
-        return self.vocabulary.token_to_id(self.tokenizer.tokenize(text)).numpy()
+        ids = None if text is None else self.vocabulary.token_to_id(self.tokenizer.tokenize(text))
+        return None if ids is None else ids.numpy()
 
     def write_export(self, directory: str | os.PathLike, **more: Any) -> Path:
         return export_language_model(self.model, self.tokenizer, self.vocabulary, directory, **more)

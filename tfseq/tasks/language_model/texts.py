@@ -2,14 +2,17 @@
 
 import dataclasses
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from tfseq.cluster.connection import check_address
+from tfseq.cluster.text_cluster import TextCluster
 from tfseq.data import EncodedCorpus, encode_corpus
 from tfseq.data.document_encoding import documents_for_training
 from tfseq.data.numbered_splits import first_characters, split_by_characters
 from tfseq.errors import InputError
 from tfseq.tasks.language_model.options import LanguageModelOptions
+from tfseq.tasks.subwords import spread_step, stretches
 from tfseq.text import CORPUS_NAMES, Corpus, Tokenizer, Vocabulary, open_corpus
 from tfseq.text.corpora.corpus_opening import corpus_name
 from tfseq.text.corpora.split_files import split_files
@@ -58,21 +61,42 @@ class Texts:
             return split_by_characters(self.corpus, *shares)[0]
         return first_characters(self.corpus, int(options.max_tokens * (1 - sum(shares))))
 
+    def sample(
+        self, options: LanguageModelOptions, log: Callable[[str], None]
+    ) -> Callable[[], tuple[int, Sequence[str]]] | None:
+        """What subwords are learned from, as a cluster gives it of `for_training`; None without a
+        cluster, or where the text comes from no file or is documents."""
+        if options.cluster is None or self.corpus.source is None or self.corpus.apart:
+            return None
+        shares = (
+            0.0 if "validation" in self.own else options.validation_fraction,
+            options.test_fraction,
+        )
+        most = options.max_tokens and int(options.max_tokens * (1 - sum(shares)))
+        cluster = TextCluster(options.cluster, log)
+        how = {"step": spread_step, "stretches": stretches}
+        return lambda: cluster.sample(self.corpus.source, shares, most, **how)
+
     def encode(
         self,
         options: LanguageModelOptions,
         tokenizer: Tokenizer,
         vocabulary: Vocabulary | None = None,
         known: Sequence[str] = (),
+        log: Callable[[str], None] = lambda line: None,
     ) -> EncodedCorpus:
         """All texts as ids of one vocabulary, by default that of the training split.
 
         Args:
             known: symbols that come first in that vocabulary, in this order.
+            log: where messages of a cluster go.
 
         Raises:
             InputError: a text cannot be read, or has no tokens.
         """
+        write = None if options.cluster is None else TextCluster(options.cluster, log).write
+        if write and self.corpus.apart:
+            log("documents are encoded by this process alone")
         corpus = encode_corpus(
             self.corpus,
             tokenizer,
@@ -84,10 +108,17 @@ class Texts:
             validation_fraction=0.0 if "validation" in self.own else options.validation_fraction,
             test_fraction=options.test_fraction,
             split_seed=split_seed(options),
+            cache_dir=options.cache_dir,
+            write=write,
         )
         own = {
             split: encode_corpus(
-                text, tokenizer, vocabulary=corpus.vocabulary, validation_fraction=0.0
+                text,
+                tokenizer,
+                vocabulary=corpus.vocabulary,
+                validation_fraction=0.0,
+                cache_dir=options.cache_dir,
+                write=write,
             )
             for split, text in self.own.items()
         }
@@ -103,8 +134,10 @@ def open_texts(options: LanguageModelOptions) -> Texts:
     """Open the texts that options name.
 
     Raises:
-        InputError: one of them cannot be opened; says which.
+        InputError: one of them cannot be opened; says which. Or the cluster is not there.
     """
+    if options.cluster is not None:
+        check_address(options.cluster)
 
     reading = options.encoding_errors, options.text_field, options.documents
 

@@ -58,14 +58,19 @@ def prepare(
     options.check_splits()
     texts = open_texts(options)
     options = options.with_defaults_filled(texts.of_characters(options.tokenizer))
+    options.check_workers(options.batch_size)
     directory = open_run(options, f"{name}_{short_name(options.cell)}")
     tokenizer = tokenizer_to_train(
-        options, directory, lambda: texts.for_training(options), start.run
+        options,
+        directory,
+        lambda: texts.for_training(options),
+        start.run,
+        texts.sample(options, log),
     )
     if options.export:
         check_in_graph(tokenizer, "tokenize", "detokenize", "join", advice=OR_NO_EXPORT)
     start.check_room(options)
-    corpus = texts.encode(options, tokenizer, known=start.known)
+    corpus = texts.encode(options, tokenizer, known=start.known, log=log)
     check_tells_apart(corpus.vocabulary)
     options.check_softmax_of(len(corpus.vocabulary))
     model = build_model(options, len(corpus.vocabulary), corpus.vocabulary.document_ids)

@@ -15,7 +15,7 @@ from tfseq.models import BagOfWords
 from tfseq.options.training_options import TrainingOptions
 from tfseq.report import Report
 from tfseq.runs.run_directory import RunDirectory
-from tfseq.runs.trainer import fit_quietly
+from tfseq.tasks.fit_quietly import fit_quietly
 from tfseq.tasks.labelled.examples import check_labels, numbered_splits
 from tfseq.tasks.labelled.objective import (
     LabelledIds,

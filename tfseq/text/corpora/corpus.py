@@ -4,6 +4,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
+from typing import Any
 
 from tfseq.errors import InputError
 from tfseq.options.rules import PositiveInt, checked
@@ -11,8 +12,8 @@ from tfseq.text.corpora.documents import Marker
 from tfseq.text.tokenizers.make_tokenizer import as_tokenizer
 from tfseq.text.tokenizers.tokenizer import Tokenizer
 
-# How far beyond a full chunk a boundary is looked for.
-_MAX_SEARCH = 1 << 24
+#: How many characters beyond a full chunk a boundary is looked for.
+MAX_SEARCH = 1 << 24
 
 
 class Corpus:
@@ -26,6 +27,7 @@ class Corpus:
         documents: called for every pass; gives the documents, each as pieces of text.
         how: what says where documents end, `files`, `records` or a `Marker`, if each is a text of
             its own, to be learned as such, and not a part of one long text.
+        source: the files that the text is read from, where it is read from files.
 
     >>> from tfseq.text import WordTokenizer
     >>> corpus = Corpus("two", lambda: [["One ", "two"], ["three four."]])
@@ -38,9 +40,11 @@ class Corpus:
         name: str,
         documents: Callable[[], Iterable[Iterable[str]]],
         how: str | Marker | None = None,
+        source: Any = None,
     ):
         self.name = name
         self.how = how
+        self.source = source
         self._documents = documents
 
     @property
@@ -108,31 +112,8 @@ class Corpus:
         checked("chunk_chars", chunk_chars, PositiveInt)
         tokenizer = as_tokenizer(tokenizer)
         edge = [tokenizer.document_edge]
-        text = _with_last_line_ended(self.text()) if tokenizer.line_ends else self.text()
-        return self._cut(chain(edge, text, edge), tokenizer.chunk_boundary, chunk_chars)
-
-    def _cut(
-        self, pieces: Iterable[str], boundary: re.Pattern[str], chunk_chars: int
-    ) -> Iterator[str]:
-        limit = chunk_chars + _MAX_SEARCH
-        rest, searched = "", chunk_chars
-        for block in _gathered(pieces, chunk_chars):
-            text, start = rest + block, 0
-            # A boundary depends on the character after it: one at the very end must wait.
-            while start + searched < len(text):
-                match = boundary.search(text, start + searched, start + limit + 1)
-                if match and match.end() < min(len(text), start + limit + 1):
-                    end = match.end()
-                elif start + limit < len(text):
-                    end = start + limit
-                else:
-                    searched = len(text) - start
-                    break
-                yield text[start:end]
-                start, searched = end, chunk_chars
-            rest = text[start:]
-        if rest:
-            yield rest
+        text = with_last_line_ended(self.text()) if tokenizer.line_ends else self.text()
+        return cut(chain(edge, text, edge), tokenizer.chunk_boundary, chunk_chars)
 
     def text(self) -> Iterator[str]:
         """Yield the text in pieces, as it is, framed by nothing."""
@@ -146,7 +127,30 @@ class Corpus:
                 starts, last = False, piece[-1]
 
 
-def _with_last_line_ended(pieces: Iterable[str]) -> Iterator[str]:
+def cut(pieces: Iterable[str], boundary: re.Pattern[str], chunk_chars: int) -> Iterator[str]:
+    """Cut a text, which comes in pieces, into chunks, as `Corpus.chunks` says."""
+    limit = chunk_chars + MAX_SEARCH
+    rest, searched = "", chunk_chars
+    for block in gathered(pieces, chunk_chars):
+        text, start = rest + block, 0
+        # A boundary depends on the character after it: one at the very end must wait.
+        while start + searched < len(text):
+            match = boundary.search(text, start + searched, start + limit + 1)
+            if match and match.end() < min(len(text), start + limit + 1):
+                end = match.end()
+            elif start + limit < len(text):
+                end = start + limit
+            else:
+                searched = len(text) - start
+                break
+            yield text[start:end]
+            start, searched = end, chunk_chars
+        rest = text[start:]
+    if rest:
+        yield rest
+
+
+def with_last_line_ended(pieces: Iterable[str]) -> Iterator[str]:
     """The pieces, none of which is empty, and a line break where the last one has none."""
     last = "\n"
     for piece in pieces:
@@ -156,7 +160,7 @@ def _with_last_line_ended(pieces: Iterable[str]) -> Iterator[str]:
         yield "\n"
 
 
-def _gathered(pieces: Iterable[str], num_chars: int) -> Iterator[str]:
+def gathered(pieces: Iterable[str], num_chars: int) -> Iterator[str]:
     """Join pieces until each is at least so long: to add them one by one would take long."""
     waiting, length = [], 0
     for piece in pieces:

@@ -1,5 +1,6 @@
 """A corpus from what a person names."""
 
+import dataclasses
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -20,6 +21,22 @@ from tfseq.text.corpora.named_corpora import (
 )
 
 ENCODING_ERRORS = ("strict", "replace")
+
+
+@dataclasses.dataclass(frozen=True)
+class CorpusFiles:
+    """The files that a corpus is read from, and how.
+
+    Attributes:
+        files: absolute paths, in their order.
+        encoding_errors, text_field: as `open_corpus` has them.
+        documents: what is a document, where each is a text of its own.
+    """
+
+    files: tuple[Path, ...]
+    encoding_errors: str = "strict"
+    text_field: str = "text"
+    documents: str | None = None
 
 
 def open_corpus(
@@ -78,7 +95,9 @@ def open_corpus(
         found = read_documents(file, encoding_errors, text_field)
         return found if how is None else split_documents(file, found, how)
 
-    corpus = Corpus(name, lambda: chain.from_iterable(map(read, files)), how)
+    places = tuple(file.absolute() for file in files)
+    source = CorpusFiles(places, encoding_errors, text_field, documents)
+    corpus = Corpus(name, lambda: chain.from_iterable(map(read, files)), how, source)
     if corpus.is_empty():
         what = str(files[0]) if len(files) == 1 else f"Each of the {len(files)} files of {spec}"
         raise InputError(f"{what} is empty.")
@@ -86,18 +105,25 @@ def open_corpus(
 
 
 def read_documents(
-    path: Path, encoding_errors: str = "strict", text_field: str = "text"
+    path: Path,
+    encoding_errors: str = "strict",
+    text_field: str = "text",
+    start: int = 0,
+    stop: int | None = None,
 ) -> Iterator[Iterable[str]]:
     """Yield the documents of a file, each as pieces of text: of a `.jsonl` file one a line.
+
+    `start` and `stop` are bytes of it, see `read_text`; in a `.jsonl` file lines begin there.
 
     Raises:
         InputError: while reading; it names the place.
     """
     if plain_name(path).endswith(".jsonl"):
-        for place, record in json_records(path, read_lines(path, encoding_errors)):
+        lines = read_lines(path, encoding_errors, start, stop)
+        for place, record in json_records(path, lines):
             yield [text_of_record(record, text_field, place, encoding_errors)]
     else:
-        yield read_text(path, encoding_errors)
+        yield read_text(path, encoding_errors, start, stop)
 
 
 def corpus_name(spec: str) -> str:

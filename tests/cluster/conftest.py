@@ -1,0 +1,72 @@
+"""Real Ray clusters on this machine, which end with the tests."""
+
+import gc
+import os
+import random
+import shutil
+import tempfile
+import time
+import warnings
+from pathlib import Path
+
+import pytest
+from ray_processes import processes_of_ray
+
+from tfseq.text import open_corpus
+
+WORDS = ["the", "The", "cat", "猫", "don't", "x" * 40, "\n", "\r\n", "<unk>", "1,000"]
+
+
+@pytest.fixture
+def quiet_ray(monkeypatch):
+    """Ray, with a token of the test's own: nothing is written to the home directory."""
+    ray = pytest.importorskip("ray", reason="the extra `scale` is not installed")
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "0123456789abcdef" * 4)
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    # Not the cluster of another test.
+    monkeypatch.setattr("tfseq.cluster.connection._CURRENT", Path("/nowhere"))
+    yield ray
+    assert not ray.is_initialized()
+
+
+@pytest.fixture
+def two_nodes(quiet_ray, monkeypatch):
+    """A cluster of two nodes, and what adds and kills nodes; with its directory."""
+    from ray.cluster_utils import Cluster
+
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    place = tempfile.mkdtemp(prefix="tfseq-test-", dir="/tmp")
+    cluster = Cluster(
+        initialize_head=True,
+        head_node_args={"num_cpus": 1, "include_dashboard": False, "temp_dir": place},
+    )
+    try:
+        cluster.second = cluster.add_node(num_cpus=1)
+        cluster.place = place
+        yield cluster
+    finally:
+        quiet_ray.shutdown()
+        cluster.shutdown()
+        deadline = time.monotonic() + 20
+        while (left := processes_of_ray(place)) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        for process in left:
+            process.kill()
+        shutil.rmtree(place, ignore_errors=True)
+        os.environ.pop("RAY_ADDRESS", None)
+        with warnings.catch_warnings():
+            # Ray's `Cluster` leaves sockets to the garbage collector.
+            warnings.simplefilter("ignore", ResourceWarning)
+            gc.collect()
+    assert not left
+
+
+@pytest.fixture(scope="module")
+def long_corpus(tmp_path_factory):
+    """Text of which small pieces are many tasks."""
+    place = tmp_path_factory.mktemp("corpus")
+    draw = random.Random(0)
+    for name, size in (("a.txt", 30_000), ("b.txt", 40), ("c.txt", 120_000)):
+        place.joinpath(name).write_text(" ".join(draw.choices(WORDS, k=size)), newline="")
+    return open_corpus(str(place))

@@ -1,0 +1,64 @@
+"""Encoded texts in places that fsspec knows."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from tfseq.cluster.tasks import InThisProcess
+from tfseq.cluster.text_stage import TextStage
+from tfseq.data import encode_corpus
+from tfseq.errors import InputError
+from tfseq.files.store import Store
+from tfseq.text import make_tokenizer, open_corpus
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    path = tmp_path_factory.mktemp("corpus") / "text.txt"
+    path.write_text("".join(f"w{n * n % 911} " for n in range(40_000)))
+    return open_corpus(str(path))
+
+
+@pytest.fixture
+def own_cache(tmp_path, monkeypatch):
+    """Where copies of what a store has are kept on this machine."""
+    pytest.importorskip("fsspec")
+    monkeypatch.setenv("TFSEQ_CACHE", str(tmp_path / "here"))
+    return tmp_path / "here" / "encoded"
+
+
+@pytest.mark.parametrize("in_pieces", [False, True])
+@pytest.mark.parametrize("kind", ["memory", "file"])
+def test_ids_are_kept_in_a_store(corpus, tmp_path, own_cache, kind, in_pieces):
+    """Another machine finds them there, and encodes nothing."""
+    place = f"memory://{tmp_path.name}" if kind == "memory" else (tmp_path / "there").as_uri()
+    tokenizer = make_tokenizer({"kind": "word"})
+    alone = encode_corpus(corpus, tokenizer, cache_dir=tmp_path / "alone")
+    write = TextStage(InThisProcess(), 9_000, 1 << 16) if in_pieces else None
+    first = encode_corpus(corpus, tokenizer, cache_dir=place, write=write)
+    assert first.fingerprint == alone.fingerprint
+    (entry,) = own_cache.iterdir()
+    store = Store(f"{place}/{entry.name}")
+    kept = {path.name: path.read_bytes() for path in entry.iterdir()}
+    assert store.names() == sorted(kept)
+    for name, content in kept.items():
+        with store.reading(name) as path:
+            assert path.read_bytes() == content
+    assert Store(place).names() == [entry.name]
+
+    del first
+    shutil.rmtree(own_cache)
+
+    def unwanted(*settings):
+        raise AssertionError("It is there already.")
+
+    again = encode_corpus(corpus, tokenizer, cache_dir=place, write=unwanted)
+    np.testing.assert_array_equal(again.ids, alone.ids)
+    store.remove()
+
+
+def test_a_place_that_is_none(corpus):
+    pytest.importorskip("fsspec")
+    with pytest.raises(InputError, match="nowhere://a is no place that fsspec knows"):
+        encode_corpus(corpus, make_tokenizer({"kind": "char"}), cache_dir="nowhere://a")

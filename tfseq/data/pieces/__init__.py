@@ -1,0 +1,1 @@
+"""A corpus encoded in pieces, each by any process."""

@@ -1,0 +1,131 @@
+"""Files by name in one directory, on this machine's file system or on any that fsspec knows."""
+
+import contextlib
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tfseq.errors import InputError
+
+
+def is_url(place: str | os.PathLike) -> bool:
+    """Whether a place is one that fsspec is asked for, such as `gs://bucket/cache`.
+
+    >>> is_url("memory://cache"), is_url("/tmp/cache")
+    (True, False)
+    """
+    return "://" in os.fspath(place)
+
+
+class Store:
+    """A directory whose files are there whole or not at all, and are read and written whole.
+
+    Args:
+        place: a path, or a URL of fsspec. The directory need not be there.
+
+    Raises:
+        InputError: fsspec, or what it needs for such a URL, is not installed.
+
+    >>> store = Store("memory://tfseq-doctest")
+    >>> with store.writing("a") as path:
+    ...     _ = path.write_text("one")
+    >>> with store.reading("a") as path:
+    ...     print(path.read_text(), store.names())
+    one ['a']
+    >>> store.remove()
+    >>> store.exists("a")
+    False
+    """
+
+    def __init__(self, place: str | os.PathLike):
+        self.place = os.fspath(place)
+        self._remote: Any = None
+        if is_url(self.place):
+            try:
+                import fsspec
+
+                self._remote, self._root = fsspec.core.url_to_fs(self.place)
+            except ImportError as error:
+                raise InputError(
+                    f'{self.place} is a place for fsspec: {error}. `pip install "tfseq[scale]"`, '
+                    "and the package that fsspec names for such a place."
+                ) from None
+            except ValueError as error:
+                raise InputError(f"{self.place} is no place that fsspec knows: {error}.") from None
+
+    def __reduce__(self):
+        return Store, (self.place,)
+
+    def exists(self, name: str) -> bool:
+        """Whether there is a file of that name."""
+        if self._remote is None:
+            return os.path.exists(os.path.join(self.place, name))
+        self._remote.invalidate_cache()  # Another process may have written it.
+        return self._remote.exists(f"{self._root}/{name}")
+
+    def names(self) -> list[str]:
+        """The names of the files, sorted."""
+        if self._remote is None:
+            found = os.listdir(self.place) if os.path.isdir(self.place) else []
+            return sorted(name for name in found if not name.startswith("."))
+        self._remote.invalidate_cache()
+        try:
+            found = self._remote.ls(self._root, detail=False)
+        except FileNotFoundError:
+            return []
+        return sorted(name.rstrip("/").rpartition("/")[2] for name in found)
+
+    @contextlib.contextmanager
+    def writing(self, name: str) -> Iterator[Path]:
+        """A path to write to; what is there at the end of the block is the file of that name."""
+        if self._remote is None:
+            os.makedirs(self.place, exist_ok=True)
+            aside = Path(self.place, f".{name}.{uuid.uuid4().hex}")
+            try:
+                yield aside
+                os.replace(aside, Path(self.place, name))
+            finally:
+                aside.unlink(missing_ok=True)
+            return
+        with tempfile.TemporaryDirectory(prefix="tfseq-") as directory:
+            path = Path(directory, "file")
+            yield path
+            self._remote.makedirs(self._root, exist_ok=True)
+            self._remote.put_file(str(path), f"{self._root}/{name}")
+
+    @contextlib.contextmanager
+    def reading(self, name: str) -> Iterator[Path]:
+        """A path to read a file from, for as long as the block lasts.
+
+        Raises:
+            FileNotFoundError: there is none.
+        """
+        if self._remote is None:
+            path = Path(self.place, name)
+            if not path.exists():
+                raise FileNotFoundError(2, "No such file", str(path))
+            yield path
+            return
+        with tempfile.TemporaryDirectory(prefix="tfseq-") as directory:
+            path = Path(directory, "file")
+            self._remote.get_file(f"{self._root}/{name}", str(path))
+            yield path
+
+    def take(self, name: str, path: Path) -> None:
+        """Bring a file to a path; it may then be in the store no longer."""
+        if self._remote is None:
+            os.replace(Path(self.place, name), path)
+        else:
+            self._remote.get_file(f"{self._root}/{name}", str(path))
+
+    def remove(self) -> None:
+        """Remove the directory and all that is in it."""
+        if self._remote is None:
+            shutil.rmtree(self.place, ignore_errors=True)
+        else:
+            with contextlib.suppress(FileNotFoundError):
+                self._remote.rm(self._root, recursive=True)

@@ -1,0 +1,1 @@
+"""Training on several processes: who takes which rows of a batch, and how they agree."""
