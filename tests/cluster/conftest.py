@@ -10,9 +10,10 @@ import warnings
 from pathlib import Path
 
 import pytest
-from ray_processes import processes_of_ray
 
 from tfseq.text import open_corpus
+
+from .ray_processes import processes_of_ray
 
 WORDS = ["the", "The", "cat", "猫", "don't", "x" * 40, "\n", "\r\n", "<unk>", "1,000"]
 

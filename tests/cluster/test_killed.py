@@ -10,12 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from ray_processes import all_raylets, encode, killing, workers_of
 
 from tfseq.cluster.connection import connect
 from tfseq.data import encode_corpus
 from tfseq.errors import InputError
 from tfseq.text import make_tokenizer
+
+from .ray_processes import all_raylets, encode, killing, workers_of
 
 TIMES = 20
 

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from ray_processes import encode, killing, raylets, workers_of
 
 from tfseq.data import encode_corpus
 from tfseq.text import make_tokenizer
+
+from .ray_processes import encode, killing, raylets, workers_of
 
 
 @pytest.mark.slow
