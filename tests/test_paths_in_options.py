@@ -66,7 +66,7 @@ def options_types() -> list[type]:
 def test_every_path_of_every_script_is_one():
     """So that all that holds of paths holds of each of them."""
     found = options_types()
-    assert len(found) == 11
+    assert len(found) == 12
     known = {"run_dir", "export_dir", "result_dir", "corpus", "data", "config", "path", "test"}
     known |= {"validation", "ca_file", "token_file"}
     for options_type in found:
