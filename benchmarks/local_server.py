@@ -140,7 +140,7 @@ async def open_loop(host: str, port: int, request: bytes, rate: float, seconds: 
 def in_child(function: str, *arguments) -> float | list[float]:
     """What one of the two loops gives, run in a process of its own."""
     command = [sys.executable, __file__, "--child", json.dumps([function, *arguments])]
-    return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    return json.loads(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)
 
 
 def main() -> None:
@@ -156,7 +156,9 @@ def main() -> None:
         loop = {"closed": closed_loop, "open": open_loop}[function]
         print(json.dumps(asyncio.run(loop(host, port, request.encode(), *others))))
         return
-    newest = max((p for p in options.export.iterdir() if p.name.isdecimal()), key=lambda p: p.name)
+    newest = max(
+        (p for p in options.export.iterdir() if p.name.isdecimal()), key=lambda p: int(p.name)
+    )
     with LoaderProcess() as loader, started_server(options.export) as (host, port, model):
         loader.load(newest)
         print(f"{options.connections} connections, answers a second of one row each: median")

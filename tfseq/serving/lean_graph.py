@@ -25,13 +25,13 @@ def make_lean(directory: str | os.PathLike) -> None:
     At the first request to each signature a server copies and rewrites (by Grappler) all functions
     of the file some twenty times, whatever part of them the signature needs. So here
 
-    - a node goes that neither a result of its function nor an effect of it rests on;
-    - of nodes that compute the same from the same, one stays;
-    - shapes go that were noted beside the nodes;
-    - functions are marked as to be run as they stand, and a signature's as one that is not to be
-      copied into the main graph.
+    - nodes are removed that no result or side effect of their function depends on;
+    - one of several nodes is kept that compute the same from the same inputs;
+    - the shapes noted when a function was traced are removed;
+    - functions are marked so that Grappler leaves them alone, and a signature's function so that it
+      is not inlined into the main graph.
 
-    What Grappler would gain in a request is hardly more than these first two steps.
+    Grappler would gain hardly more in a request than the first two steps do.
     """
     saved_model = read_saved_model(directory)
     for meta_graph in saved_model.meta_graphs:
@@ -52,7 +52,7 @@ def _make_graph_lean(meta_graph: MetaGraphDef) -> None:
         _merge_equal(function, pure)
         for argument in function.arg_attr.values():
             argument.attr.pop(_TRACED_SHAPES, None)
-        # What Grappler reads as: leave it to others.
+        # Grappler skips functions with this attribute: tf.data optimizes its own.
         function.attr["_tf_data_function"].b = True
         if function.signature.name in signatures:
             function.attr["_noinline"].b = True
@@ -119,7 +119,7 @@ def _merge_equal(function: FunctionDef, pure: set[str]) -> None:
 
 
 def _in_order(function: FunctionDef) -> list[NodeDef]:
-    """The nodes, each after those that it reads. A function's body has no circles."""
+    """The nodes, each after those that it reads. A function's body has no cycles."""
     nodes = {node.name: node for node in function.node_def}
     ordered, waiting = {}, list(reversed(nodes))
     while waiting:

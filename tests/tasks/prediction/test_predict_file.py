@@ -196,8 +196,13 @@ def test_an_empty_file_has_no_rows(trained, tmp_path):
         ('{"text": "a"}', {"keep": ["id"]}, r"`keep`: .*in.jsonl:1 has no 'id'"),
         ('{"text": "a"}', {"settings": {"horizon": 3}}, "`horizon` cannot be used here"),
         ('{"text": "a"}', {"part_rows": 0}, "`part_rows` must be a positive integer"),
+        ('{"text": "a", "id": NaN}', {"keep": ["id"]}, "in.jsonl:1 has a value that cannot be"),
+        ('{"text": "a"}', {"num_workers": 2}, "`num_workers` needs `cluster`"),
     ],
-    ids=["no field", "no text", "no JSON", "clash", "nothing to keep", "setting", "parts"],
+    ids=[
+        *("no field", "no text", "no JSON", "clash", "nothing to keep", "setting", "parts"),
+        *("not a number", "no cluster"),
+    ],
 )
 def test_refusals_name_the_place(trained, tmp_path, content, more, words):
     (tmp_path / "in.jsonl").write_text(content)

@@ -1,4 +1,4 @@
-"""What a task makes of rows of inputs, with what is kept beside."""
+"""A task's answers to rows of inputs, with the fields that are kept."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +8,7 @@ import numpy as np
 from tfseq.errors import InputError
 from tfseq.tasks.task import Task
 
-#: Of each row the place and the input, and the fields that are kept.
+#: For each row: its place and input, and the fields that are kept.
 Rows = list[tuple[tuple[str, Any], dict[str, Any]]]
 
 
@@ -21,14 +21,14 @@ def answered_rows(task: Task, rows: Rows, settings: Mapping[str, Any]) -> list[d
     """
     try:
         answers = task.predict_rows([given for (_, given), _ in rows], **settings)
-    except (InputError, TypeError):
+    except InputError:
         # Whose fault it was shows when each is alone.
-        answers = []
         for (place, given), _ in rows:
             try:
-                answers += task.predict_rows([given], **settings)
-            except (InputError, TypeError) as error:
+                task.predict_rows([given], **settings)
+            except InputError as error:
                 raise InputError(f"{place}: {error}") from None
+        raise
     for (_, kept), answer in zip(rows, answers, strict=True):
         if both := sorted(kept.keys() & answer.keys()):
             raise InputError(f"`keep`: the answers have a field {both[0]!r} of their own.")

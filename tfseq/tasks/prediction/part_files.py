@@ -42,7 +42,8 @@ class PartFiles:
         self._output, self._place = output, output.with_name(f"{output.name}.parts")
         check_writable(self._place, "output")
         told = self._place / _ABOUT
-        if told.exists() and read_json_object(told, "The file") != about:
+        begun = told.exists() and any(self._place.glob("[0-9]*.jsonl"))
+        if begun and read_json_object(told, "The file") != about:
             raise InputError(
                 f"{self._place} has parts of other work: of another input, model or options. "
                 "Remove it, or name another `output`."
@@ -64,12 +65,23 @@ class PartFiles:
         parts = [self._part(number) for number in range(num_parts)]
         with atomic_file(self._output) as aside:
             if self._output.suffix.lower() == ".parquet":
-                _write_parquet(parts, aside)
+                self._write_parquet(parts, aside)
             else:
                 with aside.open("wb") as file:
                     for part in parts:
                         file.write(part.read_bytes())
         shutil.rmtree(self._place, ignore_errors=True)
+
+    def _write_parquet(self, parts: list[Path], path: Path) -> None:
+        import pyarrow
+
+        try:
+            _write_parquet(parts, path)
+        except pyarrow.ArrowException as error:
+            raise InputError(
+                f"`output` {self._output}: a column's values are not of one type, which Parquet "
+                f"wants: {error}. What is done is kept as JSON lines in {self._place}."
+            ) from None
 
     def _part(self, number: int) -> Path:
         return self._place / f"{number:08}.jsonl"
@@ -80,7 +92,7 @@ def _rows(part: Path) -> list[dict[str, Any]]:
 
 
 def _write_parquet(parts: list[Path], path: Path) -> None:
-    """A row group for every part; a column's type is one that all its values have."""
+    """Each part is a row group. Each column has one type, which must fit all its values."""
     import pyarrow
     import pyarrow.parquet
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+import json
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -77,6 +78,9 @@ def predict_file(
     {"id": 7, "forecast":
     """
     checked("part_rows", part_rows, PositiveInt)
+    checked("num_workers", num_workers, PositiveInt | None)
+    if num_workers is not None and cluster is None:
+        raise InputError(f"`num_workers` needs `cluster`, such as auto. Received: {num_workers}.")
     path, output, settings = Path(path), Path(output), dict(settings or {})
     records = read_records(path)
     task = tfseq.load(run_dir)
@@ -138,7 +142,14 @@ def _chosen(record: Record, field: str, keep: Sequence[str]) -> tuple[Any, dict[
             names = ", ".join(map(repr, record.fields)) or "nothing"
             what = "field" if name == field else "keep"
             raise InputError(f"`{what}`: {record.place} has no {name!r}. It has: {names}.")
-    return (record.place, record.fields[field]), {name: record.fields[name] for name in keep}
+    kept = {name: record.fields[name] for name in keep}
+    try:
+        json.dumps(kept, ensure_ascii=False, allow_nan=False).encode()
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"`keep`: {record.place} has a value that cannot be written as JSON: {error}."
+        ) from None
+    return (record.place, record.fields[field]), kept
 
 
 def _digest(path: Path) -> str:

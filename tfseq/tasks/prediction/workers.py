@@ -9,7 +9,7 @@ from tfseq.cluster.connection import connect
 from tfseq.errors import InputError
 from tfseq.tasks.prediction.answers import Rows, answered_rows
 
-# So many parts wait at a worker, that it need not wait for the next.
+# Parts queued at each worker, so that it does not wait for the next.
 _PARTS_A_WORKER = 2
 # A worker whose process or machine is killed is started so many times again.
 _MOST_RESTARTS = 10
@@ -56,6 +56,11 @@ def workers(
     with connect(cluster, num_cpus=num_workers, log=log) as connection:
         import ray
 
+        if num_workers and num_workers > connection.num_cpus:
+            raise InputError(
+                "`num_workers` must be at most the CPUs of the cluster, "
+                f"{connection.num_cpus}. Received: {num_workers}."
+            )
         kind = ray.remote(num_cpus=1, max_restarts=_MOST_RESTARTS, max_task_retries=_MOST_RESTARTS)(
             _Worker
         )
