@@ -2,7 +2,6 @@
 
 import gc
 import os
-import random
 import shutil
 import tempfile
 import time
@@ -11,11 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tfseq.text import open_corpus
-
 from .ray_processes import processes_of_ray
-
-WORDS = ["the", "The", "cat", "猫", "don't", "x" * 40, "\n", "\r\n", "<unk>", "1,000"]
+from .word_corpus import corpus_of_words
 
 
 @pytest.fixture
@@ -66,8 +62,4 @@ def two_nodes(quiet_ray, monkeypatch):
 @pytest.fixture(scope="module")
 def long_corpus(tmp_path_factory):
     """Text of which small pieces are many tasks."""
-    place = tmp_path_factory.mktemp("corpus")
-    draw = random.Random(0)
-    for name, size in (("a.txt", 30_000), ("b.txt", 40), ("c.txt", 120_000)):
-        place.joinpath(name).write_text(" ".join(draw.choices(WORDS, k=size)), newline="")
-    return open_corpus(str(place))
+    return corpus_of_words(tmp_path_factory.mktemp("corpus"), 30_000, 40, 120_000)

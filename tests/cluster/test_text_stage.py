@@ -19,7 +19,7 @@ from tfseq.errors import InputError
 from tfseq.files.store import Store
 from tfseq.text import SubwordTokenizer, make_tokenizer, open_corpus
 
-WORDS = ["the", "The", "cat", "猫", "don't", "x" * 40, "e\u0301", "\n", "\r\n", "<unk>", "1,000"]
+from .word_corpus import WORDS, corpus_of_words
 
 
 class InAnyOrder:
@@ -43,11 +43,7 @@ class InAnyOrder:
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
     """Three files, of which one has no line end at its end, and records."""
-    place = tmp_path_factory.mktemp("corpus")
-    draw = random.Random(0)
-    for name, size in (("a.txt", 1500), ("b.txt", 40), ("c.txt", 12_000)):
-        place.joinpath(name).write_text(" ".join(draw.choices(WORDS, k=size)), newline="")
-    return open_corpus(str(place))
+    return corpus_of_words(tmp_path_factory.mktemp("corpus"), 1500, 40, 12_000)
 
 
 SETTINGS = [

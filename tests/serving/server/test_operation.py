@@ -16,8 +16,6 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tfseq.serving.server.serve import listening_socket
-
 from .running_server import MOST_SECONDS, ROOT, running_server
 
 TOKEN = "open sesame"
@@ -299,11 +297,3 @@ def test_versions_come_and_go_under_load(language, tmp_path):
     assert set(answers) == {200}
     assert streams[0] == "version-1"
     assert streams[-1] == "version-2"
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-def test_answers_are_not_held_back(host):
-    """asyncio turns Nagle's algorithm off only for a socket that says that it is TCP; with it, each
-    answer waits 40 ms for an acknowledgement."""
-    with listening_socket(host, 0) as bound:
-        assert bound.proto == socket.IPPROTO_TCP

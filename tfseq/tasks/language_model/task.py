@@ -32,10 +32,10 @@ from tfseq.tasks.language_model.evaluation.evaluation_figures import (
     evaluation_figures,
 )
 from tfseq.tasks.language_model.evaluation.evaluator import Evaluator
+from tfseq.tasks.language_model.evaluation.row_predictions import predicted_rows
 from tfseq.tasks.language_model.evaluation.text_size import text_size
 from tfseq.tasks.language_model.model_building import build_model
 from tfseq.tasks.language_model.options import LanguageModelOptions
-from tfseq.tasks.language_model.row_predictions import predicted_rows
 from tfseq.tasks.language_model.texts import data_words, open_other, open_texts, short_text
 from tfseq.tasks.task import MEASURED_TOKENS, Task, checked_argument, texts_of, tokenizer_of
 from tfseq.text import Tokenizer, Vocabulary

@@ -12,6 +12,7 @@ from typing import Any
 import tfseq
 from tfseq.errors import InputError
 from tfseq.options.rules import PositiveInt, checked
+from tfseq.runs.steps.clock import Clock
 from tfseq.tasks.prediction.answers import Rows, answered_rows
 from tfseq.tasks.prediction.part_files import PartFiles
 from tfseq.tasks.prediction.records import Record, read_records
@@ -165,13 +166,11 @@ class _Progress:
 
     def __init__(self, log: Callable[[str], None]):
         self._log, self.skipped, self._rows = log, 0, 0
-        self._start = self._said = time.monotonic()
+        self._start, self._clock = time.monotonic(), Clock(_SECONDS_A_LINE)
 
     def done(self, num_rows: int) -> None:
         self._rows += num_rows
-        now = time.monotonic()
-        if now - self._said >= _SECONDS_A_LINE:
-            self._said = now
+        if self._clock.due():
             self._log(f"{self._rows + self.skipped:,} rows, {self._rate():,.0f} a second")
 
     def end(self, output: Path) -> None:

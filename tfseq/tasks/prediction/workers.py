@@ -79,7 +79,7 @@ def workers(
                     return
                 (answer,), _ = ray.wait(list(waiting))
                 number, actor = waiting.pop(answer)
-                found = _value(ray, answer, connection)
+                found = ray.get(answer)
                 if isinstance(found, InputError):
                     raise found
                 idle.append(actor)
@@ -87,22 +87,3 @@ def workers(
         finally:
             for actor in actors:
                 ray.kill(actor)
-
-
-def _value(ray, answer, connection) -> Any:
-    """What a worker answered; raises InputError, which names its node, where it could not."""
-    try:
-        return ray.get(answer)
-    except ray.exceptions.RayActorError as error:
-        reason = str(getattr(error, "cause", None) or error).strip().splitlines()[-1]
-        raise InputError(
-            f"`cluster`: a worker cannot go on: {reason} Its log is on node "
-            f"{_node_of(ray, error)} in {connection.logs}. What is done is kept: the same command "
-            "goes on."
-        ) from None
-
-
-def _node_of(ray, error) -> str:
-    state = getattr(error, "actor_id", None)
-    addresses = [node["NodeManagerAddress"] for node in ray.nodes() if node["Alive"]]
-    return addresses[0] if len(addresses) == 1 else f"of actor {state}"
