@@ -31,6 +31,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 
 from tfseq.serving.loader.loader_process import LoaderProcess
+from tfseq.serving.versions import next_version
 
 ROOT = Path(__file__).parents[1]
 PROMPT = "The value of the object is a sequence of characters that begins "  # 64 characters
@@ -156,9 +157,7 @@ def main() -> None:
         loop = {"closed": closed_loop, "open": open_loop}[function]
         print(json.dumps(asyncio.run(loop(host, port, request.encode(), *others))))
         return
-    newest = max(
-        (p for p in options.export.iterdir() if p.name.isdecimal()), key=lambda p: int(p.name)
-    )
+    newest = options.export / str(next_version(options.export) - 1)
     with LoaderProcess() as loader, started_server(options.export) as (host, port, model):
         loader.load(newest)
         print(f"{options.connections} connections, answers a second of one row each: median")

@@ -25,6 +25,7 @@ import httpx
 sys.path.insert(0, str(Path(__file__).parents[3]))
 
 from tests.serving.server.running_server import Running, running_server
+from tfseq.serving.versions import next_version
 
 
 class Load:
@@ -149,9 +150,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
         base_path = Path(directory, "served")
-        newest = max(
-            (p for p in options.path.iterdir() if p.name.isdecimal()), key=lambda p: p.name
-        )
+        newest = options.path / str(next_version(options.path) - 1)
         shutil.copytree(newest, base_path / "1")
         with running_server(base_path, "--poll-seconds=0.2") as server:
             # What is made once and kept is there before it is measured.
