@@ -213,6 +213,18 @@ def test_refusals_name_the_place(trained, tmp_path, content, more, words):
     assert not (tmp_path / "o.jsonl").exists()
 
 
+def test_settings_that_do_not_go_together(trained, tmp_path):
+    (tmp_path / "in.txt").write_text("a")
+    with pytest.raises(InputError, match="^`temperature` cannot be used without `max_new_tokens`"):
+        predicted(
+            trained("language_model"),
+            tmp_path / "in.txt",
+            tmp_path / "o.jsonl",
+            settings={"temperature": 0.5},
+        )
+    assert [path.name for path in tmp_path.iterdir()] == ["in.txt"]
+
+
 def test_nothing_is_written_over(trained, tmp_path):
     task = trained("text_classification")
     source = write_objects(tmp_path / "in.jsonl", "text", TEXTS)

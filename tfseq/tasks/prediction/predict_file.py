@@ -86,6 +86,7 @@ def predict_file(
     records = read_records(path)
     task = tfseq.load(run_dir)
     task.check_arguments(task.predict_rows, settings)
+    task.predict_rows([], **settings)  # Settings that do not go together are told at once.
     field = field or task.input_field
     about = {
         "input": _digest(path),
