@@ -215,7 +215,7 @@ def test_refusals_name_the_place(trained, tmp_path, content, more, words):
 
 def test_settings_that_do_not_go_together(trained, tmp_path):
     (tmp_path / "in.txt").write_text("a")
-    with pytest.raises(InputError, match="^`temperature` cannot be used without `max_new_tokens`"):
+    with pytest.raises(InputError, match=r"^`temperature` cannot be used without `max_new_tokens`"):
         predicted(
             trained("language_model"),
             tmp_path / "in.txt",
