@@ -18,8 +18,10 @@ class Loaded:
     def __init__(self, loader, path):
         self.loader, self.path = loader, path
 
-    def encode(self, text):
-        return self.loader.run(self.path, "encode", text=np.array([text.encode()], object))
+    def encode(self, texts):
+        texts = [texts] if isinstance(texts, str) else texts
+        given = np.array([text.encode() for text in texts], object)
+        return self.loader.run(self.path, "encode", text=given)
 
     def decode(self, ids):
         given = {
