@@ -34,6 +34,9 @@ def two_nodes(quiet_ray, monkeypatch):
 
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
     place = tempfile.mkdtemp(prefix="tfseq-test-", dir="/tmp")
+    # `Cluster` notes its address there, in a directory that it takes to be there.
+    monkeypatch.setenv("RAY_TMPDIR", place)
+    Path(place, "ray").mkdir()
     cluster = Cluster(
         initialize_head=True,
         head_node_args={"num_cpus": 1, "include_dashboard": False, "temp_dir": place},

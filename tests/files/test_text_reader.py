@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tfseq.errors import InputError
-from tfseq.files.text_reader import read_lines
+from tfseq.files.text_reader import read_lines, read_text
 from tfseq.text.corpora.corpus_opening import read_documents
 
 
@@ -185,6 +185,13 @@ def test_utf_8_is_never_taken_for_utf_16(tmp_path_factory, text, data):
     text = ".é" + text.replace(ends, ends + "\0") * data.draw(st.integers(1, 30))
     path.write_bytes(text.encode())
     assert read(path, "replace") == [text.replace("\0", "\ufffd")]
+
+
+def test_a_part_of_a_file_is_of_the_format_of_the_whole(write):
+    """The first two bytes alone would be a line end of UTF-16."""
+    path = write("text.txt", b"\n\0\n\nend")
+    parts = [*read_text(path, "replace", 0, 2), *read_text(path, "replace", 2)]
+    assert "".join(parts) == "\n\ufffd\n\nend"
 
 
 def test_bad_bytes_in_another_encoding(write):

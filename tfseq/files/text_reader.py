@@ -90,16 +90,17 @@ def read_text(
             The message names the byte and the line, this one counted from `start`.
     """
     with opened(path) as file:
-        if stop is not None:
-            file = _Limited(file, stop - start)
         mark, encoding, head = b"", "utf-8", b""
-        if start:
-            file.seek(start)
-        else:
+        if not start:  # What the file is, its whole head tells, not that of a part.
             head = _read_head(file)
             marks = (pair for pair in _BYTE_ORDER_MARKS if head.startswith(pair[0]))
             mark, encoding = next(marks, (mark, encoding))
             check_is_text(path, head, marked=bool(mark))
+        if start or stop is not None:
+            file.seek(start + len(mark))
+            head = mark
+        if stop is not None:
+            file = _Limited(file, stop - start - len(mark))
         decoder = codecs.getincrementaldecoder(encoding)(encoding_errors)
         compressed = isinstance(file, gzip.GzipFile)
         place = TextPlace(path, encoding, compressed)
@@ -186,9 +187,6 @@ class _Limited:
 
     def __init__(self, file: BinaryIO, left: int):
         self._file, self._left = file, left
-
-    def seek(self, offset: int) -> None:
-        self._file.seek(offset)
 
     def read(self, size: int) -> bytes:
         block = self._file.read(min(size, self._left))
