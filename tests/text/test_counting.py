@@ -1,3 +1,4 @@
+import threading
 from collections import Counter
 
 import pytest
@@ -5,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tfseq.text import CharTokenizer, WordTokenizer, count_tokens
+from tfseq.text.counting import on_threads
 
 
 @given(st.lists(st.text()))
@@ -36,6 +38,20 @@ def test_texts_are_read_as_they_are_needed():
 
     assert count_tokens(texts(), NotingTokenizer()).total() == 100
     assert most_ahead < 20
+
+
+def test_one_thread_is_the_callers():
+    """A thread for each task makes a process with many threads grow, by memory of its own."""
+    threads = set()
+
+    class NotingTokenizer(WordTokenizer):
+        def tokenize(self, strings):
+            threads.add(threading.get_ident())
+            return super().tokenize(strings)
+
+    with on_threads(1):
+        assert count_tokens(["a b "] * 9, NotingTokenizer()) == {"a": 9, "b": 9}
+    assert threads == {threading.get_ident()}
 
 
 def test_an_error_while_reading_is_passed_on():

@@ -3,7 +3,6 @@
 import functools
 import itertools
 import json
-import tempfile
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -25,12 +24,13 @@ from tfseq.analysis.piece_statistics import (
     merge_runs,
 )
 from tfseq.analysis.power_laws import heaps_law
-from tfseq.cluster.stage_progress import StageProgress
 from tfseq.cluster.tasks import TaskRunner, numbered_groups
-from tfseq.cluster.text_sample import pieces_of
-from tfseq.cluster.text_stage import PIECE_BYTES
+from tfseq.cluster.text.stage_progress import StageProgress
+from tfseq.cluster.text.text_sample import pieces_of
+from tfseq.cluster.text.text_stage import PIECE_BYTES
 from tfseq.data.pieces.piece_encoding import EncodingJob, Piece, number_piece
 from tfseq.files.store import Store
+from tfseq.files.temporary_place import temporary_place
 from tfseq.text import Corpus, Tokenizer
 from tfseq.text.vocabulary import UNKNOWN
 
@@ -99,7 +99,7 @@ def statistics_on(
         in_bytes = [UNKNOWN.encode(), *(token.encode() for token in tokens)]
         ngrams = []
         for length, name in enumerate(names, start=1):
-            with tempfile.TemporaryDirectory(prefix="tfseq-") as directory:
+            with temporary_place() as directory:
                 counter = NGramCounter(length, directory, max_entries)
                 if name is None:
                     ngrams.append(summed(counter, in_bytes, top))
@@ -165,7 +165,7 @@ def _times(work: Store, name: str | None, number: int) -> int:
     """How often a token occurs, by the run of single tokens."""
     if name is None:
         return 0
-    with tempfile.TemporaryDirectory(prefix="tfseq-") as directory, work.reading(name) as path:
+    with temporary_place() as directory, work.reading(name) as path:
         counter = NGramCounter(1, directory)
         counter.add_run(path)
         for keys, counts in counter.merged():

@@ -3,8 +3,8 @@
 import dataclasses
 from typing import Annotated, Literal
 
-from tfseq.options.cluster_options import ClusterOptions
 from tfseq.options.rules import PathText, PositiveInt, Seed, from_to
+from tfseq.options.scale.cluster_options import ClusterOptions
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,12 +15,13 @@ from tfseq.analysis.cluster_statistics import statistics_on
 from tfseq.analysis.corpus_statistics_options import CorpusStatisticsOptions
 from tfseq.analysis.ngram_statistics import CorpusStatistics, NGramStatistics, corpus_statistics
 from tfseq.analysis.power_laws import MIN_FREQUENCY
-from tfseq.cluster.text_cluster import TextCluster
+from tfseq.cluster.connection import check_address
+from tfseq.cluster.text.text_cluster import text_cluster
 from tfseq.errors import InputError
 from tfseq.files.result_directory import check_free, free_path, new_directory
 from tfseq.files.store import Store
-from tfseq.options.cluster_options import ClusterOptions
 from tfseq.options.saving import absolute_paths, normalized, to_json
+from tfseq.options.scale.cluster_options import ClusterOptions
 from tfseq.report.aligned import aligned
 from tfseq.report.figures import Chart, chart_figure, save_figure
 from tfseq.text import CORPUS_NAMES, cache_directory, make_tokenizer, open_corpus
@@ -39,7 +40,8 @@ def run_corpus_statistics(
     used, or there is nothing to count.
     """
     options = normalized(options)
-    cluster = options.cluster and TextCluster(options.cluster, log)
+    if options.cluster is not None:
+        check_address(options.cluster)
     corpus = open_corpus(options.corpus, options.encoding_errors, options.text_field)
     path = Path(options.result_dir or free_path(f"{corpus.name}_statistics"))
     check_free(path, "result_dir")
@@ -48,13 +50,14 @@ def run_corpus_statistics(
         {"kind": kind, "normalization": options.normalization, "case_fold": options.case_fold}
     )
     how = options.max_order, options.top, options.max_tokens
-    if cluster and corpus.source is not None:
-        place = options.cache_dir or cache_directory() / "encoded"
-        with cluster.runner(corpus.source, place) as (runner, progress):
+    with text_cluster(options.cluster, log) as cluster:
+        if cluster and corpus.source is not None:
+            place = options.cache_dir or cache_directory() / "encoded"
+            runner, progress = cluster.runner(corpus.source, place)
             work = Store(f"{place}/.{uuid.uuid4().hex}.work")
             statistics = statistics_on(runner, work, corpus, tokenizer, *how, progress=progress)
-    else:
-        statistics = corpus_statistics(corpus.chunks(tokenizer), tokenizer, *how)
+        else:
+            statistics = corpus_statistics(corpus.chunks(tokenizer), tokenizer, *how)
     if statistics.num_tokens == 0:
         raise InputError(
             f"There are no tokens in the corpus {corpus.name}: with `tokenizer` {kind} and "

@@ -4,7 +4,6 @@ again. Each is written whole or not at all, under a name that says what it is.""
 import functools
 import itertools
 import json
-import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
 
@@ -13,6 +12,7 @@ import numpy as np
 from tfseq.analysis.ngram_counter import NGramCounter
 from tfseq.data.pieces.piece_encoding import EncodingJob, Piece, digest_of_parts, numbered
 from tfseq.files.store import Store
+from tfseq.files.temporary_place import temporary_place
 
 #: The file of the tokens that have numbers, in the order of their numbers.
 NUMBERED = "numbered.json"
@@ -77,7 +77,7 @@ def count_ngrams(
     context = np.empty(0, np.int64)
     for other, other_size in before:
         context = np.concatenate([context, *_ids(job, other, other_size, number_of, max_order - 1)])
-    with tempfile.TemporaryDirectory(prefix="tfseq-") as directory:
+    with temporary_place() as directory:
         counters = [NGramCounter(n, directory, max_entries) for n in range(1, max_order + 1)]
         for counter in counters:
             counter.begin_after(context)
@@ -96,7 +96,7 @@ def merge_runs(job: EncodingJob, max_entries: int, group: tuple[int, Sequence[st
     name = f"{digest_of_parts(names)}.run"
     if not job.work.exists(name):
         with ExitStack() as stack:
-            directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="tfseq-"))
+            directory = stack.enter_context(temporary_place())
             counter = NGramCounter(length, directory, max_entries)
             for run in names:
                 counter.add_run(stack.enter_context(job.work.reading(run)))

@@ -1,7 +1,6 @@
 """Documents as ids: each on its own, its end marked, split between training and the rest."""
 
-import dataclasses
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -10,57 +9,22 @@ import numpy as np
 import tensorflow as tf
 
 from tfseq.data.encoded_corpus import write_id_pieces
-from tfseq.data.mapped import release_pages
+from tfseq.data.numbered_documents import number_documents
 from tfseq.errors import InputError
-from tfseq.text import CharTokenizer, Corpus, SubwordTokenizer, Tokenizer, Vocabulary
-from tfseq.text.counting import as_text, parallel_map
+from tfseq.files.store import Store
+from tfseq.text import Corpus, SubwordTokenizer, Tokenizer, Vocabulary
 from tfseq.text.special_tokens import BEGIN, END
 from tfseq.text.tokenizers.subword_tokenizer import build_vocabulary
 
-_NUMBER = np.uint32
-# Tokens that are held in memory at a time.
-_BLOCK_TOKENS = 1 << 20
 # Sets the draw of splits apart from those of windows.
 _SPLITS = 2
-
-
-@dataclasses.dataclass(frozen=True)
-class NumberedDocuments:
-    """Documents as numbers of their distinct tokens, in a file.
-
-    Attributes:
-        numbers: uint32 `[N]`, the tokens of all documents, one after the other; a token's number is
-            its place among `distinct`.
-        lengths: int64 `[D]`, the tokens of each document, none of which is empty.
-        distinct: the distinct tokens (UTF-8), in the order of their first appearance.
-    """
-
-    numbers: np.ndarray
-    lengths: np.ndarray
-    distinct: list[bytes]
-
-    def blocks(self) -> Iterator[tuple[slice, np.ndarray]]:
-        """Yield which documents, and their numbers, some at a time."""
-        stops = np.cumsum(self.lengths)
-        first = start = 0
-        while first < len(stops):
-            last = max(first + 1, int(np.searchsorted(stops, start + _BLOCK_TOKENS, "right")))
-            yield slice(first, last), np.asarray(self.numbers[start : stops[last - 1]])
-            release_pages(self.numbers)
-            first, start = last, int(stops[last - 1])
-
-    def counts(self, taken: np.ndarray) -> dict[str, int]:
-        """How often each token occurs in the documents that are `taken`, bool `[D]`."""
-        counts = np.zeros(len(self.distinct), np.int64)
-        for some, numbers in self.blocks():
-            here = np.repeat(taken[some], self.lengths[some])
-            counts += np.bincount(numbers[here], minlength=len(counts))
-        named = zip(map(as_text, self.distinct), counts.tolist(), strict=True)
-        return {token: count for token, count in named if count}
+#: The split of a document that is left out.
+LEFT_OUT = -1
 
 
 def write_documents(
     directory: Path,
+    work: Store,
     corpus: Corpus,
     tokenizer: Tokenizer,
     vocabulary: Vocabulary | None,
@@ -82,6 +46,7 @@ def write_documents(
 
     Args:
         directory: an empty one, for what is written.
+        work: for what is of use until then; not used here.
         corpus, tokenizer, vocabulary, max_tokens: as `encode_corpus` has them. Of `max_tokens`,
             whole documents are taken.
         building: arguments of `Vocabulary.build`.
@@ -93,37 +58,79 @@ def write_documents(
         InputError: there are too few documents.
     """
     file = directory / "numbers"
-    numbered = _number(corpus, tokenizer, file, chunk_chars, max_tokens)
-    lengths = numbered.lengths
-    if isinstance(tokenizer, SubwordTokenizer):
-        if max_tokens is not None:
-            raise InputError(
-                "`max_tokens` must be left out with `documents` and subwords: these are learned "
-                f"from the training documents, all of them. Received: {max_tokens}."
-            )
-        lengths = _characters_of_documents(corpus)
-    splits = split_of_documents(lengths, *fractions, split_seed)
+    numbered = number_documents(corpus.documents(), tokenizer, file, chunk_chars, max_tokens)
+    splits = split_of_numbered(
+        numbered.lengths,
+        numbered.characters,
+        corpus.name,
+        tokenizer,
+        fractions,
+        split_seed,
+        max_tokens,
+    )
     if vocabulary is None:
-        given = dict.fromkeys([*building["reserved_tokens"], BEGIN, END])
-        vocabulary = build_vocabulary(
-            tokenizer, numbered.counts(splits == 0), **{**building, "reserved_tokens": given}
-        )
+        counts = numbered.counts(splits == 0)
+        vocabulary = build_vocabulary(tokenizer, counts, **with_ends(building))
     _, end = vocabulary.document_ids
-    id_of = vocabulary.token_to_id(tf.constant(numbered.distinct)).numpy()
+    id_of = vocabulary.token_to_id(tf.constant(numbered.tokens.distinct)).numpy()
     sizes = [int((numbered.lengths[splits == split] + 1).sum()) for split in range(3)]
 
     def pieces() -> Iterator[np.ndarray]:
         yield np.array([end])
         for split in range(3):
-            if not sizes[split]:
-                continue
-            for some, numbers in numbered.blocks():
-                lengths = numbered.lengths[some]
-                ids = np.insert(id_of[numbers], np.cumsum(lengths), end)
-                yield ids[np.repeat(splits[some] == split, lengths + 1)]
+            yield from numbered.ids(id_of, end, splits == split)
 
     write_id_pieces(directory, pieces(), sizes[0] + 1, vocabulary, sizes[2])
     file.unlink()
+
+
+def check_max_tokens(tokenizer: Tokenizer, max_tokens: int | None) -> None:
+    """Raise InputError where documents cannot be limited to so many tokens."""
+    if isinstance(tokenizer, SubwordTokenizer) and max_tokens is not None:
+        raise InputError(
+            "`max_tokens` must be left out with `documents` and subwords: these are learned "
+            f"from the training documents, all of them. Received: {max_tokens}."
+        )
+
+
+def with_ends(building: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments of `Vocabulary.build` for texts that are documents."""
+    given = dict.fromkeys([*building["reserved_tokens"], BEGIN, END])
+    return {**building, "reserved_tokens": given}
+
+
+def split_of_numbered(
+    lengths: np.ndarray,
+    characters: np.ndarray,
+    name: str,
+    tokenizer: Tokenizer,
+    fractions: tuple[float, float],
+    split_seed: int | None,
+    max_tokens: int | None,
+) -> np.ndarray:
+    """Which split each document is of, as `split_of_documents` says.
+
+    It is `LEFT_OUT` where it has no token, or more than are left of `max_tokens`.
+
+    Args:
+        lengths, characters: of each document, see `NumberedDocuments`.
+        name: of the corpus, for messages.
+        tokenizer: subwords are learned from the training split, which therefore goes by characters.
+        fractions, split_seed, max_tokens: as `encode_corpus` has them.
+
+    Raises:
+        InputError: there are too few documents.
+    """
+    if max_tokens is not None:
+        lengths = np.where(np.cumsum(lengths) <= max_tokens, lengths, 0)
+    if not lengths.any():
+        limit = "" if max_tokens is None else f" of at most `max_tokens` {max_tokens:,} tokens"
+        raise InputError(f"There is no document{limit} in the corpus {name}.")
+    sizes = characters if isinstance(tokenizer, SubwordTokenizer) else lengths
+    splits = np.full(len(lengths), LEFT_OUT, np.int8)
+    splits[sizes > 0] = split_of_documents(sizes[sizes > 0], *fractions, split_seed)
+    splits[lengths == 0] = LEFT_OUT
+    return splits
 
 
 def documents_for_training(
@@ -137,22 +144,26 @@ def documents_for_training(
     >>> "".join(documents_for_training(corpus, (0.3, 0.0)).text()).split()
     ['fig', 'plum']
     """
-    splits = split_of_documents(_characters_of_documents(corpus), *fractions, split_seed)
-
-    def documents() -> Iterator[Iterator[str]]:
-        split = iter(splits.tolist())
-        for document in corpus.document_chunks(CharTokenizer()):
-            first = next(document, "")
-            if first and next(split) == 0:
-                yield chain([first], document)
-
-    return Corpus(corpus.name, documents)
+    characters = np.array([sum(map(len, document)) for document in corpus.documents()], np.int64)
+    characters = characters[characters > 0]
+    splits = split_of_documents(characters, *fractions, split_seed)
+    return taken_documents(corpus.name, corpus.documents, splits == 0)
 
 
-def _characters_of_documents(corpus: Corpus) -> np.ndarray:
-    documents = corpus.document_chunks(CharTokenizer())
-    lengths = np.array([sum(map(len, document)) for document in documents], np.int64)
-    return lengths[lengths > 0]
+def taken_documents(
+    name: str, documents: Callable[[], Iterable[Iterable[str]]], taken: np.ndarray
+) -> Corpus:
+    """The text of the documents that are taken, of those that have a character."""
+
+    def those() -> Iterator[Iterator[str]]:
+        take = iter(taken.tolist())
+        for document in documents():
+            pieces = filter(None, document)
+            first = next(pieces, "")
+            if first and next(take):
+                yield chain([first], pieces)
+
+    return Corpus(name, those)
 
 
 def split_of_documents(
@@ -196,63 +207,3 @@ def split_of_documents(
         splits[order[left - count : left]] = split
         left -= count
     return splits
-
-
-def _number(corpus, tokenizer, path, chunk_chars, max_tokens) -> NumberedDocuments:
-    """Tokenize the documents of a corpus, once, on every core; leave out those without a token."""
-    number_of: dict[bytes, int] = {}
-    lengths, length, total = [], 0, 0
-
-    def split(batch):
-        texts, last = batch
-        if len(texts) == 1:
-            distinct, index = tokenizer.tokenize_distinct(tf.constant(texts[0]))
-            return distinct.numpy(), index.numpy(), [len(index)], last
-        rows = tokenizer.tokenize(tf.constant(texts))
-        distinct, index = tf.unique(rows.values)
-        return distinct.numpy(), index.numpy(), rows.row_lengths().numpy().tolist(), last
-
-    batches = _batches(corpus.document_chunks(tokenizer, chunk_chars), chunk_chars)
-    with path.open("wb") as file:
-        for distinct, index, row_lengths, last in parallel_map(split, batches):
-            known = [number_of.setdefault(token, len(number_of)) for token in distinct]
-            file.write(np.array(known, _NUMBER)[index].data)
-            for row_length, is_last in zip(row_lengths, last, strict=True):
-                length += row_length
-                if is_last:
-                    lengths.append(length)
-                    total, length = total + length, 0
-            if max_tokens is not None and total > max_tokens:
-                break
-    lengths = np.array(lengths, np.int64)
-    lengths = lengths[lengths > 0]
-    if max_tokens is not None:
-        lengths = lengths[np.cumsum(lengths) <= max_tokens]
-    total = int(lengths.sum())
-    if not total:
-        limit = "" if max_tokens is None else f" of at most `max_tokens` {max_tokens:,} tokens"
-        raise InputError(f"There is no document{limit} in the corpus {corpus.name}.")
-    numbers = np.memmap(path, _NUMBER, "r", shape=(total,))
-    return NumberedDocuments(numbers, lengths, list(number_of))
-
-
-def _batches(
-    documents: Iterable[Iterable[str]], chunk_chars: int
-) -> Iterator[tuple[list[str], list[bool]]]:
-    """Texts, and whether a document ends with each: many short ones together, a long one alone."""
-    texts, last, size = [], [], 0
-    for document in documents:
-        before = None
-        for text in document:
-            if texts and (before is not None or size + len(text) > chunk_chars):
-                yield texts, last
-                texts, last, size = [], [], 0
-            if before is not None:
-                yield [before], [False]
-            before = text
-        if before is not None:
-            texts.append(before)
-            last.append(True)
-            size += len(before)
-    if texts:
-        yield texts, last

@@ -5,21 +5,22 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import tensorflow as tf
 import tensorflow_text as tf_text
 
-from tfseq.data.document_encoding import write_documents
+from tfseq.data.document_encoding import check_max_tokens, write_documents
 from tfseq.data.encoded_corpus import EncodedCorpus, load_encoded, write_encoded
 from tfseq.data.numbered_splits import number_splits
 from tfseq.data.storage.entry_transfer import pull_entry, push_entry
 from tfseq.errors import InputError
 from tfseq.files.atomic_file import advised, writing
 from tfseq.files.result_directory import obstacle
+from tfseq.files.shared_work import shared_work
 from tfseq.files.store import Store, is_url
+from tfseq.files.temporary_place import temporary_place
 from tfseq.options.rules import PositiveInt, Probability, checked
 from tfseq.text import Corpus, Tokenizer, Vocabulary, cache_directory
 from tfseq.text.tokenizers.make_tokenizer import as_tokenizer, tokens_key
@@ -69,13 +70,15 @@ def encode_corpus(
         cache_dir: where encoded corpora are kept; by default `encoded` in tfseq's cache
             directory. With a URL of fsspec, such as `gs://bucket/cache`, that directory holds a
             copy of what is used, since ids are mapped into memory from there.
-        write: what encodes a corpus that is one text, in place of `write_text`, to the same ids.
+        write: what encodes a corpus, in place of `write_text` or `write_documents`, to the same
+            ids.
 
     Raises:
         InputError: the corpus cannot be read or has no tokens, or `cache_dir` cannot be
             written.
         ValueError: an argument breaks its rule.
 
+    >>> import tempfile
     >>> from tfseq.text import CharTokenizer
     >>> corpus = Corpus("fruit", lambda: [["banana split"]])
     >>> with tempfile.TemporaryDirectory() as cache:
@@ -94,6 +97,8 @@ def encode_corpus(
             f"Received: {validation_fraction} and {test_fraction}."
         )
     tokenizer = as_tokenizer(tokenizer)
+    if corpus.apart:
+        check_max_tokens(tokenizer, max_tokens)
     building = {
         "min_frequency": min_frequency,
         "max_size": max_size,
@@ -129,35 +134,43 @@ def encode_corpus(
         )
     with advised(f"try again. {_ELSEWHERE}"), writing(cache_dir):
         cache_dir.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".", dir=cache_dir) as aside:
+        with temporary_place(cache_dir, ".tmp-") as aside:
             made = Path(aside, "encoded")
             made.mkdir()
             fractions = validation_fraction, test_fraction
             if remote and key and pull_entry(Store(f"{remote}/{name}"), made):
                 return _put(made, entry)
             settings = corpus, tokenizer, vocabulary, building, fractions, _CHUNK_CHARS, max_tokens
-            if corpus.apart:
-                write_documents(made, *settings, split_seed)
-            else:
-                # Under this name, what another process has left undone is found.
-                work = f".{name if key else Path(aside).name}.work"
-                (write or write_text)(made, Store(f"{remote or cache_dir}/{work}"), *settings)
-            if remote and key:
-                push_entry(made, Store(f"{remote}/{name}"))
+            write = write or (write_documents if corpus.apart else write_text)
+            # Under this name, what another process has left undone is found.
+            name_of_work = f".{name if key else Path(aside).name}"
+            work = Store(f"{remote or cache_dir}/{name_of_work}.work")
+            with shared_work(work, cache_dir / f"{name_of_work}.lock"):
+                write(made, work, *settings, split_seed)
+                if remote and key:
+                    push_entry(made, Store(f"{remote}/{name}"), work)
             # Without a key the file loses its name here, and lasts as long as the ids do.
             return _put(made, entry) if key else load_encoded(made)
 
 
 def write_text(
-    directory, work, corpus, tokenizer, vocabulary, building, fractions, chunk_chars, max_tokens
+    directory,
+    work,
+    corpus,
+    tokenizer,
+    vocabulary,
+    building,
+    fractions,
+    chunk_chars,
+    max_tokens,
+    split_seed=None,
 ) -> None:
     """Write what `load_encoded` reads, of a corpus that is one text.
 
     Args:
-        directory: an empty one, for what is written.
-        work: for what is of use until then; not used here.
-        corpus, tokenizer, vocabulary, building, fractions, chunk_chars, max_tokens: see
-            `write_documents`.
+        directory, work, corpus, tokenizer, vocabulary, building, fractions, chunk_chars,
+            max_tokens: see `write_documents`.
+        split_seed: not used here.
 
     Raises:
         InputError: the corpus has no tokens.

@@ -19,6 +19,7 @@ def evaluation_windows(
     num_steps: int,
     context: int | None = None,
     end_id: int | None = None,
+    rows: tuple[int, int] | None = None,
 ) -> tf.data.Dataset:
     """Batches in which every token but the first is a target of weight 1 exactly once.
 
@@ -35,10 +36,12 @@ def evaluation_windows(
             text. With it the first token of `ids` is a target too.
         end_id: the id that stands after each document. With it rows begin where documents do, so
             that each is read whole; they are then not equally long.
+        rows: the first of the rows that are wanted, and the one after the last of them; None for
+            all.
 
     Returns:
-        A `tf.data.Dataset` of `(inputs, targets, weights)`, each `[B, T]`; int32, int32 and
-        float32. Its cardinality is known.
+        A `tf.data.Dataset` of `(inputs, targets, weights)`, each `[B, T]`, or with as many rows as
+        are wanted; int32, int32 and float32. Its cardinality is known.
 
     Raises:
         InputError: there is no token to predict.
@@ -66,6 +69,8 @@ def evaluation_windows(
         if len(ends):
             edges[1:-1] = ends[np.minimum(np.searchsorted(ends, edges[1:-1]), len(ends) - 1)]
         edges = np.clip(edges, 0, num_targets)
+    if rows is not None:
+        edges, batch_size = edges[rows[0] : rows[1] + 1], rows[1] - rows[0]
     longest = int(np.diff(edges).max())
 
     def gather(first: int, last: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -47,14 +48,23 @@ class NumberedTokens:
 
     def counts(self, stop: int | None = None) -> dict[str, int]:
         """How often each token occurs among the first `stop` (among all by default)."""
+        return counts_of(self.distinct, self.frequencies(stop))
+
+    def frequencies(self, stop: int | None = None) -> np.ndarray:
+        """The same, in the order of `distinct`."""
         counts = np.zeros(len(self.distinct), np.int64)
         for numbers in self.read(stop):
             counts += np.bincount(numbers, minlength=len(counts))
-        return {
-            as_text(token): count
-            for token, count in zip(self.distinct, counts.tolist(), strict=True)
-            if count
-        }
+        return counts
+
+
+def counts_of(distinct: Iterable[bytes], frequencies: np.ndarray) -> dict[str, int]:
+    """How often each token occurs, of those that do."""
+    return {
+        as_text(token): count
+        for token, count in zip(distinct, frequencies.tolist(), strict=True)
+        if count
+    }
 
 
 def number_tokens(
@@ -74,19 +84,45 @@ def number_tokens(
     Raises:
         InputError, OSError: what reading the texts raises.
     """
-    number_of: dict[bytes, int] = {}
-    pieces, left = [], max_tokens
+    left = max_tokens
     with path.open("wb") as file:
+        writer = NumberWriter(file)
         for tokens, numbers in tokenized(texts, tokenizer):
-            numbers = numbers[:left]
-            # They are numbered in order of appearance, so those cut off come last.
-            used = tokens[: numbers.max(initial=-1) + 1]
-            known = [number_of.setdefault(token, len(number_of)) for token in used]
-            dtype = np.min_scalar_type(len(number_of))
-            file.write(np.array(known, dtype)[numbers].data)
-            pieces.append((dtype, len(numbers)))
+            writer.write(tokens, numbers[:left])
             if left is not None:
-                left -= len(numbers)
+                left -= len(numbers[:left])
                 if left == 0:
                     break
-    return NumberedTokens(path, list(number_of), pieces)
+    return writer.numbered(path)
+
+
+class NumberWriter:
+    """Writes the numbers of tokens to a file, piece by piece.
+
+    Args:
+        file: open for writing.
+    """
+
+    def __init__(self, file: BinaryIO):
+        self._file = file
+        self._number_of: dict[bytes, int] = {}
+        self._pieces: list[tuple[np.dtype, int]] = []
+
+    def write(self, tokens: np.ndarray, numbers: np.ndarray) -> None:
+        """Write a piece.
+
+        Args:
+            tokens: its distinct tokens, in the order of their first appearance.
+            numbers: the place among them of each token, or of the first ones.
+        """
+        number_of = self._number_of
+        # They are numbered in order of appearance, so those cut off come last.
+        used = tokens[: numbers.max(initial=-1) + 1]
+        known = [number_of.setdefault(token, len(number_of)) for token in used]
+        dtype = np.min_scalar_type(len(number_of))
+        self._file.write(np.array(known, dtype)[numbers].data)
+        self._pieces.append((dtype, len(numbers)))
+
+    def numbered(self, path: Path) -> NumberedTokens:
+        """What has been written, to the file of that path."""
+        return NumberedTokens(path, list(self._number_of), self._pieces)

@@ -13,6 +13,7 @@ from tfseq.errors import InputError
 #: There is no room: on the disk, in the user's share of it, in a file.
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _REFUSED = (*FULL, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM)
+_WITHOUT_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES)
 _GONE = (errno.ENOENT, errno.ENOTDIR, errno.ESTALE)
 
 
@@ -63,13 +64,15 @@ def advised(what_next: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def atomic_file(path: str | os.PathLike, ending: str = "") -> Iterator[Path]:
+def atomic_file(path: str | os.PathLike, ending: str = "", replace: bool = True) -> Iterator[Path]:
     """A path to write to, beside `path`; what is there at the end is flushed and takes its name.
 
-    It ends in `ending`. A file that is at `path` stays as it is until the new one is whole.
+    It ends in `ending`. A file that is at `path` stays as it is until the new one is whole, or for
+    good where `replace` is false.
 
     Raises:
         WriteError: it cannot be written.
+        FileExistsError: there is a file at `path`, which is not to be replaced.
     """
     path = Path(path)
     aside = path.with_name(f".{path.name}.{os.getpid()}.partial{ending}")
@@ -78,7 +81,7 @@ def atomic_file(path: str | os.PathLike, ending: str = "") -> Iterator[Path]:
             yield aside
             with open(aside, "rb+") as file:
                 os.fsync(file.fileno())
-            os.replace(aside, path)
+            (os.replace if replace else _rename_anew)(aside, path)
     finally:
         with contextlib.suppress(OSError):
             aside.unlink()
@@ -92,6 +95,21 @@ def write_atomically(path: str | os.PathLike, content: bytes) -> None:
     """
     with atomic_file(path) as aside:
         aside.write_bytes(content)
+
+
+def _rename_anew(aside: Path, path: Path) -> None:
+    """Rename a file, unless there is one of the new name."""
+    try:
+        os.link(aside, path)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        if error.errno not in _WITHOUT_LINKS:
+            raise
+        # Such a disk cannot look and rename in one step.
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from None
+        os.replace(aside, path)
 
 
 def scratch_file() -> IO[bytes]:

@@ -3,13 +3,16 @@
 import contextlib
 import os
 import shutil
-import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from tfseq.errors import InputError
+from tfseq.files.temporary_place import temporary_place
+
+# Object stores, by their names in fsspec: there an upload is whole or it is not there.
+_ATOMIC = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "oci", "oss", "r2", "tos"}
 
 
 def is_url(place: str | os.PathLike) -> bool:
@@ -77,7 +80,8 @@ class Store:
             found = self._remote.ls(self._root, detail=False)
         except FileNotFoundError:
             return []
-        return sorted(name.rstrip("/").rpartition("/")[2] for name in found)
+        names = (name.rstrip("/").rpartition("/")[2] for name in found)
+        return sorted(name for name in names if not name.startswith("."))
 
     @contextlib.contextmanager
     def writing(self, name: str) -> Iterator[Path]:
@@ -91,11 +95,10 @@ class Store:
             finally:
                 aside.unlink(missing_ok=True)
             return
-        with tempfile.TemporaryDirectory(prefix="tfseq-") as directory:
+        with temporary_place() as directory:
             path = Path(directory, "file")
             yield path
-            self._remote.makedirs(self._root, exist_ok=True)
-            self._remote.put_file(str(path), f"{self._root}/{name}")
+            self.put(path, name)
 
     @contextlib.contextmanager
     def reading(self, name: str) -> Iterator[Path]:
@@ -110,17 +113,73 @@ class Store:
                 raise FileNotFoundError(2, "No such file", str(path))
             yield path
             return
-        with tempfile.TemporaryDirectory(prefix="tfseq-") as directory:
+        with temporary_place() as directory:
             path = Path(directory, "file")
-            self._remote.get_file(f"{self._root}/{name}", str(path))
+            self.get(name, path)
             yield path
 
-    def take(self, name: str, path: Path) -> None:
-        """Bring a file to a path; it may then be in the store no longer."""
+    def get(self, name: str, path: Path) -> None:
+        """Bring a copy of a file to a path.
+
+        Raises:
+            FileNotFoundError: there is none.
+        """
         if self._remote is None:
-            os.replace(Path(self.place, name), path)
+            shutil.copyfile(Path(self.place, name), path)
         else:
             self._remote.get_file(f"{self._root}/{name}", str(path))
+
+    def put(self, path: Path, name: str) -> None:
+        """Put a copy of a file there, under a name."""
+        if self._remote is None:
+            with self.writing(name) as aside:
+                shutil.copyfile(path, aside)
+        else:
+            self._remote.makedirs(self._root, exist_ok=True)
+            self._put_remote(path, name)
+
+    def _put_remote(self, path: Path, name: str) -> None:
+        protocols = self._remote.protocol
+        protocols = {protocols} if isinstance(protocols, str) else {*protocols}
+        if protocols & _ATOMIC:
+            self._remote.put_file(str(path), f"{self._root}/{name}")
+            return
+        aside = f"{self._root}/.{name}.{uuid.uuid4().hex}"
+        try:
+            self._remote.put_file(str(path), aside)
+            self._remote.mv(aside, f"{self._root}/{name}")
+        except BaseException:
+            with contextlib.suppress(Exception):
+                self._remote.rm_file(aside)
+            raise
+
+    def fetched(self, name: str, path: Path) -> Path:
+        """Where a file can be read: on this machine where it lies, else in a copy at `path`."""
+        if self._remote is None:
+            return Path(self.place, name)
+        self.get(name, path)
+        return path
+
+    def move(self, name: str, other: "Store") -> None:
+        """Move a file to another directory of the same file system, without reading it here.
+
+        Raises:
+            FileNotFoundError: there is none.
+
+        >>> one, other = Store("memory://tfseq-doctest/one"), Store("memory://tfseq-doctest/other")
+        >>> with one.writing("a") as path:
+        ...     _ = path.write_text("one")
+        >>> one.move("a", other)
+        >>> one.names(), other.names()
+        ([], ['a'])
+        >>> other.remove()
+        """
+        if self._remote is None:
+            os.makedirs(other.place, exist_ok=True)
+            os.replace(Path(self.place, name), Path(other.place, name))
+        else:
+            self._remote.makedirs(other._root, exist_ok=True)
+            self._remote.mv(f"{self._root}/{name}", f"{other._root}/{name}")
 
     def remove(self) -> None:
         """Remove the directory and all that is in it."""

@@ -80,9 +80,13 @@ def parallel_map(function: Callable, items: Iterable) -> Iterator:
     """Yield `function` of each item, in order, worked out on every core.
 
     TensorFlow's ops release the interpreter lock. Only as many items are read ahead as there are
-    workers, so memory stays constant.
+    workers, so memory stays constant. On one thread it is the caller's: the memory of malloc grows
+    with each new thread in a process that has many others, as the workers of Ray do.
     """
     workers = _threads.get() or min(cpu_count() or 1, 8)
+    if workers == 1:
+        yield from map(function, items)
+        return
     with ThreadPoolExecutor(workers) as pool:
         pending = deque()
         for item in items:

@@ -31,6 +31,7 @@ def split(marker, *pieces):
         (r"\n%\n", "a\r\n%\r\nb\n% c\n", ["a", "b\n% c\n"]),
         (r"\n", "one\r\ntwo\n\nthree", ["one", "two", "three"]),
         (r"\n\n", "one\ntwo\n\n\nthree\r\n\r\nfour\n", ["one\ntwo", "three", "four\n"]),
+        (r"\n\n", "one\r\ntwo\r\n\r\nthree\r\r", ["one\r\ntwo", "three"]),
         (r"\\n", "one\\ntwo\nthree", ["one", "two\nthree"]),
         (r"\section", r"a\section b", ["a", " b"]),
         ("a.c", "abca.c\n", ["abc"]),
@@ -50,6 +51,31 @@ def test_pieces_make_no_difference(marker, parts, data):
     assert split(marker, *pieces) == split(marker, text)
 
 
+def places(marker, text, begins=True):
+    """Where the markers begin."""
+    found = []
+    for document in Marker(marker).split([text], begins, lambda place: found.append(place)):
+        "".join(document)
+    return found
+
+
+@given(
+    st.sampled_from([*MARKERS, r"a\na", r"\naa"]),
+    st.sampled_from([PARTS, ["a", "aa", "\n", "\r\n", "b"]]).flatmap(
+        lambda parts: st.lists(st.sampled_from(parts), max_size=40)
+    ),
+)
+def test_from_a_free_place_on_the_same_markers_are_found(marker, parts):
+    text = "".join(parts)
+    whole = places(marker, text)
+    for start in range(len(text)):
+        place = Marker(marker).free_place(text[start:])
+        if place is not None:
+            place += start
+            found = [place + at for at in places(marker, text[place:], begins=False)]
+            assert found == [at for at in whole if at >= place]
+
+
 def test_a_document_that_is_left_out_is_passed_over():
     documents = Marker("-").split(["a-b", "b-", "c"])
     next(documents)
@@ -58,7 +84,7 @@ def test_a_document_that_is_left_out_is_passed_over():
 
 def documents_of(*arguments, **options):
     corpus = open_corpus(*map(str, arguments), **options)
-    return ["".join(document) for document in corpus._documents()]
+    return ["".join(document) for document in corpus.documents()]
 
 
 def test_files_and_records(tmp_path):

@@ -10,20 +10,22 @@ import dataclasses
 import functools
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
-from tfseq.data.encoded_corpus import id_dtype
-from tfseq.data.numbering import NumberedTokens, number_tokens
+from tfseq.data.numbered_documents import NumberedDocuments, number_documents
+from tfseq.data.numbering import NumberedTokens, counts_of, number_tokens
 from tfseq.files.store import Store
-from tfseq.text import Tokenizer, Vocabulary
+from tfseq.text import Tokenizer
 from tfseq.text.corpora.corpus_opening import CorpusFiles
 from tfseq.text.corpora.corpus_pieces import START, CorpusPieces, NoPlaceToCutError, Place
+from tfseq.text.corpora.document_pieces import DocumentPieces
 from tfseq.text.tokenizers.make_tokenizer import make_tokenizer
+
+# To be raised when other things are kept of a piece.
+_FORMAT = 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +35,7 @@ class Piece:
     Attributes:
         start, stop: its ends; None is the end of the text.
         exact: whether they are the very places, and not targets after which a place to cut is
-            looked for.
+            looked for. Of documents they never are: a piece has those that begin between them.
     """
 
     start: Place
@@ -50,12 +52,30 @@ class EncodingJob:
         tokenizer: what `make_tokenizer` makes it of.
         work: where every process reads and writes what is made on the way.
         chunk_chars: characters that are tokenized at a time, at least.
+        layout: what `layout_of` says of the source, where the work may be that of another process,
+            whose files hold the same text in another way.
     """
 
     source: CorpusFiles
     tokenizer: dict[str, Any]
     work: Store
     chunk_chars: int = 1 << 18
+    layout: str = ""
+
+    @property
+    def num_bytes(self) -> int:
+        """The bytes of the files."""
+        return sum(path.stat().st_size for path in self.source.files)
+
+
+def layout_of(source: CorpusFiles) -> str:
+    """A name for files, their sizes, their times and how they are read.
+
+    The same text has other pieces in other files: with a byte order mark, say, or as records.
+    """
+    states = [path.stat() for path in source.files]
+    sizes = [(state.st_size, state.st_mtime_ns) for state in states]
+    return digest_of_parts([_FORMAT, dataclasses.astuple(source), sizes])
 
 
 def number_piece(job: EncodingJob, piece: Piece) -> int | None:
@@ -63,96 +83,83 @@ def number_piece(job: EncodingJob, piece: Piece) -> int | None:
 
     None where only one reader of the whole text can tell its tokens, see `NoPlaceToCutError`.
     """
-    try:
-        with numbered(job, piece) as tokens:
-            return tokens.num_tokens
-    except NoPlaceToCutError:
-        return None
+    arrays = _arrays(job, piece)
+    return None if arrays is None else int(arrays["lengths"].sum())
+
+
+def number_documents_of_piece(job: EncodingJob, piece: Piece) -> np.ndarray | None:
+    """Tokenize the documents of a piece, unless it has been done.
+
+    Returns:
+        int64 `[2, D]`: the tokens of each document and its characters, see `NumberedDocuments`.
+        None where only one reader of the whole text can tell the documents.
+    """
+    arrays = _arrays(job, piece)
+    return None if arrays is None else arrays["documents"]
 
 
 @contextlib.contextmanager
-def numbered(job: EncodingJob, piece: Piece) -> Iterator[NumberedTokens]:
+def numbered(job: EncodingJob, piece: Piece) -> Iterator[NumberedTokens | NumberedDocuments]:
     """A piece that has been tokenized, for as long as the block lasts; done again where it was
-    lost."""
-    name = _name(piece)
-    if not job.work.exists(f"{name}.tokens"):
-        _number(job, piece)
-    with job.work.reading(f"{name}.tokens") as path, np.load(path) as kept:
-        pieces = [
-            (np.dtype(f"u{size}"), length)
-            for size, length in zip(kept["sizes"].tolist(), kept["lengths"].tolist(), strict=True)
-        ]
-        distinct = _split(kept["text"], kept["ends"])
-    with job.work.reading(f"{name}.numbers") as path:
-        yield NumberedTokens(path, distinct, pieces)
+    lost. It is documents where the text is."""
+    kept = _arrays(job, piece)
+    sizes = [np.dtype(f"u{size}") for size in kept["sizes"].tolist()]
+    pieces = [*zip(sizes, kept["lengths"].tolist(), strict=True)]
+    distinct = _split(kept["text"], kept["ends"])
+    with job.work.reading(f"{_name(job, piece)}.numbers") as path:
+        tokens = NumberedTokens(path, distinct, pieces)
+        documents = kept.get("documents")
+        yield tokens if documents is None else NumberedDocuments(tokens, *documents)
 
 
-def count_pieces(
-    job: EncodingJob, pieces: Sequence[tuple[Piece, int | None]], counted: Sequence[str]
-) -> str:
-    """Add up how often each token occurs: in pieces, or in their first tokens, and in sums.
-
-    Args:
-        job: the job.
-        pieces: pieces, each with how many of its tokens count; None: all.
-        counted: names of sums, as this function returns them.
-
-    Returns:
-        The name of the sum.
-    """
-    name = f"{digest_of_parts([*pieces, *counted])}.counts"
-    if job.work.exists(name):
-        return name
-    counts: Counter[str] = Counter()
-    for piece, stop in pieces:
-        with numbered(job, piece) as tokens:
-            counts.update(tokens.counts(stop))
-    for part in counted:
-        counts.update(load_counts(job, part))
-    with job.work.writing(name) as path:
-        path.write_text(json.dumps(counts, ensure_ascii=False), encoding="utf-8")
-    return name
+def counts_of_piece(job: EncodingJob, piece: Piece) -> dict[str, int]:
+    """How often each token occurs in a piece; its numbers, many times as large, are not read."""
+    kept = _arrays(job, piece)
+    return counts_of(_split(kept["text"], kept["ends"]), kept["frequencies"])
 
 
-def load_counts(job: EncodingJob, name: str) -> dict[str, int]:
-    """The sum that `count_pieces` has written."""
-    with job.work.reading(name) as path:
-        return json.loads(path.read_bytes())
+def _arrays(job: EncodingJob, piece: Piece) -> dict[str, np.ndarray] | None:
+    """What is kept of a piece beside the numbers of its tokens, which are there too."""
+    name = f"{_name(job, piece)}.tokens"
+    if not job.work.exists(name):
+        try:
+            return _number(job, piece)
+        except NoPlaceToCutError:
+            return None
+    with job.work.reading(name) as path, np.load(path) as kept:
+        return {**kept}
 
 
-def write_shard(job: EncodingJob, name: str, parts: Sequence[tuple[Piece, int, int]]) -> None:
-    """Write a shard of ids under a name: of pieces, each from a token to another.
-
-    The vocabulary is `vocabulary.txt` in the same place.
-    """
-    if job.work.exists(name):
-        return
-    vocabulary = _vocabulary(job.work.place)
-    dtype = id_dtype(vocabulary)
-    with job.work.writing(name) as path, path.open("wb") as file:
-        for piece, start, stop in parts:
-            with numbered(job, piece) as tokens:
-                id_of = vocabulary.token_to_id(tf.constant(tokens.distinct, tf.string)).numpy()
-                for numbers in tokens.read(stop, start):
-                    file.write(id_of[numbers].astype(dtype).data)
-
-
-def _number(job: EncodingJob, piece: Piece) -> None:
-    tokenizer = tokenizer_of_job(job)
-    pieces = CorpusPieces(job.source)
-    start, stop = ends_of_piece(pieces, piece, tokenizer)
-    chunks = [] if start is None else pieces.chunks(start, stop, tokenizer, job.chunk_chars)
-    with job.work.writing(f"{_name(piece)}.numbers") as path:
-        tokens = number_tokens(chunks, tokenizer, path)
+def _number(job: EncodingJob, piece: Piece) -> dict[str, np.ndarray]:
+    tokenizer, more = tokenizer_of_job(job), {}
+    with job.work.writing(f"{_name(job, piece)}.numbers") as path:
+        if job.source.documents is None:
+            pieces = CorpusPieces(job.source)
+            start, stop = ends_of_piece(pieces, piece, tokenizer)
+            chunks = [] if start is None else pieces.chunks(start, stop, tokenizer, job.chunk_chars)
+            tokens = number_tokens(chunks, tokenizer, path)
+        else:
+            documents = number_documents(
+                DocumentPieces(job.source).documents(piece.start, piece.stop),
+                tokenizer,
+                path,
+                job.chunk_chars,
+            )
+            tokens = documents.tokens
+            more = {"documents": np.stack([documents.lengths, documents.characters])}
+        frequencies = tokens.frequencies()
     arrays = {
+        "frequencies": frequencies,
         "text": np.frombuffer(b"".join(tokens.distinct), np.uint8),
         "ends": np.cumsum([len(token) for token in tokens.distinct], dtype=np.int64),
         "sizes": np.array([np.dtype(dtype).itemsize for dtype, _ in tokens.pieces], np.int64),
         "lengths": np.array([length for _, length in tokens.pieces], np.int64),
+        **more,
     }
     # It is there last: who finds it finds the numbers too.
-    with job.work.writing(f"{_name(piece)}.tokens") as path, path.open("wb") as file:
+    with job.work.writing(f"{_name(job, piece)}.tokens") as path, path.open("wb") as file:
         np.savez(file, **arrays)
+    return arrays
 
 
 def ends_of_piece(
@@ -171,8 +178,8 @@ def tokenizer_of_job(job: EncodingJob) -> Tokenizer:
     return _tokenizer(json.dumps(job.tokenizer))
 
 
-def _name(piece: Piece) -> str:
-    return digest_of_parts([piece])
+def _name(job: EncodingJob, piece: Piece) -> str:
+    return digest_of_parts([job.layout, piece])
 
 
 def digest_of_parts(parts: Sequence[Any]) -> str:
@@ -189,9 +196,3 @@ def _split(text: np.ndarray, ends: np.ndarray) -> list[bytes]:
 @functools.lru_cache(2)
 def _tokenizer(config: str) -> Tokenizer:
     return make_tokenizer(json.loads(config))
-
-
-@functools.lru_cache(1)
-def _vocabulary(place: str) -> Vocabulary:
-    with Store(place).reading("vocabulary.txt") as path:
-        return Vocabulary.load(path)

@@ -1,6 +1,6 @@
 """Encoded corpora between a store and a directory of this machine."""
 
-import shutil
+import contextlib
 from pathlib import Path
 
 from tfseq.files.store import Store
@@ -14,14 +14,23 @@ def pull_entry(store: Store, directory: Path) -> bool:
     if not store.exists(_LAST):
         return False
     for name in store.names():
-        with store.reading(name) as path:
-            shutil.copyfile(path, directory / name)
+        store.get(name, directory / name)
     return True
 
 
-def push_entry(directory: Path, store: Store) -> None:
-    """Put an encoded corpus into a store."""
+def push_entry(directory: Path, store: Store, work: Store) -> None:
+    """Put an encoded corpus into a store.
+
+    Args:
+        directory: where it is.
+        store: an empty place.
+        work: a place of the same kind. A file that it has too is moved from there, and not sent.
+    """
     names = [path.name for path in directory.iterdir() if path.name != _LAST]
+    there = {*work.names()}
     for name in (*sorted(names), _LAST):
-        with store.writing(name) as path:
-            shutil.copyfile(directory / name, path)
+        if name in there:
+            with contextlib.suppress(FileNotFoundError):  # Another process was faster.
+                work.move(name, store)
+                continue
+        store.put(directory / name, name)

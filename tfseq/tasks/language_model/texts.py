@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from tfseq.cluster.connection import check_address
-from tfseq.cluster.text_cluster import TextCluster
+from tfseq.cluster.text.text_cluster import TextCluster
 from tfseq.data import EncodedCorpus, encode_corpus
 from tfseq.data.document_encoding import documents_for_training
 from tfseq.data.numbered_splits import first_characters, split_by_characters
 from tfseq.errors import InputError
 from tfseq.tasks.language_model.options import LanguageModelOptions
 from tfseq.tasks.subwords import spread_step, stretches
-from tfseq.text import CORPUS_NAMES, Corpus, Tokenizer, Vocabulary, open_corpus
+from tfseq.text import CORPUS_NAMES, Corpus, Tokenizer, Vocabulary, cache_directory, open_corpus
 from tfseq.text.corpora.corpus_opening import corpus_name
 from tfseq.text.corpora.split_files import split_files
 from tfseq.text.vocabulary import UNKNOWN
@@ -51,31 +51,30 @@ class Texts:
         That is less text than so many subwords are, so that none of it is of another split.
         Of documents it is those of the training split.
         """
-        shares = (
-            0.0 if "validation" in self.own else options.validation_fraction,
-            options.test_fraction,
-        )
+        shares = self._shares(options)
         if self.corpus.apart:
             return documents_for_training(self.corpus, shares, split_seed(options))
         if options.max_tokens is None:
             return split_by_characters(self.corpus, *shares)[0]
         return first_characters(self.corpus, int(options.max_tokens * (1 - sum(shares))))
 
+    def check(self, options: LanguageModelOptions, cluster: TextCluster | None) -> None:
+        """Raise InputError where the machines of a cluster that runs cannot encode the texts."""
+        if cluster is not None:
+            place = options.cache_dir or cache_directory() / "encoded"
+            cluster.check([self.corpus, *self.own.values()], place)
+
     def sample(
-        self, options: LanguageModelOptions, log: Callable[[str], None]
+        self, options: LanguageModelOptions, cluster: TextCluster | None
     ) -> Callable[[], tuple[int, Sequence[str]]] | None:
         """What subwords are learned from, as a cluster gives it of `for_training`; None without a
-        cluster, or where the text comes from no file or is documents."""
-        if options.cluster is None or self.corpus.source is None or self.corpus.apart:
+        cluster, or where the text comes from no file."""
+        if cluster is None or self.corpus.source is None:
             return None
-        shares = (
-            0.0 if "validation" in self.own else options.validation_fraction,
-            options.test_fraction,
-        )
+        shares = self._shares(options)
         most = options.max_tokens and int(options.max_tokens * (1 - sum(shares)))
-        cluster = TextCluster(options.cluster, log)
-        how = {"step": spread_step, "stretches": stretches}
-        return lambda: cluster.sample(self.corpus.source, shares, most, **how)
+        how = {"step": spread_step, "stretches": stretches, "split_seed": split_seed(options)}
+        return lambda: cluster.sample(self.corpus, shares, most, **how)
 
     def encode(
         self,
@@ -83,20 +82,19 @@ class Texts:
         tokenizer: Tokenizer,
         vocabulary: Vocabulary | None = None,
         known: Sequence[str] = (),
-        log: Callable[[str], None] = lambda line: None,
+        cluster: TextCluster | None = None,
     ) -> EncodedCorpus:
         """All texts as ids of one vocabulary, by default that of the training split.
 
         Args:
             known: symbols that come first in that vocabulary, in this order.
-            log: where messages of a cluster go.
+            cluster: encodes them; None: this process does.
 
         Raises:
             InputError: a text cannot be read, or has no tokens.
         """
-        write = None if options.cluster is None else TextCluster(options.cluster, log).write
-        if write and self.corpus.apart:
-            log("documents are encoded by this process alone")
+        write = cluster and cluster.write
+        validation_fraction, test_fraction = self._shares(options)
         corpus = encode_corpus(
             self.corpus,
             tokenizer,
@@ -105,8 +103,8 @@ class Texts:
             reserved_tokens=known,
             max_size=options.max_vocabulary,
             max_tokens=options.max_tokens,
-            validation_fraction=0.0 if "validation" in self.own else options.validation_fraction,
-            test_fraction=options.test_fraction,
+            validation_fraction=validation_fraction,
+            test_fraction=test_fraction,
             split_seed=split_seed(options),
             cache_dir=options.cache_dir,
             write=write,
@@ -123,6 +121,11 @@ class Texts:
             for split, text in self.own.items()
         }
         return corpus.with_texts(**own)
+
+    def _shares(self, options: LanguageModelOptions) -> tuple[float, float]:
+        """What of the corpus is for validation, and what for the test."""
+        validation = 0.0 if "validation" in self.own else options.validation_fraction
+        return validation, options.test_fraction
 
 
 def split_seed(options: LanguageModelOptions) -> int | None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tfseq.cluster.text.text_cluster import text_cluster
 from tfseq.data import EncodedCorpus
 from tfseq.report import Report
 from tfseq.report.curve import PERPLEXITY, save_curves
@@ -17,10 +18,7 @@ from tfseq.tasks.language_model.evaluation.document_lengths import (
     describe_lengths,
     measure_lengths,
 )
-from tfseq.tasks.language_model.evaluation.evaluation_figures import (
-    bits_of_text,
-    unknown_words,
-)
+from tfseq.tasks.language_model.evaluation.evaluation_figures import bits_of_text, unknown_words
 from tfseq.tasks.language_model.evaluation.evaluator import test_metrics
 from tfseq.tasks.language_model.evaluation.text_size import count_unknown, text_size
 from tfseq.tasks.language_model.model_building import build_model, describe_model
@@ -60,17 +58,19 @@ def prepare(
     options = options.with_defaults_filled(texts.of_characters(options.tokenizer))
     options.check_workers(options.batch_size)
     directory = open_run(options, f"{name}_{short_name(options.cell)}")
-    tokenizer = tokenizer_to_train(
-        options,
-        directory,
-        lambda: texts.for_training(options),
-        start.run,
-        texts.sample(options, log),
-    )
-    if options.export:
-        check_in_graph(tokenizer, "tokenize", "detokenize", "join", advice=OR_NO_EXPORT)
-    start.check_room(options)
-    corpus = texts.encode(options, tokenizer, known=start.known, log=log)
+    with text_cluster(options.cluster, log) as cluster:
+        texts.check(options, cluster)
+        tokenizer = tokenizer_to_train(
+            options,
+            directory,
+            lambda: texts.for_training(options),
+            start.run,
+            texts.sample(options, cluster),
+        )
+        if options.export:
+            check_in_graph(tokenizer, "tokenize", "detokenize", "join", advice=OR_NO_EXPORT)
+        start.check_room(options)
+        corpus = texts.encode(options, tokenizer, known=start.known, cluster=cluster)
     check_tells_apart(corpus.vocabulary)
     options.check_softmax_of(len(corpus.vocabulary))
     model = build_model(options, len(corpus.vocabulary), corpus.vocabulary.document_ids)

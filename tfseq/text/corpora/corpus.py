@@ -47,6 +47,11 @@ class Corpus:
         self.source = source
         self._documents = documents
 
+    def documents(self) -> Iterator[Iterable[str]]:
+        """Yield the documents, each as pieces of text. They share one pass: each has to be read
+        before the next one, or is left out."""
+        yield from self._documents()
+
     @property
     def apart(self) -> bool:
         """Whether each document is a text of its own."""
@@ -81,14 +86,6 @@ class Corpus:
             "leave `documents` out."
         )
 
-    def document_chunks(
-        self, tokenizer: Tokenizer, chunk_chars: int = 1 << 20
-    ) -> Iterator[Iterator[str]]:
-        """Yield each document as the pieces that `chunks` would make of it alone."""
-        for document in self._documents():
-            one = Corpus(self.name, lambda document=document: [document])
-            yield one.chunks(tokenizer, chunk_chars)
-
     def is_empty(self) -> bool:
         """Whether there is not one character."""
         return next(self.text(), None) is None
@@ -110,10 +107,7 @@ class Corpus:
             InputError: while reading, a file turns out to be unreadable.
         """
         checked("chunk_chars", chunk_chars, PositiveInt)
-        tokenizer = as_tokenizer(tokenizer)
-        edge = [tokenizer.document_edge]
-        text = with_last_line_ended(self.text()) if tokenizer.line_ends else self.text()
-        return cut(chain(edge, text, edge), tokenizer.chunk_boundary, chunk_chars)
+        return chunks_of(self.text(), as_tokenizer(tokenizer), chunk_chars)
 
     def text(self) -> Iterator[str]:
         """Yield the text in pieces, as it is, framed by nothing."""
@@ -125,6 +119,15 @@ class Corpus:
                     yield "\n"
                 yield piece
                 starts, last = False, piece[-1]
+
+
+def chunks_of(text: Iterable[str], tokenizer: Tokenizer, chunk_chars: int) -> Iterator[str]:
+    """The chunks of a text, which comes in pieces, none of which is empty, as `Corpus.chunks` says.
+    Nothing is checked, since there may be many texts."""
+    edge = [tokenizer.document_edge]
+    if tokenizer.line_ends:
+        text = with_last_line_ended(text)
+    return cut(chain(edge, text, edge), tokenizer.chunk_boundary, chunk_chars)
 
 
 def cut(pieces: Iterable[str], boundary: re.Pattern[str], chunk_chars: int) -> Iterator[str]:

@@ -60,10 +60,11 @@ class CorpusPieces:
     def __init__(self, source: CorpusFiles):
         self._source = source
 
-    def targets(self, piece_bytes: int) -> list[Place]:
+    def targets(self, piece_bytes: int, within_files: bool = True) -> list[Place]:
         """Where pieces may begin, evenly spread: about so many bytes of files apart.
 
-        Neither a compressed file nor one that is not UTF-8 is read from the middle.
+        Neither a compressed file nor one that is not UTF-8 is read from the middle; with
+        `within_files` false, none is.
         """
         targets, left = [START], piece_bytes
         for number, path in enumerate(self._source.files):
@@ -71,7 +72,7 @@ class CorpusPieces:
             if left <= 0:
                 targets.append(Place(number))
                 left = piece_bytes
-            if left < size and can_be_parted(path):
+            if within_files and left < size and can_be_parted(path):
                 offsets = range(left, size, piece_bytes)
                 targets += [Place(number, offset) for offset in offsets]
                 left += len(offsets) * piece_bytes

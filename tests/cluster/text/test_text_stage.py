@@ -1,43 +1,26 @@
 """Encoding in pieces writes what one process writes, whatever the pieces and the order of tasks."""
 
-import random
+import itertools
 
 import hypothesis
 import hypothesis.strategies as st
 import numpy as np
 import pytest
 
-import tfseq.cluster.text_stage as text_stage
 import tfseq.tasks.subwords as subwords_of_runs
 import tfseq.text.corpora.corpus_pieces as corpus_pieces
 from tfseq.cluster.tasks import InThisProcess
-from tfseq.cluster.text_sample import training_sample
-from tfseq.cluster.text_stage import TextStage
+from tfseq.cluster.text.stage_progress import StageProgress
+from tfseq.cluster.text.stage_tasks import StageTasks
+from tfseq.cluster.text.text_sample import training_sample
+from tfseq.cluster.text.text_stage import TextStage
 from tfseq.data import encode_corpus
 from tfseq.data.numbered_splits import first_characters, split_by_characters
 from tfseq.errors import InputError
-from tfseq.files.store import Store
 from tfseq.text import SubwordTokenizer, make_tokenizer, open_corpus
 
-from .word_corpus import WORDS, corpus_of_words
-
-
-class InAnyOrder:
-    """Does tasks in an order that is drawn, and some of them twice."""
-
-    def __init__(self, seed):
-        self._draw = random.Random(seed)
-
-    def map(self, function, items, done=lambda number, result: None):
-        order = [*range(len(items)), *self._draw.choices(range(len(items)), k=len(items) // 3)]
-        self._draw.shuffle(order)
-        results = [None] * len(items)
-        for number in order:
-            again = results[number] is not None
-            results[number] = function(items[number])
-            if not again and done(number, results[number]):
-                break
-        return results
+from ..word_corpus import WORDS, corpus_of_words
+from .any_order import InAnyOrder
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +93,9 @@ def test_subwords_are_split_by_characters(corpus, subwords, tmp_path, how):
 @hypothesis.settings(max_examples=5, derandomize=True)
 def test_subwords_are_learned_from_the_same_text(corpus, piece_bytes, seed, most_characters):
     """All of a short text, and of a long one the same stretches."""
-    runner = InAnyOrder(seed)
+    told = []
+    progress = StageProgress(told.append, clock=itertools.count(step=61.0).__next__)
+    tasks = StageTasks(InAnyOrder(seed), progress)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(subwords_of_runs, "MOST_CHARACTERS", most_characters)
         patch.setattr(subwords_of_runs, "_STRETCH", 700)
@@ -121,7 +106,7 @@ def test_subwords_are_learned_from_the_same_text(corpus, piece_bytes, seed, most
                 train = first_characters(corpus, most)
             length = sum(map(len, train.text()))
             found, texts = training_sample(
-                runner,
+                tasks,
                 corpus.source,
                 fractions,
                 most,
@@ -131,6 +116,10 @@ def test_subwords_are_learned_from_the_same_text(corpus, piece_bytes, seed, most
             )
             assert found == length
             assert "".join(texts) == "".join(subwords_of_runs.spread(train.text(), length))
+    # A line a minute, of both stages, to the last of their tasks.
+    stages = [line.split(" tasks")[0].split() for line in told]
+    ended = [name for name, tasks in stages if len({*tasks.split("/")}) == 1]
+    assert ended == ["measure", "sample"] * 2
 
 
 def test_shards_are_the_same_whatever_the_pieces(corpus, tmp_path):
@@ -159,68 +148,17 @@ def test_what_is_damaged_is_made_again(corpus, tmp_path):
     assert len(alone.ids) > 100
 
 
-def test_a_driver_that_is_killed_leaves_what_is_done_to_the_next_one(corpus, tmp_path):
-    """It cannot clean up. The next one does what is missing, and nothing again."""
-    begun = []
-
-    class Killed(BaseException):
-        pass
-
-    class Counting(InThisProcess):
-        def __init__(self, most):
-            self._most = most
-
-        def map(self, function, items, done=lambda number, result: None):
-            def counted(item):
-                if len(begun) == self._most:
-                    raise Killed
-                begun.append(item)
-                return function(item)
-
-            return super().map(counted, items, done)
-
-    tokenizer = make_tokenizer({"kind": "word"})
-    alone = encode_corpus(corpus, tokenizer, cache_dir=tmp_path / "alone")
-    killed = TextStage(Counting(4), 9_000)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Store, "remove", lambda store: None)
-        with pytest.raises(Killed):
-            encode_corpus(corpus, tokenizer, cache_dir=tmp_path, write=killed)
-    (work,) = tmp_path.glob(".*.work")
-    kept = {path: path.stat().st_mtime_ns for path in work.glob("*.tokens")}
-    assert len(kept) == 4
-    times = []
-    original = text_stage.number_piece
-
-    def watched(job, piece):
-        size = original(job, piece)
-        times.append({path: path.stat().st_mtime_ns for path in kept})
-        return size
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(text_stage, "number_piece", watched)
-        again = encode_corpus(
-            corpus, tokenizer, cache_dir=tmp_path, write=TextStage(InThisProcess(), 9_000)
-        )
-    assert times[-1] == kept
-    assert again.fingerprint == alone.fingerprint
-    assert not [*tmp_path.glob(".*")]
-
-
-def test_failure_leaves_nothing(corpus, tmp_path):
-    class Failing(InThisProcess):
-        def map(self, function, items, done=lambda number, result: None):
-            super().map(function, items[:2], done)
-            raise InputError("a node is gone")
-
-    with pytest.raises(InputError, match="a node is gone"):
-        encode_corpus(
-            corpus,
-            make_tokenizer({"kind": "char"}),
-            cache_dir=tmp_path,
-            write=TextStage(Failing(), 9_000),
-        )
-    assert not [*tmp_path.iterdir()]
+def test_an_error_that_is_not_of_the_text_reads_no_text(tmp_path, monkeypatch):
+    path = tmp_path / "marks.txt"
+    path.write_text("... !!!\n" * 900)
+    corpus = open_corpus(str(path))
+    tokenizer = make_tokenizer({"kind": "word", "normalization": "letters"})
+    how = {"cache_dir": tmp_path / "cache", "write": TextStage(InThisProcess(), 3000)}
+    # It reads the text as well.
+    monkeypatch.setattr(type(corpus), "fingerprint", lambda corpus: "that of the text")
+    monkeypatch.setattr(corpus, "text", None)
+    with pytest.raises(InputError, match="There are no tokens in the corpus marks"):
+        encode_corpus(corpus, tokenizer, **how)
 
 
 def test_a_text_without_places_to_cut_is_read_by_one_process(tmp_path, monkeypatch):

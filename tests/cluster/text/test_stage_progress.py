@@ -2,7 +2,7 @@
 
 import io
 
-from tfseq.cluster.stage_progress import StageProgress
+from tfseq.cluster.text.stage_progress import StageProgress
 
 
 class Terminal(io.StringIO):
