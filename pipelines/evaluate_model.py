@@ -9,8 +9,10 @@ from typing import Annotated, Literal
 import tyro
 
 import tfseq
+from tfseq.cluster.where import Where
 from tfseq.options.command_line import run
 from tfseq.options.rules import NonNegativeFloat, PathText, PositiveInt, Probability, Size
+from tfseq.options.scale.spread_options import SpreadOptions
 from tfseq.tasks.language_model.evaluation.adaptive_settings import (
     CacheSettings,
     DynamicSettings,
@@ -18,8 +20,8 @@ from tfseq.tasks.language_model.evaluation.adaptive_settings import (
 )
 
 
-@dataclasses.dataclass(frozen=True)
-class EvaluationOptions:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EvaluationOptions(SpreadOptions):
     """Evaluate a trained model: the perplexity of a language model, accuracy and F1 of a classifier
     or tagger, errors of a forecaster."""
 
@@ -53,12 +55,16 @@ class EvaluationOptions:
 
 
 def main(options: EvaluationOptions) -> None:
+    where = Where(options.cluster, options.workers, print)
+    where.check(dynamic=options.dynamic, cache=options.cache, tune=options.tune)
+    where.leave_memory()
     given = {
         "split": options.split,
         "batch_size": options.batch_size,
         "dynamic": settings_of(options, "dynamic", DynamicSettings),
         "cache": settings_of(options, "cache", CacheSettings, size=options.cache),
         "tune": options.tune or None,
+        "where": where,
     }
     given = {name: value for name, value in given.items() if value is not None}
     task = tfseq.load(options.run_dir)

@@ -2,6 +2,7 @@
 
 python pipelines/generate_text.py --run-dir runs/python_docs_gru --prompt "The "
 python pipelines/generate_text.py --server localhost:8500 --prompt "The "
+python pipelines/generate_text.py --run-dir runs/tales --prompts starts.jsonl --output tales.jsonl
 """
 
 import dataclasses
@@ -21,11 +22,12 @@ from tfseq.options.rules import (
     Stops,
     from_to,
 )
+from tfseq.options.scale.spread_options import FileOptions
 
 
-@dataclasses.dataclass(frozen=True)
-class GenerationOptions:
-    """Continue a prompt with a language model."""
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class GenerationOptions(FileOptions):
+    """Continue a prompt, or every prompt of a file, with a language model."""
 
     run_dir: PathText | None = None
     """The run directory of the model; or use --server."""
@@ -42,6 +44,11 @@ class GenerationOptions:
     """File with the token that the server wants (sent as Authorization: Bearer)."""
     prompt: Prompt = ""
     """Start of the text; tokens that the model does not know are read as <unk>."""
+    prompts: PathText | None = None
+    """Continue every prompt of a file: .txt (one a line), .jsonl, .csv, .tsv or .parquet."""
+    output: PathText | None = None
+    """File: where the completions go, in the order of the prompts: .jsonl or .parquet. It must not
+    exist. A command that was interrupted goes on where it was when it is given again."""
     max_new_tokens: CountOrZero = 300
     """How many tokens to generate."""
     temperature: NonNegativeFloat = 0.8
@@ -69,9 +76,10 @@ class GenerationOptions:
     """Search for the BEAM_SIZE most probable texts instead of sampling; 0 is off. A server returns
     at most the number set at export."""
     num_samples: PositiveInt = 1
-    """How many texts to sample, with the seeds SEED, SEED + 1, ..."""
+    """How many texts to sample, with the seeds SEED, SEED + 1, ...; of a file, for each prompt."""
     seed: Seed = 0
-    """Seed of the samples; the same seed gives the same text."""
+    """Seed of the samples; the same seed gives the same text. Each text of a file has the seed
+    after that of the text before it, whichever worker writes it."""
     allow_unknown: bool = False
     """Allow <unk> in the text; a server never returns it."""
 
@@ -82,6 +90,9 @@ CONTROLS = ("min_p", "repetition_penalty", "repetition_window", "frequency_penal
 
 def main(options: GenerationOptions) -> None:
     check(options)
+    if options.prompts is not None:
+        write_file(options)
+        return
     seeds = [options.seed + i for i in range(options.num_samples)]
     settings = {name: getattr(options, name) for name in SAMPLING} | {"seed": seeds}
     rows = (ask_server if options.server else ask_model)(options, settings)
@@ -96,6 +107,19 @@ def check(options: GenerationOptions) -> None:
     """Raises InputError for options that exclude each other."""
     if (options.run_dir is None) == (options.server is None):
         raise InputError("Give either `run_dir` or `server`.")
+    if (options.prompts is None) != (options.output is None):
+        raise InputError("`prompts` and `output` go together: give both, or neither.")
+    if options.prompts is not None:
+        if options.server:
+            raise InputError("`prompts` needs `run_dir`: a server is asked for one prompt.")
+        if options.prompt:
+            raise InputError("`prompt` cannot be used with `prompts`, which has them all.")
+    else:
+        usual = GenerationOptions().how()
+        given = [name for name, value in options.how().items() if value != usual[name]]
+        if given:
+            names = ", ".join(f"`{name}`" for name in given)
+            raise InputError(f"{names} cannot be used without a file of `prompts`.")
     for name in ("ca_file", "token_file"):
         if getattr(options, name) is not None and options.server is None:
             raise InputError(f"`{name}` needs `server`.")
@@ -108,6 +132,27 @@ def check(options: GenerationOptions) -> None:
     if options.beam_size and given:
         names = ", ".join(f"`{name}`" for name in given)
         raise InputError(f"{names} cannot be used with `beam_size`: a beam search does not sample.")
+
+
+def write_file(options: GenerationOptions) -> None:
+    """Continue every prompt of a file, and write a row for each."""
+    from tfseq.tasks.prediction.predict_file import predict_file
+
+    names = ["max_new_tokens", "allow_unknown"]
+    names += ["beam_size"] if options.beam_size else [*SAMPLING, *CONTROLS, "num_samples"]
+    write = {name: getattr(options, name) for name in names}
+    write["banned_tokens"] = list(options.banned_tokens)
+    if not options.beam_size:
+        write["stop_strings"] = list(options.stop)
+    predict_file(
+        options.run_dir,
+        options.prompts,
+        options.output,
+        expected="language_model",
+        argument="prompts",
+        settings={"write": write},
+        **options.how(),
+    )
 
 
 def ask_model(options: GenerationOptions, settings: dict) -> list[tuple[str, float]]:

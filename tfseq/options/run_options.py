@@ -35,11 +35,13 @@ def parse_run_options(
         arguments: the words of the command line; None takes `sys.argv[1:]`.
 
     Raises:
-        InputError: as `parse_options`; or there is no run to go on with.
+        InputError: as `parse_options`; or there is no run to go on with; or several workers are
+            asked for where one process trains.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if "--help" in arguments or "-h" in arguments:
         return parse_options(options_type, arguments)
+    _check_trained_by_one(options_type, arguments)
     file = find_option(arguments, "config")
     values = {} if file is None else read_options(options_type, os.path.expanduser(file))
     resume = "--resume" in arguments or (
@@ -52,6 +54,18 @@ def parse_run_options(
         raise InputError("`resume` needs `run_dir`, the run to resume.")
     saved = read_run_options(options_type, os.path.expanduser(run_dir))
     return _without_file(parse_options(options_type, arguments, defaults=saved, file=values))
+
+
+def _check_trained_by_one(options_type: type[TrainingOptions], arguments: Sequence[str]) -> None:
+    """Raise where an option of several workers is given to a task that has none."""
+    for name in ("workers", "worker_cpus", "cluster"):
+        value = find_option(arguments, name)
+        if value is not None and name not in options_type.__dataclass_fields__:
+            option, task = f"--{name.replace('_', '-')}", TASK_NAMES[options_type.task]
+            raise InputError(
+                f"`{option}` is an option of language models alone, which several workers can "
+                f"train. One process trains {task.model}: leave `{option}` out. Received: {value}."
+            )
 
 
 def _without_file(options: Options) -> Options:

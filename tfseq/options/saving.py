@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tfseq.options.rules import PATH, Rule, check_options, fields_of, rules_of
+from tfseq.options.scale.cluster_options import PLACE
 
 Options = TypeVar("Options")
 
@@ -50,8 +51,9 @@ def absolute_paths(options: Options, names: Collection[str] = ()) -> Options:
 
 
 def without_places(options: Any) -> dict[str, Any]:
-    """The fields as JSON values that may be passed on: only the last part of each path."""
-    return to_json(_changed(options, lambda rule, v: (rule is PATH and Path(v).name) or v))
+    """The fields as JSON values that may be passed on: only the last part of each path or URL."""
+    places = PATH, PLACE
+    return to_json(_changed(options, lambda rule, v: (rule in places and Path(v).name) or v))
 
 
 def to_json(options: Any) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal
 import keras
 
 from tfseq.cells.table import cell_title
+from tfseq.cluster.where import HERE, Where
 from tfseq.errors import InputError
 from tfseq.options.rules import checked
 from tfseq.options.saving import without_places
@@ -66,12 +67,15 @@ class Task(ABC):
         self.model.load_weights(path)
 
     @abstractmethod
-    def evaluate(self, path: str | os.PathLike | None = None) -> dict[str, Any]:
+    def evaluate(
+        self, path: str | os.PathLike | None = None, where: Where = HERE
+    ) -> dict[str, Any]:
         """Measure the model.
 
         Args:
             path: other data of the same kind, all of it; None takes the split of the run's own
                 data that its metrics are of.
+            where: this process, or a cluster whose machines all see the run.
 
         Raises:
             InputError: the data cannot be read, or are the run's own and have changed since.
@@ -82,10 +86,14 @@ class Task(ABC):
         """What `evaluate` has returned, as a person reads it."""
 
     @abstractmethod
-    def predict_rows(self, inputs: Sequence[Any]) -> list[dict[str, Any]]:
+    def predict_rows(self, inputs: Sequence[Any], first_row: int = 0) -> list[dict[str, Any]]:
         """What the model makes of each input of a file, by name and in values that JSON can hold.
 
         A subclass may take settings by name.
+
+        Args:
+            inputs: neighbours in their file.
+            first_row: the number of the first of them in the file.
 
         Raises:
             InputError: an input is none for this task.

@@ -95,6 +95,7 @@ def test_penalties_are_learned_from_and_not_reported():
         np.testing.assert_allclose(weight, value, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_with_all_of_it_a_step_is_compiled_in_halves_and_goes_on_to_the_bit():
     """Stopped after step 2, and restored into a fresh trainer: the same weights at the end."""
     whole = make(**EVERYTHING)

@@ -2,22 +2,17 @@
 
 import gzip
 import json
-import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
 from unittest import mock
 
 import numpy as np
 import pytest
+from predicted_files import TEXTS, predicted, write_objects
 from small_tasks import KINDS
 
 from tfseq.errors import InputError
 from tfseq.tasks.prediction.part_files import PartFiles
 from tfseq.tasks.prediction.predict_file import predict_file
 
-TEXTS = ["egg tea", "", "rain mud and cold", "猫 naïve", "a"] * 5
 VALUES = [[[n / 3, 300 - n]] * (3 + n % 2) for n in range(20)]
 INPUTS = {
     "language_model": TEXTS,
@@ -25,21 +20,6 @@ INPUTS = {
     "tagging": TEXTS,
     "forecasting": VALUES,
 }
-
-
-def predicted(task, source, output, **more):
-    more = {"part_rows": 4, "log": lambda line: None, **more}
-    return rows_of(predict_file(task.directory, source, output, **more))
-
-
-def rows_of(path):
-    return [json.loads(line) for line in path.read_text().splitlines()]
-
-
-def write_objects(path, field, values):
-    lines = (json.dumps({"id": n, field: value}) for n, value in enumerate(values))
-    path.write_text("\n".join(lines))
-    return path
 
 
 def alone(kind, task, given):
@@ -118,65 +98,30 @@ def test_parquet_in_and_out(trained, tmp_path):
     assert [row["id"] for row in expected] == list(range(len(TEXTS)))
 
 
-def test_completions(trained, tmp_path):
+@pytest.mark.parametrize("num_samples", [1, 2])
+def test_each_text_has_a_seed_of_its_own(trained, tmp_path, num_samples):
+    """As if each had been asked for alone with that seed, whatever part it is in."""
     task = trained("language_model")
-    source = write_objects(tmp_path / "in.jsonl", "prompt", TEXTS)
-    settings = {"max_new_tokens": 5, "temperature": 0.7, "seed": 3}
+    source = write_objects(tmp_path / "in.jsonl", "prompt", TEXTS[:9])
+    how = {"temperature": 0.7, "top_k": 5, "min_p": 0.01, "stop_strings": ["e"]}
+    settings = {"write": {"max_new_tokens": 5, "seed": 3, "num_samples": num_samples, **how}}
     rows = predicted(task, source, tmp_path / "out.jsonl", field="prompt", settings=settings)
-    expected = [task.generate(text, 5, temperature=0.7, seed=3) for text in TEXTS]
-    assert [row["completion"] for row in rows] == [one.completion for one in expected]
-    assert [row["num_tokens"] for row in rows] == [5] * len(TEXTS)
+    found = [text for row in rows for text in row.get("completions", [row])]
+    prompts = [text for text in TEXTS[:9] for _ in range(num_samples)]
+    assert [text["seed"] for text in found] == [3 + n for n in range(len(prompts))]
+    expected = [task.generate(prompt, 5, seed=3 + n, **how) for n, prompt in enumerate(prompts)]
+    assert [text["completion"] for text in found] == [one.completion for one in expected]
+    assert [text["num_tokens"] for text in found] == [one.num_tokens for one in expected]
 
 
-def test_after_an_interruption_only_what_is_missing_is_done(trained, tmp_path):
-    task = trained("text_classification")
-    source = write_objects(tmp_path / "in.jsonl", "text", TEXTS)
-    expected = predicted(task, source, tmp_path / "whole.jsonl")
-    write, written = PartFiles.write, []
-
-    def interrupted(self, number, rows):
-        if len(written) == 3:
-            raise KeyboardInterrupt
-        write(self, number, rows)
-        written.append(number)
-
-    with mock.patch.object(PartFiles, "write", interrupted), pytest.raises(KeyboardInterrupt):
-        predicted(task, source, tmp_path / "out.jsonl")
-    assert not (tmp_path / "out.jsonl").exists()
-    again, lines = [], []
-
-    def noted(self, number, rows):
-        again.append(number)
-        write(self, number, rows)
-
-    with mock.patch.object(PartFiles, "write", noted):
-        rows = predicted(task, source, tmp_path / "out.jsonl", log=lines.append)
-    assert (written, again) == ([0, 1, 2], [3, 4, 5, 6])
-    assert rows == expected
-    assert "25 rows, 12 of them before" in lines[-1]
-    assert not (tmp_path / "out.jsonl.parts").exists()
-
-
-@pytest.mark.slow
-def test_a_killed_process_goes_on(trained, tmp_path):
+def test_the_most_probable_texts(trained, tmp_path):
     task = trained("language_model")
-    source = write_objects(tmp_path / "in.jsonl", "text", TEXTS * 200)
-    command = [
-        sys.executable,
-        str(Path(__file__).parents[3] / "pipelines" / "predict.py"),
-        *("--run-dir", str(task.directory), "--input", str(source), "--part-rows", "20"),
-        *("--output", str(tmp_path / "out.jsonl")),
-    ]
-    with subprocess.Popen(command) as process:
-        while not (tmp_path / "out.jsonl.parts" / "00000005.jsonl").exists():
-            assert process.poll() is None
-            time.sleep(0.02)
-        process.send_signal(signal.SIGKILL)
-    assert not (tmp_path / "out.jsonl").exists()
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert "of them before" in done.stdout
-    expected = predicted(task, source, tmp_path / "whole.jsonl", part_rows=20)
-    assert rows_of(tmp_path / "out.jsonl") == expected
+    source = write_objects(tmp_path / "in.jsonl", "text", TEXTS[:5])
+    settings = {"write": {"max_new_tokens": 3, "beam_size": 2}}
+    rows = predicted(task, source, tmp_path / "out.jsonl", settings=settings)
+    for row, prompt in zip(rows, TEXTS[:5], strict=True):
+        best = task.generator.beam_search(prompt, 3, 2)
+        assert [one["completion"] for one in row["completions"]] == [one.completion for one in best]
 
 
 def test_an_empty_file_has_no_rows(trained, tmp_path):
@@ -196,8 +141,8 @@ def test_an_empty_file_has_no_rows(trained, tmp_path):
         ('{"text": "a"}', {"keep": ["id"]}, r"`keep`: .*in.jsonl:1 has no 'id'"),
         ('{"text": "a"}', {"settings": {"horizon": 3}}, "`horizon` cannot be used here"),
         ('{"text": "a"}', {"part_rows": 0}, "`part_rows` must be a positive integer"),
-        ('{"text": "a", "id": NaN}', {"keep": ["id"]}, "in.jsonl:1 has a value that cannot be"),
-        ('{"text": "a"}', {"num_workers": 2}, "`num_workers` needs `cluster`"),
+        ('{"text": "a", "id": "\\ud800"}', {"keep": ["id"]}, "has a value that cannot be .*half"),
+        ('{"text": "a"}', {"workers": 2}, "`workers` needs `cluster`"),
     ],
     ids=[
         *("no field", "no text", "no JSON", "clash", "nothing to keep", "setting", "parts"),
@@ -213,16 +158,52 @@ def test_refusals_name_the_place(trained, tmp_path, content, more, words):
     assert not (tmp_path / "o.jsonl").exists()
 
 
-def test_settings_that_do_not_go_together(trained, tmp_path):
-    (tmp_path / "in.txt").write_text("a")
-    with pytest.raises(InputError, match=r"^`temperature` cannot be used without `max_new_tokens`"):
-        predicted(
-            trained("language_model"),
-            tmp_path / "in.txt",
-            tmp_path / "o.jsonl",
-            settings={"temperature": 0.5},
-        )
-    assert [path.name for path in tmp_path.iterdir()] == ["in.txt"]
+@pytest.mark.parametrize(
+    ("kind", "settings", "words"),
+    [
+        (
+            "forecasting",
+            {"horizon": 0},
+            "`horizon` must be a positive integer. Received: ho",
+        ),
+        ("language_model", {"first_row": 3}, "`settings` cannot have `first_row`"),
+        ("language_model", {"write": 3}, "`write` must be settings by name. Received: 3"),
+        ("language_model", {"write": {"top_q": 1}}, "`write` must be .*. Received: 'top_q'"),
+        ("language_model", {"write": {"num_samples": 0}}, "`num_samples` must be a positive int"),
+        ("language_model", {"write": {"max_new_tokens": "a"}}, "`max_new_tokens` must be zero or"),
+        ("language_model", {"write": {"temperature": -1}}, "`temperature` must be zero or a pos"),
+        (
+            "language_model",
+            {"write": {"seed": 0.5}},
+            r"`seed` must be an integer from 0 to",
+        ),
+        (
+            "language_model",
+            {"write": {"banned_tokens": ["Q"]}},
+            "`banned_tokens` must be tokens",
+        ),
+        (
+            "language_model",
+            {"write": {"beam_size": 2, "seed": 1, "top_k": 2}},
+            "`seed`, `top_k` cannot be used with `beam_size`",
+        ),
+    ],
+)
+def test_settings_are_checked_before_any_work(trained, tmp_path, kind, settings, words):
+    field = "values" if kind == "forecasting" else "text"
+    source = write_objects(tmp_path / "in.jsonl", field, INPUTS[kind])
+    write = mock.patch.object(PartFiles, "held", side_effect=AssertionError)
+    with write, pytest.raises(InputError, match=f"^{words}"):
+        predicted(trained(kind), source, tmp_path / "o.jsonl", settings=settings)
+    assert [path.name for path in tmp_path.iterdir()] == ["in.jsonl"]
+
+
+def test_the_usual_settings(trained, tmp_path):
+    task = trained("language_model")
+    source = write_objects(tmp_path / "in.jsonl", "text", TEXTS[:2])
+    rows = predicted(task, source, tmp_path / "o.jsonl", settings={"write": {"temperature": 0.5}})
+    expected = [task.generate(TEXTS[n], seed=n, temperature=0.5).completion for n in range(2)]
+    assert [row["completion"] for row in rows] == expected
 
 
 def test_nothing_is_written_over(trained, tmp_path):
@@ -236,9 +217,8 @@ def test_nothing_is_written_over(trained, tmp_path):
     output.unlink()
     with mock.patch.object(PartFiles, "join"):
         predict_file(task.directory, source, output, part_rows=4, log=lambda line: None)
-    source.write_text(source.read_text() + '\n{"text": "more"}')
     with pytest.raises(InputError, match=r"out.jsonl.parts has parts of other work"):
-        predicted(task, source, output)
+        predicted(task, source, output, keep=["id"])
 
 
 @pytest.mark.parametrize(("source", "output"), [("in.xml", "o.jsonl"), ("in.txt", "o.csv")])
@@ -254,7 +234,7 @@ def test_a_cluster_gives_the_same_rows(trained, tmp_path):
     task = trained("tagging")
     source = write_objects(tmp_path / "in.jsonl", "text", TEXTS)
     expected = predicted(task, source, tmp_path / "here.jsonl")
-    found = predicted(task, source, tmp_path / "there.jsonl", cluster="auto", num_workers=2)
+    found = predicted(task, source, tmp_path / "there.jsonl", cluster="auto", workers=2)
     for row, other in zip(found, expected, strict=True):
         assert row["tokens"] == other["tokens"]
         np.testing.assert_allclose(row["scores"], other["scores"], rtol=1e-5)
@@ -270,5 +250,5 @@ def test_a_bad_row_on_a_cluster_is_named(trained, tmp_path):
             tmp_path / "in.jsonl",
             tmp_path / "out.jsonl",
             cluster="auto",
-            num_workers=1,
+            workers=1,
         )

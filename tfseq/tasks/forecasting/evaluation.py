@@ -2,12 +2,18 @@
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
+from tfseq.cluster.where import Where
 from tfseq.metrics.forecasting import rmse
 from tfseq.report.aligned import aligned
 from tfseq.report.format import shown_alike
+from tfseq.tasks.prediction.spread import in_order, spread
+
+# Histories that a worker is given at once.
+_HISTORIES_A_PART = 4096
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,6 +72,20 @@ class ForecastEvaluation:
         rows = zip(*map(shown_alike, zip(*rows, strict=True)), strict=True)
         rows = ([name, *row] for name, row in zip(self.forecasts, rows, strict=True))
         return aligned([["", *heads], *rows], least=8)
+
+
+def forecasts(task: Any, history: np.ndarray, where: Where) -> np.ndarray:
+    """What a `ForecastingTask` forecasts from histories `[W, τ, C]`; workers share them."""
+    if where.cluster is None:
+        return in_batches(task.forecast, history)
+    starts = range(0, len(history), _HISTORIES_A_PART)
+    values = ((np.asarray(history[i : i + _HISTORIES_A_PART], "float32"),) for i in starts)
+    with spread(task, where) as doers:
+        return np.concatenate(in_order(doers, _forecasts_of_part, values))
+
+
+def _forecasts_of_part(task: Any, history: np.ndarray) -> np.ndarray:
+    return in_batches(task.forecast, history)
 
 
 def in_batches(

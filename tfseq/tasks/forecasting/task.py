@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfseq.cluster.where import HERE, Where
 from tfseq.data.series.series import Series, noisy_sine
 from tfseq.data.series.series_file import read_series
 from tfseq.data.series.series_windows import SeriesSplit, split_series
@@ -19,7 +20,7 @@ from tfseq.options.rules import PositiveInt, has_type
 from tfseq.report.aligned import aligned
 from tfseq.runs.run_directory import RunDirectory, is_list_of_names
 from tfseq.serving import ForecasterSettings, export_forecaster
-from tfseq.tasks.forecasting.evaluation import ForecastEvaluation, in_batches
+from tfseq.tasks.forecasting.evaluation import ForecastEvaluation, forecasts
 from tfseq.tasks.forecasting.options import ForecastingOptions
 from tfseq.tasks.task import Task, cell_words, checked_argument
 
@@ -107,12 +108,14 @@ class ForecastingTask(Task):
         return forecast.numpy()[0] if one else forecast.numpy()
 
     def predict_rows(
-        self, inputs: Sequence[Any], horizon: int | None = None
+        self, inputs: Sequence[Any], first_row: int = 0, horizon: int | None = None
     ) -> list[dict[str, Any]]:
         """For each list of values `[T, C]`, or `[T]` of one column, `forecast`: column -> `[H]`.
 
         None stands for a missing value. Series of one length are gone on from at once.
         """
+        if horizon is not None:
+            checked_argument("horizon", horizon, PositiveInt)
         numbers = [_numbers(values, len(self.labels)) for values in inputs]
         rows: list[dict[str, Any]] = [{}] * len(numbers)
         for shape in {values.shape for values in numbers}:
@@ -123,12 +126,15 @@ class ForecastingTask(Task):
                 rows[place] = {"forecast": dict(columns)}
         return rows
 
-    def evaluate(self, path: str | os.PathLike | None = None) -> dict[str, Any]:
+    def evaluate(
+        self, path: str | os.PathLike | None = None, where: Where = HERE
+    ) -> dict[str, Any]:
         """Forecast from every step, and compare with what came.
 
         Args:
             path: a CSV file with the run's columns, all of it; None takes the test split of the
                 run's own series.
+            where: see `Where`; workers share the steps.
 
         Returns:
             column -> `rmse_one_step`, `rmse_horizon`, `rmse`, `mase`.
@@ -137,6 +143,7 @@ class ForecastingTask(Task):
             InputError: the series cannot be read or is too short, or is the run's own and has
                 changed since.
         """
+        where.check()
         options = self.options
         if path is None:
             series = load_series(options)
@@ -155,7 +162,7 @@ class ForecastingTask(Task):
         evaluation = ForecastEvaluation(
             origins,
             windows[:, options.lookback :],
-            {self.method: in_batches(self.forecast, windows[:, : options.lookback])},
+            {self.method: forecasts(self, windows[:, : options.lookback], where)},
             self.mase_scale,
             self.labels,
             self.season,

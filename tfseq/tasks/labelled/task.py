@@ -14,17 +14,21 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfseq.cluster.where import HERE, Where
 from tfseq.metrics.classification import confusion_matrix, f1_scores
 from tfseq.report.aligned import aligned
 from tfseq.runs.run_directory import RunDirectory
 from tfseq.tasks.labelled.examples import Examples
 from tfseq.tasks.labelled.predictor import Predictor, mean_cross_entropy
+from tfseq.tasks.prediction.spread import in_order, spread
 from tfseq.tasks.starting.start import Start
 from tfseq.tasks.task import Task, tokenizer_of
 from tfseq.text import Tokenizer, Vocabulary
 
 # Texts that are padded to the longest of them.
 _ROWS_AT_ONCE = 128
+# Examples that a worker is given at once.
+_EXAMPLES_A_PART = 2048
 
 
 class LabelledTask(Task):
@@ -76,11 +80,14 @@ class LabelledTask(Task):
     def make_signatures(self, settings: Any) -> tf.Module:
         """What the export answers with."""
 
-    def evaluate(self, path: str | os.PathLike | None = None) -> dict[str, Any]:
+    def evaluate(
+        self, path: str | os.PathLike | None = None, where: Where = HERE
+    ) -> dict[str, Any]:
         """Measure the model on labelled examples.
 
         Args:
             path: a file as `data` names one, all of it; None takes the test split of the run's own.
+            where: see `Where`; workers share the examples.
 
         Returns:
             `loss` in nats, `accuracy`, the F1 that fits the labels, `f1` of each label, and the
@@ -90,6 +97,7 @@ class LabelledTask(Task):
             InputError: the file cannot be read or has an unknown label, or the run's own has
                 changed since.
         """
+        where.check()
         options = self.options
         if path is None:
             began = Start()
@@ -100,7 +108,7 @@ class LabelledTask(Task):
             data = self.read_data(dataclasses.replace(options, data=os.fspath(path)))
             examples = self.examples_type(data, options, self)
         split = examples.ids["test"]
-        logits = Predictor(self.model)(split.ids)
+        logits = self._logits(split.ids, where)
         targets, predictions = split.flat_targets, logits.argmax(axis=1)
         scores = f1_scores(confusion_matrix(targets, predictions, len(self.labels)))
         return {
@@ -141,10 +149,28 @@ class LabelledTask(Task):
             warnings.warn(warning.decode().strip(), stacklevel=3)
         return found
 
+    def _logits(self, ids: tf.RaggedTensor, where: Where) -> np.ndarray:
+        """What `Predictor` makes of ids, also where a cluster does it."""
+        if where.cluster is None:
+            return self.predictor(ids)
+        parts = (ids[i : i + _EXAMPLES_A_PART] for i in range(0, ids.nrows(), _EXAMPLES_A_PART))
+        with spread(self, where) as doers:
+            values = ((part.values.numpy(), part.row_splits.numpy()) for part in parts)
+            return np.concatenate(in_order(doers, _logits_of_part, values))
+
+    @cached_property
+    def predictor(self) -> Predictor:
+        """The `Predictor` of the model."""
+        return Predictor(self.model)
+
     @cached_property
     def _signatures(self) -> tf.Module:
         settings = self.settings_type(**self.usual_settings())
         return self.make_signatures(settings)
+
+
+def _logits_of_part(task: LabelledTask, ids: np.ndarray, row_splits: np.ndarray) -> np.ndarray:
+    return task.predictor(tf.RaggedTensor.from_row_splits(ids, row_splits))
 
 
 def _weights_of_old_layout(file: h5py.File) -> list[np.ndarray]:

@@ -23,9 +23,9 @@ from tfseq.options.rules import (
     SizeOrZero,
     Temperature,
 )
+from tfseq.options.scale.worker_options import WorkerOptions
 from tfseq.options.start_options import StartOptions
 from tfseq.options.training_options import Averaging, Schedule, TrainingOptions
-from tfseq.options.worker_options import WorkerOptions
 from tfseq.tasks.language_model.document_options import DocumentOptions
 from tfseq.tasks.language_model.presets import (
     BEFORE_PRESETS,

@@ -8,6 +8,7 @@ from typing import Any, Literal, overload
 
 import numpy as np
 
+from tfseq.cluster.where import HERE, Where
 from tfseq.data import EncodedCorpus, encode_corpus
 from tfseq.errors import InputError
 from tfseq.generation import Generation, Score, TextGenerator
@@ -18,8 +19,7 @@ from tfseq.serving import ServingSettings, export_language_model, export_on_devi
 from tfseq.serving.on_device.export import check_export
 from tfseq.tasks.language_model.evaluation.adaptive_evaluation import (
     Text,
-    evaluate_dynamically,
-    evaluate_with_cache,
+    adaptive_results,
 )
 from tfseq.tasks.language_model.evaluation.adaptive_settings import (
     CacheSettings,
@@ -27,16 +27,16 @@ from tfseq.tasks.language_model.evaluation.adaptive_settings import (
     checked_settings,
 )
 from tfseq.tasks.language_model.evaluation.evaluation_figures import (
-    adaptive_figures,
     describe_evaluation,
     evaluation_figures,
 )
-from tfseq.tasks.language_model.evaluation.evaluator import Evaluator
-from tfseq.tasks.language_model.evaluation.row_predictions import predicted_rows
+from tfseq.tasks.language_model.evaluation.row_predictions import scored_rows, written_rows
+from tfseq.tasks.language_model.evaluation.spread_evaluation import check_workers, evaluate_text
 from tfseq.tasks.language_model.evaluation.text_size import text_size
 from tfseq.tasks.language_model.model_building import build_model
 from tfseq.tasks.language_model.options import LanguageModelOptions
 from tfseq.tasks.language_model.texts import data_words, open_other, open_texts, short_text
+from tfseq.tasks.prediction.spread import spread
 from tfseq.tasks.task import MEASURED_TOKENS, Task, checked_argument, texts_of, tokenizer_of
 from tfseq.text import Tokenizer, Vocabulary
 from tfseq.text.tokenizers.spaced_tokenizer import LINE_END
@@ -119,15 +119,14 @@ class LanguageModelTask(Task):
     def predict_rows(
         self,
         inputs: Sequence[Any],
-        max_new_tokens: int | None = None,
-        temperature: float | None = None,
-        top_k: int | None = None,
-        top_p: float | None = None,
-        seed: int | None = None,
+        first_row: int = 0,
+        write: Mapping[str, Any] | None = None,
     ) -> list[dict[str, Any]]:
-        """The scores of texts; with `max_new_tokens`, what `generate` adds to each."""
-        given = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}
-        return predicted_rows(self.generator, texts_of(inputs), max_new_tokens, given)
+        """The scores of texts; or how each goes on, with `write`, fields of `WriteSettings`."""
+        texts = texts_of(inputs)
+        if write is None:
+            return scored_rows(self.generator, texts)
+        return written_rows(self.generator, texts, write, first_row)
 
     def sample(self, max_new_tokens: int) -> str:
         """A text as training shows it: with the options' prompt, temperature and seed."""
@@ -147,6 +146,7 @@ class LanguageModelTask(Task):
         dynamic: bool | DynamicSettings = False,
         cache: int | CacheSettings = 0,
         tune: bool = False,
+        where: Where = HERE,
     ) -> dict[str, Any]:
         """Predict every token of a text once, in order.
 
@@ -164,6 +164,8 @@ class LanguageModelTask(Task):
                 predicted, 0 for none; see `CacheEvaluator`.
             tune: choose learning rate and decay of `dynamic`, and flatness and weight of `cache`,
                 on the run's validation split.
+            where: see `Where`. Workers share the rows, of which there are `batch_size` or fewer;
+                `dynamic` and `cache` go through the text in order, and so are for one process.
 
         Returns:
             `perplexity`, `cross_entropy` (nats) and `bits_per_token`, of a token; `num_tokens`,
@@ -181,9 +183,16 @@ class LanguageModelTask(Task):
         batch_size = checked_argument("batch_size", batch_size, PositiveInt)
         if split is not None:
             checked_argument("split", split, Split)
+        where.check(dynamic=dynamic, cache=cache, tune=tune)
+        check_workers(where, batch_size)
         dynamic, cache = checked_settings(
             dynamic, cache, tune, "character" if self.options.tokenizer == "char" else self.unit
         )
+        # A cluster that cannot be used is told before a long text is encoded.
+        with spread(self, where) as doers:
+            return self._evaluate(path, split, batch_size, dynamic, cache, tune, where, doers)
+
+    def _evaluate(self, path, split, batch_size, dynamic, cache, tune, where, doers):
         context = corpus = None
         if path is None:
             corpus, split = self.encode(), split or "validation"
@@ -207,28 +216,15 @@ class LanguageModelTask(Task):
                 ids = self.encode(path).ids
             else:
                 batch_size = 1
-        result = Evaluator(self.model, batch_size)(ids, context)
+        result = evaluate_text(self, ids, context, batch_size, where, doers)
         predicted = ids[1:] if context is None else ids
         size = text_size(predicted, self.tokenizer, self.vocabulary)
         figures = evaluation_figures(result, size)
         if not (dynamic or cache):
             return figures
-        text, tune_on, train = Text(ids, context), None, None
-        if dynamic or tune:
-            corpus = corpus or self.encode()
-            train = corpus.train
-            if tune and not len(corpus.validation):
-                raise InputError(f"`tune` needs a validation split; {self.run.path} has none.")
-            tune_on = (
-                Text(corpus.validation, int(corpus.before("validation")[-1])) if tune else None
-            )
-        if dynamic:
-            found = evaluate_dynamically(self.model, train, dynamic, text, tune_on)
-            figures |= adaptive_figures("dynamic", *found, size, tune)
-        if cache:
-            found = evaluate_with_cache(self.model, cache, text, tune_on)
-            figures |= adaptive_figures("cache", *found, size, tune)
-        return figures
+        corpus = corpus or (self.encode() if dynamic or tune else None)
+        text = Text(ids, context)
+        return figures | adaptive_results(self.model, text, size, corpus, dynamic, cache, tune)
 
     def describe(self, evaluation: Mapping[str, Any]) -> str:
         normalized = self.options.normalization != "none" or self.options.case_fold

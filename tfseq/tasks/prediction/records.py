@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 from tfseq.errors import InputError
 from tfseq.files.json_objects import json_records
 from tfseq.files.table_file import read_table
-from tfseq.files.text_reader import plain_name, read_lines
+from tfseq.files.text_reader import opened, plain_name, read_lines
 
 #: Endings of the files that are read, which may also end in .gz but for the last.
 ENDINGS = (".txt", ".jsonl", ".csv", ".tsv", ".parquet")
+_ROWS_AT_ONCE = 64
 
 
 class Record(NamedTuple):
@@ -25,13 +26,17 @@ class Record(NamedTuple):
     fields: dict[str, Any]
 
 
-def read_records(path: Path) -> Iterator[Record]:
+def read_records(path: Path, argument: str = "input") -> Iterator[Record]:
     r"""Read a file's records in their order, a few in memory at a time.
 
     - `.txt`: a record for every line, empty ones too; its field is `text`.
     - `.jsonl`: one for every line that is not empty, a JSON object.
     - `.csv`, `.tsv`: one for every row after the names; all fields are texts.
     - `.parquet`: one for every row. Needs PyArrow, which the extra `scale` brings.
+
+    Args:
+        path: the file.
+        argument: what names it in messages.
 
     Raises:
         InputError: the ending is another one; or, while reading, the file cannot be read or a
@@ -53,7 +58,9 @@ def read_records(path: Path) -> Iterator[Record]:
     }
     ending = Path(plain_name(path)).suffix
     if ending not in readers:
-        raise InputError(f"`input` must end in {', '.join(ENDINGS)}. Received: {path}.")
+        raise InputError(f"`{argument}` must end in {', '.join(ENDINGS)}. Received: {path}.")
+    if ending == ".parquet":
+        import_parquet(argument, path)
     return readers[ending](path)
 
 
@@ -81,16 +88,26 @@ def _rows(path: Path) -> Iterator[Record]:
 
 
 def _parquet_rows(path: Path) -> Iterator[Record]:
-    parquet = import_parquet("input", path)
+    import pyarrow.parquet as parquet
+
     try:
-        with parquet.ParquetFile(path) as file:
+        with opened(path) as raw, parquet.ParquetFile(raw) as file:
+            names = file.schema_arrow.names
+            if twice := sorted({name for name in names if names.count(name) > 1}):
+                raise InputError(f"{path} names a column twice: {', '.join(twice)}.")
             number = 0
-            for batch in file.iter_batches(batch_size=1024):
+            for batch in file.iter_batches(batch_size=_ROWS_AT_ONCE):
                 for fields in batch.to_pylist():
                     number += 1
                     yield Record(f"{path}, row {number}", fields)
+    except InputError:
+        raise
     except (OSError, ValueError) as error:  # PyArrow's own errors are among these.
-        raise InputError(f"{path} cannot be read as Parquet: {error}") from None
+        raise InputError(f"{path} cannot be read as Parquet: {_in_a_line(error)}") from None
+
+
+def _in_a_line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def import_parquet(argument: str, path: Path) -> Any:

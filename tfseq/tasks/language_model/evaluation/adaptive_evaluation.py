@@ -7,11 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from tfseq.data import EncodedCorpus
+from tfseq.errors import InputError
 from tfseq.models import LanguageModel
 from tfseq.tasks.language_model.evaluation.adaptive_settings import CacheSettings, DynamicSettings
 from tfseq.tasks.language_model.evaluation.dynamic_evaluation import DynamicEvaluator
+from tfseq.tasks.language_model.evaluation.evaluation_figures import adaptive_figures
 from tfseq.tasks.language_model.evaluation.evaluator import Evaluation
 from tfseq.tasks.language_model.evaluation.neural_cache import CacheEvaluator
+from tfseq.tasks.language_model.evaluation.text_size import TextSize
 
 # A setting is chosen by so many tokens of the validation split, the first ones.
 TUNING_TOKENS = 20_000
@@ -110,3 +114,38 @@ def tuned(
             if settings is not start:
                 break
     return settings
+
+
+def adaptive_results(
+    model: LanguageModel,
+    text: Text,
+    size: TextSize,
+    corpus: EncodedCorpus | None,
+    dynamic: DynamicSettings | None,
+    cache: CacheSettings | None,
+    tune: bool,
+) -> dict[str, Any]:
+    """The figures of those of the two that are asked for: see `adaptive_figures`.
+
+    Args:
+        model: the model.
+        text: what is measured.
+        size: its size.
+        corpus: the run's own text, of which `dynamic` needs the training split, `tune` the other.
+        dynamic, cache: settings; None where it is not asked for.
+        tune: whether settings are chosen on the validation split.
+
+    Raises:
+        InputError: there is no validation split to tune on.
+    """
+    if tune and not len(corpus.validation):
+        raise InputError("`tune` needs a validation split, which the run has not got.")
+    tune_on = Text(corpus.validation, int(corpus.before("validation")[-1])) if tune else None
+    figures = {}
+    if dynamic:
+        found = evaluate_dynamically(model, corpus.train, dynamic, text, tune_on)
+        figures |= adaptive_figures("dynamic", *found, size, tune)
+    if cache:
+        found = evaluate_with_cache(model, cache, text, tune_on)
+        figures |= adaptive_figures("cache", *found, size, tune)
+    return figures

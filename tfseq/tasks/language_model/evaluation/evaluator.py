@@ -1,7 +1,7 @@
 """How well a language model predicts a text it has not seen."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -78,19 +78,35 @@ class Evaluator:
             ids: integer `[N]`, at least 2 ids, or 1 with `context`.
             context: the id before the first. Without it the first id is read, not predicted.
         """
-        self._metric.reset_state()
-        rows = max(1, min(self.batch_size, len(ids) // MIN_ROW_TOKENS))
-        states = self.model.initial_states(rows)
+        total, count, _ = self.read_on(self.windows(ids, context))
+        return Evaluation(mean_cross_entropy=total / count, num_tokens=count)
+
+    def num_rows(self, ids: np.ndarray) -> int:
+        """The rows that are read side by side."""
+        return max(1, min(self.batch_size, len(ids) // MIN_ROW_TOKENS))
+
+    def windows(
+        self, ids: np.ndarray, context: int | None = None, rows: tuple[int, int] | None = None
+    ) -> tf.data.Dataset:
+        """What is read of all rows, or of some: see `evaluation_windows`."""
         documents = self.model.document_ids
         end_id = None if documents is None else documents[1]
-        for inputs, targets, weights in evaluation_windows(
-            ids, rows, self.num_steps, context=context, end_id=end_id
-        ):
+        num_rows = self.num_rows(ids)
+        return evaluation_windows(ids, num_rows, self.num_steps, context, end_id, rows)
+
+    def read_on(self, windows: Iterable[tuple], states: Any = None) -> tuple[float, int, Any]:
+        """The sum of −log P over the tokens of windows, their number, and the states after them.
+
+        Args:
+            windows: (inputs, targets, weights), each `[B, T]`, at least one.
+            states: those before; None for the zero state.
+        """
+        self._metric.reset_state()
+        for inputs, targets, weights in windows:
+            if states is None:
+                states = self.model.initial_states(len(inputs))
             states = self._step(inputs, targets, weights, states)
-        return Evaluation(
-            mean_cross_entropy=float(self._metric.mean_cross_entropy()),
-            num_tokens=int(self._metric.count),
-        )
+        return float(self._metric.total), int(self._metric.count), states
 
     def _update(self, inputs, targets, weights, states):
         hidden, states = self.model.hidden(inputs, states, training=False)

@@ -3,8 +3,8 @@
 import dataclasses
 
 from tfseq.errors import InputError
-from tfseq.options.cluster_options import ClusterOptions
 from tfseq.options.rules import FreeOnResume, PositiveInt
+from tfseq.options.scale.cluster_options import ClusterOptions
 
 
 @dataclasses.dataclass(frozen=True)
