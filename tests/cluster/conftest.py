@@ -16,9 +16,8 @@ from .word_corpus import corpus_of_words
 
 @pytest.fixture
 def quiet_ray(monkeypatch):
-    """Ray, with a token of the test's own: nothing is written to the home directory."""
+    """Ray, with no cluster yet."""
     ray = pytest.importorskip("ray", reason="the extra `scale` is not installed")
-    monkeypatch.setenv("RAY_AUTH_TOKEN", "0123456789abcdef" * 4)
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     # Not the cluster of another test.
@@ -28,18 +27,24 @@ def quiet_ray(monkeypatch):
 
 
 @pytest.fixture
-def two_nodes(quiet_ray, monkeypatch):
-    """A cluster of two nodes, and what adds and kills nodes; with its directory."""
+def two_nodes(quiet_ray, monkeypatch, request):
+    """A cluster of two nodes, and what adds and kills nodes; with its directory.
+
+    The first node has one CPU, or as many as the parameter says; the second has one.
+    """
     from ray.cluster_utils import Cluster
 
-    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
     place = tempfile.mkdtemp(prefix="tfseq-test-", dir="/tmp")
     # `Cluster` notes its address there, in a directory that it takes to be there.
     monkeypatch.setenv("RAY_TMPDIR", place)
     Path(place, "ray").mkdir()
     cluster = Cluster(
         initialize_head=True,
-        head_node_args={"num_cpus": 1, "include_dashboard": False, "temp_dir": place},
+        head_node_args={
+            "num_cpus": getattr(request, "param", 1),
+            "include_dashboard": False,
+            "temp_dir": place,
+        },
     )
     try:
         cluster.second = cluster.add_node(num_cpus=1)

@@ -36,7 +36,7 @@ def workers_of(raylet):
 def encode(address, corpus, tokenizer, cache_dir, piece_bytes=20_000):
     from tfseq.cluster.connection import connect
     from tfseq.cluster.tasks import OnCluster
-    from tfseq.cluster.text_stage import TextStage
+    from tfseq.cluster.text.text_stage import TextStage
 
     with connect(address, dashboard=False) as connection:
         stage = TextStage(OnCluster(str(connection.logs)), piece_bytes, shard_bytes=1 << 16)

@@ -1,13 +1,17 @@
 """What is said where a cluster cannot be used, before any work."""
 
+import contextlib
 import http.server
 import socket
 import sys
 import threading
+from types import SimpleNamespace
 
 import pytest
 
 import tfseq
+from tfseq.analysis.corpus_statistics_options import CorpusStatisticsOptions
+from tfseq.analysis.corpus_statistics_results import run_corpus_statistics
 from tfseq.cluster import file_check, node_check
 from tfseq.cluster.connection import check_address
 from tfseq.cluster.file_check import check_files
@@ -113,7 +117,7 @@ def test_a_node_with_other_versions(monkeypatch, found, words):
 
 
 def test_a_node_without_a_file(monkeypatch, tmp_path):
-    path = tmp_path / "a.txt"
+    path = tmp_path / "{0}{a.txt"
     path.write_text("one")
 
     def elsewhere(change):
@@ -129,6 +133,64 @@ def test_a_node_without_a_file(monkeypatch, tmp_path):
     with pytest.raises(InputError, match=r"has 7 bytes on the node 10\.0\.0\.9, here 3"):
         check_files([path], tmp_path)
     elsewhere(path.unlink)
-    with pytest.raises(InputError, match=r"a\.txt cannot be read on the node .* No such file"):
+    with pytest.raises(InputError, match=r"/\{0\}\{a\.txt cannot be read on the node .* No such f"):
         check_files([path], tmp_path)
+    elsewhere(lambda: [mark.unlink() for mark in tmp_path.iterdir()])
+    with pytest.raises(InputError, match=r"node 10\.0\.0\.9 does not see the cache directory /"):
+        check_files([], tmp_path)
     assert not [*tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize("runs", [True, False])
+def test_the_text_is_read_once_a_cluster_that_runs_has_been_looked_at(monkeypatch, tmp_path, runs):
+    """One that has to be started here would be started in vain where the text is encoded."""
+    done = []
+
+    @contextlib.contextmanager
+    def connect(address, log):
+        done.append("connected")
+        yield SimpleNamespace(logs="/tmp/ray/logs")
+
+    def check_files(files, place):
+        assert {file.name for file in files} == ({"a.txt", "b.txt"} if runs else {"a.txt"})
+        assert place == tmp_path / "cache"
+        raise InputError("a node does not see them")
+
+    def fingerprint(corpus):
+        done.append("read")
+        return "0"
+
+    cluster = "tfseq.cluster.text.text_cluster"
+    for module in (cluster, "tfseq.tasks.language_model.texts"):
+        monkeypatch.setattr(f"{module}.check_address", lambda address: runs)
+    monkeypatch.setattr(f"{cluster}.connect", connect)
+    monkeypatch.setattr(f"{cluster}.check_files", check_files)
+    monkeypatch.setattr("tfseq.text.Corpus.fingerprint", fingerprint)
+    for name in "ab":
+        tmp_path.joinpath(f"{name}.txt").write_text("the cat sat on the mat\n" * 9)
+    options = tfseq.LanguageModelOptions(
+        corpus=str(tmp_path / "a.txt"),
+        validation=str(tmp_path / "b.txt"),
+        run_dir=str(tmp_path / "run"),
+        cache_dir=str(tmp_path / "cache"),
+        cluster="10.0.0.9:6379",
+    )
+    with pytest.raises(InputError, match="a node does not see them"):
+        tfseq.train(options, log=lambda line: None)
+    assert done == (["connected"] if runs else ["read", "connected"])
+    assert not (tmp_path / "run").exists()
+
+
+def test_statistics_need_a_place_that_can_be_written(monkeypatch, tmp_path):
+    connection = contextlib.nullcontext(SimpleNamespace(logs="/tmp/ray/logs"))
+    cluster = "tfseq.cluster.text.text_cluster"
+    for module in (cluster, "tfseq.analysis.corpus_statistics_results"):
+        monkeypatch.setattr(f"{module}.check_address", lambda address: True)
+    monkeypatch.setattr(f"{cluster}.connect", lambda address, log: connection)
+    path = tmp_path / "a.txt"
+    path.write_text("the cat sat on the mat\n")
+    options = CorpusStatisticsOptions(
+        corpus=str(path), cluster="10.0.0.9:6379", cache_dir=str(path / "cache")
+    )
+    with pytest.raises(InputError, match=r"a\.txt/cache cannot be written: .*a\.txt is not a dir"):
+        run_corpus_statistics(options)

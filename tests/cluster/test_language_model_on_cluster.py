@@ -23,12 +23,16 @@ OPTIONS = tfseq.LanguageModelOptions(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("tokenizer", ["word", "subword"])
-def test_it_has_the_same_weights_and_goes_on_without(quiet_ray, tmp_path, tokenizer):
+@pytest.mark.parametrize(
+    ("tokenizer", "documents"), [("word", None), ("subword", None), ("subword", "cat")]
+)
+def test_it_has_the_same_weights_and_goes_on_without(quiet_ray, tmp_path, tokenizer, documents):
     text = tmp_path / "text.txt"
     text.write_text("The cat sat on the mat, and the hat was where the rat sat.\r\n" * 300)
     lines = []
-    options = dataclasses.replace(OPTIONS, corpus=str(text), tokenizer=tokenizer)
+    options = dataclasses.replace(
+        OPTIONS, corpus=str(text), tokenizer=tokenizer, documents=documents
+    )
     runs, tasks = {}, {}
     for name, cluster in (("alone", None), ("cluster", "auto")):
         place = tmp_path / name
@@ -36,7 +40,7 @@ def test_it_has_the_same_weights_and_goes_on_without(quiet_ray, tmp_path, tokeni
             options, cluster=cluster, run_dir=str(place), cache_dir=str(tmp_path / f"{name}_cache")
         )
         tasks[name] = tfseq.train(runs[name], log=lines.append)
-    assert any("cluster started here" in line for line in lines)
+    assert sum("cluster started here" in line for line in lines) == 1
     check_same_weights(tasks)
     files = ["vocabulary.txt", "corpus.json"]
     files += ["subwords.model"] if tokenizer == "subword" else []

@@ -65,6 +65,7 @@ def test_taken_up_at_every_step(cell, sampling, num_layers, more, tmp_path):
     assert_weights(other.model, best, rtol=0)
 
 
+@pytest.mark.slow
 def test_the_best_weights_are_in_the_checkpoint(tmp_path):
     first = make_trainer(epochs=2)
     seen = script_validation(first, [1.0, 2.0])

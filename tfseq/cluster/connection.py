@@ -1,11 +1,13 @@
 """A connection to a Ray cluster: found, or started and ended again."""
 
 import contextlib
+import gc
 import logging
 import os
-import shutil
+import signal
 import socket
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,15 +15,20 @@ from typing import Any
 
 from tfseq.cluster.node_check import check_nodes
 from tfseq.errors import InputError
+from tfseq.files.temporary_place import temporary_place
 
 # Where `ray start` leaves the address of the cluster of this machine, besides RAY_ADDRESS.
 _CURRENT = Path(tempfile.gettempdir(), "ray", "ray_current_cluster")
 _SECONDS = 3.0
+# Paths of sockets are at most 107 bytes long, of which Ray's own part takes most.
+_MOST_PATH = 30
 # What a gRPC server, as Ray is, is greeted with (HTTP/2, RFC 9113, 3.4); its answer.
 _GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
 _SETTINGS = 4
-# Paths of sockets are at most 107 bytes long, of which Ray's own part takes most.
-_MOST_PATH = 30
+# What Ray prints of a worker, or a machine, that was killed: up to thirty lines each.
+_SAID_BY_US = (
+    "^(A worker died or was killed|Raylet is terminated|The node with node id: .* marked dead)"
+)
 
 
 @dataclass(frozen=True)
@@ -88,19 +95,25 @@ def connect(
         yield _described(ray, started=False, log=log)
         return
     found = _find(address)
+    # Ray numbers the actors of each cluster from the start. A handle that is left from an earlier
+    # cluster would, once collected, end the actor of this cluster with the same number.
+    gc.collect()
     with contextlib.ExitStack() as stack:
-        started = {}
+        take_sigterm = stack.enter_context(_sigterm())
+        started, temporary = {}, {}
         if found is None:
-            place = stack.enter_context(_temporary_directory())
+            place = stack.enter_context(temporary_place(_base()))
+            temporary["TMPDIR"] = place
             started = {
-                "num_cpus": num_cpus or _usable_cpus(),
+                "num_cpus": num_cpus or usable_cpus(),
                 "include_dashboard": dashboard,
                 "_temp_dir": place,
             }
         stack.callback(ray.shutdown)
         try:
-            # The variable would win over `address`.
-            with _without_variable("RAY_ADDRESS"):
+            # RAY_ADDRESS would win over `address`. What Ray's processes put into TMPDIR, and leave
+            # there, goes with the cluster.
+            with _variables(RAY_ADDRESS=None, **temporary):
                 ray.init(
                     address=found or "local",
                     configure_logging=True,
@@ -110,8 +123,9 @@ def connect(
                 )
         except (RayError, RuntimeError, ValueError, OSError) as error:
             raise InputError(
-                f"`cluster` {address}: Ray cannot be used: {_in_a_line(error)}"
+                f"`cluster` {address}: Ray cannot be used: {in_a_line(error)}"
             ) from error
+        take_sigterm()
         connection = _described(ray, started=found is None, log=log)
         if found is not None:
             check_nodes()
@@ -119,29 +133,67 @@ def connect(
             yield connection
         except RayError as error:
             raise InputError(
-                f"`cluster` {address}: Ray failed: {_in_a_line(error)} The logs of a node are in "
+                f"`cluster` {address}: Ray failed: {in_a_line(error)} The logs of a node are in "
                 f"{connection.logs} there."
             ) from error
 
 
-def _usable_cpus() -> int:
-    """The CPUs that this process may use; of the system where it does not say."""
+@contextlib.contextmanager
+def _sigterm() -> Iterator[Callable[[], None]]:
+    """Gives what makes SIGTERM an ordinary end, of which the block tidies up.
+
+    It has to be called when Ray has been started: Ray prints where it was, and leaves three seconds
+    until it aborts the process.
+    """
+    former = signal.getsignal(signal.SIGTERM)
+
+    def end(*_: Any) -> None:
+        raise SystemExit(128 + signal.SIGTERM)
+
+    if former is None or threading.current_thread() is not threading.main_thread():
+        yield lambda: None
+        return
+    try:
+        yield lambda: signal.signal(signal.SIGTERM, end)
+    finally:
+        signal.signal(signal.SIGTERM, former)
+
+
+def usable_cpus() -> int:
+    """The CPUs that this process may use, or those of the machine where the system cannot tell."""
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
-def _in_a_line(error: Exception) -> str:
+def in_a_line(error: Exception) -> str:
+    r"""The first paragraph of what an error of Ray says.
+
+    >>> in_a_line(ValueError("The node\n\tis gone.\n\nTo see more, ..."))
+    'The node is gone.'
+    """
     return " ".join(str(error).strip().partition("\n\n")[0].split())
 
 
-def check_address(address: str) -> None:
-    """Raise InputError where no Ray answers at an address, or Ray is not installed."""
+def check_address(address: str) -> bool:
+    """Whether the cluster of an address runs already; `connect` starts one where it does not.
+
+    Raises:
+        InputError: no Ray answers at the address, or Ray is not installed.
+    """
     ray = _import_ray(address)
-    if not ray.is_initialized():
-        _find(address)
+    return ray.is_initialized() or _find(address) is not None
+
+
+def keep_ray_quiet() -> None:
+    """Leave out what Ray prints of what is lost: it is made good, or said in a line of ours.
+
+    It has to be called before Ray is imported.
+    """
+    os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", _SAID_BY_US)
 
 
 def _import_ray(address: str) -> Any:
+    keep_ray_quiet()
     try:
         import ray
     except ImportError:
@@ -150,6 +202,12 @@ def _import_ray(address: str) -> Any:
             f"Received: {address!r}."
         ) from None
     return ray
+
+
+def _base() -> str:
+    """Where a cluster has its temporary directory."""
+    base = tempfile.gettempdir()
+    return base if len(base) <= _MOST_PATH else "/tmp"
 
 
 def _find(address: str) -> str | None:
@@ -210,20 +268,14 @@ def _described(ray: Any, started: bool, log: Callable[[str], None]) -> Connectio
 
 
 @contextlib.contextmanager
-def _temporary_directory() -> Iterator[str]:
-    base = tempfile.gettempdir()
-    place = tempfile.mkdtemp(prefix="tfseq-", dir=base if len(base) <= _MOST_PATH else "/tmp")
-    try:
-        yield place
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def _without_variable(name: str) -> Iterator[None]:
-    value = os.environ.pop(name, None)
+def _variables(**values: str | None) -> Iterator[None]:
+    """With other values of variables of the environment; without those that are None."""
+    former = {name: os.environ.pop(name, None) for name in values}
+    os.environ.update({name: value for name, value in values.items() if value is not None})
     try:
         yield
     finally:
-        if value is not None:
-            os.environ[name] = value
+        for name, value in former.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value

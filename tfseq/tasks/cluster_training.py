@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from tfseq.cluster.connection import Connection, connect
+from tfseq.cluster.connection import Connection, connect, keep_ray_quiet, usable_cpus
 from tfseq.errors import InputError
 from tfseq.tasks.cluster_relay import Relay, raised
+from tfseq.tasks.cluster_room import WorkersWatch
 
 _STORAGE = ".ray"
 _SECONDS = 0.2
@@ -52,7 +53,7 @@ def workers_of(options: Any, log: Callable[[str], None]) -> Iterator[Callable | 
             yield None
         return
     import_ray_train()
-    num_cpus = max(len(os.sched_getaffinity(0)), workers * options.worker_cpus)
+    num_cpus = max(usable_cpus(), workers * options.worker_cpus)
     with connect(options.cluster, num_cpus=num_cpus, log=log) as connection:
         check_room(options, connection)
         _share_gpus()
@@ -89,6 +90,7 @@ def working_on_devices(workers: int, log: Callable[[str], None]) -> Iterator[Non
 
 def import_ray_train() -> None:
     """Raise InputError unless Ray Train can be imported."""
+    keep_ray_quiet()
     try:
         import ray.train.tensorflow  # noqa: F401
     except ImportError as error:
@@ -135,6 +137,8 @@ def _train(run: Any, options: Any, connection: Connection, log: Callable[[str], 
     on = "GPU" if connection.num_gpus else f"thread{'s' * (options.worker_cpus > 1)}"
     count = "a" if connection.num_gpus else options.worker_cpus
     log(f"workers {options.workers}, with {count} {on} each\n")
+    each = {"CPU": float(options.worker_cpus), **({"GPU": 1.0} if connection.num_gpus else {})}
+    watch = WorkersWatch(options.workers, each, log)
     outcome: list[BaseException | None] = []
     # Not in the main thread: there, Ray would take Ctrl-C for itself.
     thread = threading.Thread(
@@ -145,6 +149,7 @@ def _train(run: Any, options: Any, connection: Connection, log: Callable[[str], 
         while thread.is_alive():
             thread.join(_SECONDS)
             _pass_on(ray, relay, log)
+            watch.look()
         _, ending = _pass_on(ray, relay, log)
         if ending is not None:
             raise raised(ending)

@@ -20,6 +20,11 @@ pytest.importorskip("ray", reason="the extra `scale` is not installed")
 OPTIONS = [*options_of("rnn"), "--dropout=0.3"]
 
 
+def pytest_generate_tests(metafunc):
+    if "seed" in metafunc.fixturenames:
+        metafunc.parametrize("seed", range(min(10, metafunc.config.getoption("kills"))))
+
+
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
     return write_corpus(tmp_path_factory.mktemp("corpus") / "text.txt")
@@ -52,7 +57,6 @@ def test_a_worker_is_killed(corpus, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(10))
 def test_killed_at_a_random_moment(seed, corpus, of_two, tmp_path):
     chance = random.Random(seed)
     act = [kill_worker(0), kill_worker(1), kill, interrupt][seed % 4]

@@ -94,7 +94,7 @@ class TaggingTask(LabelledTask):
         ]
         return found[0] if single else found
 
-    def predict_rows(self, inputs: Sequence[Any]) -> list[dict[str, Any]]:
+    def predict_rows(self, inputs: Sequence[Any], first_row: int = 0) -> list[dict[str, Any]]:
         """For each text, or list of tokens, `tokens`, `tags` and `scores`, one for each token."""
         for given in inputs:
             tokens = given if isinstance(given, list) else [given]

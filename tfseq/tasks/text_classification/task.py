@@ -82,7 +82,7 @@ class TextClassificationTask(LabelledTask):
         ]
         return found[0] if single else found
 
-    def predict_rows(self, inputs: Sequence[Any]) -> list[dict[str, Any]]:
+    def predict_rows(self, inputs: Sequence[Any], first_row: int = 0) -> list[dict[str, Any]]:
         """For each text its most probable `label`, the `score` of that, and the best `scores`."""
         return [
             {"label": labels[0][0], "score": labels[0][1], "scores": dict(labels)}
