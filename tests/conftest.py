@@ -11,6 +11,8 @@ from hypothesis import settings
 
 # What TensorFlow's C++ side prints would be taken for the output of a test.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# One token for all clusters: Ray reads it once in a process. It writes none to the home directory.
+os.environ.setdefault("RAY_AUTH_TOKEN", "0123456789abcdef" * 4)
 
 # How long one example takes says nothing on a busy machine, or where TensorFlow traces first.
 settings.register_profile("tfseq", deadline=None)
@@ -26,6 +28,16 @@ FIRST = (
     "tests/test_pipelines.py",
     "tfseq/tasks/",
 )
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--kills",
+        type=int,
+        default=20,
+        metavar="N",
+        help="how often, at most, each slow test of a cluster kills at a random moment",
+    )
 
 
 def pytest_configure(config):
