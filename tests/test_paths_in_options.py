@@ -243,3 +243,22 @@ def test_a_run_of_another_task(tmp_path):
         f"error: `--run-dir` {tmp_path} is the run of a tagger, not of a language model. "
         "evaluate_model.py measures it, and export_model.py exports it.\n"
     )
+
+
+def test_a_cache_directory_is_found_from_anywhere(home):
+    """By machines of a cluster, whose working directories are others; a URL is."""
+
+    def kept(place):
+        return normalized(LanguageModelOptions(cache_dir=place))
+
+    here = os.getcwd()
+    assert kept("cache/of mine").cache_dir == f"{here}/cache/of mine"
+    assert kept("~/cache").cache_dir == f"{home}/cache"
+    assert kept("/shared/cache").cache_dir == "/shared/cache"
+    assert kept("gs://bucket/cache").cache_dir == "gs://bucket/cache"
+    assert kept(None).cache_dir is None
+    assert without_places(kept("cache"))["cache_dir"] == "cache"
+    with pytest.raises(InputError, match=r"`cache_dir` must be a path or a URL: not empty"):
+        check_options(kept(""))
+    words = parse_run_options(LanguageModelOptions, ["--cache-dir", "cache"])
+    assert words.cache_dir == f"{here}/cache"

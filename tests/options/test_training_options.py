@@ -2,7 +2,12 @@
 
 import dataclasses
 
+import pytest
+
+import tfseq
+from tfseq.errors import InputError
 from tfseq.options.rules import FreeOnResume, PositiveInt, Size, check_options, free_on_resume
+from tfseq.options.run_options import parse_run_options
 from tfseq.options.training_options import TrainingOptions
 
 FREE = (
@@ -21,3 +26,21 @@ def test_what_is_free_on_resume_stays_so_in_a_subclass():
     assert free_on_resume(TrainingOptions) == {*FREE}
     assert free_on_resume(Options) == {*FREE, "sample_epochs"}
     assert Options().epochs == 40
+
+
+@pytest.mark.parametrize(
+    ("options", "model"),
+    [
+        (tfseq.TextClassificationOptions, "a text classifier"),
+        (tfseq.TaggingOptions, "a tagger"),
+        (tfseq.ForecastingOptions, "a forecaster"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("words", "option"),
+    [(["--workers", "2"], "--workers"), (["--epochs=3", "--cluster=auto"], "--cluster")],
+)
+def test_several_workers_where_one_process_trains(options, model, words, option):
+    with pytest.raises(InputError, match=f"`{option}` is .*One process trains {model}: leave"):
+        parse_run_options(options, words)
+    assert parse_run_options(tfseq.LanguageModelOptions, words)
