@@ -207,17 +207,8 @@ def test_what_a_killed_driver_has_left_is_gone_when_one_process_has_done_it(plac
     "bad", ['{"body": "a", "body": "b"}', '{"body": nothing}', "[1]", '{"other": ""}', "\0", "é"]
 )
 @pytest.mark.parametrize("documents", ["records", "cat"])
-def test_an_error_names_the_line_of_the_file(tmp_path, monkeypatch, bad, documents):
+def test_an_error_names_the_line_of_the_file(tmp_path, own_tokenizer, bad, documents):
     """As it does without pieces; with a tokenizer whose ids are not kept, no other pass reads."""
-    tmp_path.joinpath("parts_of_mine_too.py").write_text(
-        "class Mine:\n"
-        "    def tokenize(self, strings):\n"
-        "        return [text.decode().split() for text in strings.numpy()]\n"
-        "    def detokenize(self, tokens):\n"
-        "        raise NotImplementedError\n"
-    )
-    monkeypatch.syspath_prepend(tmp_path)
-    tokenizer = make_tokenizer({"kind": "parts_of_mine_too:Mine"})
     path = tmp_path / "some.jsonl"
     good = [json.dumps({"body": f"one cat {n}"}) for n in range(900)]
     path.write_bytes("\n".join([*good[:700], bad, *good[700:], "]"]).encode("latin-1"))
@@ -225,7 +216,7 @@ def test_an_error_names_the_line_of_the_file(tmp_path, monkeypatch, bad, documen
     for write in (None, TextStage(InAnyOrder(1), 3000)):
         corpus = open_corpus(str(path), documents=documents, text_field="body")
         with pytest.raises(InputError) as raised:
-            encode_corpus(corpus, tokenizer, cache_dir=tmp_path / "cache", write=write)
+            encode_corpus(corpus, own_tokenizer, cache_dir=tmp_path / "cache", write=write)
         messages.append(str(raised.value))
     assert messages[0] == messages[1]
     assert "jsonl:701: " in messages[0] or "line 701" in messages[0]

@@ -175,21 +175,12 @@ def test_a_text_without_places_to_cut_is_read_by_one_process(tmp_path, monkeypat
     assert "is read by this process" in lines[0]
 
 
-def test_an_error_names_the_line_of_the_file(tmp_path, monkeypatch):
+def test_an_error_names_the_line_of_the_file(tmp_path, own_tokenizer):
     """Also with a tokenizer of one's own, whose ids are not kept: no other pass reads the text."""
-    tmp_path.joinpath("parts_of_mine.py").write_text(
-        "class Mine:\n"
-        "    def tokenize(self, strings):\n"
-        "        return [text.decode().split() for text in strings.numpy()]\n"
-        "    def detokenize(self, tokens):\n"
-        "        raise NotImplementedError\n"
-    )
-    monkeypatch.syspath_prepend(tmp_path)
-    tokenizer = make_tokenizer({"kind": "parts_of_mine:Mine"})
     path = tmp_path / "some.txt"
     path.write_bytes(b"one two\n" * 2000)
     how = {"cache_dir": tmp_path / "cache", "write": TextStage(InThisProcess(), 3000)}
-    assert len(encode_corpus(open_corpus(str(path)), tokenizer, **how).ids) == 4000
+    assert len(encode_corpus(open_corpus(str(path)), own_tokenizer, **how).ids) == 4000
     path.write_bytes(b"one two\n" * 2000 + b"\xff\n")
     with pytest.raises(InputError, match=r"byte 16000 .*line 2001"):
-        encode_corpus(open_corpus(str(path)), tokenizer, **how)
+        encode_corpus(open_corpus(str(path)), own_tokenizer, **how)

@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 import tfseq
 from tfseq.cluster.where import Where
 from tfseq.errors import InputError
-from tfseq.files.text_reader import opened
 from tfseq.options.rules import PositiveInt
 from tfseq.options.scale.spread_options import PART_ROWS
 from tfseq.tasks.prediction.answers import Rows, answered_rows
@@ -18,6 +17,7 @@ from tfseq.tasks.prediction.chosen import chosen, grouped
 from tfseq.tasks.prediction.part_files import PartFiles
 from tfseq.tasks.prediction.progress import Progress
 from tfseq.tasks.prediction.records import read_records
+from tfseq.tasks.prediction.run_digests import run_digests
 from tfseq.tasks.prediction.spread import spread
 from tfseq.tasks.task import checked_argument
 
@@ -98,7 +98,7 @@ def predict_file(
     task.predict_rows([], **settings)  # Settings that do not go together are told at once.
     rows = _begun(chosen(record, field or task.input_field, keep) for record in records)
     about = {
-        "model": _digest_of_file(task.run.weights),
+        "model": run_digests(task.directory)[task.run.weights.name],
         "field": field or task.input_field,
         "keep": list(keep),
         "settings": settings,
@@ -135,8 +135,3 @@ def _digest(first_row: int, part: Rows) -> str:
     """Of all that the answers depend on; places may be others."""
     values = [(given, kept) for (_, given), kept in part]
     return hashlib.sha256(repr((first_row, values)).encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _digest_of_file(path: Path) -> str:
-    with opened(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
