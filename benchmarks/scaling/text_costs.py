@@ -56,7 +56,7 @@ def of_pieces(text: str, tokenizer: dict, work: str) -> dict[str, float]:
     """Costs of tasks that read a piece: tokenize, count, write."""
     from tfseq.data.encoded_corpus import digest_of
     from tfseq.data.pieces.piece_encoding import EncodingJob, Piece, number_piece, numbered
-    from tfseq.data.pieces.piece_sums import count_pieces, load_counts, write_shard
+    from tfseq.data.pieces.piece_sums import count_pieces, write_shard
     from tfseq.files.store import Store
     from tfseq.text import Vocabulary, open_corpus
     from tfseq.text.corpora.corpus_pieces import START, Place
@@ -79,7 +79,7 @@ def of_pieces(text: str, tokenizer: dict, work: str) -> dict[str, float]:
     largest = (max(Path(work).glob(f"*.{end}"), key=os.path.getsize) for end in _ENDS)
     numbers_bytes, distinct_bytes = map(os.path.getsize, largest)
     name, leaf_seconds, _ = measured(lambda: count_pieces(job, [(large, None)], []))
-    counts = load_counts(job, name)
+    counts = job.read_json(name)
     vocabulary = Vocabulary.build(counts)
     with store.writing("vocabulary.txt") as path:
         vocabulary.save(path)
@@ -114,7 +114,7 @@ def of_pieces(text: str, tokenizer: dict, work: str) -> dict[str, float]:
 def of_sums(work: str, exponent: float, many: int = MANY) -> dict[str, float]:
     """Costs of a task that adds up 16 sums of counts, and of the vocabulary that is made of it."""
     from tfseq.data.pieces.piece_encoding import EncodingJob
-    from tfseq.data.pieces.piece_sums import count_pieces, load_counts, write_shard
+    from tfseq.data.pieces.piece_sums import count_pieces, write_shard
     from tfseq.files.store import Store
     from tfseq.text import Vocabulary
 
@@ -129,10 +129,10 @@ def of_sums(work: str, exponent: float, many: int = MANY) -> dict[str, float]:
         names.append(f"{number}.counts")
         added += len(mine)
     name, seconds, mb = measured(lambda: count_pieces(job, [], names))
-    distinct = len(load_counts(job, name))
+    distinct = len(job.read_json(name))
 
     def build():
-        vocabulary = Vocabulary.build(load_counts(job, name))
+        vocabulary = Vocabulary.build(job.read_json(name))
         with job.work.writing("vocabulary.txt") as path:
             vocabulary.save(path)
 

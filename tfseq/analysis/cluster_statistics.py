@@ -20,7 +20,6 @@ from tfseq.analysis.piece_statistics import (
     NUMBERED,
     count_ngrams,
     first_places,
-    load_first,
     merge_runs,
 )
 from tfseq.analysis.power_laws import heaps_law
@@ -125,7 +124,7 @@ def _first(job: EncodingJob, tasks: Callable, placed: Sequence[Any]) -> dict[str
     while groups:
         names = tasks("order", functools.partial(_first_of_group, job), groups)
         if len(names) == 1:
-            return load_first(job, names[0])
+            return job.read_json(names[0])
         groups = [([], group) for group in numbered_groups(names, _MERGED)]
     return {}
 

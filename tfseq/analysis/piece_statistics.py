@@ -37,17 +37,10 @@ def first_places(job: EncodingJob, placed: Sequence[Placed], known: Sequence[str
             for token, place in zip(tokens.distinct, places, strict=False):
                 first.setdefault(token.decode(), position + place)
     for other in known:
-        for token, place in load_first(job, other).items():
+        for token, place in job.read_json(other).items():
             first[token] = min(place, first.get(token, place))
-    with job.work.writing(name) as path:
-        path.write_text(json.dumps(first, ensure_ascii=False), encoding="utf-8")
+    job.write_json(name, first)
     return name
-
-
-def load_first(job: EncodingJob, name: str) -> dict[str, int]:
-    """What `first_places` has written."""
-    with job.work.reading(name) as path:
-        return json.loads(path.read_bytes())
 
 
 def count_ngrams(

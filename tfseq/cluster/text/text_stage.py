@@ -18,7 +18,7 @@ from tfseq.data.document_encoding import with_ends, write_documents
 from tfseq.data.encoded_corpus import digest_of, id_dtype, write_index
 from tfseq.data.encoding import write_text
 from tfseq.data.pieces.piece_encoding import EncodingJob, layout_of
-from tfseq.data.pieces.piece_sums import count_pieces, load_counts, write_shard
+from tfseq.data.pieces.piece_sums import count_pieces, write_shard
 from tfseq.data.storage.shards import SHARD_BYTES, shard_name
 from tfseq.errors import InputError
 from tfseq.files.store import Store
@@ -141,7 +141,7 @@ def _count(tasks: StageTasks, job: EncodingJob, planned: EncodingPlan) -> dict[s
     while groups:
         paths = tasks.map("count", functools.partial(_count_group, job), groups)
         if len(paths) == 1:
-            return load_counts(job, paths[0])
+            return job.read_json(paths[0])
         groups = [([], group) for group in numbered_groups(paths, _ADDED)]
     return {}
 

@@ -67,6 +67,16 @@ class EncodingJob:
         """The bytes of the files."""
         return sum(path.stat().st_size for path in self.source.files)
 
+    def write_json(self, name: str, value: Any) -> None:
+        """Keep a value under a name among what is made on the way."""
+        with self.work.writing(name) as path:
+            path.write_text(json.dumps(value, ensure_ascii=False), encoding="utf-8")
+
+    def read_json(self, name: str) -> Any:
+        """What `write_json` has kept."""
+        with self.work.reading(name) as path:
+            return json.loads(path.read_bytes())
+
 
 def layout_of(source: CorpusFiles) -> str:
     """A name for files, their sizes, their times and how they are read.

@@ -2,7 +2,6 @@
 do again. Each is written whole or not at all, under a name that says what it is."""
 
 import functools
-import json
 from collections import Counter
 from collections.abc import Sequence
 
@@ -51,16 +50,9 @@ def count_pieces(
             documents = isinstance(tokens, NumberedDocuments)
             counts.update(tokens.counts(_unpacked(part, tokens) if documents else part))
     for part in counted:
-        counts.update(load_counts(job, part))
-    with job.work.writing(name) as path:
-        path.write_text(json.dumps(counts, ensure_ascii=False), encoding="utf-8")
+        counts.update(job.read_json(part))
+    job.write_json(name, counts)
     return name
-
-
-def load_counts(job: EncodingJob, name: str) -> dict[str, int]:
-    """The sum that `count_pieces` has written."""
-    with job.work.reading(name) as path:
-        return json.loads(path.read_bytes())
 
 
 def write_shard(
