@@ -36,7 +36,7 @@ def make_lean(directory: str | os.PathLike) -> None:
     saved_model = read_saved_model(directory)
     for meta_graph in saved_model.meta_graphs:
         _make_graph_lean(meta_graph)
-    Path(directory, "saved_model.pb").write_bytes(saved_model.SerializeToString())
+    Path(directory, "saved_model.pb").write_bytes(saved_model.SerializeToString(deterministic=True))
     write_fingerprint(str(directory))
 
 
@@ -84,7 +84,8 @@ def _left_as_it_is(config: bytes) -> bytes:
     """A call's configuration, by which its function is not rewritten when it is prepared."""
     config = ConfigProto.FromString(config)
     config.graph_options.rewrite_options.disable_meta_optimizer = True
-    return config.SerializeToString()
+    # Maps in it (`device_count`) would stand in any order, and the file differ each time.
+    return config.SerializeToString(deterministic=True)
 
 
 def _drop_unused(function: FunctionDef) -> None:

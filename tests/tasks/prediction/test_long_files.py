@@ -18,6 +18,7 @@ def quick(trained, monkeypatch):
     task = trained("text_classification")
     quick = types.SimpleNamespace(
         run=task.run,
+        directory=task.directory,
         input_field="text",
         check_arguments=lambda *given: None,
         predict_rows=lambda inputs, first_row=0: [{"length": len(text)} for text in inputs],
