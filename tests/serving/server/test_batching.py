@@ -26,6 +26,16 @@ SIGNATURES = {
         {"number": info("INT32", -1)},
         {"num_tokens": info("INT32", -1), "ones": info("INT32", -1, -1)},
     ),
+    # Of so many entries of a row, how many there are.
+    "bounded": Signature(
+        {"values": info("INT32", -1, -1), "num_values": info("INT32", -1)},
+        {"used": info("INT32", -1)},
+    ),
+    # The first three entries of each row.
+    "first": Signature(
+        {"values": info("INT32", -1, -1), "num_tokens": info("INT32", -1)},
+        {"values": info("INT32", -1, -1), "num_tokens": info("INT32", -1)},
+    ),
     # Another length is another answer.
     "dense": Signature({"values": info("INT32", -1, -1)}, {"sizes": info("INT32", -1)}),
     "scalar": Signature({"x": info("INT32")}, {"y": info("INT32")}),
@@ -54,6 +64,12 @@ class Model:
     def count(self, number):
         ones = (np.arange(number.max(initial=0)) < number[:, None]).astype("int32")
         return {"num_tokens": number, "ones": ones}
+
+    def bounded(self, values, num_values):
+        return {"used": np.clip(num_values, 0, values.shape[1])}
+
+    def first(self, values, num_tokens):
+        return {"values": values[:, :3], "num_tokens": np.minimum(num_tokens, 3)}
 
     def dense(self, values):
         return {"sizes": np.full(len(values), values.shape[1])}
@@ -114,6 +130,32 @@ def test_lengths_that_change_the_answer_stay_apart():
     answers = predict_all(model, requests, num_threads=1)
     assert [answer["sizes"].tolist() for answer in answers] == [[3] * 2, [4] * 2, [3] * 2, [3] * 2]
     assert sorted(model.batches) == [("dense", 2), ("dense", 2), ("dense", 4)]
+
+
+def test_what_reads_beyond_its_end_reads_no_padding():
+    model = Model(seconds=0.01)
+    asked = [(2, 2), (5, 5), (2, 4), (3, 1), (2, 3), (3, -1)]
+    requests = [
+        ("bounded", {"values": np.zeros([1, length], "int32"), "num_values": np.array([count])})
+        for length, count in asked
+    ]
+    answers = predict_all(model, requests, num_threads=1)
+    assert [answer["used"].tolist() for answer in answers] == [[2], [5], [2], [1], [2], [0]]
+    assert sorted(rows for _, rows in model.batches) == [1, 1, 2, 2]
+
+
+def test_an_answer_that_is_cut_is_no_longer_for_its_company():
+    requests = [
+        ("first", {"values": np.full([1, length], 7), "num_tokens": np.array([length])})
+        for length in (1, 2, 9, 3)
+    ]
+    answers = predict_all(Model(seconds=0.01), requests, num_threads=1)
+    assert [answer["values"].tolist() for answer in answers] == [
+        [[7]],
+        [[7, 7]],
+        [[7, 7, 7]],
+        [[7, 7, 7]],
+    ]
 
 
 def test_what_is_no_batch_is_run_alone():

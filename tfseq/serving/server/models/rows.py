@@ -32,17 +32,18 @@ def key_of(signature: Signature, inputs: dict[str, np.ndarray]) -> tuple:
     """Requests of one signature with equal keys may stand in one batch.
 
     Rows of different lengths may where an input `num_…` says how much of each is read: the rest is
-    padding. Else another length is another answer, and they stay apart.
+    padding. Else another length is another answer, and they stay apart; and so do rows that are to
+    be read beyond their end, where padding would be read.
     """
-    if _says_how_many(signature):
+    counts = [
+        inputs[name]
+        for name, info in signature.inputs.items()
+        if name.startswith("num_") and info.shape == (-1,)
+    ]
+    ends = [array.shape[1] for array in inputs.values() if array.ndim > 1]
+    if counts and all(((count >= 0) & (count <= min(ends, default=0))).all() for count in counts):
         return ()
     return tuple(inputs[name].shape[1:] for name in sorted(inputs))
-
-
-def _says_how_many(signature: Signature) -> bool:
-    return any(
-        name.startswith("num_") and info.shape == (-1,) for name, info in signature.inputs.items()
-    )
 
 
 def put_together(signature: Signature, parts: list[Rows]) -> Rows:
@@ -93,11 +94,13 @@ def _cut(
         for name, batch in together.inputs.items()
         if batch.ndim > 1
     }
+    # A model may read less of a row than its end, and no row is longer than it was.
+    most = min(lengths.values(), default=None) if _COUNT in together.inputs else None
     if _COUNT in answer and _COUNT not in together.inputs and len(part):
         lengths.setdefault(int(whole[_COUNT].max()), int(answer[_COUNT].max()))
     varying = {name for name, info in signature.outputs.items() if info.shape[1:2] == (-1,)}
     return {
-        name: value[:, : lengths.get(value.shape[1], value.shape[1])] if name in varying else value
+        name: value[:, : lengths.get(value.shape[1], most)] if name in varying else value
         for name, value in answer.items()
     }
 
