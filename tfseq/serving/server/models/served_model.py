@@ -45,6 +45,8 @@ class ServedModel:
         self._versions: dict[int, Version] = {}
         # What the directories of versions that did not load were like.
         self._failed: dict[int, tuple] = {}
+        # Those that ended by themselves and are not back yet.
+        self._crashed: set[int] = set()
         self._ending: set[asyncio.Task] = set()
         self._watching: asyncio.Task | None = None
 
@@ -89,7 +91,9 @@ class ServedModel:
                 return version
         which = f"Latest({self.name})" if number is None else f"Specific({self.name}, {number})"
         # A crash is over in seconds.
-        if any(v.has_crashed or v.state == LOADING for v in self.versions()):
+        coming = {v.number for v in self.versions() if v.has_crashed or v.state == LOADING}
+        coming |= self._crashed
+        if coming if number is None else number in coming:
             raise FaultError("UNAVAILABLE", f"Servable is being loaded: {which}")
         raise FaultError("NOT_FOUND", f"Servable not found for request: {which}")
 
@@ -114,12 +118,14 @@ class ServedModel:
         for number, version in list(self._versions.items()):
             if version.has_crashed:
                 _LOG.warning("version %s ended by itself and is loaded again", number)
+                self._crashed.add(number)
                 del self._versions[number]
                 await version.unload(0)
-        wanted = sorted(there)[-self._num_versions :]
-        wanted += [n for n in self.labels.values() if n in there and n not in wanted]
-        for number in sorted(wanted, reverse=True):
+        # One that crashed may be the last that loads, and none of the newest.
+        wanted = {*sorted(there)[-self._num_versions :], *self.labels.values(), *self._crashed}
+        for number in sorted(wanted & there.keys(), reverse=True):
             await self._load(there[number])
+        self._crashed.clear()
         # Where the newest does not load, the newest that answers goes on.
         available = sorted(n for n, v in self._versions.items() if v.is_available)
         kept = {*available[-self._num_versions :], *self.labels.values()}

@@ -56,6 +56,9 @@ class Version:
         except asyncio.CancelledError:
             await self._end(FaultError("CANCELLED", "The server ended."))
             raise
+        except Exception as error:  # It would be loading for ever.
+            await self._end(FaultError("INTERNAL", repr(error)))
+            return
         self._batching = Batching(self._run, self.signatures, limits, self._on_batch)
         self.state = AVAILABLE
 

@@ -2,6 +2,7 @@
 
 import re
 from typing import Any
+from urllib.parse import unquote
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,6 +21,8 @@ _PATH = re.compile(
     r"/v1/models/(?P<name>[^/:]+)(/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
     r"(?P<what>:[a-z]+|/metadata)?"
 )
+# Of a number of 64 bits.
+_MOST_DIGITS = 19
 
 
 class RestEndpoints:
@@ -30,19 +33,21 @@ class RestEndpoints:
 
     async def __call__(self, request: Request) -> Response:
         """Answer a request for any of the paths."""
-        place = _PATH.fullmatch(request.url.path)
+        # As it was sent: a name may have any sign in it.
+        path = request.scope["raw_path"].decode("ascii")
+        place = _PATH.fullmatch(path)
         method = "POST" if place and (place["what"] or "").startswith(":") else "GET"
         if place is None or request.method not in (method, *(["HEAD"] * (method == "GET"))):
-            raise invalid(f"Malformed request: {request.method} {request.url.path}")
-        number = None if place["version"] is None else int(place["version"][:18])
-        which = number, place["label"]
+            raise invalid(f"Malformed request: {request.method} {path}")
+        name, label = unquote(place["name"]), place["label"] and unquote(place["label"])
+        which = _number(place["version"]), label
         if place["what"] is None:
-            return json_answer(self._status(place["name"], *which))
+            return json_answer(self._status(name, *which))
         if place["what"] == "/metadata":
-            return json_answer(self._metadata(self._find(place["name"], *which)))
+            return json_answer(self._metadata(self._find(name, *which)))
         if place["what"] != ":predict":
             raise invalid(f"Only `:predict` is served. Received: `{place['what']}`.")
-        return await self._predict(request, place["name"], *which)
+        return await self._predict(request, name, *which)
 
     def _find(self, name: str, number: int | None, label: str | None) -> Version:
         if name != self._model.name:
@@ -56,13 +61,18 @@ class RestEndpoints:
         with self._metrics.counted("predict"):
             body = await read_object(request, self._limits)
             version = self._find(name, number, label)
-            wanted = body.get("signature_name") or "serving_default"
-            signature = version.signatures.get(wanted) if isinstance(wanted, str) else None
+            wanted = body.get("signature_name", "")
+            if not isinstance(wanted, str):
+                raise invalid(f"`signature_name` must be a text. Received: {wanted!r}.")
+            wanted = wanted or "serving_default"
+            signature = version.signatures.get(wanted)
             if signature is None:
                 raise invalid(f"Serving signature name: {wanted!r} not found in signature def")
             inputs, by_row = inputs_of(body, signature)
             work = version.predict(wanted, inputs, self._limits.timeout)
-            outputs = await while_connected(request, work)
+            # From here on, not from when the work begins: a new version may come between.
+            with version.in_use():
+                outputs = await while_connected(request, work)
             return json_answer(answer_of(outputs, by_row))
 
     def _status(self, name: str, number: int | None, label: str | None) -> dict[str, Any]:
@@ -107,3 +117,9 @@ class RestEndpoints:
             },
             "metadata": {"signature_def": {"signature_def": described}},
         }
+
+
+def _number(digits: str | None) -> int | None:
+    if digits is not None and len(digits) > _MOST_DIGITS:
+        raise invalid(f"Failed to convert version: {digits[:80]} to numeric.")
+    return None if digits is None else int(digits)
