@@ -76,7 +76,9 @@ class Choice:
         self.index, self.num_tokens = index, 0
         self._session, self._text = session, StoppedText(texts, stops)
         self._shown: deque[ShownToken] = deque()
-        self._lead, self._start, self._given = "", start, start
+        self._of_words = texts.of_words
+        # What was given, and of words how much of it is that of tokens that were shown.
+        self._lead, self._start, self._given, self._end = "", start, "", 0
 
     async def add(
         self, token: int, likely: Sequence[int], shown: ShownToken | None, lead: str = ""
@@ -85,6 +87,7 @@ class Choice:
         self.num_tokens += 1
         self._lead += lead
         if shown is not None:
+            # Of words it is seen once they are given.
             shown.offset = self._start + self._text.length
             self._shown.append(shown)
         return self._give(await find(self._session, self._text.add(token, likely)))
@@ -94,8 +97,8 @@ class Choice:
         piece = self._give(await find(self._session, self._text.end()))
         if piece.finish_reason is None:
             piece.finish_reason = reason
-            piece.tokens += self._shown
-            self._shown.clear()
+            while self._shown:
+                piece.tokens.append(self._next())
         return piece
 
     async def end(self) -> Piece:
@@ -105,13 +108,32 @@ class Choice:
 
     def _give(self, text: str) -> Piece:
         if text and self._lead:
-            self._start += len(self._lead)
             text, self._lead = self._lead + text, ""
-        self._given += len(text)
+        self._given += text
         tokens = []
-        while self._shown and self._shown[0].offset < self._given:
-            tokens.append(self._shown.popleft())
+        while self._shown and self._is_given(self._shown[0]):
+            tokens.append(self._next())
         if self._text.stopped:
+            if self._of_words and self._shown and self._given[self._end :].strip():
+                tokens.append(self._next())
             self._shown.clear()
             return Piece(self.index, text, tokens, "stop")
         return Piece(self.index, text, tokens)
+
+    def _is_given(self, token: ShownToken) -> bool:
+        """Whether text of a token was given; of a word, the whole of it."""
+        if self._of_words:
+            return self._given.find(token.text, self._end) >= 0
+        return token.offset < self._start + len(self._given)
+
+    def _next(self) -> ShownToken:
+        """The first token that is not shown, with its place in the text."""
+        token = self._shown.popleft()
+        if self._of_words:
+            begin = self._given.find(token.text, self._end)
+            if begin < 0:  # Of one that is cut, the first sign.
+                rest = self._given[self._end :]
+                begin = self._end + len(rest) - len(rest.lstrip())
+            self._end = min(begin + len(token.text), len(self._given))
+            token.offset = self._start + begin
+        return token

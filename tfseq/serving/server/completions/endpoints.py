@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import dataclasses
 import json
+import logging
 import time
 import uuid
 from collections.abc import AsyncIterator
@@ -26,6 +27,8 @@ from tfseq.serving.server.faults import FaultError
 from tfseq.serving.server.options import Limits
 from tfseq.serving.server.requests import read_object, while_connected
 from tfseq.serving.server.rest.metrics import Metrics
+
+_LOG = logging.getLogger("tfseq.server")
 
 
 @dataclasses.dataclass
@@ -62,7 +65,17 @@ class CompletionEndpoint:
             asked = read_request(body, self._sessions.name)
             if asked.stream:
                 return await while_connected(request, self._start_stream(asked))
-            return json_answer(await while_connected(request, self._whole(asked)))
+            return json_answer(await while_connected(request, self._in_time(asked)))
+
+    async def _in_time(self, asked: CompletionRequest) -> dict[str, Any]:
+        try:
+            async with asyncio.timeout(self._limits.timeout):
+                return await self._whole(asked)
+        except TimeoutError:
+            raise FaultError(
+                "DEADLINE_EXCEEDED",
+                f"The text was not written within {self._limits.timeout:g} s; ask for a stream.",
+            ) from None
 
     async def _whole(self, asked: CompletionRequest) -> dict[str, Any]:
         async with self._sessions.open() as session:
@@ -97,12 +110,17 @@ class CompletionEndpoint:
             try:
                 async with contextlib.aclosing(_written(session, asked, usage)) as pieces:
                     async for piece in pieces:
-                        yield _event(answer.with_choices([_choice(piece, asked)], None))
+                        event = answer.with_choices([_choice(piece, asked)], None)
+                        # Who asks for it with the last event sees it in all.
+                        yield _event({**event, "usage": None} if asked.include_usage else event)
                         begun = True
-            except FaultError as fault:
+            except Exception as error:
                 if not begun:
                     raise
-                yield _event(completion_error(fault))
+                if not isinstance(error, FaultError):  # A fault of ours.
+                    _LOG.exception("a stream of completions")
+                    error = FaultError("INTERNAL", repr(error))
+                yield _event(completion_error(error))
                 return
             finally:
                 self._metrics.count_tokens(usage.completion_tokens)

@@ -10,6 +10,7 @@ from tfseq.serving.server.completions.completion_request import CompletionReques
 from tfseq.serving.server.completions.decoding import find, strings, token_texts
 from tfseq.serving.server.completions.generating import generate
 from tfseq.serving.server.completions.sessions import Session
+from tfseq.serving.server.completions.token_places import token_places
 from tfseq.serving.writing.drawing import log_probabilities
 from tfseq.serving.writing.token_drawer import TokenDrawer
 
@@ -111,17 +112,17 @@ class Writer:
         texts = []
         if self._request.echo and self._request.logprobs is not None:
             texts = await self._texts_of(ids)
-        logits, states, shown, offset = None, None, [], 0
+        places = token_places(self._prompt, texts)
+        logits, states, shown = None, None, []
         if begin is not None:
             logits, states = await self._step([self._begin], self._zeros(1))
         for number, token in enumerate(ids):
             if texts:
-                seen = ShownToken(texts[number], None, None, offset)
+                seen = ShownToken(texts[number], None, None, 0)
                 if logits is not None:
                     _, (seen,) = await self._look(logits, [token])
-                    seen.offset = offset
+                seen.offset = places[number]
                 shown.append(seen)
-                offset = min(offset + len(texts[number]), len(self._prompt))
             logits, states = await self._step([token], self._zeros(1) if states is None else states)
         return logits, states, shown
 
@@ -158,6 +159,8 @@ class Writer:
             top = {}
             for text, other in zip(texts[1:], best, strict=True):
                 top.setdefault(text, float(scores[row, other]))
+            # The token itself is always among them.
+            top.setdefault(texts[0], float(scores[row, token]))
             shown.append(ShownToken(texts[0], float(scores[row, token]), top, 0))
         return likely, shown
 
