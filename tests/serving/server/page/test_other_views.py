@@ -1,5 +1,7 @@
 """The page's views of a classifier, a tagger and a forecaster, beside the numbers of the API."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from lively_weights import draw_weights
@@ -159,6 +161,10 @@ def test_a_forecast_is_drawn(serve, visit, forecaster):
     cells = [[cell.text_content().replace(",", "") for cell in row[1:]] for row in rows]
     table = [[number_in(cell, "") for cell in row] for row in cells]
     forecast = answer["forecast"][0, :5]
+    spoken = page.locator("#said").text_content().removesuffix(".").split("The first: ")[1]
+    warm, load = spoken.split(", ")
+    assert float(warm) == pytest.approx(forecast[0, 0], abs=6e-3)
+    assert load == f"{forecast[0, 1]:,.0f}"
     assert np.asarray(table) == pytest.approx(forecast, rel=5e-3, abs=6e-3)
 
     # The line rises where the numbers rise: y falls.
@@ -171,6 +177,27 @@ def test_a_forecast_is_drawn(serve, visit, forecaster):
     assert number_in(chart.first.locator("output").text_content(), "forecast:") == pytest.approx(
         forecast[1, 0], rel=5e-3, abs=6e-3
     )
+
+
+@pytest.mark.slow
+def test_fewer_texts_than_a_beam_has(serve, visit, exported):
+    """Servers give the others minus infinity, for which JSON has no word."""
+    language = exported("gru", 2, "char")
+
+    def run(signature, **inputs):
+        answer = language.run(signature, **inputs)
+        if signature == "beam_search":
+            answer["log_probabilities"] = np.float32([[-1.5, -np.inf, -np.inf]])
+            answer["texts"][0, 1:] = b'the others say "NaN"'
+        return answer
+
+    few = SimpleNamespace(signatures=language.signatures, run=run)
+    page = visit(serve(language=few).address)
+    page.get_by_role("tab", name="Beam").click()
+    press(page)
+    page.locator("#said", has_text="1 continuations found").wait_for(state="attached")
+    assert shown(page, ".found li").count() == 1
+    assert "log probability −1.5 · 100 %" in shown(page, ".found li").text_content()
 
 
 @pytest.mark.slow

@@ -169,6 +169,6 @@ class ForecastView {
       ),
     );
     this.draw();
-    say(`Forecast of ${next.length} steps. The first: ${next[0].map(plainNumber).join(", ")}.`);
+    say(`Forecast of ${next.length} steps. The first: ${next[0].map((value) => plainNumber(value)).join(", ")}.`);
   }
 }

@@ -25,6 +25,19 @@ function asJson(value, type) {
   return /[.e]/.test(text) ? text : `${text}.0`;
 }
 
+// What servers write for numbers that JSON has no word for -> what stands for them.
+const NO_JSON = { NaN: "null", Infinity: "1e999", "-Infinity": "-1e999" };
+
+/** JSON as servers write it. */
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    const parts = /"(?:[^"\\]|\\.)*"|NaN|-?Infinity/gs;
+    return JSON.parse(text.replace(parts, (part) => NO_JSON[part] ?? part));
+  }
+}
+
 /** A server: where it is, and the token that it asks for, if it does. */
 class Server {
   constructor(address, token = "") {
@@ -78,7 +91,7 @@ class Server {
     }
     let answer;
     try {
-      answer = JSON.parse(text);
+      answer = parsed(text);
     } catch {
       const said = text.trim().slice(0, 200) || response.statusText;
       throw new ServerError(

@@ -45,10 +45,12 @@ class SearchView {
       length = Math.round(this.length.value());
     const inputs = { prompt: [prompt], max_new_tokens: [length] };
     const answer = await this.model.predict("beam_search", inputs, signal);
-    this.show(prompt, answer.texts[0], answer.log_probabilities[0]);
+    // Fewer than asked for where there are no more.
+    const scores = answer.log_probabilities[0].filter((score) => score > -Infinity);
+    this.show(prompt, answer.texts[0].slice(0, scores.length), scores);
     this.note.textContent = answer.warning[0];
     this.note.hidden = !answer.warning[0];
-    say(`${answer.texts[0].length} continuations found.`);
+    say(`${scores.length} continuations found.`);
   }
 
   show(prompt, texts, scores) {
