@@ -56,10 +56,15 @@ def test_generate_in_rows(server):
 def test_one_input_and_one_output_go_without_names(server, language):
     expected = texts_of(language.run("serving_default", prompt=column(TEXTS))["text"])
     in_base64 = [{"b64": base64.b64encode(text.encode()).decode()} for text in TEXTS]
+    # As command lines write it, and without what fills it up.
+    in_lines = [{"b64": base64.encodebytes(text.encode()).decode()} for text in TEXTS]
+    unfilled = [{"b64": text["b64"].rstrip("=")} for text in in_base64]
     for body in (
         {"instances": TEXTS},
         {"instances": [{"prompt": text} for text in TEXTS]},
         {"instances": in_base64},
+        {"instances": in_lines},
+        {"instances": unfilled},
         {"instances": [{"prompt": text} for text in in_base64]},
     ):
         assert server.predict(**body).json() == {"predictions": expected}, body
@@ -138,10 +143,12 @@ def test_metadata(server, language):
         ({"instances": [{"text": "a"}]}, "Missing: `prompt`"),
         ({"instances": [{"prompt": "a", "text": "b"}]}, "Unknown: `text`"),
         ({"instances": [{"b64": "%"}]}, "in base64"),
+        ({"instances": [{"b64": "YQ=="}, {"b64": "Y"}]}, "in base64"),
+        ({"instances": [{"b64": 5}]}, "in base64"),
         ({"instances": ["\ud800"]}, "surrogate"),
         ({"inputs": "a"}, "`prompt` must have 1 dimensions, and has 0"),
         ({"signature_name": "x", "inputs": ["a"]}, "Serving signature name: 'x' not found"),
-        ({"signature_name": ["x"], "inputs": ["a"]}, "not found"),
+        ({"signature_name": ["x"], "inputs": ["a"]}, "`signature_name` must be a text"),
         ({"signature_name": "generate", "inputs": ["a"]}, "must be an object with `max_new"),
         (
             {"signature_name": "decode", "inputs": {"token_ids": [[1], [2, 3]], "num_tokens": [1]}},

@@ -2,6 +2,7 @@
 
 import hmac
 import logging
+import re
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
@@ -22,6 +23,7 @@ _LOG = logging.getLogger("tfseq.server")
 Endpoint = Callable[[Request], Awaitable[Response]]
 # Answered in the form of OpenAI's API.
 _OPENAI = ("/v1/completions", "/v1/models")
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/?#@\[\]\\]+)(:[0-9]{0,5})?")
 
 
 class Access(NamedTuple):
@@ -30,7 +32,8 @@ class Access(NamedTuple):
     Attributes:
         token: what every request but that for the page must bear; None asks for nothing.
         hosts: the names by which a request may call the server; None takes any. A page from
-            elsewhere, whose name is made to point here, is thus refused.
+            elsewhere, whose name is made to point here, is thus refused; and so is one that asks
+            by a right name, and would not be shown the answer.
         origins: those whose pages may ask; `null` is that of a file.
     """
 
@@ -90,12 +93,18 @@ class _AnyMethod:
 
 
 async def _nothing(request: Request) -> Response:
-    raise FaultError("NOT_FOUND", f"There is nothing at {request.url.path}.")
+    raise FaultError("NOT_FOUND", f"There is nothing at {_path(request)}.")
+
+
+def _path(request: Request) -> str:
+    """The path that the endpoint was found by. That of `request.url` is none to trust: an odd
+    header `Host` changes it."""
+    return request.scope["path"]
 
 
 def _check_method(request: Request) -> None:
     """Raises FaultError, with the methods that there are, for one that no path has."""
-    path, method = request.url.path, request.method
+    path, method = _path(request), request.method
     if path == "/v1/completions" or (path.startswith("/v1/models/") and ":" in path):
         allowed = ["POST"]
     else:
@@ -111,15 +120,44 @@ def _check_method(request: Request) -> None:
         )
 
 
+def _check_host(request: Request, hosts: frozenset[str]) -> None:
+    host = request.headers.get("host")
+    if host is None:  # Of HTTP/1.0: no browser's.
+        return
+    match = _HOST.fullmatch(host)
+    if match is None or match[1].strip("[]").lower() not in hosts:
+        raise FaultError("PERMISSION_DENIED", f"This server is not called {host!r}.")
+
+
+def _check_origin(request: Request, origins: tuple[str, ...]) -> None:
+    """Refuses what a page of another site asks: its browser would send it, and hide the answer from
+    the page alone."""
+    origin = request.headers.get("origin")
+    if origin is None or "*" in origins or origin in origins:
+        return
+    # The browser itself says so, where a proxy on the way calls the server otherwise.
+    if request.headers.get("sec-fetch-site") in ("same-origin", "none"):
+        return
+    scheme, _, host = origin.lower().partition("://")
+    # Extensions and programs have schemes of their own.
+    if scheme not in ("http", "https", "null"):
+        return
+    if host != request.headers.get("host", "").lower():
+        raise FaultError(
+            "PERMISSION_DENIED",
+            f"Pages of {origin} may not ask this server; its option --allow-origin names those "
+            "that may.",
+        )
+
+
 def _guard(access: Access) -> Callable[[Endpoint], Endpoint]:
     token, hosts = access.token, access.hosts
 
     def check(request: Request) -> None:
-        if hosts is not None and request.url.hostname not in hosts:
-            raise FaultError(
-                "PERMISSION_DENIED", f"This server is not called {request.url.hostname!r}."
-            )
-        if token is None or request.url.path == "/":
+        if hosts is not None:
+            _check_host(request, hosts)
+            _check_origin(request, access.origins)
+        if token is None or _path(request) == "/":
             return
         kind, _, given = request.headers.get("authorization", "").partition(" ")
         if kind.lower() != "bearer" or not hmac.compare_digest(
@@ -131,7 +169,7 @@ def _guard(access: Access) -> Callable[[Endpoint], Endpoint]:
 
     def guard(endpoint: Endpoint) -> Endpoint:
         async def guarded(request: Request) -> Response:
-            in_form = completion_fault if request.url.path in _OPENAI else fault_answer
+            in_form = completion_fault if _path(request) in _OPENAI else fault_answer
             try:
                 check(request)
                 if endpoint is not _nothing:
@@ -142,7 +180,7 @@ def _guard(access: Access) -> Callable[[Endpoint], Endpoint]:
             except HungUpError:
                 return Response(status_code=499)
             except Exception as error:  # A fault of ours.
-                _LOG.exception("%s %s", request.method, request.url.path)
+                _LOG.exception("%s %s", request.method, _path(request))
                 return in_form(FaultError("INTERNAL", repr(error)))
 
         return guarded

@@ -8,6 +8,7 @@ import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -32,6 +33,7 @@ TOKEN_VARIABLE = "TFSEQ_SERVER_TOKEN"
 _LABEL = re.compile(r"([^=/:\s]+)=([1-9]\d{0,17})")
 _ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]]+):[0-9]{1,5}")
 _ORIGIN = re.compile(r"\*|null|https?://(\[[0-9A-Fa-f:.]+\]|[^\s:/?#\[\]]+)(:[0-9]{1,5})?")
+_TOKEN = re.compile(r"[!-~]([ -~]*[!-~])?")
 _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -46,6 +48,11 @@ def run_server(options: ServerOptions) -> None:
         raise InputError(
             f"`host` {options.host} can be reached from other machines and needs a `token`, here "
             f"or in the environment variable {TOKEN_VARIABLE}."
+        )
+    if token is not None and not _TOKEN.fullmatch(token):
+        raise InputError(
+            f"`token`, or {TOKEN_VARIABLE}, must be signs of ASCII, without a space at its ends: a "
+            "request cannot carry another."
         )
     # Without a token, what a browser may ask for is what this machine's own names ask for.
     hosts = _LOCAL_NAMES | {options.host} if local and token is None else None
@@ -127,7 +134,7 @@ def _announce(bound: socket.socket, name: str) -> None:
     # Whoever reads this may ask at once: what comes before the server is ready waits.
     bound.listen()
     place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    print(f"{name} is served at http://{place}/v1/models/{name}", flush=True)
+    print(f"{name} is served at http://{place}/v1/models/{quote(name)}", flush=True)
 
 
 def _check_base_path(path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -45,6 +45,7 @@ class Upstream:
         self._limits = limits
         self._path = f"/v1/models/{quote(name, safe='')}"
         self._known: dict[str, Knowledge] = {}
+        self._num_open = 0
         self._client = httpx.AsyncClient(
             base_url=f"http://{address}",
             timeout=limits.timeout,
@@ -59,8 +60,9 @@ class Upstream:
     async def pass_on(self, request: Request) -> Response:
         """Ask the same of the other server, and answer what it answers."""
         data = await read_body(request, self._limits)
-        path = request.scope.get("raw_path", request.url.path.encode()).decode("ascii")
-        answer = await while_connected(request, self._ask(request.method, path, data))
+        path = request.scope["raw_path"].decode("ascii")
+        with self._room():
+            answer = await while_connected(request, self._ask(request.method, path, data))
         if answer.status_code == 200 and path == self._path:
             with contextlib.suppress(ValueError, TypeError):
                 version, signatures = await self.describe()
@@ -80,13 +82,30 @@ class Upstream:
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncIterator[Session]:
         """The newest version, which every request until the end of the `with` asks."""
+        with self._room():
+            yield await self._session()
+
+    @contextlib.contextmanager
+    def _room(self) -> Iterator[None]:
+        """For one request more, or one text."""
+        if self._num_open >= self._limits.max_queue:
+            raise FaultError(
+                "RESOURCE_EXHAUSTED", f"{self._num_open} requests are waiting already."
+            )
+        self._num_open += 1
+        try:
+            yield
+        finally:
+            self._num_open -= 1
+
+    async def _session(self) -> "_UpstreamSession":
         version, signatures = await self.describe()
         check_language_model(self.name, signatures)
         if version not in self._known:
             if len(self._known) >= _MOST_KNOWN:
                 self._known.clear()
             self._known[version] = Knowledge()
-        yield _UpstreamSession(version, signatures, self._known[version], self)
+        return _UpstreamSession(version, signatures, self._known[version], self)
 
     async def predict(
         self, version: str, name: str, signature: Signature, inputs: dict[str, np.ndarray]

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from itertools import accumulate
 
 from tfseq.serving.server.faults import FaultError
+from tfseq.serving.server.requests import HungUpError
 
 # Microseconds: 10, 18, 32.4, ... as TensorFlow Serving has them.
 _BOUNDS = [10 * 1.8**power for power in range(33)]
@@ -46,6 +47,11 @@ class Metrics:
             status = "OK"
         except FaultError as fault:
             status = fault.code
+            raise
+        except HungUpError:
+            raise
+        except Exception:
+            status = "INTERNAL"
             raise
         finally:
             self.count(method, status, time.perf_counter() - start)
