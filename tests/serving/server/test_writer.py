@@ -1,13 +1,18 @@
 """Text written a token at a time is the text of `generate`, however tokens are put together."""
 
 import asyncio
+import threading
 
 import numpy as np
 import pytest
 
+from tfseq.serving.server.completions import writer as writer_module
 from tfseq.serving.server.completions.choice import Usage
 from tfseq.serving.server.completions.completion_request import ParameterError, read_request
 from tfseq.serving.server.completions.generating import fitted, generate, generated, in_one_request
+from tfseq.serving.server.completions.sessions import Knowledge
+from tfseq.serving.wire.signature import Signature, TensorInfo
+from tfseq.serving.writing.token_drawer import TokenDrawer
 
 from .direct_session import DirectSession, written
 
@@ -115,3 +120,44 @@ def test_what_an_earlier_export_cannot_do_is_named(exported):
     request = fitted(request, session)
     assert not in_one_request(session, request)
     assert "b" not in written(session, request)[0][0]
+
+
+class LargeSession:
+    """Many symbols, each of which follows the one before it; `step` is all that matters."""
+
+    version, num_symbols = "1", 2**14
+
+    def __init__(self):
+        info = TensorInfo("DT_INT32", (-1,))
+        self.signatures = {"step": Signature({"token_ids": info}, {})}
+        self.knowledge = Knowledge()
+
+    async def predict(self, signature, inputs):
+        if signature == "encode":
+            ids = [[1, 2, 3][: len(text)] for text in inputs["text"].tolist()]
+            return {"token_ids": np.array(ids), "num_tokens": np.array([len(row) for row in ids])}
+        if signature == "decode":
+            rows = zip(inputs["token_ids"], inputs["num_tokens"], strict=True)
+            texts = ["".join(f"{token};" for token in row[:n]) for row, n in rows]
+            return {"text": np.array([text.encode() for text in texts], object)}
+        following = inputs["token_ids"][:, None] + 1
+        return {"logits": np.where(np.arange(self.num_symbols) == following, 9.0, 0).astype("f")}
+
+
+def test_others_are_answered_while_many_rows_are_drawn(monkeypatch):
+    """Much work is done in a thread, and comes to the same; little is done at once."""
+    threads = []
+
+    class Drawer(TokenDrawer):
+        def draw(self, *arguments):
+            threads.append(threading.current_thread())
+            return super().draw(*arguments)
+
+    monkeypatch.setattr(writer_module, "TokenDrawer", Drawer)
+    for count in (1, 32):
+        threads.clear()
+        body = {"prompt": "a", "max_tokens": 3, "temperature": 0, "n": count}
+        texts, _ = written(LargeSession(), read_request(body, "language"))
+        assert texts == ["2;3;4;"] * count
+        aside = [thread is not threading.main_thread() for thread in threads]
+        assert aside == [count > 1] * 3

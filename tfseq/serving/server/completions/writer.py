@@ -1,7 +1,8 @@
 """Texts written token by token, by the signature `step`: one request a token."""
 
-from collections.abc import AsyncIterator
-from typing import Any
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -18,6 +19,10 @@ from tfseq.serving.writing.token_drawer import TokenDrawer
 _NUM_LIKELY = 256
 # The most tokens that one character is.
 _MOST_TOKENS_OF_CHARACTER = 4
+# What is done with so many logits takes longer than others should wait.
+_MANY_LOGITS = 2**17
+
+Result = TypeVar("Result")
 
 
 class Writer:
@@ -69,7 +74,7 @@ class Writer:
             if logits is None:
                 tokens, likely, shown = first, None, [None] * len(rows)
             else:
-                tokens = self._drawer.draw(logits, rows, step)
+                tokens = await _aside(self._drawer.draw, logits, rows, step)
                 likely, shown = await self._look(logits, tokens)
             going_on = []
             lead = await self._lead(choices, tokens) if step == 0 else [""] * len(rows)
@@ -145,14 +150,11 @@ class Writer:
 
     async def _look(self, logits: np.ndarray, tokens: Any) -> tuple[np.ndarray, list]:
         """For each row the most probable tokens, best first, and its own as `logprobs` show it."""
-        number = min(_NUM_LIKELY, logits.shape[1])
-        likely = np.argpartition(-logits, number - 1, axis=-1)[:, :number]
-        order = np.argsort(-np.take_along_axis(logits, likely, -1), axis=-1, kind="stable")
-        likely = np.take_along_axis(likely, order, -1)
+        likely = await _aside(_likeliest, logits)
         num_top = self._request.logprobs
         if num_top is None:
             return likely, [None] * len(logits)
-        scores, shown = log_probabilities(logits), []
+        scores, shown = await _aside(log_probabilities, logits), []
         for row, token in enumerate(tokens):
             best = likely[row, :num_top]
             texts = await self._texts_of([token, *best])
@@ -193,3 +195,18 @@ class Writer:
     async def _generate(self, seeds: Any, max_new_tokens: int) -> dict[str, np.ndarray]:
         prompts = [self._prompt] * len(seeds)
         return await generate(self._session, self._request.settings, prompts, seeds, max_new_tokens)
+
+
+async def _aside(work: Callable[..., Result], logits: np.ndarray, *others: Any) -> Result:
+    """Does much work in a thread: meanwhile others are answered."""
+    if logits.size < _MANY_LOGITS:
+        return work(logits, *others)
+    return await asyncio.to_thread(work, logits, *others)
+
+
+def _likeliest(logits: np.ndarray) -> np.ndarray:
+    """A few of the ids of each row, best first."""
+    number = min(_NUM_LIKELY, logits.shape[1])
+    likely = np.argpartition(-logits, number - 1, axis=-1)[:, :number]
+    order = np.argsort(-np.take_along_axis(logits, likely, -1), axis=-1, kind="stable")
+    return np.take_along_axis(likely, order, -1)
