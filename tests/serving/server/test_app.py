@@ -15,6 +15,7 @@ pytest.importorskip("starlette", reason="starlette is not installed (extra `serv
 from starlette.responses import Response
 
 from tfseq.serving.server.app import Access, make_app
+from tfseq.serving.server.completions.event_stream import EventStream
 from tfseq.serving.server.faults import FaultError
 from tfseq.serving.server.options import Limits
 from tfseq.serving.server.rest.endpoints import RestEndpoints
@@ -189,3 +190,51 @@ def test_what_waits_for_another_server_is_bounded():
     with socket.create_server(("127.0.0.1", 0)) as server:
         codes = asyncio.run(go(f"127.0.0.1:{server.getsockname()[1]}"))
     assert codes == ["DEADLINE_EXCEEDED"] * 2 + ["RESOURCE_EXHAUSTED"]
+
+
+def given_up(app, path):
+    """What a client of an application is sent that is told to end in the middle of its answer."""
+    scope = {"type": "http", "method": "POST", "path": path, "raw_path": path.encode()}
+    scope |= {"headers": [(b"host", b"localhost")], "query_string": b""}
+    messages = []
+
+    async def receive():
+        await asyncio.Event().wait()
+
+    async def send(message):
+        messages.append(message)
+
+    async def go():
+        task = asyncio.create_task(app(scope, receive, send))
+        await asyncio.sleep(0.05)
+        task.cancel()
+        await task
+
+    asyncio.run(go())
+    start, *bodies = messages
+    assert not bodies[-1].get("more_body")
+    return start["status"], b"".join(body["body"] for body in bodies).decode()
+
+
+def test_the_end_of_the_server_is_told():
+    """To those that it has no time left for, whether their answer has begun or not."""
+
+    async def waits(request):
+        await asyncio.Event().wait()
+
+    async def events():
+        try:
+            yield "data: second\n\n"
+            await asyncio.Event().wait()
+        finally:
+            closed.append(True)
+
+    async def streams(request):
+        return EventStream("data: first\n\n", events(), 5.0, "data: the end\n\n")
+
+    closed = []
+    app = make_app(waits, {"/v1/completions": streams}, waits, Access())
+    assert given_up(app, "/v1/models/letters:predict") == (503, '{"error": "The server ends."}')
+    text = "".join(f"data: {name}\n\n" for name in ("first", "second", "the end"))
+    assert given_up(app, "/v1/completions") == (200, text)
+    assert closed == [True]

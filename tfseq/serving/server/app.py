@@ -1,5 +1,6 @@
 """The paths of the server, who may ask, and what is answered where something goes wrong."""
 
+import asyncio
 import hmac
 import logging
 import re
@@ -14,7 +15,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from tfseq.serving.server.answers import completion_fault, fault_answer
-from tfseq.serving.server.faults import FaultError
+from tfseq.serving.server.faults import FaultError, server_ends
 from tfseq.serving.server.page import page as html
 from tfseq.serving.server.requests import HungUpError
 
@@ -179,6 +180,8 @@ def _guard(access: Access) -> Callable[[Endpoint], Endpoint]:
                 return in_form(fault)
             except HungUpError:
                 return Response(status_code=499)
+            except asyncio.CancelledError:  # The time that it had to end in is over.
+                return in_form(server_ends())
             except Exception as error:  # A fault of ours.
                 _LOG.exception("%s %s", request.method, _path(request))
                 return in_form(FaultError("INTERNAL", repr(error)))

@@ -50,3 +50,8 @@ class FaultError(Exception):
 def invalid(message: str) -> FaultError:
     """The fault of a request that breaks a rule."""
     return FaultError("INVALID_ARGUMENT", message)
+
+
+def server_ends() -> FaultError:
+    """The fault of a request that has no time left."""
+    return FaultError("UNAVAILABLE", "The server ends.")

@@ -23,7 +23,7 @@ from tfseq.serving.server.completions.event_stream import EventStream
 from tfseq.serving.server.completions.generating import fitted, generated, in_one_request
 from tfseq.serving.server.completions.sessions import Session, Sessions
 from tfseq.serving.server.completions.writer import Writer
-from tfseq.serving.server.faults import FaultError
+from tfseq.serving.server.faults import FaultError, server_ends
 from tfseq.serving.server.options import Limits
 from tfseq.serving.server.requests import read_object, while_connected
 from tfseq.serving.server.rest.metrics import Metrics
@@ -100,7 +100,8 @@ class CompletionEndpoint:
         except BaseException:
             await events.aclose()
             raise
-        return EventStream(first, events, self._limits.timeout)
+        cut = _event(completion_error(server_ends()))
+        return EventStream(first, events, self._limits.timeout, cut)
 
     async def _events(self, asked: CompletionRequest) -> AsyncIterator[str]:
         async with self._sessions.open() as session:
