@@ -33,7 +33,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 import tensorflow as tf
-from rnn_layers_tasks import (
+from layer_loops.tasks import (
     CELLS,
     Size,
     language_model_tasks,
@@ -53,7 +53,7 @@ class Torch:
     """The process that runs PyTorch; `tasks` of what it has built."""
 
     def __init__(self):
-        script = Path(__file__).with_name("rnn_layers_torch.py")
+        script = Path(__file__).with_name("layer_loops") / "torch_tasks.py"
         self._process = subprocess.Popen(
             [sys.executable, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
@@ -209,9 +209,9 @@ def peak_memory(name: str, steps: int) -> float:
     """MB that three training steps add to the most this process has held, batch 32, 256 units."""
     size = Size(32, steps, 256)
     if name == "torch":
-        import rnn_layers_torch
+        from layer_loops import torch_tasks
 
-        train = rnn_layers_torch.layer_tasks("lstm", 32, steps, 256)["training"]
+        train = torch_tasks.layer_tasks("lstm", 32, steps, 256)["training"]
     else:
         layer = (
             ours("lstm", size)

@@ -9,7 +9,8 @@ A loop is cell:batch×steps×units:embedding:vocabulary, trained with everything
 windows in the order of the text, the state carried from one to the next, embedding, dropout as the
 default run has it, logits, cross-entropy, backward, clipping to a global norm, Adam, and the loss
 read after each step. tfseq is its own trainer; `before` is tfseq of the checkout `--baseline`.
-Peers run as they are and tuned: see `build` in each `training_*.py`; they keep freed memory then.
+Peers run as they are and tuned: see `build` in `training_loops/*_loop.py`; they keep freed memory
+then.
 
 `check`: all of them compute the same losses. `loops`: speed, page faults, memory. `custom`: an LSTM
 with one changed gate. `growth`: time against units and steps. `memory`: peak against steps.
@@ -27,10 +28,10 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-import training_profile
 from settings import setting
-from training_child import Loop
-from training_contenders import HERE, Contender, build_peer, peers_of, start_all, start_tfseq
+from training_loops import profiling
+from training_loops.child import Loop
+from training_loops.contenders import HERE, Contender, build_peer, peers_of, start_all, start_tfseq
 
 LOOPS = (
     "gru:32x35x256:64:104",
@@ -201,7 +202,7 @@ def start_for_memory(name, loop, options, recomputed) -> Contender:
 
 
 def measure_start(options: argparse.Namespace) -> None:
-    training_profile.measure_start(roots(options), rounds=options.turns)
+    profiling.measure_start(roots(options), rounds=options.turns)
 
 
 def measure_profile(options: argparse.Namespace) -> None:
@@ -210,7 +211,7 @@ def measure_profile(options: argparse.Namespace) -> None:
         contender = start_tfseq(root, name, {"ONEDNN_JIT_PROFILE": "2"})
         more = {"options": options.set} if name == "tfseq" else {}
         pid = contender.build(loop, whose="tfseq", root=str(root), **more)["pid"]
-        training_profile.profile(f"{name}, {loop}", contender, pid, loop, seconds=10)
+        profiling.profile(f"{name}, {loop}", contender, pid, loop, seconds=10)
         contender.close()
 
 

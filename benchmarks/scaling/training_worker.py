@@ -37,7 +37,7 @@ class Training:
     def build(self, loop: str) -> int:
         """Make a trainer; the number of its parameters."""
         import keras
-        from training_child import CLIP_NORM, DROPOUT, LEARNING_RATE, Loop, text
+        from training_loops.child import CLIP_NORM, DROPOUT, LEARNING_RATE, Loop, text
 
         from tfseq.runs.trainer import Trainer
         from tfseq.tasks.language_model.model_building import build_model

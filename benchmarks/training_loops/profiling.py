@@ -14,8 +14,8 @@ from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 
-from training_child import Loop
-from training_contenders import Contender
+from training_loops.child import Loop
+from training_loops.contenders import Contender, paths
 
 STAGES = ("import", "corpus", "model", "tracing, XLA", "first step", "all")
 KERNEL = "([kernel"
@@ -54,7 +54,7 @@ def measure_start(roots: dict[str, Path], rounds: int) -> None:
         caches = {name: stack.enter_context(tempfile.TemporaryDirectory()) for name in roots}
         for turn in range(rounds):
             for name, root in roots.items():
-                environment = os.environ | {"PYTHONPATH": str(root), "TFSEQ_CACHE": caches[name]}
+                environment = os.environ | paths(root) | {"TFSEQ_CACHE": caches[name]}
                 start = time.perf_counter()
                 done = subprocess.run(
                     [sys.executable, __file__], env=environment, stdout=subprocess.PIPE, check=True

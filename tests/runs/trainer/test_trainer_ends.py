@@ -10,7 +10,7 @@ import tensorflow as tf
 from tfseq.files.checkpoint import load_latest_checkpoint, save_checkpoint
 from tfseq.runs.trainer import DivergenceError
 
-from .small_trainer import V, assert_weights, make_trainer, script_validation, spread
+from ..small_trainer import V, assert_weights, make_trainer, script_validation, spread
 
 
 @pytest.fixture(scope="module")

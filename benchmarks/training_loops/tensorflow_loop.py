@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Iterator
 
-from training_child import CLIP_NORM, DROPOUT, LEARNING_RATE, Loop, serve, text, windows
+from training_loops.child import CLIP_NORM, DROPOUT, LEARNING_RATE, Loop, serve, text, windows
 
 
 def build(loop: Loop, whose: str, **settings) -> Iterator[float]:
@@ -42,7 +42,7 @@ def build_tfseq(
     keras.utils.set_random_seed(0)
     ids = text(loop)
     values = {
-        "cell": "training_cell:own_cell" if loop.cell == "own" else loop.cell,
+        "cell": "training_loops.own_cell:own_cell" if loop.cell == "own" else loop.cell,
         "batch_size": loop.batch,
         "num_steps": loop.steps,
         "units": loop.units,

@@ -8,7 +8,7 @@ import pytest
 from tfseq.data import random_windows, sequential_windows
 from tfseq.errors import InputError
 
-from .small_trainer import (
+from ..small_trainer import (
     IDS,
     assert_weights,
     clipped,

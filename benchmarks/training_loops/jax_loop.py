@@ -7,7 +7,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
-from training_child import CLIP_NORM, DROPOUT, GATES, LEARNING_RATE, Loop, serve, windows
+from training_loops.child import CLIP_NORM, DROPOUT, GATES, LEARNING_RATE, Loop, serve, windows
 
 σ = jax.nn.sigmoid
 
@@ -114,7 +114,7 @@ def build(
         loop: what to train.
         tuned: the best of several unrollings, with the generator of random numbers that XLA has.
         dropout: the rate.
-        load: a file of initial weights and text, as `training_tensorflow.py` has saved it.
+        load: a file of initial weights and text, as `tensorflow_loop.py` has saved it.
     """
     if not tuned:
         return losses(loop, dropout, load, unroll=1)

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 from torch import nn
-from training_child import CLIP_NORM, DROPOUT, LEARNING_RATE, Loop, serve, windows
+from training_loops.child import CLIP_NORM, DROPOUT, LEARNING_RATE, Loop, serve, windows
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 LAYERS = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 
 
 class OwnLSTM(nn.Module):
-    """The cell of `training_cell.py` in a loop; the inputs' product is taken out of it."""
+    """The cell of `own_cell.py` in a loop; the inputs' product is taken out of it."""
 
     def __init__(self, features: int, units: int, compiled: bool):
         super().__init__()
@@ -90,7 +90,7 @@ def build(
         tuned: with everything that may help: time first, a fused optimizer, no denormal numbers,
             the better number of threads, and the cell compiled if it is one of one's own.
         dropout: the rate.
-        load: a file of initial weights and text, as `training_tensorflow.py` has saved it.
+        load: a file of initial weights and text, as `tensorflow_loop.py` has saved it.
     """
     torch.manual_seed(0)
     torch.set_flush_denormal(tuned)

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from training_child import Loop
+from training_loops.child import Loop
 
-HERE = Path(__file__).resolve().parents[1]
+BENCHMARKS = Path(__file__).resolve().parents[1]
+HERE = BENCHMARKS.parent
 KEEP_FREED_MEMORY = {
     "MALLOC_MMAP_THRESHOLD_": str(2**32),
     "MALLOC_TRIM_THRESHOLD_": str(2**34),
@@ -21,6 +22,11 @@ KEEP_FREED_MEMORY = {
 }
 # A thread's own arena gives memory back all the same; with one for all, threads wait for it.
 TUNED = (KEEP_FREED_MEMORY, KEEP_FREED_MEMORY | {"MALLOC_ARENA_MAX": "1"})
+
+
+def paths(root: Path) -> dict[str, str]:
+    """The variable by which a process finds tfseq in a checkout, and what is beside this script."""
+    return {"PYTHONPATH": os.pathsep.join([str(root), str(BENCHMARKS)])}
 
 
 class Contender:
@@ -35,7 +41,7 @@ class Contender:
             stdout=subprocess.PIPE,
             stderr=self._complaints,
             text=True,
-            env=os.environ | {"PYTHONPATH": str(root), "TF_CPP_MIN_LOG_LEVEL": "3"} | environment,
+            env=os.environ | paths(root) | {"TF_CPP_MIN_LOG_LEVEL": "3"} | environment,
         )
 
     def build(self, loop: Loop, **settings) -> dict[str, Any]:
@@ -62,11 +68,11 @@ class Contender:
 def start_tfseq(
     root: Path = HERE, name: str = "tfseq", environment: dict[str, str] | None = None
 ) -> Contender:
-    return Contender(name, sys.executable, "training_tensorflow.py", root, environment or {})
+    return Contender(name, sys.executable, "tensorflow_loop.py", root, environment or {})
 
 
 def start_peer(peer: str, python: str, environment: dict[str, str], name: str) -> Contender:
-    script = {"keras": "training_tensorflow.py"}.get(peer, f"training_{peer}.py")
+    script = {"keras": "tensorflow_loop.py"}.get(peer, f"{peer}_loop.py")
     return Contender(name, python, script, HERE, environment)
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from tfseq.files.checkpoint import load_latest_checkpoint, save_checkpoint
 
-from .small_trainer import (
+from ..small_trainer import (
     IDS,
     assert_weights,
     bits_of,
