@@ -164,7 +164,7 @@ class LanguageModelOptions(
     """Share of the symbols that are zero wherever they occur in a window, drawn for each window
     (arXiv 1512.05287); if omitted, by --preset."""
     weight_dropout: Probability | None = None
-    """Share of the recurrent weights that is zero during a window, drawn for each window
+    """Share of the recurrent weights that are zero during a window, drawn for each window
     (arXiv 1708.02182); if omitted, by --preset."""
 
     sample_epochs: FreeOnResume[CountOrZero] = 3
