@@ -61,8 +61,8 @@ class TrainingOptions:
     """Factor of the learning rate per epoch, applied gradually at each step, with the exponential
     schedule."""
     schedule: Schedule = "exponential"
-    """How the learning rate changes: exponential, by learning_rate_decay; cosine, along half a
-    cosine to the end of the run (arXiv 1608.03983); one_cycle, up to its peak and down again
+    """How the learning rate changes: exponential, by --learning-rate-decay; cosine, along half
+    a cosine to the end of the run (arXiv 1608.03983); one_cycle, up to its peak and down again
     (arXiv 1708.07120); or constant. Where cosine or one_cycle ends, the run ends: a resumed run
     cannot change its epochs."""
     warmup: NonNegativeFloat | None = None
@@ -76,7 +76,7 @@ class TrainingOptions:
     decay_biases: bool = True
     """Let weight decay take biases and gains too, not the matrices and tables alone."""
     clip_norm: PositiveFloat | None = 1.0
-    """Clip gradients to this global norm."""
+    """Clip gradients to this global norm, or never with None."""
     accumulate: PositiveInt = 1
     """Batches for each update: the gradient is the mean over all their targets, as for one batch
     that many times as large. The last update of an epoch takes the batches that are left."""
