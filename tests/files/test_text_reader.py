@@ -1,5 +1,6 @@
 import gzip
 import json
+import lzma
 import re
 
 import pytest
@@ -213,9 +214,11 @@ def test_a_nul_is_no_text(write):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (gzip.compress(b"text", mtime=0), "compressed by gzip: give its name the ending .gz"),
-        (b"PK\x03\x04rest", "a ZIP archive, as .xlsx and .docx files are"),
-        (b"%PDF-1.7\n", "a PDF"),
+        (gzip.compress(b"text", mtime=0), "is compressed by gzip, not text. Give its name the"),
+        (lzma.compress(b"text"), "is compressed by xz, not text. Decompress it first"),
+        (b"PK\x03\x04rest", "is a ZIP archive, as .xlsx and .docx files are, not text"),
+        (b"%PDF-1.7\n", "is a PDF, not text. Save what is in it as text"),
+        (b"\x89PNG\r\n\x1a\n", "is an image, not text"),
     ],
 )
 @pytest.mark.parametrize("encoding_errors", ["strict", "replace"])
