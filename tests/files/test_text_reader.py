@@ -100,7 +100,10 @@ def test_what_is_no_gzip_at_all(write):
     [
         (b'{"text": "a"', r"rows\.jsonl:2: not JSON: Expecting ',' delimiter at column 13"),
         (b'["a"]', r"rows\.jsonl:2: must be a JSON object\. Received: list"),
-        (b'{"body": "a", "id": 1}', r"rows\.jsonl:2: no 'text'\. It has: 'body', 'id'"),
+        (
+            b'{"body": "a", "id": 1}',
+            r"no 'text'\. It has: 'body', 'id'\. Name one by `text_field`",
+        ),
         (b'{"text": 1}', r"rows\.jsonl:2: its 'text' must be a string\. Received: 1"),
         (
             b'{"text": "\\ud83d"}',
