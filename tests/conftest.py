@@ -29,6 +29,18 @@ FIRST = (
     "tfseq/tasks/",
 )
 
+# Examples of docstrings that train or export for some seconds. The tests do the same every day.
+SLOW_EXAMPLES = (
+    "tfseq.serving.on_device.export.export_on_device",
+    "tfseq.serving.signatures.language_model.export_language_model",
+    "tfseq.tasks.forecasting.task.ForecastingTask",
+    "tfseq.tasks.language_model.task.LanguageModelTask",
+    "tfseq.tasks.prediction.predict_file.predict_file",
+    "tfseq.tasks.tagging.task.TaggingTask",
+    "tfseq.tasks.text_classification.task.TextClassificationTask",
+    "tfseq.tasks.training.train",
+)
+
 
 def pytest_addoption(parser):
     parser.addoption(
@@ -79,11 +91,13 @@ def pytest_collection_modifyitems(items):
 def mark_slow_cases(items):
     """Of the cases of a test marked `everyday(n)`, n stay in `pytest`; the others are slow.
 
-    They are a random sample that the test's name determines, so that it is the same every time;
-    `pytest -m slow` runs the others.
+    So are the examples named above. The cases that stay are a random sample that the test's name
+    determines, so that it is the same every time; `pytest -m slow` runs the others.
     """
     cases = collections.defaultdict(list)
     for item in items:
+        if item.name in SLOW_EXAMPLES:
+            item.add_marker(pytest.mark.slow)
         if mark := item.get_closest_marker("everyday"):
             cases[item.nodeid.split("[")[0], *mark.args].append(item)
     for (name, count), alike in cases.items():

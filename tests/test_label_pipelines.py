@@ -32,6 +32,7 @@ def orders(tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("not_warmed_up")
 def test_a_classifier_learns_the_order_of_words(orders):
     options = ["--data=orders.csv", "--epochs=5", "--report", *SMALL]
@@ -69,6 +70,7 @@ def test_a_classifier_learns_the_order_of_words(orders):
     assert json.loads((run_dir / "metrics.json").read_text())["baselines"] == metrics["baselines"]
 
 
+@pytest.mark.slow
 def test_a_tagger_learns_from_what_stands_beside(tmp_path):
     """`paris` is a person after `miss` and a place after `in`; unknown names too."""
     chance = random.Random(2)

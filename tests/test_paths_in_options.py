@@ -217,6 +217,7 @@ def test_annotations_may_say_more():
     assert normalized(one("~/x")).path == os.path.expanduser("~/x")
 
 
+@pytest.mark.slow
 def test_a_run_in_the_directory_that_the_shell_is_in(tmp_path):
     """It is filled, not replaced; its text is found again from elsewhere."""
     here = tmp_path / "here"

@@ -95,6 +95,7 @@ def test_beam_search_gives_the_most_probable_first(place):
     assert done.stdout.count("the ") >= 3
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("not_warmed_up")
 def test_export_takes_the_next_version_and_touches_none(place):
     before = snapshot(place / "exported" / "text_lstm" / "1")
@@ -142,6 +143,7 @@ def test_inspection_passes_an_export_and_refuses_a_changed_one(place):
     assert "assets/vocabulary.txt has another digest" in done.stderr
 
 
+@pytest.mark.slow
 def test_configuration_file_words_and_jsonl(place):
     (place / "config.json").write_text(
         json.dumps(
@@ -255,6 +257,7 @@ def test_divergence_names_step_norm_and_checkpoint(place):
     assert not (place / "diverging" / "metrics.json").exists()
 
 
+@pytest.mark.slow
 def test_a_prompt_that_is_not_utf8_gives_what_the_export_gives(place):
     """Its bad bytes are one U+FFFD each in both."""
     prompt = b"the \xff time\xe9"
@@ -278,6 +281,7 @@ def test_a_prompt_that_is_not_utf8_gives_what_the_export_gives(place):
     assert done.stdout == text.decode() + "\n"
 
 
+@pytest.mark.slow
 def test_a_run_below_the_home_directory(place, monkeypatch):
     """Every script finds it by its `~`, which no shell has replaced."""
     monkeypatch.setenv("HOME", str(place))

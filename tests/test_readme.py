@@ -23,7 +23,7 @@ def python_of(page: Path) -> str:
     return "".join(re.findall(r"^```python\n(.*?)^```", page.read_text(), flags=re.S | re.M))
 
 
-@pytest.mark.everyday(3)
+@pytest.mark.slow
 @pytest.mark.parametrize("page", [p for p in PAGES if python_of(p)], ids=lambda page: page.stem)
 def test_python_examples(page, tmp_path):
     test = doctest.DocTestParser().get_doctest(python_of(page), {}, page.name, str(page), 0)

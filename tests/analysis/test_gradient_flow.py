@@ -24,6 +24,9 @@ from tfseq.models import LanguageModel
 from tfseq.options.rules import check_options
 from tfseq.report.figures import chart_figure
 
+# A run is trained first.
+pytestmark = pytest.mark.slow
+
 SMALL = {
     "units": 8,
     "num_steps": 12,

@@ -188,6 +188,7 @@ def test_text_follows_the_law_of_heaps(tmp_path):
     assert math.log(many / few, 64) == pytest.approx(1 / 1.7, abs=0.06)
 
 
+@pytest.mark.slow
 def test_costs_are_those_of_the_tasks(tmp_path):
     """Characters: as many tokens as bytes, each numbered in one byte."""
     path = tmp_path / "text.txt"

@@ -77,6 +77,7 @@ def test_which_equations_pytorch_and_cudnn_have(cell, native):
     assert runs_natively(cell) is native
 
 
+@pytest.mark.slow
 def test_reading_it_needs_no_keras_and_layers_register_all_cells():
     code = """
 import sys

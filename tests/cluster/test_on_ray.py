@@ -10,8 +10,9 @@ from .ray_processes import encode, killing, raylets, workers_of
 from .word_corpus import corpus_of_words
 
 
+@pytest.mark.slow
 def test_a_node_is_killed(two_nodes, tmp_path):
-    """The one for every day: of two nodes one is left, which ends the work."""
+    """The one that .ci/run calls: of two nodes one is left, which ends the work."""
     (tmp_path / "text").mkdir()
     corpus, tokenizer = (
         corpus_of_words(tmp_path / "text", 300, 20, 900),

@@ -110,6 +110,7 @@ class CountSteps(keras.callbacks.Callback):
         self.batches.append((batch, int(self.model.optimizer.iterations)))
 
 
+@pytest.mark.slow
 def test_batches_done_are_counted_and_not_trained_on_again(tmp_path):
     count = CountSteps()
     killed_and_resumed(tmp_path, NUM_BATCHES + 4, epochs=2, callbacks=lambda: [count])
@@ -119,6 +120,7 @@ def test_batches_done_are_counted_and_not_trained_on_again(tmp_path):
     assert count.batches == skipped + trained
 
 
+@pytest.mark.slow
 def test_a_fit_that_has_ended_trains_nothing_but_further_epochs(whole, tmp_path):
     two = never_killed(tmp_path, epochs=2)
     count = CountSteps()
@@ -139,6 +141,7 @@ class StopWithin(keras.callbacks.Callback):
         self.model.stop_training = batch == 3
 
 
+@pytest.mark.slow
 def test_a_fit_that_was_stopped_within_an_epoch_goes_on_there(whole, tmp_path):
     assert never_killed(tmp_path, kill=StopWithin())["epochs"] == [0]
     assert fit(tmp_path) == whole
@@ -150,6 +153,7 @@ def damage(path):
     path.write_bytes(content)
 
 
+@pytest.mark.slow
 def test_where_the_newest_backup_is_damaged_the_one_before_is_used(whole, tmp_path):
     with pytest.raises(Kill):
         never_killed(tmp_path, kill=KillAfter(NUM_BATCHES + 4))
@@ -220,6 +224,7 @@ class NoteEpochs(keras.callbacks.Callback):
         self.epochs.append(epoch)
 
 
+@pytest.mark.slow
 def test_the_model_can_be_fitted_again_from_epoch_0(backups, tmp_path):
     """Keras keeps the epoch to begin at on the model; it is not left there."""
     shutil.copytree(backups, tmp_path, dirs_exist_ok=True)

@@ -52,7 +52,7 @@ class NoteStates(keras.callbacks.Callback):
         self.states.append(np.concatenate([np.ravel(ops.convert_to_numpy(s)) for s in states]))
 
 
-@pytest.mark.everyday(2)
+@pytest.mark.everyday(1)
 @pytest.mark.parametrize("kind", ["tfseq", "keras", "stacked"])
 def test_a_state_is_carried_within_an_epoch_and_zero_where_it_begins(kind):
     note = NoteStates()
@@ -75,7 +75,7 @@ def test_the_carried_state_is_where_the_batch_before_ended():
         np.testing.assert_allclose(state.reshape(2, 6), outputs[:, end], atol=1e-6)
 
 
-@pytest.mark.everyday(1)
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["tfseq", "keras"])
 def test_validation_within_fit_starts_from_zeros_and_leaves_no_trace(kind):
     alone, validated = make_model(kind), make_model(kind)
@@ -93,6 +93,7 @@ def test_validation_within_fit_starts_from_zeros_and_leaves_no_trace(kind):
     assert history["val_loss"][-1] == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_evaluate_and_predict_start_from_zeros_when_they_are_given_it():
     model, reset = make_model(), ResetStates()
     fit(model)

@@ -11,7 +11,7 @@ from tfseq.fit import ResetStates, StatefulModel, Windows
 TRAIN = IDS[: 8 * 15 + 5]
 
 
-@pytest.mark.everyday(1)
+@pytest.mark.slow
 @pytest.mark.parametrize("sampling", ["random", "sequential"])
 @pytest.mark.parametrize("cell", ["gru", "lstm"])
 def test_the_same_weights(sampling, cell):

@@ -45,6 +45,7 @@ def epochs_of(order, epochs, length, seed=0):
     ]
 
 
+@pytest.mark.slow
 @BOTH
 @settings(max_examples=15, deadline=None)
 @given(

@@ -20,6 +20,9 @@ import tfseq
 from tfseq.errors import InputError
 from tfseq.serving.loader.loader_process import LoaderProcess
 
+# A run is trained first.
+pytestmark = pytest.mark.slow
+
 HERE = Path(__file__).parent
 PARTS = ["--cell=project_parts:LeakyCell", "--tokenizer=project_parts:Syllables"]
 PARTS += ["--optimizer=project_parts:SignMomentum"]
@@ -79,7 +82,6 @@ def test_names_are_what_is_saved(project):
         assert f'"{name}"' in config
 
 
-@pytest.mark.slow
 def test_killed_and_resumed_to_the_same_bits(project):
     arguments = [*OPTIONS, "--corpus=text.txt", "--run-dir=runs/killed"]
     checkpoints = project / "runs" / "killed" / "checkpoints"
@@ -116,7 +118,6 @@ def test_evaluated_by_the_script_as_in_python(project, parts):
     assert f"perplexity  {perplexity:.4f} per token" in done.stdout
 
 
-@pytest.mark.slow
 def test_the_script_writes_what_python_writes(project, parts):
     task = tfseq.load(project / "runs" / "whole")
     words = ["--run-dir=runs/whole", "--prompt=the ", "--max-new-tokens=9", "--temperature=0.5"]
@@ -124,7 +125,6 @@ def test_the_script_writes_what_python_writes(project, parts):
     assert run("generate_text", *words, cwd=project) == text + "\n"
 
 
-@pytest.mark.slow
 def test_the_export_answers_where_the_module_is_absent(project, parts, tmp_path, monkeypatch):
     task = tfseq.load(project / "runs" / "whole")
     path = task.export(tmp_path / "mine")
@@ -149,7 +149,6 @@ def test_the_export_answers_where_the_module_is_absent(project, parts, tmp_path,
     )
 
 
-@pytest.mark.slow
 def test_elsewhere_a_sentence_says_what_is_missing(project, tmp_path):
     for name, more in (("evaluate_model", []), ("train_language_model", ["--resume"])):
         told = run(name, f"--run-dir={project / 'runs' / 'whole'}", *more, cwd=tmp_path, expected=2)
@@ -178,7 +177,6 @@ def test_in_python_the_objects_themselves(project, parts, tmp_path):
         )
 
 
-@pytest.mark.slow
 def test_a_tokenizer_that_is_plain_python_trains_and_is_refused_at_export(project, parts, tmp_path):
     small = {"max_tokens": 400, "units": 4, "batch_size": 2, "num_steps": 8, "epochs": 1}
     options = options_of(project, tmp_path / "run", tokenizer=parts.PlainPython, **small)

@@ -29,7 +29,7 @@ def all_continuations(generator, prompt, num_tokens):
     return sorted(zip(totals, completions, strict=True), reverse=True)
 
 
-@pytest.mark.everyday(2)
+@pytest.mark.everyday(1)
 @pytest.mark.parametrize("prompt", ["ab", "想a?c"])
 def test_two_steps_with_a_beam_as_wide_as_the_vocabulary_find_the_optimum(generator, prompt):
     size = len(SYMBOLS) + 1

@@ -57,7 +57,7 @@ def written_by_definition(model, prompt, count, temperature, top_k, top_p, seed,
     return prompt + "".join(TOKENS[i] for i in added), len(added), log_probability
 
 
-@pytest.mark.everyday(2)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("filter", "stop", "top_k", "top_p"),
     [
@@ -129,6 +129,7 @@ def test_the_filter_is_given_the_ids_added_so_far(generator):
     assert [beam.completion for beam in beams] == ["abcbb"] * 2
 
 
+@pytest.mark.slow
 def test_a_forbidden_token_is_not_written_by_any_way_of_choosing(generator):
     settings = {"temperature": 5.0, "seed": range(12)}
     for filter, written in ((no_b, False), (None, True)):
@@ -140,6 +141,7 @@ def test_a_forbidden_token_is_not_written_by_any_way_of_choosing(generator):
     assert beam.completion == greedy.completion
 
 
+@pytest.mark.slow
 def test_unknown_is_not_written_though_a_filter_prefers_it(generator):
     def unknown(logits, new_ids):
         return 100 * tf.one_hot(tf.zeros_like(logits[:, 0], tf.int32), len(TOKENS))

@@ -108,6 +108,7 @@ def columns(rows):
     return {name: [(OFF | row)[name] for row in rows] for name in OFF}
 
 
+@pytest.mark.slow
 def test_equals_the_definition(characters):
     generator, writer = characters
     prompts = ["ab", "", "d\nccc", "a", "ab", "", "bad", "é", "abc", "cab"]

@@ -107,7 +107,7 @@ def short_blocks():
         yield
 
 
-@pytest.mark.everyday(3)
+@pytest.mark.everyday(1)
 @pytest.mark.parametrize("filtered", [True, False])
 @pytest.mark.parametrize(("cell", "layers"), CELLS)
 def test_equals_a_full_pass_for_every_token(compiled, cell, layers, filtered):
@@ -151,6 +151,7 @@ def test_the_state_is_the_one_after_the_last_real_token(compiled, cell, layers):
             np.testing.assert_allclose(state[r], other[0], atol=1e-5)
 
 
+@pytest.mark.slow
 @given(st.data())
 @settings(max_examples=40)
 def test_a_row_alone_and_in_a_batch_gives_the_same_tokens(compiled, data):

@@ -27,7 +27,7 @@ def by_definition(model, ids):
     return np.take_along_axis(log_softmax[:, :-1], ids[:, 1:, np.newaxis], axis=2)[..., 0]
 
 
-@pytest.mark.everyday(2)
+@pytest.mark.slow
 @pytest.mark.parametrize("layers", [1, 2])
 @pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
 def test_equals_the_softmax_of_one_pass(make_model, cell, layers):

@@ -107,6 +107,7 @@ def test_agrees_with_torch(name):
     assert_agrees(CASES[name], run_torch(CASES[name], seed=100))
 
 
+@pytest.mark.everyday(2)
 @needs_torch
 @pytest.mark.parametrize("kind", ["rnn", "gru", "lstm"])
 def test_agrees_with_torch_at_length(kind):

@@ -85,6 +85,7 @@ def residual(parts, layers, x, mask):
     return outputs if mask is None else outputs * mask[..., None]
 
 
+@pytest.mark.everyday(7)
 @every_kind
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("mask", [None, MASK], ids=["whole", "masked"])

@@ -10,6 +10,7 @@ from tfseq.cells import LSTMCell
 from tfseq.layers import RNN, RecurrentStack
 
 
+@pytest.mark.everyday(15)
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("num_layers", [1, 3])

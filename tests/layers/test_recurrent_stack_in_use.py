@@ -10,6 +10,7 @@ from tfseq.cells import GRUCell
 from tfseq.layers import RecurrentStack
 
 
+@pytest.mark.slow
 def test_sequential_model_trains_with_masks():
     x = sequences(8)
     x[0, 3:] = 0

@@ -47,7 +47,7 @@ def trained(layer, weights=None):
     return losses, before, model.get_weights()
 
 
-@pytest.mark.everyday(1)
+@pytest.mark.slow
 @pytest.mark.parametrize("bidirectional", [False, True])
 @each_cell
 def test_losses_and_weights_are_those_of_the_cell_of_keras(cls, bidirectional):

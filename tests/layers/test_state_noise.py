@@ -109,7 +109,7 @@ NOISE = {
 @pytest.mark.parametrize("how", ["traced", "eager", "unrolled"])
 @pytest.mark.parametrize("noise", NOISE)
 @pytest.mark.parametrize("cell", CELLS)
-@pytest.mark.everyday(6)
+@pytest.mark.everyday(4)
 def test_every_step(cell, noise, how):
     make_cell, step = CELLS[cell]
     layer = make(make_cell(), **NOISE[noise], unroll=how == "unrolled")
@@ -162,6 +162,7 @@ def test_a_single_step_takes_the_expected_value():
         np.testing.assert_allclose(output, y[:, t], rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_zoneout_is_for_any_cell():
     layer = RNN(keras.layers.GRUCell(UNITS), return_sequences=True, zoneout=0.999999)
     y = tf.function(lambda: layer(X, training=True))()

@@ -119,6 +119,7 @@ def test_config_round_trip():
     assert (again.name, again.from_logits) == ("ppl", False)
 
 
+@pytest.mark.slow
 def test_as_a_metric_of_compile_and_fit():
     """What follows each token here is certain, and the model finds that out."""
     keras.utils.set_random_seed(0)

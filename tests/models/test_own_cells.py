@@ -49,6 +49,7 @@ def assert_steps_as_it_is_called(model):
         close(found, (expected, final))
 
 
+@pytest.mark.everyday(6)
 @pytest.mark.parametrize("options", [{}, {"embedding_size": 4}], ids=["one-hot", "embedded"])
 @each_way
 def test_it_steps_as_it_is_called(cell, options):
@@ -57,6 +58,7 @@ def test_it_steps_as_it_is_called(cell, options):
     assert_steps_as_it_is_called(model)
 
 
+@pytest.mark.everyday(6)
 @pytest.mark.parametrize("embedding_size", [None, 4])
 @pytest.mark.parametrize(
     "kind", [k for k in KINDS if k not in TEXTBOOK_KINDS], ids=lambda k: k.name
@@ -65,6 +67,7 @@ def test_further_built_in_cells_step_as_they_are_called(kind, embedding_size):
     assert_steps_as_it_is_called(make_model(kind.name, embedding_size=embedding_size))
 
 
+@pytest.mark.everyday(1)
 @pytest.mark.parametrize("cell", ["name of a class", "nested", "function"])
 def test_it_trains(cell):
     keras.utils.set_random_seed(0)

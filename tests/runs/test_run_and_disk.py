@@ -34,7 +34,7 @@ def full_for(monkeypatch):
     return full_disk
 
 
-@pytest.mark.everyday(2)
+@pytest.mark.everyday(1)
 @pytest.mark.parametrize(
     "file", ["checkpoints/step-000000006.npz", "curves.png", "model.weights.h5", "metrics.json"]
 )

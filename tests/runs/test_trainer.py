@@ -72,6 +72,7 @@ def test_a_step_of_adam(optimizer):
         np.testing.assert_allclose(weight[g == 0], old[g == 0] * (1 - decay), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_sequential_windows_carry_the_state_as_a_constant():
     trainer = make_trainer(optimizer="sgd", learning_rate=0.5, cell="lstm", clip_norm=0.3)
     model = trainer.model
@@ -99,6 +100,7 @@ def test_sequential_windows_carry_the_state_as_a_constant():
     assert next(trainer.train_epoch())["loss"] == pytest.approx(loss, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_random_windows_start_from_zero():
     trainer = make_trainer(optimizer="sgd", learning_rate=0.5, sampling="random", seed=4)
     spread(trainer.model)
@@ -132,6 +134,7 @@ def test_learning_rate_falls_a_little_at_each_step():
     assert row["learning_rate"] == pytest.approx(0.4 * 0.5 ** (len(windows) / steps), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_figures_of_an_epoch():
     trainer = make_trainer(epochs=2, dropout=0.2)
     for number in (1, 2):

@@ -14,7 +14,7 @@ from .small_trainer import (
 )
 
 
-@pytest.mark.everyday(1)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("cell", "sampling", "num_layers", "more"),
     [
@@ -79,6 +79,7 @@ def test_the_best_weights_are_in_the_checkpoint(tmp_path):
     assert_weights(second.model, seen[0], rtol=0)
 
 
+@pytest.mark.slow
 def test_epochs_may_grow():
     longer = make_trainer(epochs=3, patience=0, dropout=0.3)
     while not longer.finished:

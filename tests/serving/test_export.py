@@ -63,6 +63,7 @@ def test_the_model_card_tells_all(language, tmp_path):
     assert os.stat(path).st_mode & 0o055 == 0o055
 
 
+@pytest.mark.slow
 def test_a_failed_export_leaves_nothing(language, tmp_path, monkeypatch):
     def fail(*args, **kwargs):
         raise OSError("no space left on device")

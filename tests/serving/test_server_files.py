@@ -129,6 +129,7 @@ def test_the_readme_calls_every_signature(exported):
     assert called == set(language.signatures) - {"step"}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.path.isdir(REFERENCE), reason="the reference model is not there")
 def test_the_readme_shows_the_answers_of_the_reference_model(loader):
     from .conftest import Exported

@@ -41,6 +41,7 @@ def test_its_weights_are_read(old, kind):
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.everyday(3)
 def test_it_is_measured_as_it_was(old, kind):
     task = tfseq.load(old)
     metrics, evaluation = task.metrics, task.evaluate()
@@ -62,7 +63,7 @@ def test_it_is_measured_as_it_was(old, kind):
         assert evaluation["f1"] == pytest.approx(metrics["test_f1"])
 
 
-@pytest.mark.everyday(1)
+@pytest.mark.slow
 def test_it_goes_on(old, kind):
     options = parse_run_options(
         type(tfseq.load(old).options),

@@ -50,6 +50,7 @@ def same_weights(one, other):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.slow
 def test_the_policy_is_that_of_the_model_and_is_kept(mixed, kind):
     task, _ = mixed(kind)
     assert task.model.dtype_policy.name == MIXED
@@ -95,6 +96,7 @@ def test_a_run_goes_on_in_its_own_precision_alone(mixed, kind):
         train(kind, task.directory.parent, precision="float32", resume=True, epochs=3)
 
 
+@pytest.mark.everyday(1)
 @pytest.mark.usefixtures("not_warmed_up")
 def test_an_export_answers_as_the_task_does(mixed, kind, loader, tmp_path):
     task, _ = mixed(kind)

@@ -55,7 +55,7 @@ def without_time(metrics):
     return {name: value for name, value in metrics.items() if "second" not in name}
 
 
-@pytest.mark.everyday(2)
+@pytest.mark.slow
 def test_a_report_later_measures_no_baseline_again(copied, kind, trained):
     """What the run has noted of the simpler models stands in it, also where it was changed."""
     before = trained(kind).metrics
@@ -91,7 +91,7 @@ def test_a_report_later_measures_no_baseline_again(copied, kind, trained):
     assert ("77.1" if kind == "language_model" else "0.127") in page
 
 
-@pytest.mark.everyday(1)
+@pytest.mark.slow
 def test_a_run_that_goes_further_measures_its_baselines_anew(copied, kind):
     """What was noted is of other weights, or of a run with other settings."""
     options = dataclasses.replace(

@@ -55,6 +55,7 @@ def test_a_task_that_is_not_the_expected_one_is_named(trained, kind):
     )
 
 
+@pytest.mark.everyday(2)
 def test_the_metrics_of_the_run_are_measured_again(trained, kind):
     task = tfseq.load(trained(kind).directory)
     result, metrics = task.evaluate(), task.metrics

@@ -108,6 +108,7 @@ def test_case_folding_is_settled_after_one_pass(text):
         assert apply(once, "nfkc") == once
 
 
+@pytest.mark.slow
 def test_case_folding_ignores_the_locale():
     code = (
         "import tensorflow as tf, tfseq.text;"

@@ -143,6 +143,7 @@ def test_tables_from_a_file_and_from_tokens_agree(tmp_path_factory, tokens, othe
             assert [token.decode() for token in tokens_found] == names
 
 
+@pytest.mark.slow
 def test_an_export_needs_nothing_but_its_asset(tmp_path):
     class Exported(tf.Module):
         def __init__(self, tables):

@@ -52,7 +52,7 @@ def _assert_same(name, setting):
     assert comparison.same, f"{comparison.setting}: {comparison}"
 
 
-@pytest.mark.everyday(20)
+@pytest.mark.everyday(3)
 @pytest.mark.parametrize("name", QUICK)
 def test_a_cell_gives_what_it_gives_in_the_layer_of_keras(name):
     _assert_same(name, _setting(QUICK.index(name), name))

@@ -92,7 +92,7 @@ SCALES = {
 }
 
 
-@pytest.mark.everyday(6)
+@pytest.mark.everyday(4)
 @pytest.mark.parametrize("name", SCALES)
 @pytest.mark.parametrize("num_rows", [2, 64])
 def test_outputs_and_gradients_are_those_of_keras(name, num_rows):

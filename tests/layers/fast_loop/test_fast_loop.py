@@ -47,7 +47,7 @@ def _assert_equal(found, expected, tolerance=2e-6):
         np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance)
 
 
-@pytest.mark.everyday(2)
+@pytest.mark.everyday(1)
 @pytest.mark.parametrize("name", CELLS)
 def test_compiled_in_training_equals_the_loop_of_keras(name, large_x):
     fast, plain = _pair(CELLS[name](), large_x, return_sequences=True)
@@ -176,6 +176,7 @@ def test_stateful(x):
     _assert_equal(*run(x))
 
 
+@pytest.mark.slow
 def test_fit_takes_the_same_course(x):
     y = tf.reduce_sum(x, [1, 2])[:, None]
     losses = []
@@ -187,7 +188,7 @@ def test_fit_takes_the_same_course(x):
     np.testing.assert_allclose(losses[0], losses[1], rtol=1e-4)
 
 
-@pytest.mark.everyday(3)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "embedded", "vocabulary_size", "go_backwards"),
     [

@@ -50,7 +50,7 @@ def test_at_the_root_of_a_function_with_a_bare_state(way, x):
     np.testing.assert_allclose(found, run(plain), rtol=2e-6, atol=2e-6)
 
 
-@pytest.mark.everyday(1)
+@pytest.mark.slow
 @pytest.mark.parametrize(("make", "training"), [(SimpleRNNCell, False), (GRUCell, True)])
 def test_second_derivatives_outside_of_the_function(make, training, x):
     x = x[:, :2]
@@ -73,6 +73,7 @@ def test_second_derivatives_outside_of_the_function(make, training, x):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.everyday(1)
 @pytest.mark.parametrize("training", [False, True])
 def test_forward_mode(training, x):
     def directional(layer):
@@ -101,7 +102,7 @@ def test_forward_mode_inside_of_the_function_is_refused_in_a_sentence(training, 
         run(x)
 
 
-@pytest.mark.everyday(1)
+@pytest.mark.slow
 @pytest.mark.parametrize(("return_sequences", "training"), [(False, True), (True, False)])
 def test_a_vectorised_jacobian(return_sequences, training, x):
     def jacobian(layer):

@@ -44,7 +44,7 @@ def _assert_equal(found, expected, tolerance=1e-5):
         np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance)
 
 
-@pytest.mark.everyday(3)
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CELLS)
 @pytest.mark.parametrize("recompute_steps", [1, 3])
 def test_every_cell(name, recompute_steps):
@@ -55,7 +55,7 @@ def test_every_cell(name, recompute_steps):
     _assert_equal(found, results_and_gradients(kept, x))
 
 
-@pytest.mark.everyday(2)
+@pytest.mark.everyday(1)
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("known_shapes", [False, True])
 @pytest.mark.parametrize("return_sequences", [False, True])
@@ -74,6 +74,7 @@ def test_every_setting(masked, known_shapes, return_sequences, zero_output_for_m
     _assert_equal(found, results_and_gradients(kept, x, mask, known_shapes))
 
 
+@pytest.mark.slow
 @settings(max_examples=4)
 @given(
     st.sampled_from(["gru", "lstm"]),
@@ -114,7 +115,7 @@ def test_what_is_kept_is_as_long_as_a_segment():
     assert largest(recomputed) <= 64 * BATCH_SIZE * FEATURES
 
 
-@pytest.mark.everyday(1)
+@pytest.mark.slow
 @pytest.mark.parametrize(("embedded", "vocabulary_size"), [(True, 4), (True, 300), (False, 30)])
 def test_looked_up_rows(embedded, vocabulary_size):
     generator = np.random.default_rng(4)

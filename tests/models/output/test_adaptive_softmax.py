@@ -46,6 +46,7 @@ def test_log_probabilities_are_those_of_the_equations():
     np.testing.assert_allclose(tf.reduce_sum(tf.exp(actual), 1), 1, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_log_probabilities_and_gradients_are_those_of_torch():
     torch = pytest.importorskip("torch")
     layer, (hidden, targets) = make_layer(), draw()

@@ -23,7 +23,7 @@ def thawing(*train, **more):
     return make_trainer(*train, **{**THAWING, "epochs": 3, **more})
 
 
-@pytest.mark.everyday(1)
+@pytest.mark.slow
 @pytest.mark.parametrize("accumulate", [1, 2])
 def test_groups_move_when_and_as_far_as_is_said(accumulate):
     """θ ← θ − η s g · min(1, clip / ‖g‖), ‖g‖ being over what moves; 4 steps are an epoch."""

@@ -125,7 +125,7 @@ def test_cells_whose_rows_depend_on_each_other_or_that_change(cell, kind):
     check(kind, cell)
 
 
-@pytest.mark.everyday(2)
+@pytest.mark.everyday(1)
 @pytest.mark.parametrize(
     ("layer", "kind"),
     [
@@ -161,6 +161,7 @@ def test_a_penalty_of_what_a_layer_puts_out_is_the_mean_over_all_rows():
     check("compiled", after=[Squares])
 
 
+@pytest.mark.slow
 def test_an_optimizer_that_xla_cannot_compile_takes_no_step_twice():
     """Dropout has used its seed when XLA refuses the update; the step begins once more."""
     trainer = check(

@@ -44,7 +44,7 @@ def large_vocabulary(monkeypatch):
     monkeypatch.setattr(small_trainer, "V", LARGE)
 
 
-@pytest.mark.everyday(2)
+@pytest.mark.everyday(1)
 @pytest.mark.parametrize(
     ("kind", "options"),
     [

@@ -84,6 +84,7 @@ def check(place, size, **options) -> str:
     return kind
 
 
+@pytest.mark.slow
 def test_two_processes_with_unequal_rows_and_dropout(tmp_path):
     check(tmp_path, 2, steps=20, cell="rnn", batch_size=5, dropout=0.3, clip_norm=0.1)
 

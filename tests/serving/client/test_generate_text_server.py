@@ -14,7 +14,7 @@ def script(tmp_path):
     return functools.partial(pipeline_scripts.script, "generate_text", cwd=tmp_path)
 
 
-@pytest.mark.everyday(1)
+@pytest.mark.slow
 @pytest.mark.parametrize("protocol", ["rest", "grpc"])
 def test_texts_of_a_server_are_those_of_the_model(exported, protocol, script):
     if protocol == "grpc":

@@ -34,7 +34,7 @@ def test_exports_pass(exported, language):
     assert inspection.signatures == described
 
 
-@pytest.mark.everyday(2)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "tokenizer",
     [

@@ -43,6 +43,7 @@ def is_running(pid: int) -> bool:
     return told.returncode == 0 and not told.stdout.startswith("Z")
 
 
+@pytest.mark.everyday(1)
 @pytest.mark.parametrize("state", ["busy", "held open"])
 def test_it_ends_with_its_parent(state):
     """The parent is killed, so that nothing in it has a say: in the middle of a request that

@@ -138,6 +138,7 @@ def test_a_body_has_a_bound(small):
     wait_for(lambda: answers(small, "x" * 9_900))
 
 
+@pytest.mark.slow
 def test_half_a_body(small):
     """It is waited for, and given up; a client that is gone takes nothing with it."""
     host, port = small.address.split(":")
@@ -151,6 +152,7 @@ def test_half_a_body(small):
         assert waiting.recv(4096).startswith(b"HTTP/1.1 408 ")
 
 
+@pytest.mark.slow
 def test_a_full_queue_and_the_time_limit(small):
     with stopped(small), concurrent.futures.ThreadPoolExecutor(2) as pool:
         running = pool.submit(small.predict, instances=["a"])
@@ -166,6 +168,7 @@ def test_a_full_queue_and_the_time_limit(small):
     wait_for(lambda: answers(small))
 
 
+@pytest.mark.slow
 def test_a_client_that_hangs_up_leaves_the_queue(small):
     with stopped(small), concurrent.futures.ThreadPoolExecutor(1) as pool:
         running = pool.submit(small.predict, instances=["a"])

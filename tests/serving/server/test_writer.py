@@ -84,6 +84,7 @@ CONTROLS = {
 }
 
 
+@pytest.mark.everyday(7)
 @pytest.mark.parametrize("kind", ["char", "word"])
 @pytest.mark.parametrize("asked", CONTROLS)
 def test_controls_are_those_of_the_graph(exported, kind, asked):

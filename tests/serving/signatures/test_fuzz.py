@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from ..fuzz import check, requests
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "language",
     [

@@ -228,6 +228,7 @@ def test_any_request_ends_in_an_answer_or_is_an_invalid_argument(tagger, classif
     fuzz()
 
 
+@pytest.mark.everyday(2)
 @pytest.mark.parametrize("protocol", ["grpc", "rest"])
 def test_a_client_gets_what_the_export_answers(protocol, classifier, tagger, loader):
     """Types are those of the signature, for texts as for numbers, for no row and for many."""

@@ -91,6 +91,7 @@ def lively(model):
     return model
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("not_warmed_up")
 def test_a_language_model_answers_where_the_module_of_its_parts_is_absent(
     own_parts, loader, tmp_path

@@ -114,6 +114,7 @@ def test_signatures_are_those_of_the_contract(exported):
     }
 
 
+@pytest.mark.everyday(2)
 @pytest.mark.parametrize("count", [1, 7])
 def test_generate_equals_python(language, count):
     inputs = columns(count)
@@ -169,6 +170,7 @@ def test_score_equals_python(language, count):
         assert not outputs["token_log_probabilities"][r, score.num_tokens :].any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [

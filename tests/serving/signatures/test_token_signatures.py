@@ -184,6 +184,7 @@ def test_beam_search_bounds_what_it_is_given(exported):
     assert [len(text.decode()) for text in outputs["texts"][2]] == [2 + 32] * 3
 
 
+@pytest.mark.everyday(2)
 def test_score_equals_the_evaluator_and_a_pass_of_twice_the_precision(
     language, make_language, request
 ):

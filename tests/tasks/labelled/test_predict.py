@@ -48,6 +48,7 @@ def test_many_texts_are_read_a_bounded_number_at_once(task, monkeypatch):
             assert dict(alone) == pytest.approx(dict(together[i]), abs=1e-5)
 
 
+@pytest.mark.slow
 def test_what_is_too_long_is_told_once_a_call(task):
     texts = ["egg " * 256, *texts_of(130), "egg " * 257, "tea " * 300]
     with warnings.catch_warnings(record=True) as caught:

@@ -24,6 +24,7 @@ from tfseq.tasks.language_model.evaluation.dynamic_evaluation import DynamicEval
 from tfseq.tasks.language_model.evaluation.neural_cache import CacheEvaluator
 
 
+@pytest.mark.slow
 def test_they_are_figures_of_their_own(trained, monkeypatch):
     # XLA is tested elsewhere, and takes seconds.
     monkeypatch.setattr(

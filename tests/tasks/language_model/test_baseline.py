@@ -77,6 +77,7 @@ def fit(options, **changes):
     return training, training.run.fit(training.evaluate)
 
 
+@pytest.mark.slow
 def test_a_run_tells_it_and_a_resumed_run_tells_the_same(options, tmp_path):
     training, metrics = fit(options)
     train, validation = np.array(training.corpus.train), np.array(training.corpus.validation)

@@ -78,6 +78,7 @@ def test_the_statistics_are_those_of_the_training_text(evaluator):
         np.testing.assert_allclose(found, m, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.everyday(2)
 @pytest.mark.parametrize("decay", [0.0, 0.02, 5.0])
 def test_it_is_the_loop_of_the_equations(evaluator, monkeypatch, decay):
     """39 tokens are ten segments, the last one short; with 5 the pull of many weights is 1."""
@@ -94,6 +95,7 @@ def test_it_is_the_loop_of_the_equations(evaluator, monkeypatch, decay):
     assert abs(result.mean_cross_entropy - static) > 1e-3
 
 
+@pytest.mark.slow
 def test_without_a_learning_rate_it_is_the_static_figure(evaluator):
     for context in (None, int(TRAIN[-1])):
         still = evaluator(TEXT, context, learning_rate=0.0, decay=0.1, epsilon=1e-5)

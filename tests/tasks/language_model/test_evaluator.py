@@ -40,6 +40,7 @@ def one_pass(model, ids):
     return losses
 
 
+@pytest.mark.everyday(2)
 @pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
 def test_one_row_is_one_pass(cell):
     model = make_model(cell)

@@ -46,7 +46,7 @@ def run(trainer) -> Trainer:
     return trainer
 
 
-@pytest.mark.everyday(1)
+@pytest.mark.slow
 @pytest.mark.parametrize("softmax", [UNTIED, TIED, ADAPTIVE], ids=["untied", "tied", "adaptive"])
 def test_half_a_run_goes_on_to_the_same_bits(softmax):
     """Halves of a batch run beside each other; what no batch reads stays as it began."""
@@ -117,6 +117,7 @@ def test_almost_all_words_sampled_are_the_full_softmax(softmax):
     assert np.mean(losses) == pytest.approx(float(tf.reduce_mean(full)), rel=2e-3)
 
 
+@pytest.mark.everyday(1)
 @pytest.mark.parametrize("softmax", [TIED, UNTIED, ADAPTIVE], ids=["tied", "untied", "adaptive"])
 def test_evaluation_is_exact(softmax, monkeypatch):
     """Against NumPy, from the hidden states and the weights; in chunks as well."""

@@ -120,6 +120,7 @@ def test_surprisal_of_a_uniform_model():
         token_surprisal(model, np.array([1]), np.array([], "int32"))
 
 
+@pytest.mark.slow
 def test_a_text_too_short_to_follow_gradients(tmp_path):
     (tmp_path / "text.txt").write_text("ab ab a")
     options = LanguageModelOptions(
@@ -145,6 +146,7 @@ class DoublingCell(keras.layers.SimpleRNNCell):
 """
 
 
+@pytest.mark.slow
 def test_a_cell_whose_output_is_not_its_state(tmp_path, monkeypatch):
     (tmp_path / "doubling_cells.py").write_text(CELL)
     monkeypatch.syspath_prepend(tmp_path)

@@ -56,6 +56,7 @@ def shared(monkeypatch):
     return share
 
 
+@pytest.mark.everyday(1)
 @pytest.mark.parametrize(("most", "context"), [(3, 3), (50, None)])
 def test_the_figures_are_those_of_one_process(shared, most, context):
     task = Holder()
@@ -68,6 +69,7 @@ def test_the_figures_are_those_of_one_process(shared, most, context):
     assert doers.given >= min(most, 7)
 
 
+@pytest.mark.everyday(1)
 @pytest.mark.parametrize("seed", range(2))
 def test_states_are_carried_from_part_to_part(shared, monkeypatch, seed):
     """Long rows are many parts, each of which may be done by another worker."""

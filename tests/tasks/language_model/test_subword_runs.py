@@ -14,6 +14,9 @@ import tfseq
 from tfseq.tasks.subwords import spread
 from tfseq.tasks.training import PREPARATIONS
 
+# A run is trained first.
+pytestmark = pytest.mark.slow
+
 TEXT = "The time machine, a light year in 直升机.\n\n  Naïve ▁time\t" * 30
 
 
@@ -89,7 +92,6 @@ class StopError(BaseException):
     """Stands for a kill."""
 
 
-@pytest.mark.slow
 def test_a_run_that_is_killed_ends_as_one_that_is_not(tmp_path, monkeypatch):
     """It goes on with the pieces it began with, and learns none again."""
     prepare, ends = PREPARATIONS.find("language_model"), []

@@ -91,6 +91,7 @@ def test_a_file_for_each_split(trained, ptb):
     assert metrics["test_tokens"] == len(words.split()) + words.count("\n")
 
 
+@pytest.mark.slow
 def test_the_test_figure_counts_every_token_after_a_line_end(trained, ptb):
     task, printed = trained
     nats = -log_probabilities(task, ptb[1]["test"]).mean()

@@ -16,6 +16,7 @@ def answered(task, path, **more):
     return [json.loads(line) for line in output.read_bytes().splitlines()]
 
 
+@pytest.mark.everyday(3)
 @pytest.mark.parametrize(
     ("name", "content", "field", "texts"),
     [
@@ -113,6 +114,7 @@ def test_columns_of_parquet(trained, tmp_path):
         answered(trained("text_classification"), path)
 
 
+@pytest.mark.slow
 def test_forecasts_of_what_is_missing(trained, tmp_path):
     task, path = trained("forecasting"), tmp_path / "a.jsonl"
     path.write_text('{"values": [[1, 300], [NaN, null], [0, 301]]}\n{"values": [[null, null]]}')

@@ -52,6 +52,7 @@ def assert_alike(found, expected):
         assert found == expected
 
 
+@pytest.mark.everyday(2)
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_row_is_the_answer_to_its_input(kind, trained, tmp_path):
     task, field = trained(kind), "values" if kind == "forecasting" else "text"
@@ -98,6 +99,7 @@ def test_parquet_in_and_out(trained, tmp_path):
     assert [row["id"] for row in expected] == list(range(len(TEXTS)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("num_samples", [1, 2])
 def test_each_text_has_a_seed_of_its_own(trained, tmp_path, num_samples):
     """As if each had been asked for alone with that seed, whatever part it is in."""

@@ -6,6 +6,7 @@ import pytest
 from pipeline_scripts import script
 
 
+@pytest.mark.slow
 def test_each_prompt_is_continued_as_alone(trained, tmp_path):
     (tmp_path / "starts.txt").write_text("the \ntime\n")
     run_dir = trained("language_model").directory.absolute()

@@ -111,6 +111,7 @@ def test_a_run_is_whole_without_what_it_started_from(source, text, tmp_path):
         train(epochs=3, run_dir=str(tmp_path / "none"), resume=True)
 
 
+@pytest.mark.slow
 def test_steps_are_compiled_in_halves(source, text, tmp_path):
     options = started(
         source,

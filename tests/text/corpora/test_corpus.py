@@ -38,6 +38,7 @@ def tokens_of(texts, tokenizer):
     return list(chain.from_iterable(tokenizer.tokenize(tf.constant(t)).numpy() for t in texts))
 
 
+@pytest.mark.everyday(2)
 @pytest.mark.parametrize("tokenizer", TOKENIZERS, ids=lambda tokenizer: repr(tokenizer))
 @given(st.lists(st.lists(TEXT, max_size=3), min_size=1, max_size=3), st.integers(1, 9))
 @example([["the ", "Time"], ["Machine"]], 1)

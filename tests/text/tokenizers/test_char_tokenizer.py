@@ -56,6 +56,7 @@ def test_nfkc_and_case_folding():
     assert tokens_of("ﬁÉ", CharTokenizer("nfkc", case_fold=True)) == ["f", "i", "é"]
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(st.lists(st.text(), min_size=1, max_size=3))
 def test_eager_and_traced_and_tf_data_agree(texts):

@@ -34,6 +34,7 @@ def controlled(language, num_tokens, seed=0, **controls):
     return answer["text"][0].decode()
 
 
+@pytest.mark.everyday(1)
 @pytest.mark.parametrize(
     ("settings", "controls"),
     [
