@@ -210,7 +210,7 @@ def test_the_end_is_graceful(small):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["exported/none"], "exported/none is no directory"),
+        (["exported/none"], "exported/none is not a directory"),
         (
             ["exported/python_docs_gru/1"],
             "give the directory with the versions",
