@@ -254,10 +254,11 @@ def test_help_names_no_none_and_joins_lines(capsys):
         parse_options(Left, ["--help"])
     text = capsys.readouterr().out
     assert "None" not in text
+    assert "Where it is kept; if 2 or more omitted, nowhere." in text
     words = " ".join(text.replace("│", " ").split())
     for shown in (
         "Options that may be left out.",
-        "--bowl PATH Where it is kept; if 2 or more omitted, nowhere. --shelled",
+        "--bowl PATH Where",
         "--shelled | --no-shelled Without its shell.",
         "--sizes INT [INT ...] How large",
         "--spoons INT How many there are. (default: 2)",

@@ -99,7 +99,11 @@ def _as_shown(options_type: type[Options]) -> type[Options]:
         if isinstance(rule, PartRule)
     }
     *kinds, shared = filter(dataclasses.is_dataclass, options_type.__mro__)
-    mixed_in = [kind for kind in kinds if not issubclass(kind, shared)]
+    mixed_in = [
+        kind
+        for kind in kinds
+        if not issubclass(kind, shared) or kind.__module__.startswith("tfseq.options.")
+    ]
 
     def place(name):
         if name in shared.__dataclass_fields__ and shared is not options_type:

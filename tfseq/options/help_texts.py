@@ -59,7 +59,7 @@ def field_texts(options_type: type) -> dict[str, str]:
 
 def _default(label: str) -> str:
     """What stands behind the docstring."""
-    return "" if label in ("", "None") else f"(default: {label})"
+    return "" if label in ("", "''", "None") else f"(default: {label})"
 
 
 def _metavar(name: str, hint: Any) -> str | None:
