@@ -124,11 +124,12 @@ def show_script(text: Path, turns: int) -> None:
     seconds = {name: [run["seconds"] for run in of_name] for name, of_name in runs.items()}
     print(
         "Whole runs of `train_language_model.py`, "
-        f"{text.stat().st_size / 1e6:.1f} MB of characters, one epoch, turns: {turns}:\n"
+        f"{text.stat().st_size / 1e6:.1f} MB of characters, one epoch, "
+        f"{turns} turn{'s' * (turns != 1)}:\n"
     )
     print_ratios(seconds, PEER)
     print(
-        "In training, these have "
+        "In training, these read "
         + ", ".join(
             f"{statistics.median(run['tokens_per_second'] for run in of_name):,.0f}"
             for of_name in runs.values()

@@ -29,7 +29,7 @@ BAD = {
     "only unknown symbols": (["--corpus=text.txt", "--max-vocabulary=1"], "only <unk>"),
     "too large": (["--units=100000000000"], "at most 65536"),
     "long name": (["--corpus=text.txt", "--run-dir=" + "x" * 300], "name"),
-    "resume of nothing": (["--resume", "--run-dir=nowhere"], "nowhere is not a run"),
+    "resume of nothing": (["--resume", "--run-dir=nowhere"], "nowhere is not a directory"),
 }
 
 

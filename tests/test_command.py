@@ -63,6 +63,13 @@ def test_a_short_name():
     assert "--keep-versions" in done.stdout
 
 
+def test_what_a_command_is_for_comes_first():
+    told = tfseq_command("generate", "--help").stdout
+    places = [told.index(name) for name in ("--run-dir", "--prompts", "--seed", "--part-rows")]
+    assert places == sorted(places)
+    assert told.index("--part-rows") < told.index("--cluster")
+
+
 def test_version():
     done = tfseq_command("--version")
     assert (done.returncode, done.stdout) == (0, "tfseq 0.1.0\n")

@@ -121,7 +121,7 @@ BAD = [
     ("train_tagger", ["--data=long.conll"], "long is one sentence, of 60 tokens. Sentences are"),
     ("train_tagger", ["--data=unlike.conll"], "The vocabulary holds only <unk>"),
     ("train_text_classifier", ["--data=two.csv", "--max-vocabulary=1"], "only <unk>"),
-    ("train_tagger", ["--resume", "--run-dir=nothing"], "nothing is not a run"),
+    ("train_tagger", ["--resume", "--run-dir=nothing"], "nothing is not a directory"),
 ]
 
 

@@ -204,13 +204,8 @@ def test_odd_names_of_runs_and_texts(place):
     (place / "中文 $x^$.txt").write_bytes((place / "text.txt").read_bytes())
     done = script("train_language_model", "--corpus=中文 $x^$.txt", "--epochs=1", *SMALL, cwd=place)
     assert done.stderr == ""
-    again = script(
-        "train_language_model",
-        "--resume",
-        "--run-dir",
-        next((place / "runs").glob("中文*")),
-        cwd=place,
-    )
+    run_dir = next((place / "runs").glob("中文*"))
+    again = script("train_language_model", "--resume", "--run-dir", run_dir, cwd=place)
     assert "the run is finished" in again.stdout
     assert "exported before, to " in again.stdout
     assert [p.name for p in next((place / "exported").glob("中文*")).iterdir()] == ["1"]

@@ -1,5 +1,6 @@
 import gzip
 import json
+import lzma
 import re
 
 import pytest
@@ -99,7 +100,10 @@ def test_what_is_no_gzip_at_all(write):
     [
         (b'{"text": "a"', r"rows\.jsonl:2: not JSON: Expecting ',' delimiter at column 13"),
         (b'["a"]', r"rows\.jsonl:2: must be a JSON object\. Received: list"),
-        (b'{"body": "a", "id": 1}', r"rows\.jsonl:2: no 'text'\. It has: 'body', 'id'"),
+        (
+            b'{"body": "a", "id": 1}',
+            r"no 'text'\. It has: 'body', 'id'\. Name one by `text_field`",
+        ),
         (b'{"text": 1}', r"rows\.jsonl:2: its 'text' must be a string\. Received: 1"),
         (
             b'{"text": "\\ud83d"}',
@@ -213,9 +217,11 @@ def test_a_nul_is_no_text(write):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (gzip.compress(b"text", mtime=0), "compressed by gzip: give its name the ending .gz"),
-        (b"PK\x03\x04rest", "a ZIP archive, as .xlsx and .docx files are"),
-        (b"%PDF-1.7\n", "a PDF"),
+        (gzip.compress(b"text", mtime=0), "is compressed by gzip, not text. Give its name the"),
+        (lzma.compress(b"text"), "is compressed by xz, not text. Decompress it first"),
+        (b"PK\x03\x04rest", "is a ZIP archive, as .xlsx and .docx files are, not text"),
+        (b"%PDF-1.7\n", "is a PDF, not text. Save what is in it as text"),
+        (b"\x89PNG\r\n\x1a\n", "is an image, not text"),
     ],
 )
 @pytest.mark.parametrize("encoding_errors", ["strict", "replace"])

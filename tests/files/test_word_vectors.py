@@ -78,9 +78,9 @@ def test_words_at_the_ends_of_what_is_read_at_once(tmp_path):
 BROKEN = {
     "short.txt": (b"a 1 2 3\nb 1 2\n", r"short.txt:2: 2 numbers instead of 3"),
     "long.txt": (b"2 3\na 1 2 3\nb 1 2 3 4\n", r"long.txt:3: 4 numbers instead of 3"),
-    "word.txt": (b"a 1 2 3\nb 1 x 3\n", r"word.txt:2: 'x' is no number"),
+    "word.txt": (b"a 1 2 3\nb 1 x 3\n", r"word.txt:2: 'x' is not a number"),
     "wanted.txt": (b"the 1 2 3\nsea 1 1.2.3 3\n", r"wanted.txt:2: a number is none"),
-    "nan.txt": (b"the 1 2 3\nsea 1 nan 3\n", r"nan.txt:2: 'nan' is no number"),
+    "nan.txt": (b"the 1 2 3\nsea 1 nan 3\n", r"nan.txt:2: 'nan' is not a number"),
     "large.txt": (b"the 1 2 3\nsea 1 1e99 3\n", r"large.txt:2: a number is not finite"),
     "empty.txt": (b"", r"empty.txt:1: no word with numbers"),
     "blank.txt": (b"a 1 2\n\nb 1 2\n", r"blank.txt:2: an empty line"),

@@ -103,7 +103,7 @@ def test_what_a_run_refuses(tmp_path):
         train(tmp_path / "run")
     with pytest.raises(InputError, match="`batch_size` was 32 and is now 5"):
         train(tmp_path / "run", resume=True, batch_size=5)
-    with pytest.raises(InputError, match="is not a run"):
+    with pytest.raises(InputError, match="is not a directory"):
         train(tmp_path / "nothing", resume=True)
     assert {p: p.read_bytes() for p in (tmp_path / "run").rglob("*") if p.is_file()} == before
     (tmp_path / "run" / "corpus.json").write_text('{"fingerprint": "another"}')

@@ -58,7 +58,7 @@ def test_a_run_without_validation_split(trained, monkeypatch):
     task = trained("language_model")
     corpus = dataclasses.replace(task.encode(), num_train=len(task.encode().ids))
     monkeypatch.setattr(task, "encode", lambda: corpus)
-    with pytest.raises(tfseq.InputError, match="there is no validation split; use `split='train'`"):
+    with pytest.raises(tfseq.InputError, match=r"has no validation split\. Use `split='train'`"):
         task.evaluate()
     assert task.evaluate(split="train")["num_tokens"] > 100
 

@@ -11,10 +11,16 @@ _MOST_LOWER_ZEROS = 0.25
 _PRINTED = frozenset(b"\t\n\r") | frozenset(range(0x20, 0x7F))
 # The upper bytes of Devanagari and kana: most of their lower bytes are those of ASCII too.
 _ASCII_BLOCKS = b"\x09\x30"
+_SAVE, _DECOMPRESS = "Save what is in it as text.", "Decompress it first."
 _OTHER_FORMATS = (
-    (b"\x1f\x8b", "compressed by gzip: give its name the ending .gz"),
-    (b"PK\x03\x04", "a ZIP archive, as .xlsx and .docx files are: save what is in it as text"),
-    (b"%PDF-", "a PDF: save what is in it as text"),
+    (b"\x1f\x8b", "compressed by gzip", "Give its name the ending .gz."),
+    (b"\xfd7zXZ\0", "compressed by xz", _DECOMPRESS),
+    (b"\x28\xb5\x2f\xfd", "compressed by Zstandard", _DECOMPRESS),
+    (b"PK\x03\x04", "a ZIP archive, as .xlsx and .docx files are", _SAVE),
+    (b"\xd0\xcf\x11\xe0", "a document of Microsoft Office", _SAVE),
+    (b"%PDF-", "a PDF", _SAVE),
+    (b"\x89PNG", "an image", "Name a file of text."),
+    (b"\xff\xd8\xff", "an image", "Name a file of text."),
 )
 
 
@@ -53,7 +59,7 @@ class TextPlace:
         return (
             f"{self._path} is not valid {name}: {bad.reason} at byte {offset} "
             f"(0x{bad.object[bad.start]:02x}), line {self._line}. If it is in another encoding, "
-            "convert it: iconv -f ENCODING -t UTF-8. Of a corpus, `encoding_errors` 'replace' "
+            "convert it: iconv -f ENCODING -t UTF-8. For a corpus, `encoding_errors='replace'` "
             "reads such bytes as U+FFFD."
         )
 
@@ -66,9 +72,9 @@ def check_is_text(path: Path, head: bytes, marked: bool) -> None:
         head: its first bytes.
         marked: whether they begin with a byte order mark.
     """
-    for signature, what in _OTHER_FORMATS:
+    for signature, what, advice in _OTHER_FORMATS:
         if head.startswith(signature):
-            raise InputError(f"{path} is not text: it is {what}.")
+            raise InputError(f"{path} is {what}, not text. {advice}")
     if not marked and (guess := _unmarked_utf16(head)):
         raise InputError(
             f"{path} is not UTF-8: it seems to be {guess} without a byte order mark. Convert it: "

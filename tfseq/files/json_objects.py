@@ -67,7 +67,8 @@ def text_of_record(
     """
     if name not in record:
         names = ", ".join(map(repr, record)) or "nothing"
-        raise InputError(f"{place}: no {name!r}. It has: {names}.")
+        way = f" Name one by `{'label' if label else 'text'}_field`." if record else ""
+        raise InputError(f"{place}: no {name!r}. It has: {names}.{way}")
     text = record[name]
     if label and isinstance(text, bool | int):
         text = json.dumps(text)

@@ -58,7 +58,9 @@ class Store:
                     "and the package that fsspec names for such a place."
                 ) from None
             except ValueError as error:
-                raise InputError(f"{self.place} is no place that fsspec knows: {error}.") from None
+                raise InputError(
+                    f"{self.place} is not a place that fsspec knows: {error}."
+                ) from None
 
     def __reduce__(self):
         return Store, (self.place,)

@@ -157,7 +157,7 @@ def _text_rows(
             raise _broken(place, f"{_count(line)} numbers instead of {form.size}")
         if line[len(word) :].translate(None, _OF_NUMBERS):
             odd = next(n for n in numbers if n.translate(None, _OF_NUMBERS))
-            raise _broken(place, f"{odd[:20].decode(errors='replace')!r} is no number")
+            raise _broken(place, f"{odd[:20].decode(errors='replace')!r} is not a number")
         yield place, word, numbers
 
 

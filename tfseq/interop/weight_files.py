@@ -57,7 +57,7 @@ def read_weight_file(path: Path) -> dict[str, np.ndarray]:
         reason = error.strerror or str(error)
         raise InputError(f"{path} cannot be read: {reason}.") from error
     except (ValueError, KeyError, TypeError, zipfile.BadZipFile, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is no complete {path.suffix} file: {error}.") from error
+        raise InputError(f"{path} is not a complete {path.suffix} file: {error}.") from error
     numbers = {
         name: array.astype("float32")
         for name, array in arrays.items()

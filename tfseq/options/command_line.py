@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import io
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
@@ -100,6 +101,8 @@ def with_option_names(message: str, options_type: type | None) -> str:
     '`--run-dir` a is no run of `units` 3.'
     >>> with_option_names("Add `run_dir=False`.", Options)
     'Add `--no-run-dir`.'
+    >>> with_option_names("Use `run_dir='runs/a'`.", Options)
+    'Use `--run-dir runs/a`.'
     """
     if not dataclasses.is_dataclass(options_type):
         return message
@@ -107,6 +110,7 @@ def with_option_names(message: str, options_type: type | None) -> str:
         option = field.name.replace("_", "-")
         message = message.replace(f"`{field.name}`", f"`--{option}`")
         message = message.replace(f"`{field.name}=False`", f"`--no-{option}`")
+        message = re.sub(rf"`{field.name}='([^'`]*)'`", rf"`--{option} \1`", message)
     return message
 
 

@@ -6,12 +6,14 @@ Nothing here imports TensorFlow: `--help` answers at once.
 import dataclasses
 import os
 import sys
+import textwrap
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Annotated, Any, TypeVar
 
 from tfseq.errors import InputError, did_you_mean
 from tfseq.files.json_objects import read_json_object
+from tfseq.options.help_texts import shown_in_help
 from tfseq.options.parts import PartRule
 from tfseq.options.rules import check_options, fields_of, has_type, in_words, rules_of
 from tfseq.options.saving import normalized
@@ -56,7 +58,7 @@ def parse_options(
         shown,
         args=_with_flags_spelt_out(arguments, options_type),
         default=shown(**values) if values else None,
-        description=options_type.__doc__,
+        description=textwrap.fill(" ".join((options_type.__doc__ or "").split()), 80),
     )
     options = normalized(options_type(**vars(parsed)))
     check_options(options)
@@ -84,9 +86,12 @@ def _as_shown(options_type: type[Options]) -> type[Options]:
     """
     import tyro
 
-    hints = {
+    shown = shown_in_help(options_type)
+    hints = {name: Annotated[hint, shown[name]] for name, hint in fields_of(options_type).items()}
+    hints |= {
         name: Annotated[
             str | None if has_type(None, hint) else str,
+            shown[name],
             tyro.conf.arg(metavar="|".join([*rule.table.built_in, "module:Name"])),
         ]
         for name, hint in fields_of(options_type).items()
@@ -94,7 +99,11 @@ def _as_shown(options_type: type[Options]) -> type[Options]:
         if isinstance(rule, PartRule)
     }
     *kinds, shared = filter(dataclasses.is_dataclass, options_type.__mro__)
-    mixed_in = [kind for kind in kinds if not issubclass(kind, shared)]
+    mixed_in = [
+        kind
+        for kind in kinds
+        if not issubclass(kind, shared) or kind.__module__.startswith("tfseq.options.")
+    ]
 
     def place(name):
         if name in shared.__dataclass_fields__ and shared is not options_type:

@@ -105,6 +105,8 @@ def read_config(run_dir: str | Path) -> dict[str, Any]:
         InputError: the directory is no run.
     """
     path = Path(run_dir) / "config.json"
+    if not path.parent.is_dir():
+        raise InputError(f"`run_dir` {run_dir} is not a directory.")
     if not has_config(run_dir):
         raise InputError(f"`run_dir` {run_dir} is not a run: it has no config.json.")
     values = read_json_object(path, "the run's")

@@ -27,12 +27,12 @@ class StartOptions:
     init_from: PathText | None = None
     """Start from the weights of a language model: its run directory, or a .safetensors, .npz,
     .keras or .h5 file of torch.nn or Keras layers. Cell, sizes, connections and tokenizer are taken
-    over where they are left out; its symbols keep their ids, and new ones are added behind."""
+    from it if they are left out; its symbols keep their ids, and new ones are added after them."""
     init_vocabulary: PathText | None = None
     """The tokens of a file that --init-from names, one a line, in the order of its rows."""
     word_vectors: PathText | None = None
     """A file of word vectors to start the embedding from: word2vec (text or binary), GloVe or
-    fastText .vec, .gz too. It sets the size of the embedding where that is left out."""
+    fastText .vec, .gz too. It sets the size of the embedding if that is left out."""
     freeze_embeddings: bool = False
     """With --init-from or --word-vectors: keep the embedding as it is."""
     unfreeze_epochs: CountOrZero = 0

@@ -61,8 +61,8 @@ class TrainingOptions:
     """Factor of the learning rate per epoch, applied gradually at each step, with the exponential
     schedule."""
     schedule: Schedule = "exponential"
-    """How the learning rate changes: exponential, by learning_rate_decay; cosine, along half a
-    cosine to the end of the run (arXiv 1608.03983); one_cycle, up to its peak and down again
+    """How the learning rate changes: exponential, by --learning-rate-decay; cosine, along half
+    a cosine to the end of the run (arXiv 1608.03983); one_cycle, up to its peak and down again
     (arXiv 1708.07120); or constant. Where cosine or one_cycle ends, the run ends: a resumed run
     cannot change its epochs."""
     warmup: NonNegativeFloat | None = None
@@ -76,10 +76,10 @@ class TrainingOptions:
     decay_biases: bool = True
     """Let weight decay take biases and gains too, not the matrices and tables alone."""
     clip_norm: PositiveFloat | None = 1.0
-    """Clip gradients to this global norm."""
+    """Clip gradients to this global norm, or never with None."""
     accumulate: PositiveInt = 1
-    """Batches for each update: the gradient is the mean over all their targets, as it is of one
-    batch that many times as large. The last update of an epoch takes those that are left."""
+    """Batches for each update: the gradient is the mean over all their targets, as for one batch
+    that many times as large. The last update of an epoch takes the batches that are left."""
     averaging: Averaging = "none"
     """Which weights are validated, kept and exported: none, those of the last update; ema, an
     exponential average; triggered, the average from when validation stalls (NT-ASGD, arXiv
@@ -88,8 +88,8 @@ class TrainingOptions:
     ema_decay: Probability = 0.999
     """Decay of ema for each update; at first it is less, so that a short run is averaged too."""
     averaging_interval: PositiveInt = 5
-    """With triggered, averaging begins when the validation loss is worse than one of so many
-    epochs ago or before."""
+    """With triggered, averaging begins when the validation loss is worse than one that is at least
+    this many epochs old."""
     recompute_steps: PositiveInt | None = None
     """Keep only the states of every so many time steps, and run the steps between them again for
     the gradient. Training on long windows then needs less memory and more time. The square root of

@@ -96,5 +96,5 @@ def test_what_tasks_have_written_is_fetched_once_and_not_sent_again(
 
 def test_a_place_that_is_none(corpus):
     pytest.importorskip("fsspec")
-    with pytest.raises(InputError, match="nowhere://a is no place that fsspec knows"):
+    with pytest.raises(InputError, match="nowhere://a is not a place that fsspec knows"):
         encode_corpus(corpus, make_tokenizer({"kind": "char"}), cache_dir="nowhere://a")

@@ -39,7 +39,10 @@ def test_json_lines_compressed_with_other_fields(tmp_path):
 
 BAD_TEXTS = {
     "a.txt": (b"x", "`data` must be a .csv, .tsv or .jsonl file"),
-    "b.csv": (b"text,other\na,b\n", "b.csv:2: no 'label'. It has: 'text', 'other'"),
+    "b.csv": (
+        b"text,other\na,b\n",
+        "b.csv:2: no 'label'. It has: 'text', 'other'. Name one by `label_field`",
+    ),
     "c.csv": (b"text,label\na,\n", "c.csv:2: its 'label' is empty"),
     "c2.csv": (b"text,label\na\n", "c2.csv:2: its 'label' is empty"),
     "c3.csv": (b"text,label\na, b,c\n", "c3.csv:2: more values than the 2 columns"),

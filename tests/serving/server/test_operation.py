@@ -210,11 +210,8 @@ def test_the_end_is_graceful(small):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["exported/none"], "exported/none is no directory"),
-        (
-            ["exported/python_docs_gru/1"],
-            "give the directory with the versions",
-        ),
+        (["exported/none"], "exported/none is not a directory"),
+        (["exported/python_docs_gru/1"], "give the directory with the versions"),
         (["tests"], "tests holds no version directory"),
         (["exported", "--host=0.0.0.0"], "needs a `--token`"),
         (["exported", "--host=192.0.2.1", "--token=a"], "`--host` and `--port` must be an address"),

@@ -199,8 +199,10 @@ def test_a_file_that_can_be_read_once(more, run_dir):
 def test_resume_without_a_run(tmp_path):
     with pytest.raises(InputError, match="`resume` needs `run_dir`"):
         parse(["--resume"])
-    with pytest.raises(InputError, match=r"is not a run: it has no config\.json"):
+    with pytest.raises(InputError, match=r"nowhere is not a directory"):
         parse(["--resume", "--run-dir", str(tmp_path / "nowhere")])
+    with pytest.raises(InputError, match=r"is not a run: it has no config\.json"):
+        parse(["--resume", "--run-dir", str(tmp_path)])
 
 
 def test_help_is_given_even_with_resume(capsys):

@@ -61,7 +61,7 @@ def test_an_unknown_character_is_one_character_of_unknown_bytes(tmp_path):
     )
     assert figures["bits_per_character"] == pytest.approx(bits)
     assert figures["bits_per_byte"] is None
-    assert told.splitlines()[0] == "text        11 characters predicted, 1 of them <unk> (9.1 %)"
+    assert told.splitlines()[0] == "text        11 characters predicted, 1 of them <unk> (9.1%)"
     assert told.splitlines()[-1] == f"bits        {bits:.4f} per character"
 
 
@@ -85,7 +85,7 @@ def test_words_with_the_spaces_between_them(tmp_path):
     figures, told = evaluated(tmp_path, "the dog, the café!", vocabulary, **options)
     assert (figures["num_tokens"], figures["num_unknown"]) == (5, 1)
     assert figures["bits_per_character"] is figures["bits_per_byte"] is None
-    assert told.splitlines()[0] == "text        5 words predicted, 1 of them <unk> (20 %)"
+    assert told.splitlines()[0] == "text        5 words predicted, 1 of them <unk> (20%)"
     assert told.splitlines()[-1] == f"bits        {bits / 4:.4f} per word"
 
 

@@ -19,8 +19,8 @@ class SpreadOptions:
     this machine or starts one. All its machines must see the run directory. If omitted, this
     process works alone."""
     workers: PositiveInt | None = None
-    """How many processes of the cluster load the model: one a GPU where it has GPUs, else one a
-    CPU; if omitted, as many as there is room for."""
+    """How many processes of the cluster load the model, each with a GPU if the cluster has GPUs, or
+    else with a CPU; if omitted, as many as there is room for."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

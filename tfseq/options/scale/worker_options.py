@@ -13,8 +13,8 @@ class WorkerOptions(ClusterOptions):
 
     workers: FreeOnResume[PositiveInt] = 1
     """Train on this many workers, each on its own rows of every batch: on the machines of
-    --cluster, one a GPU where there are GPUs; without it, on the GPUs of this machine. The model is
-    that of one worker, up to rounding."""
+    --cluster, each with a GPU if there are GPUs; without it, on the GPUs of this machine. The model
+    is that of one worker, up to rounding."""
     worker_cpus: FreeOnResume[PositiveInt] = 1
     """Threads of each worker on a cluster."""
 

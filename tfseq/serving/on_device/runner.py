@@ -110,4 +110,8 @@ if __name__ == "__main__":
     )
     parser.add_argument("--seed", type=int, help="the same seed writes the same text")
     given = vars(parser.parse_args())
-    print(generate(Model(here / given.pop("model")), Text(here), **given))
+    try:
+        print(generate(Model(here / given.pop("model")), Text(here), **given))
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0].replace("_", "-")
+        raise SystemExit(f"error: run.py needs {package}: pip install {package}") from None

@@ -143,7 +143,9 @@ def _check_base_path(path: Path) -> None:
             f"{path} is a version; give the directory with the versions, {path.parent}."
         )
     if not path.is_dir():
-        raise InputError(f"{path} is no directory; give exported/NAME, which holds the versions.")
+        raise InputError(
+            f"{path} is not a directory. Give exported/NAME, which holds the versions."
+        )
 
 
 def _labels(given: tuple[str, ...]) -> dict[str, int]:

@@ -57,7 +57,7 @@ class LanguageModelOptions(
 
     corpus: FreeOnResume[PathText] = "python_docs"
     """The text: python_docs, time_machine, tiny_shakespeare, or a file, directory or glob
-    (.gz and .jsonl too). Of a directory with train, valid and test files, each is its split."""
+    (.gz and .jsonl too). In a directory with train, valid and test files, each is its split."""
     validation: FreeOnResume[PathText | None] = None
     """The validation split as a text of its own; the corpus is then all for training."""
     test: FreeOnResume[PathText | None] = None
@@ -116,7 +116,7 @@ class LanguageModelOptions(
     num_steps: Size | None = None
     """Tokens in a window: how far gradients reach back; if omitted, by --preset."""
     window_lengths: Literal["fixed", "varied"] = "fixed"
-    """varied: the length of each batch's windows is drawn from four around num_steps, and the
+    """varied: the length of each batch's windows is drawn from four around --num-steps, and the
     learning rate goes with it (AWD-LSTM, arXiv 1708.02182)."""
     state_reset: Probability = 0.0
     """Probability that a row of sequential windows begins a window from the zero state, as
@@ -134,8 +134,8 @@ class LanguageModelOptions(
     """Factor of the learning rate per epoch, applied gradually at each step; it implies the
     exponential schedule. If omitted, 0.83 with that schedule, or 1 with sgd."""
     schedule: Schedule | None = None
-    """How the learning rate changes: exponential, by learning_rate_decay; cosine, along half a
-    cosine to the end of the run (arXiv 1608.03983); one_cycle, up to its peak and down again
+    """How the learning rate changes: exponential, by --learning-rate-decay; cosine, along half
+    a cosine to the end of the run (arXiv 1608.03983); one_cycle, up to its peak and down again
     (arXiv 1708.07120); or constant. Where cosine or one_cycle ends, the run ends: a resumed run
     cannot change its epochs. If omitted, by --preset."""
     warmup: NonNegativeFloat | None = None
@@ -164,7 +164,7 @@ class LanguageModelOptions(
     """Share of the symbols that are zero wherever they occur in a window, drawn for each window
     (arXiv 1512.05287); if omitted, by --preset."""
     weight_dropout: Probability | None = None
-    """Share of the recurrent weights that is zero during a window, drawn for each window
+    """Share of the recurrent weights that are zero during a window, drawn for each window
     (arXiv 1708.02182); if omitted, by --preset."""
 
     sample_epochs: FreeOnResume[CountOrZero] = 3

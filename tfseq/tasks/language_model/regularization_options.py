@@ -32,23 +32,23 @@ class RegularizationOptions:
     """Share of the symbols that are zero wherever they occur in a window, drawn for each window
     (arXiv 1512.05287)."""
     weight_dropout: Probability = 0.0
-    """Share of the recurrent weights that is zero during a window, drawn for each window
+    """Share of the recurrent weights that are zero during a window, drawn for each window
     (arXiv 1708.02182)."""
     recurrent_dropout: Probability = 0.0
     """Share of the state that is zero where it multiplies the recurrent weights, drawn for each row
     of a window (arXiv 1512.05287). For the cells with a recurrent matrix."""
     zoneout: Probability = 0.0
-    """Probability that a number of the state stays as it was, drawn for each step
+    """Probability that a component of the state stays as it was, drawn for each step
     (arXiv 1606.01305)."""
     activation_regularization: NonNegativeFloat = 0.0
-    """Penalty on the mean square of the last layer's outputs after dropout, times this number (AR,
-    arXiv 1708.01009). It is learned from, and not in the perplexity that is reported."""
+    """Add this times the mean square of the last layer's outputs after dropout to the loss that is
+    learned from, but not to the perplexity that is reported (AR, arXiv 1708.01009)."""
     temporal_activation_regularization: NonNegativeFloat = 0.0
-    """The same on the change of these outputs from one step to the next, before dropout (TAR,
+    """The same for the change of these outputs from one step to the next, before dropout (TAR,
     arXiv 1708.01009)."""
     label_smoothing: Probability = 0.0
-    """Share of a target's probability that is spread over all symbols in what is learned from, not
-    in what is reported (arXiv 1512.00567)."""
+    """Share of a target's probability that is spread over all symbols in the loss that is learned
+    from, but not in the one that is reported (arXiv 1512.00567)."""
 
     def model_regularization(self) -> dict[str, Any]:
         """The arguments of `LanguageModel` among them."""

@@ -199,7 +199,7 @@ class LanguageModelTask(Task):
             ids = {"train": corpus.train, "test": corpus.test}.get(split, corpus.validation)
             if not len(ids):
                 raise InputError(
-                    f"`run_dir` {self.run.path}: there is no {split} split; use `split='train'`."
+                    f"`run_dir` {self.run.path} has no {split} split. Use `split='train'`."
                 )
             before = corpus.before(split)
             context = int(before[-1]) if len(before) else None

@@ -58,7 +58,10 @@ def read_records(path: Path, argument: str = "input") -> Iterator[Record]:
     }
     ending = Path(plain_name(path)).suffix
     if ending not in readers:
-        raise InputError(f"`{argument}` must end in {', '.join(ENDINGS)}. Received: {path}.")
+        *others, last = ENDINGS
+        raise InputError(
+            f"`{argument}` must end in {', '.join(others)} or {last}. Received: {path}."
+        )
     if ending == ".parquet":
         import_parquet(argument, path)
     return readers[ending](path)

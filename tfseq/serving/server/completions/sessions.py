@@ -72,7 +72,7 @@ class Sessions(Protocol):
 def check_language_model(name: str, signatures: Mapping[str, Any]) -> None:
     """Raises FaultError unless signatures are those of a language model."""
     if any(signature not in signatures for signature in _NEEDED):
-        raise invalid(f"{name} is no language model: it completes no text.")
+        raise invalid(f"{name} is not a language model, so it completes no text.")
 
 
 @dataclass

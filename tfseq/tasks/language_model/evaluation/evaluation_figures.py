@@ -98,8 +98,8 @@ def unknown_words(num_unknown: int, num_tokens: int) -> str:
     """How many tokens are `<unk>`, to be added to a sentence; nothing if none is.
 
     >>> unknown_words(3, 200)
-    ', 3 of them <unk> (1.5 %)'
+    ', 3 of them <unk> (1.5%)'
     """
     if not num_unknown:
         return ""
-    return f", {num_unknown:,} of them <unk> ({100 * num_unknown / num_tokens:.2g} %)"
+    return f", {num_unknown:,} of them <unk> ({100 * num_unknown / num_tokens:.2g}%)"
