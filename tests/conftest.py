@@ -3,6 +3,7 @@
 import builtins
 import collections
 import contextlib
+import gc
 import os
 import random
 
@@ -61,6 +62,13 @@ def pytest_configure(config):
     if config.option.markexpr == "not slow":
         flags = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
         os.environ.setdefault("XLA_FLAGS", flags)
+
+
+def pytest_collection_finish():
+    """The millions of objects that TensorFlow has made by now stay to the end: garbage collection
+    need not look at them each time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -111,6 +111,7 @@ def test_export_takes_the_next_version_and_touches_none(place):
     assert "`--name` must be the name of one directory" in outside.stderr
 
 
+@pytest.mark.slow
 def test_export_for_phones_says_what_eight_bits_cost(place):
     done = script("export_model", "--run-dir=runs/text_lstm", "--format=litert", cwd=place)
     version = place / "exported" / "text_lstm_litert" / "1"
@@ -145,23 +146,20 @@ def test_inspection_passes_an_export_and_refuses_a_changed_one(place):
 
 @pytest.mark.slow
 def test_configuration_file_words_and_jsonl(place):
-    (place / "config.json").write_text(
-        json.dumps(
-            {
-                "corpus": "text.jsonl.gz",
-                "text_field": "body",
-                "tokenizer": "word",
-                "cell": "lstm",
-                "units": 5,
-                "batch_size": 4,
-                "num_steps": 8,
-                "epochs": 1,
-                "run_dir": "words",
-                "export": False,
-                "report": True,
-            }
-        )
-    )
+    options = {
+        "corpus": "text.jsonl.gz",
+        "text_field": "body",
+        "tokenizer": "word",
+        "cell": "lstm",
+        "units": 5,
+        "batch_size": 4,
+        "num_steps": 8,
+        "epochs": 1,
+        "run_dir": "words",
+        "export": False,
+        "report": True,
+    }
+    (place / "config.json").write_text(json.dumps(options))
     done = script(
         "train_language_model", "--config=config.json", "--units=6", "--verbose=bar", cwd=place
     )
@@ -232,6 +230,7 @@ def test_export_of_a_run_without_weights(place):
     assert not (place / "exported" / "bare").exists()
 
 
+@pytest.mark.slow
 def test_divergence_names_step_norm_and_checkpoint(place):
     done = script(
         "train_language_model",

@@ -130,6 +130,7 @@ def test_a_fit_that_has_ended_trains_nothing_but_further_epochs(whole, tmp_path)
     assert len(count.batches) == NUM_BATCHES
 
 
+@pytest.mark.slow
 def test_a_fit_that_stopped_early_stays_stopped(tmp_path):
     stopped = never_killed(tmp_path, callbacks=early_stopping, epochs=9)
     assert stopped["epochs"] == [0, 1, 2]
@@ -195,6 +196,7 @@ def test_backups_of_another_fit_are_refused(options, message, backups):
         fit(backups, **options)
 
 
+@pytest.mark.slow
 def test_another_initial_epoch_than_the_backups_is_refused(tmp_path):
     with pytest.raises(Kill):
         never_killed(tmp_path, kill=KillAfter(1))

@@ -29,7 +29,7 @@ def all_continuations(generator, prompt, num_tokens):
     return sorted(zip(totals, completions, strict=True), reverse=True)
 
 
-@pytest.mark.everyday(1)
+@pytest.mark.slow
 @pytest.mark.parametrize("prompt", ["ab", "想a?c"])
 def test_two_steps_with_a_beam_as_wide_as_the_vocabulary_find_the_optimum(generator, prompt):
     size = len(SYMBOLS) + 1
@@ -46,7 +46,7 @@ def test_two_steps_with_a_beam_as_wide_as_the_vocabulary_find_the_optimum(genera
     assert all(b.text == prompt + b.completion for b in beams)
 
 
-@pytest.mark.everyday(1)
+@pytest.mark.slow
 def test_a_wide_beam_finds_every_continuation_in_order(generator):
     best = all_continuations(generator, "ab", 3)
     beams = generator.beam_search("ab", 3, beam_size=len(best))
@@ -56,7 +56,7 @@ def test_a_wide_beam_finds_every_continuation_in_order(generator):
     assert {b.completion for b in beams} == {completion for _, completion in best}
 
 
-@pytest.mark.everyday(1)
+@pytest.mark.slow
 def test_a_beam_of_one_is_greedy(generator):
     for prompt in PROMPTS:
         greedy = generator.generate(prompt, 12, temperature=0)
@@ -117,6 +117,7 @@ def test_equally_probable_symbols_come_in_the_order_of_their_ids():
         np.testing.assert_allclose([b.log_probability for b in beams], -3 * np.log(24), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_symbols_are_ranked_by_logits_that_differ_by_less_than_their_logarithms_can_show():
     """log p is near −20, where float32 knows steps of 2e-6; the logits differ by 1e-7."""
     vocabulary = tfseq.Vocabulary([*"abc"])

@@ -115,6 +115,7 @@ def test_no_step_is_taken_after_the_last_row_has_ended(generator):
     assert int(steps) == max(row.num_tokens for row in rows) < 500
 
 
+@pytest.mark.slow
 def test_the_filter_is_given_the_ids_added_so_far(generator):
     def alphabet(logits, new_ids):
         place = tf.fill(tf.shape(logits)[:1], 1 + tf.shape(new_ids)[1])
@@ -178,6 +179,7 @@ def test_a_wide_beam_finds_every_line_in_order(generator, filter, symbols):
     assert all(beam.text == "ab" + beam.completion for beam in beams)
 
 
+@pytest.mark.slow
 def test_beams_of_a_batch_end_where_they_end_alone(generator):
     together = generator.beam_search(PROMPTS, [6, 3, 0], beam_size=4, stop=["\n", "d"])
     for prompt, length, beams in zip(PROMPTS, [6, 3, 0], together, strict=True):

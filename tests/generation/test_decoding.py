@@ -195,6 +195,7 @@ def test_nothing_to_do(compiled):
     assert log_probability.shape == (0,)
 
 
+@pytest.mark.slow
 def test_unknown_is_produced_only_when_asked(make_model):
     model = make_model(SYMBOLS)
     model.output_bias.assign(model.output_bias + 50.0 * tf.one_hot(0, SYMBOLS))

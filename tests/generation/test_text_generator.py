@@ -24,6 +24,7 @@ def word_generator(make_model):
     return TextGenerator(make_model(len(vocabulary)), tfseq.WordTokenizer(), vocabulary)
 
 
+@pytest.mark.slow
 def test_one_prompt_and_a_list_of_it(generator):
     one = generator.generate("abc", 8, seed=3)
     assert one.text == "abc" + one.completion
@@ -87,6 +88,7 @@ def test_bad_bytes_and_unknown_symbols_are_no_errors(generator):
     assert rows[1].completion == generator.generate("yyy", 2).completion
 
 
+@pytest.mark.slow
 def test_words_are_joined_as_words(word_generator):
     row = word_generator.generate("The time", 30, seed=1)
     assert row.text.startswith("The time")
@@ -95,6 +97,7 @@ def test_words_are_joined_as_words(word_generator):
     assert {token.decode() for token in tokens} <= set(WORDS)
 
 
+@pytest.mark.slow
 def test_letters_keep_the_prompt_as_it_was(make_model):
     vocabulary = tfseq.Vocabulary(list("abc "))
     tokenizer = tfseq.CharTokenizer(normalization="letters")

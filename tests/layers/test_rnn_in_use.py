@@ -96,7 +96,7 @@ def test_states_of_stateful_stacked_cells_are_set_to_zero():
     np.testing.assert_array_equal(layer(sequences()), first)
 
 
-@pytest.mark.everyday(1)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "jit_compile"),
     [

@@ -52,6 +52,7 @@ def test_freed_memory_stays():
     assert outcome(CALL) == [True, True]
 
 
+@pytest.mark.slow
 @glibc
 def test_the_scripts_do_it_and_an_import_of_the_library_does_not():
     script = "run(object, lambda options: None, lambda: None)"

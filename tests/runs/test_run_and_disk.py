@@ -34,7 +34,7 @@ def full_for(monkeypatch):
     return full_disk
 
 
-@pytest.mark.everyday(1)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "file", ["checkpoints/step-000000006.npz", "curves.png", "model.weights.h5", "metrics.json"]
 )
@@ -57,7 +57,7 @@ def test_a_full_disk_says_how_to_go_on(file, whole_weights, tmp_path, full_for):
     assert json.loads((place / "metrics.json").read_text())["epochs"] == 2
 
 
-@pytest.mark.everyday(1)
+@pytest.mark.slow
 @pytest.mark.parametrize("file", ["checkpoints/step-000000003.npz", "history.csv"])
 def test_a_full_disk_before_the_first_checkpoint(file, whole_weights, tmp_path, full_for):
     """Leaves the name free; but a run that another process made stays, to go on with."""
@@ -78,6 +78,7 @@ def test_a_full_disk_before_the_first_checkpoint(file, whole_weights, tmp_path, 
     assert_same(resumed, whole_weights)
 
 
+@pytest.mark.slow
 def test_an_export_that_failed_is_made_up_for(tmp_path):
     """Once for the same weights, and again when there are others."""
     place, lines = tmp_path / "egg", []

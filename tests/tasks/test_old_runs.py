@@ -82,7 +82,7 @@ def test_it_goes_on(old, kind):
         np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.everyday(1)
+@pytest.mark.slow
 def test_it_is_reported_of(old, kind):
     before = tfseq.load(old)
     options = dataclasses.replace(before.options, run_dir=str(old), resume=True, report=True)

@@ -62,6 +62,7 @@ def test_the_policy_is_that_of_the_model_and_is_kept(mixed, kind):
     same_weights(loaded, task)
 
 
+@pytest.mark.slow
 def test_it_learns_what_float32_learns(mixed, trained, kind):
     """The same text, seed and steps: the losses are a few percent apart at most."""
     ours, usual = mixed(kind)[0].metrics, trained(kind).metrics
@@ -96,7 +97,7 @@ def test_a_run_goes_on_in_its_own_precision_alone(mixed, kind):
         train(kind, task.directory.parent, precision="float32", resume=True, epochs=3)
 
 
-@pytest.mark.everyday(1)
+@pytest.mark.slow
 @pytest.mark.usefixtures("not_warmed_up")
 def test_an_export_answers_as_the_task_does(mixed, kind, loader, tmp_path):
     task, _ = mixed(kind)

@@ -88,7 +88,7 @@ def test_every_setting(large_x, return_sequences, go_backwards, zero_output_for_
     _assert_equal(found, results_and_gradients(plain, x, mask, training=training), 1e-5)
 
 
-@pytest.mark.everyday(1)
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "training"), [("gru", True), ("lstm", False), ("leaky", True)])
 def test_second_order_gradients(name, training, x):
     fast, plain = _pair(CELLS[name](), x, return_sequences=True)
@@ -114,7 +114,7 @@ def test_second_order_gradients(name, training, x):
     _assert_equal(found, second_order(plain), 1e-5)
 
 
-@pytest.mark.everyday(1)
+@pytest.mark.slow
 @pytest.mark.parametrize(("make", "num_rows"), [(GRUCell, BATCH_SIZE), (LSTMCell, LARGE_BATCH)])
 def test_bfloat16_is_as_near_to_float32_as_that_of_keras(make, num_rows, large_x):
     x = large_x[:num_rows]

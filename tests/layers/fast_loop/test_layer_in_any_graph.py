@@ -73,7 +73,7 @@ def test_second_derivatives_outside_of_the_function(make, training, x):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.everyday(1)
+@pytest.mark.slow
 @pytest.mark.parametrize("training", [False, True])
 def test_forward_mode(training, x):
     def directional(layer):

@@ -55,7 +55,7 @@ def test_every_cell(name, recompute_steps):
     _assert_equal(found, results_and_gradients(kept, x))
 
 
-@pytest.mark.everyday(1)
+@pytest.mark.slow
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("known_shapes", [False, True])
 @pytest.mark.parametrize("return_sequences", [False, True])
@@ -158,6 +158,7 @@ def test_fit_takes_the_same_course(bidirectional):
     np.testing.assert_allclose(losses[0], losses[1], rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_stateful():
     x = _inputs()
     recomputed, kept = _pair(GRUCell(UNITS), x, 2, stateful=True)

@@ -125,7 +125,7 @@ def test_cells_whose_rows_depend_on_each_other_or_that_change(cell, kind):
     check(kind, cell)
 
 
-@pytest.mark.everyday(1)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("layer", "kind"),
     [
@@ -139,6 +139,7 @@ def test_layers_that_keep_something_or_call_python(layer, kind):
     check(kind, before=[layer])
 
 
+@pytest.mark.slow
 def test_a_seed_of_the_loss_goes_on_too():
     """It is none of the model's variables."""
     noise = Dropout(0.5, seed=1)

@@ -112,6 +112,7 @@ def test_random_windows_start_from_zero():
     assert next(epoch, None) is None
 
 
+@pytest.mark.slow
 def test_learning_rate_falls_a_little_at_each_step():
     trainer = make_trainer(
         optimizer="sgd", learning_rate=0.4, learning_rate_decay=0.5, epochs=2, sampling="random"

@@ -116,6 +116,7 @@ def resumed(place):
     return resumed
 
 
+@pytest.mark.slow
 def test_resumed_it_ends_with_the_same_weights_and_metrics(place, resumed):
     whole = tfseq.load(place / "runs" / "sales_gru")
     for a, b in zip(weights(whole), weights(resumed.task), strict=True):
@@ -131,6 +132,7 @@ def test_what_a_resumed_run_may_not_change(place):
         make_training("--resume", "--data=other.csv", "--run-dir=runs/sales_gru")
 
 
+@pytest.mark.slow
 def test_the_export_gives_the_runs_own_forecasts(place, resumed, loader):
     path = place / "exported" / "sales_gru" / "1"
     inspection = inspect_export(path)

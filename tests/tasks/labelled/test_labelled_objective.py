@@ -1,6 +1,7 @@
 """Sequences in buckets of like length, with dropout, go on from a checkpoint the same."""
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from tfseq.models import TextClassifier
@@ -9,6 +10,7 @@ from tfseq.runs.trainer import Trainer
 from tfseq.tasks.labelled.objective import LabelledIds, labelled_objective
 
 
+@pytest.mark.slow
 def test_sequences_in_buckets_with_dropout_go_on_the_same():
     """A classifier's own batches and its layers' dropout, from a checkpoint within an epoch."""
     chance = np.random.default_rng(0)

@@ -39,6 +39,7 @@ def texts_of(task, split):
     return ["".join(task.vocabulary.tokens[i] for i in cut[:-1]) for cut in cuts]
 
 
+@pytest.mark.slow
 def test_the_loss_is_the_mean_over_documents_alone(trained, stories):
     task, kind, printed = trained
     parts = {split: texts_of(task, split) for split in ("train", "validation", "test")}
@@ -101,6 +102,7 @@ def test_a_batch_of_training_begins_each_document_anew(stories, tmp_path):
         )
 
 
+@pytest.mark.slow
 def test_a_text_is_scored_with_its_end_or_without(trained):
     task = trained[0]
     texts = ["a b c", "", "d", "<end>"]

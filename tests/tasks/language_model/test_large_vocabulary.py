@@ -117,7 +117,7 @@ def test_almost_all_words_sampled_are_the_full_softmax(softmax):
     assert np.mean(losses) == pytest.approx(float(tf.reduce_mean(full)), rel=2e-3)
 
 
-@pytest.mark.everyday(1)
+@pytest.mark.slow
 @pytest.mark.parametrize("softmax", [TIED, UNTIED, ADAPTIVE], ids=["tied", "untied", "adaptive"])
 def test_evaluation_is_exact(softmax, monkeypatch):
     """Against NumPy, from the hidden states and the weights; in chunks as well."""

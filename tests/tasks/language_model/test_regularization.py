@@ -71,6 +71,7 @@ def test_the_penalties_by_their_equations():
     assert np.isfinite(one)
 
 
+@pytest.mark.slow
 def test_penalties_are_learned_from_and_not_reported():
     """The first step of plain gradient descent, against gradients through eager TensorFlow."""
     trainer = make(optimizer="sgd", learning_rate=0.5, clip_norm=None, batch_size=3, **PENALTIES)

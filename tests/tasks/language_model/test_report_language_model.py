@@ -42,6 +42,7 @@ def finished(tmp_path_factory):
     return run_of(tmp_path_factory.mktemp("place"), cell="lstm", num_layers=2)
 
 
+@pytest.mark.slow
 def test_every_part_is_there(finished):
     _, metrics, page = finished
     assert re.findall("<h2>(.*?)</h2>", page) == [
@@ -59,6 +60,7 @@ def test_every_part_is_there(finished):
         assert f"perplexity of {metrics['baseline_order']}-gram counts" in page
 
 
+@pytest.mark.slow
 def test_surprisal_is_that_of_single_steps(finished):
     training, _, page = finished
     model, vocabulary = training.task.model, training.task.vocabulary
@@ -84,6 +86,7 @@ def test_surprisal_is_that_of_single_steps(finished):
     assert page.count('title="space: ') == texts.count(" ")
 
 
+@pytest.mark.slow
 def test_gradient_norms_of_history_are_drawn(finished):
     training, _, page = finished
     run = training.run

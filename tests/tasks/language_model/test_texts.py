@@ -67,6 +67,7 @@ def log_probabilities(task, tokens):
     return np.array(found)
 
 
+@pytest.mark.slow
 def test_a_file_for_each_split(trained, ptb):
     task, printed = trained
     data, tokens = ptb
@@ -108,6 +109,7 @@ def test_the_test_figure_counts_every_token_after_a_line_end(trained, ptb):
         assert again["num_tokens"] == metrics["test_tokens"]
 
 
+@pytest.mark.slow
 def test_the_baseline_predicts_the_validation_text_from_its_beginning(trained):
     """The n-grams read `<eos>` before it, not the end of the training text."""
     task, _ = trained
@@ -120,6 +122,7 @@ def test_the_baseline_predicts_the_validation_text_from_its_beginning(trained):
     assert task.metrics["baseline_perplexity"] == pytest.approx(expected)
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_with_the_same_texts_alone(trained, tmp_path):
     task, _ = trained
     again = dataclasses.replace(task.options, resume=True)

@@ -64,6 +64,7 @@ def test_each_row_is_the_answer_to_its_input(kind, trained, tmp_path):
     assert [path.name for path in tmp_path.iterdir() if "out" in path.name] == ["out.jsonl"]
 
 
+@pytest.mark.slow
 def test_every_kind_of_file_gives_the_same(trained, tmp_path):
     task = trained("text_classification")
     texts = [text for text in TEXTS if text]
@@ -116,6 +117,7 @@ def test_each_text_has_a_seed_of_its_own(trained, tmp_path, num_samples):
     assert [text["num_tokens"] for text in found] == [one.num_tokens for one in expected]
 
 
+@pytest.mark.slow
 def test_the_most_probable_texts(trained, tmp_path):
     task = trained("language_model")
     source = write_objects(tmp_path / "in.jsonl", "text", TEXTS[:5])
@@ -200,6 +202,7 @@ def test_settings_are_checked_before_any_work(trained, tmp_path, kind, settings,
     assert [path.name for path in tmp_path.iterdir()] == ["in.jsonl"]
 
 
+@pytest.mark.slow
 def test_the_usual_settings(trained, tmp_path):
     task = trained("language_model")
     source = write_objects(tmp_path / "in.jsonl", "text", TEXTS[:2])

@@ -64,6 +64,7 @@ def test_the_page_is_written_to_a_file():
 # A language model.
 
 
+@pytest.mark.slow
 def test_the_live_text_is_that_of_generate(serve, visit, reference):
     server = serve(language=reference)
     page = visit(server.address)

@@ -56,7 +56,7 @@ def shared(monkeypatch):
     return share
 
 
-@pytest.mark.everyday(1)
+@pytest.mark.slow
 @pytest.mark.parametrize(("most", "context"), [(3, 3), (50, None)])
 def test_the_figures_are_those_of_one_process(shared, most, context):
     task = Holder()
