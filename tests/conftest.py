@@ -19,7 +19,8 @@ os.environ.setdefault("RAY_AUTH_TOKEN", "0123456789abcdef" * 4)
 settings.register_profile("tfseq", deadline=None)
 settings.load_profile("tfseq")
 
-# Directories whose files share fixtures that take long to make: one worker runs them all.
+# Directories whose files share fixtures that take long to make: every day one worker runs them all.
+# Their slow tests take longer than the fixtures, and two workers share them.
 TOGETHER = ("tests/serving/", "tests/tasks/")
 # What takes longest is begun first, so that no worker is left alone with it at the end.
 FIRST = (
@@ -125,6 +126,7 @@ def pytest_xdist_make_scheduler(config, log):
         """A worker takes a file at a time, or all files of a directory in `TOGETHER`."""
 
         def _split_scope(self, nodeid):
-            return next((d for d in TOGETHER if nodeid.startswith(d)), super()._split_scope(nodeid))
+            together = TOGETHER if config.option.markexpr == "not slow" else ()
+            return next((d for d in together if nodeid.startswith(d)), super()._split_scope(nodeid))
 
     return Scheduler(config, log) if config.option.dist == "loadfile" else None
