@@ -12,8 +12,8 @@ from tfseq.layers.connections import keep, make_connections
 from tfseq.layers.dropout import NOISE_SHAPES, Dropout, DropoutMask
 from tfseq.layers.rnn import RNN
 from tfseq.layers.stack_states import as_entry, as_states, check_entries
-from tfseq.options.connections import check_connections
-from tfseq.options.layer_sizes import as_given, layer_sizes
+from tfseq.options.model.connections import check_connections
+from tfseq.options.model.layer_sizes import as_given, layer_sizes
 from tfseq.options.rules import PositiveInt, Probability, checked
 
 _CONFIG = (

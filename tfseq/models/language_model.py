@@ -20,10 +20,10 @@ from tfseq.models.language_model_arguments import (
 from tfseq.models.output.adaptive_softmax import AdaptiveSoftmax
 from tfseq.models.output.token_losses import token_losses
 from tfseq.models.recurrent_model import RecurrentModel
-from tfseq.options.connections import output_width
-from tfseq.options.layer_sizes import layer_sizes
+from tfseq.options.model.connections import output_width
+from tfseq.options.model.layer_sizes import layer_sizes
+from tfseq.options.model.softmax import Softmax
 from tfseq.options.rules import PositiveInt, Probability, checked
-from tfseq.options.softmax import Softmax
 
 
 @keras.saving.register_keras_serializable(package="tfseq")

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from tfseq.options.connections import OF_WHICH
-from tfseq.options.layer_sizes import as_given
-from tfseq.options.softmax import Softmax
+from tfseq.options.model.connections import OF_WHICH
+from tfseq.options.model.layer_sizes import as_given
+from tfseq.options.model.softmax import Softmax
 
 
 def check_one_direction(bidirectional: bool) -> None:

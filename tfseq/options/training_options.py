@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Collection
 from typing import Annotated, Any, ClassVar, Literal
 
-from tfseq.options.connections import FeedForward, SkipConnections
+from tfseq.options.model.connections import FeedForward, SkipConnections
 from tfseq.options.optimizers import OptimizerName
 from tfseq.options.rules import (
     CountOrZero,

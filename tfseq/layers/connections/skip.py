@@ -6,7 +6,7 @@ from typing import Any
 from keras import ops
 
 from tfseq.layers.connections.plain import Connections, Drop
-from tfseq.options.connections import output_width
+from tfseq.options.model.connections import output_width
 
 
 class SkipConnections(Connections):

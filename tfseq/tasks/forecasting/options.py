@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 
 from tfseq.cells.table import CellName
 from tfseq.errors import InputError
-from tfseq.options.layer_sizes import LayerSizes
+from tfseq.options.model.layer_sizes import LayerSizes
 from tfseq.options.rules import (
     CountOrZero,
     FreeOnResume,

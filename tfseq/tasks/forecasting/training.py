@@ -23,7 +23,7 @@ from tfseq.models.forecast_baselines import (
     naive_forecast,
     seasonal_naive_forecast,
 )
-from tfseq.options.layer_sizes import layer_sizes, shape_in_words, with_layers_agreed
+from tfseq.options.model.layer_sizes import layer_sizes, shape_in_words, with_layers_agreed
 from tfseq.report import Report
 from tfseq.report.curve import Panel, save_curves
 from tfseq.runs.objective import Objective, weighted_loss

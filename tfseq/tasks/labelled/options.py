@@ -4,7 +4,7 @@ import dataclasses
 from typing import Any
 
 from tfseq.cells.table import CellName
-from tfseq.options.layer_sizes import LayerSizes
+from tfseq.options.model.layer_sizes import LayerSizes
 from tfseq.options.rules import FreeOnResume, PathText, PositiveInt, Probability, Share, Size
 from tfseq.options.start_options import StartOptions
 from tfseq.options.training_options import TrainingOptions

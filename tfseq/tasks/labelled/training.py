@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tfseq.metrics.classification import confusion_matrix, f1_scores
-from tfseq.options.layer_sizes import shape_in_words, with_layers_agreed
+from tfseq.options.model.layer_sizes import shape_in_words, with_layers_agreed
 from tfseq.report import Report
 from tfseq.report.aligned import aligned
 from tfseq.report.confusion_picture import save_confusion_matrix

@@ -1,7 +1,7 @@
 """The model that a run's options describe."""
 
 from tfseq.models import LanguageModel
-from tfseq.options.layer_sizes import shape_in_words
+from tfseq.options.model.layer_sizes import shape_in_words
 from tfseq.tasks.language_model.options import LanguageModelOptions
 from tfseq.tasks.task import cell_words
 

@@ -6,8 +6,8 @@ from typing import Any, ClassVar, Literal
 
 from tfseq.cells.table import CELLS, CellName
 from tfseq.errors import InputError
-from tfseq.options.connections import OF_WHICH, output_width
-from tfseq.options.layer_sizes import OptionalLayerSizes, layer_sizes, with_layers_agreed
+from tfseq.options.model.connections import OF_WHICH, output_width
+from tfseq.options.model.layer_sizes import OptionalLayerSizes, layer_sizes, with_layers_agreed
 from tfseq.options.optimizers import OptimizerName
 from tfseq.options.rules import (
     CountOrZero,

@@ -9,7 +9,7 @@ import numpy as np
 from tfseq.analysis.gradient_norms import gradient_norms_through_time
 from tfseq.cells.table import kind_of
 from tfseq.data import EncodedCorpus, sequential_windows
-from tfseq.options.layer_sizes import layer_sizes
+from tfseq.options.model.layer_sizes import layer_sizes
 from tfseq.report import Report
 from tfseq.report.format import shown
 from tfseq.report.report_gradient_norms import add_gradient_norms

@@ -4,8 +4,8 @@ import dataclasses
 from typing import Any
 
 from tfseq.errors import InputError
+from tfseq.options.model.softmax import OptionalCutoffs, Softmax
 from tfseq.options.rules import PositiveInt
-from tfseq.options.softmax import OptionalCutoffs, Softmax
 
 
 @dataclasses.dataclass(frozen=True)

@@ -16,7 +16,7 @@ from tfseq.models.encoder_start import take_layers
 from tfseq.models.growing import drawn_rows, take_over
 from tfseq.models.language_model import LanguageModel
 from tfseq.models.token_encoder import TokenEncoder
-from tfseq.options.layer_sizes import as_given
+from tfseq.options.model.layer_sizes import as_given
 from tfseq.options.start_options import with_shape_of
 from tfseq.tasks.starting.start import Start, kept
 from tfseq.text import Vocabulary

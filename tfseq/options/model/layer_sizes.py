@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any, TypeVar
 
 from tfseq.errors import InputError
-from tfseq.options.connections import check_connections, connections_in_words
+from tfseq.options.model.connections import check_connections, connections_in_words
 from tfseq.options.rules import PositiveInt, Rule, checked
 
 Options = TypeVar("Options")

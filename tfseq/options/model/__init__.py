@@ -1,0 +1,1 @@
+"""Options of a model: its layers, how they are connected, and its output layer."""
