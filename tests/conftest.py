@@ -16,7 +16,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("RAY_AUTH_TOKEN", "0123456789abcdef" * 4)
 
 # How long one example takes says nothing on a busy machine, or where TensorFlow traces first.
-settings.register_profile("tfseq", deadline=None)
+settings.register_profile("tfseq", deadline=None, derandomize=True)
+# Other examples at each run, to look for faults: pytest --hypothesis-profile=explore
+settings.register_profile("explore", deadline=None, derandomize=False)
 settings.load_profile("tfseq")
 
 # Directories whose files share fixtures that take long to make: every day one worker runs them all.

@@ -30,7 +30,7 @@ def corpus(tmp_path_factory):
     st.sampled_from([None, 1, 3, 4000]),
     st.sampled_from([5, 300, 10**6]),
 )
-@hypothesis.settings(max_examples=8, derandomize=True)
+@hypothesis.settings(max_examples=8)
 @hypothesis.example("word", 3000, 5, None, 300)
 @hypothesis.example("char", 7, 4, 30, 3)
 def test_they_are_those_of_one_process(

@@ -77,7 +77,7 @@ def test_sums_are_added_up_level_by_level():
     st.floats(1.0, 1e5),
     st.floats(1.0, 1e4),
 )
-@hypothesis.settings(max_examples=20, derandomize=True)
+@hypothesis.settings(max_examples=20)
 def test_more_bandwidth_never_slows(which, workers, megabytes, rate):
     before = Machines(network=1000, store=rate, store_total=3 * rate)
     after = dataclasses.replace(before, **{which: 2 * getattr(before, which)})

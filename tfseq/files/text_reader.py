@@ -93,8 +93,7 @@ def read_text(
         mark, encoding, head = b"", "utf-8", b""
         if not start:  # What the file is, its whole head tells, not that of a part.
             head = _read_head(file)
-            marks = (pair for pair in _BYTE_ORDER_MARKS if head.startswith(pair[0]))
-            mark, encoding = next(marks, (mark, encoding))
+            mark, encoding = _mark_and_encoding(head)
             check_is_text(path, head, marked=bool(mark))
         if start or stop is not None:
             file.seek(start + len(mark))
@@ -131,9 +130,13 @@ def can_be_parted(path: Path) -> bool:
     if path.name.lower().endswith(".gz"):
         return False
     with opened(path) as file:
-        head = file.read(4)
-    marks = (pair for pair in _BYTE_ORDER_MARKS if head.startswith(pair[0]))
-    return next(marks, (b"", "utf-8"))[1] == "utf-8"
+        return _mark_and_encoding(file.read(4))[1] == "utf-8"
+
+
+def begin_of_text(path: Path) -> int:
+    """The first byte of a file that is part of its text: the one after its byte order mark."""
+    with opened(path) as file:
+        return len(_mark_and_encoding(file.read(4))[0])
 
 
 def next_character(path: Path, offset: int) -> int:
@@ -192,6 +195,11 @@ class _Limited:
         block = self._file.read(min(size, self._left))
         self._left -= len(block)
         return block
+
+
+def _mark_and_encoding(head: bytes) -> tuple[bytes, str]:
+    marks = (pair for pair in _BYTE_ORDER_MARKS if head.startswith(pair[0]))
+    return next(marks, (b"", "utf-8"))
 
 
 def _read_head(file: BinaryIO) -> bytes:

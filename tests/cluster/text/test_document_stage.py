@@ -106,7 +106,7 @@ ANY_ENCODING = st.tuples(
 
 
 @hypothesis.given(ANY_ENCODING)
-@hypothesis.settings(max_examples=5, derandomize=True)
+@hypothesis.settings(max_examples=5)
 def test_ids_vocabulary_and_fingerprint_are_those_of_one_process(place, tmp_path_factory, drawn):
     check_encoding(place, tmp_path_factory.mktemp("cache"), *drawn)
 
@@ -142,7 +142,7 @@ def test_subwords_are_split_by_characters(place, subwords, tmp_path, split_seed)
     st.sampled_from([20_000, 10_000_000]),
     st.sampled_from([None, 2]),
 )
-@hypothesis.settings(max_examples=12, derandomize=True)
+@hypothesis.settings(max_examples=12)
 def test_subwords_are_learned_from_the_same_text(
     place, form, piece_bytes, seed, most_characters, split_seed
 ):

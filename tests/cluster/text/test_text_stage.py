@@ -51,7 +51,7 @@ SETTINGS = [
     ),
     st.integers(0, 9),
 )
-@hypothesis.settings(max_examples=6, derandomize=True)
+@hypothesis.settings(max_examples=6)
 def test_ids_vocabulary_and_fingerprint_are_those_of_one_process(
     corpus, tmp_path_factory, settings, piece_bytes, how, seed
 ):
@@ -90,7 +90,7 @@ def test_subwords_are_split_by_characters(corpus, subwords, tmp_path, how):
 
 
 @hypothesis.given(st.integers(300, 40_000), st.integers(0, 9), st.integers(1, 60_000))
-@hypothesis.settings(max_examples=5, derandomize=True)
+@hypothesis.settings(max_examples=5)
 def test_subwords_are_learned_from_the_same_text(corpus, piece_bytes, seed, most_characters):
     """All of a short text, and of a long one the same stretches."""
     told = []

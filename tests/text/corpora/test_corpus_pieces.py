@@ -132,7 +132,7 @@ def check_tokens(directory, contents, number, data):
 
 
 @hypothesis.given(FILES, NUMBERS, st.data())
-@hypothesis.settings(max_examples=25, derandomize=True)
+@hypothesis.settings(max_examples=25)
 def test_tokens_of_pieces_are_those_of_the_whole(directory, contents, number, data):
     check_tokens(directory, contents, number, data)
 
@@ -151,7 +151,7 @@ def test_tokens_of_many_pieces_are_those_of_the_whole(directory, contents, numbe
     st.sampled_from(["\n", "\r\n", "\r", "\n\n"]),
     st.data(),
 )
-@hypothesis.settings(max_examples=60, derandomize=True)
+@hypothesis.settings(max_examples=60)
 def test_records_in_pieces_join_to_the_text(directory, files, line_end, data):
     contents = [
         "".join(json.dumps({"text": text}) + line_end for text in texts).encode() for texts in files
@@ -161,7 +161,7 @@ def test_records_in_pieces_join_to_the_text(directory, files, line_end, data):
 
 
 @hypothesis.given(FILES, st.data())
-@hypothesis.settings(max_examples=100, derandomize=True)
+@hypothesis.settings(max_examples=100)
 def test_pieces_join_to_the_text(directory, contents, data):
     check_joined(opened(directory, contents), data)
 
@@ -187,6 +187,16 @@ def test_a_file_is_read_from_the_middle_only_where_it_can_be(directory, name):
     assert all(target.byte == 0 for target in targets)
     assert [target.file for target in targets][:2] == [0, 1]
     check_every_target(corpus, make_tokenizer({"kind": "word"}), targets)
+
+
+@pytest.mark.parametrize("byte", [1, 2, 3, 4])
+@pytest.mark.parametrize("name", ["{}.txt", "{}.jsonl"])
+def test_a_piece_begins_in_a_byte_order_mark(directory, name, byte):
+    """What joins two files stands before the first character of the second, not within it."""
+    texts = ["one", "two"] if name == "{}.txt" else ['{"text": "one"}', '{"text": "two"}']
+    corpus = written(directory, [b"\xef\xbb\xbf" + text.encode() for text in texts], name)
+    tokenizer = make_tokenizer({"kind": "char"})
+    assert b"".join(in_pieces(corpus.source, [Place(1, byte)], tokenizer)) == b"one\ntwo"
 
 
 def test_targets_are_evenly_spread_over_files(directory):

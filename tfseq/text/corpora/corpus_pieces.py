@@ -4,7 +4,13 @@ import dataclasses
 import itertools
 from collections.abc import Iterable, Iterator
 
-from tfseq.files.text_reader import can_be_parted, next_character, next_line, plain_name
+from tfseq.files.text_reader import (
+    begin_of_text,
+    can_be_parted,
+    next_character,
+    next_line,
+    plain_name,
+)
 from tfseq.text.corpora.corpus import MAX_SEARCH, Corpus, cut, gathered, with_last_line_ended
 from tfseq.text.corpora.corpus_opening import CorpusFiles, read_documents
 from tfseq.text.tokenizers.tokenizer import Tokenizer
@@ -86,8 +92,10 @@ class CorpusPieces:
         Raises:
             NoPlaceToCutError: it is too far away.
         """
+        path = self._source.files[target.file]
+        if target.byte and target.byte <= begin_of_text(path):
+            target = Place(target.file)  # No text of the file stands before it.
         if target.byte:
-            path = self._source.files[target.file]
             find = next_line if self._of_records(target.file) else next_character
             target = Place(target.file, find(path, target.byte))
             if target.byte == path.stat().st_size:
