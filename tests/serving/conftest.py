@@ -1,6 +1,7 @@
 """One loader process for all tests, and exports of small models with lively weights."""
 
 import contextlib
+import dataclasses
 import os
 import signal
 import threading
@@ -112,21 +113,23 @@ def make_language():
 
 @pytest.fixture(scope="session")
 def exported(loader, make_language, tmp_path_factory):
-    """`exported(cell, layers, kind, **options of the model)` -> an `Exported`, made once.
+    """`exported(cell, layers, kind, **options of the model)` -> an `Exported`, made once;
+    `banned_tokens` are those of the export.
 
     It is not warmed up, which takes as long as all else; `test_warm_up.py` does that.
     """
     cache = {}
 
-    def get(*language, **options):
-        key = (language, tuple(options.items()))
+    def get(*language, banned_tokens=(), **options):
+        key = (language, banned_tokens, tuple(options.items()))
         if key not in cache:
             parts = make_language(*language, **options)
             base = tmp_path_factory.mktemp("exported") / "-".join(map(str, language))
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(export_module, "LoaderProcess", contextlib.nullcontext)
                 patch.setattr(export_module, "replay", lambda directory, loader: None)
-                path = export_language_model(*parts, base, settings=SETTINGS)
+                settings = dataclasses.replace(SETTINGS, banned_tokens=banned_tokens)
+                path = export_language_model(*parts, base, settings=settings)
             cache[key] = Exported(path, loader.load(path), TextGenerator(*parts), loader)
         return cache[key]
 

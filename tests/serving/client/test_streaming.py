@@ -10,6 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import tfseq
+from tfseq.serving import Client
 from tfseq.serving.client.streaming import stream_text
 
 from ..fake_server import Backend, RestServer
@@ -65,6 +66,20 @@ def test_the_pieces_are_the_text(tokens):
 )
 def test_only_what_may_close_up_waits(tokens, pieces):
     assert list(stream_text(Dictated(tokens), "u", len(tokens), temperature=0)) == pieces
+
+
+@pytest.mark.slow
+def test_banned_tokens_are_not_written(exported):
+    """The logits of `step` still have them."""
+    banned = ("a", "d", "\n", "想")
+    server = RestServer(Backend(exported("gru", 2, "char", banned_tokens=banned)))
+    with Client(server.address, "language", protocol="rest") as client:
+        asked = {"temperature": 2.0, "seed": 5}
+        text = "".join(client.stream("ad", 30, **asked))
+        assert text == client.generate("ad", 30, **asked)["completion"][0]
+        assert len(text) == 30
+        assert not set(text) & set(banned)
+    server.close()
 
 
 def test_it_needs_numpy_alone(exported):

@@ -38,6 +38,22 @@ def test_it_is_the_text_of_generate(exported, kind, prompt):
     assert max(pieces) > 3
 
 
+@pytest.mark.slow
+def test_banned_tokens_are_not_written(exported):
+    """Tokens drawn here from the logits of `step`: it still gives those of banned tokens."""
+    banned = ("a", "d", "\n", "想")
+    language = exported("lstm", 1, "char", banned_tokens=banned)
+    session = DirectSession(language)
+    body = {"prompt": "bad", "max_tokens": 30, "temperature": 2, "seed": 4, "n": 3}
+    request = read_request(body, "language")
+    texts, _ = written(session, request)
+    assert not set("".join(texts)) & set(banned)
+    outputs = asyncio.run(generate(session, request.settings, ["bad"] * 3, request.seeds, 30))
+    assert texts == [text.decode() for text in outputs["completion"]]
+    free, _ = written(DirectSession(exported("lstm", 1, "char")), request)
+    assert set("".join(free)) >= set(banned)
+
+
 def calls_of(session, request):
     """How many requests there were for `step`, and the others."""
     session.calls.clear()

@@ -157,6 +157,9 @@ def test_banned_tokens_are_in_no_answer(loader, make_language, tmp_path):
     tokens = loader.run(path, "next_token", prompt=["b"])["tokens"][0]
     left = {token.encode() for token in parts[2].tokens} - {token.encode() for token in banned}
     assert set(tokens) == left
+    encoded = loader.run(path, "encode", text=["ab", "c"])
+    ids = [parts[2].tokens.index(token) for token in banned]
+    assert encoded["banned_ids"].tolist() == [ids, ids]
     card = json.loads((path / "assets.extra" / "model_card.json").read_text())
     assert card["settings"]["banned_tokens"] == list(banned)
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from tfseq.serving.client.controls import TextControls, check_controls
 from tfseq.serving.writing.stopped_text import StoppedText
-from tfseq.serving.writing.token_drawer import DrawSettings, TokenDrawer
+from tfseq.serving.writing.token_drawer import DrawSettings, TokenDrawer, forbidden_ids
 from tfseq.serving.writing.token_texts import answered, find_token_texts
 
 # Bytes of UTF-8.
@@ -76,8 +76,8 @@ def _draw_tokens(
     states = client.initial_states(1)
     # What a model of documents says of itself.
     begin, end = (int(encoded[name][0]) if name in encoded else None for name in _DOCUMENT_IDS)
-    forbidden, row = [] if begin is None else [begin], np.array([0])
-    drawer = TokenDrawer(settings, [seed], forbidden, ids)
+    row = np.array([0])
+    drawer = TokenDrawer(settings, [seed], forbidden_ids(encoded), ids)
     if begin is not None:
         ids = [begin, *ids]
     drawn = 0

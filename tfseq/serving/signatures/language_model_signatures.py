@@ -184,18 +184,18 @@ class LanguageModelSignatures(Signatures):
         return {"tokens": self.tables.id_to_token(ids), "probabilities": probabilities}
 
     def encode(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
-        """The token ids of texts, padded with 0."""
+        """The token ids of texts, padded with 0, and those that whoever draws should know of."""
         text, _ = keep_first_bytes(text, self._settings.max_score_bytes)
         token_ids, num_tokens = self._graph.encode(text)
-        names = ("begin_id", "end_id") if self._graph.document_ids else ()
-        return {
-            "token_ids": token_ids,
-            "num_tokens": num_tokens,
-            **{
-                name: tf.fill(tf.shape(text), number)
-                for name, number in zip(names, self._graph.document_ids or (), strict=True)
-            },
-        }
+        outputs = {"token_ids": token_ids, "num_tokens": num_tokens}
+        if self._graph.document_ids:
+            begin, end = self._graph.document_ids
+            outputs["begin_id"] = tf.fill(tf.shape(text), begin)
+            outputs["end_id"] = tf.fill(tf.shape(text), end)
+        if self._constraints.forbidden:
+            banned = tf.constant([self._constraints.forbidden], tf.int32)
+            outputs["banned_ids"] = tf.tile(banned, [tf.size(text), 1])
+        return outputs
 
     def decode(self, token_ids: tf.Tensor, num_tokens: tf.Tensor) -> dict[str, tf.Tensor]:
         """The text of each row's first `num_tokens` ids."""

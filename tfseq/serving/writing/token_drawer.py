@@ -1,6 +1,6 @@
 """The next token of rows that are written side by side, as the graph of an export chooses it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -26,6 +26,13 @@ class DrawSettings(NamedTuple):
         """Whether what was written counts."""
         off = self.repetition_penalty == 1 and self.frequency_penalty == 0
         return self.repetition_window > 0 and not off
+
+
+def forbidden_ids(encoded: Mapping[str, np.ndarray]) -> list[int]:
+    """What an export never writes, beside `<unk>`, as its signature `encode` tells: the token that
+    a document begins with, and what was banned when it was written."""
+    names = ("begin_id", "banned_ids")
+    return [int(i) for name in names if name in encoded for i in np.ravel(encoded[name][0])]
 
 
 class TokenDrawer:

@@ -61,6 +61,18 @@ def test_controls_are_those_of_the_server(serve, visit, language, settings, cont
     assert is_written(page, other, len(other))
 
 
+@pytest.mark.slow
+def test_banned_tokens_are_not_written(serve, visit, language, exported):
+    """The page draws from logits that still have them."""
+    banned = tuple(sorted(set(controlled(language, 24)) - set(PROMPT))[:3])
+    banning = exported("gru", 2, "char", banned_tokens=banned)
+    page = visit(serve(language=banning).address)
+    expected = controlled(banning, 24)
+    assert write(page, PROMPT, 24) == expected
+    assert len(banned) == 3
+    assert not set(expected) & set(banned)
+
+
 def test_a_text_stops_before_a_string(serve, visit, language):
     page = visit(serve(language=language).address)
     whole = controlled(language, 24)

@@ -20,8 +20,6 @@ from tfseq.serving.writing.token_texts import TokenTexts
 _NEEDED = ("generate", "step", "encode", "decode")
 # Those of an export that was made without settings.
 _USUAL_CAPS = {"max_prompt_bytes": 16384, "max_score_bytes": 16384, "max_new_tokens": 1024}
-# As the file of a vocabulary writes them; see `tfseq.text.vocabulary`.
-_ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n", "\r": r"\r", "\t": r"\t", " ": r"\s"})
 
 
 @dataclass(eq=False)
@@ -31,12 +29,10 @@ class Knowledge:
     Attributes:
         caps: bounds set at export; see `ServingSettings`.
         texts: what its tokens stand for; None before it was found out of what kind they are.
-        banned: ids that the export's `generate` never writes, beside `<unk>`.
     """
 
     caps: dict[str, int] = field(default_factory=lambda: dict(_USUAL_CAPS))
     texts: TokenTexts | None = None
-    banned: tuple[int, ...] = ()
 
     @property
     def max_prompt_bytes(self) -> int:
@@ -128,10 +124,6 @@ def knowledge_of(directory: Path) -> Knowledge:
         card = json.loads(Path(directory, "assets.extra", "model_card.json").read_text("utf-8"))
         settings = card["settings"]
         caps = {name: int(settings.get(name, usual)) for name, usual in _USUAL_CAPS.items()}
-        banned = [token.translate(_ESCAPES) for token in settings.get("banned_tokens", ())]
-        lines = []
-        if banned:
-            lines = Path(directory, "assets", "vocabulary.txt").read_text("utf-8").split("\n")
-        return Knowledge(caps, banned=tuple(map(lines.index, banned)))
+        return Knowledge(caps)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return Knowledge()

@@ -13,7 +13,7 @@ from tfseq.serving.server.completions.generating import generate
 from tfseq.serving.server.completions.sessions import Session
 from tfseq.serving.server.completions.token_places import token_places
 from tfseq.serving.writing.drawing import log_probabilities
-from tfseq.serving.writing.token_drawer import TokenDrawer
+from tfseq.serving.writing.token_drawer import TokenDrawer, forbidden_ids
 
 # The likeliest tokens, of which those whose texts are unknown fill up a request.
 _NUM_LIKELY = 256
@@ -112,7 +112,7 @@ class Writer:
         begin = outputs.get("begin_id")
         self._begin = None if begin is None else int(begin[0])
         self._end = None if begin is None else int(outputs["end_id"][0])
-        forbidden = [*self._session.knowledge.banned, *([] if begin is None else [self._begin])]
+        forbidden = forbidden_ids(outputs)
         self._drawer = TokenDrawer(self._request.settings, self._request.seeds, forbidden, ids)
         texts = []
         if self._request.echo and self._request.logprobs is not None:

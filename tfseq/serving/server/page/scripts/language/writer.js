@@ -29,11 +29,13 @@ class Writer {
 
   /** The tokens of a prompt, not read yet. */
   async split(prompt, signal) {
-    const { ids, begin_id: begin, end_id: end } = await this.pieces.encode(prompt, signal);
+    const encoded = await this.pieces.encode(prompt, signal);
+    const { ids, begin_id: begin, end_id: end, banned_ids: banned } = encoded;
     const texts = await this.pieces.align(prompt, ids, signal);
     const tokens = ids.map((id, place) => ({ id, text: texts[place] }));
     this.begin = begin?.[0] ?? null;
     this.end = end?.[0] ?? null;
+    this.banned = banned?.[0] ?? [];
     // A document begins with a token that is no text.
     if (begin) tokens.unshift({ id: begin[0], text: "" });
     return tokens;
@@ -90,7 +92,7 @@ class Writer {
     if (!tokens.length) return this.first(settings, signal);
     const last = tokens.at(-1);
     await this.read(tokens, tokens.length - 1, signal);
-    const forbidden = [0, this.begin].filter((id) => id !== null);
+    const forbidden = [0, this.begin, ...this.banned].filter((id) => id !== null);
     const before = tokens.map((token) => token.id);
     const id = draw(penalized(last.logits, before, settings), settings, step, forbidden);
     return { id, text: "", ends: id === this.end, ...opinion(last.logits, id) };
