@@ -55,7 +55,7 @@ def run_pytest(tree: str, tests: list[str], which: str, log: str, connection) ->
         sys.exit("It is not the copy that would be tested.")
     import pytest
 
-    options = ["-x", "-n0", "-q", "-pno:cacheprovider", "--hypothesis-seed=0", f"-m{which}"]
+    options = ["-x", "-n0", "-q", "-pno:cacheprovider", f"-m{which}"]
     sys.exit(int(pytest.main([*options, *tests], plugins=[FirstFailure(connection)])))
 
 

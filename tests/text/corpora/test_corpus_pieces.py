@@ -149,12 +149,14 @@ def test_tokens_of_many_pieces_are_those_of_the_whole(directory, contents, numbe
         st.lists(TEXTS.map(lambda text: text.decode(errors="replace")), max_size=4), max_size=3
     ),
     st.sampled_from(["\n", "\r\n", "\r", "\n\n"]),
+    st.sampled_from(["", "\ufeff"]),
     st.data(),
 )
 @hypothesis.settings(max_examples=60)
-def test_records_in_pieces_join_to_the_text(directory, files, line_end, data):
+def test_records_in_pieces_join_to_the_text(directory, files, line_end, mark, data):
     contents = [
-        "".join(json.dumps({"text": text}) + line_end for text in texts).encode() for texts in files
+        "".join([mark, *(json.dumps({"text": text}) + line_end for text in texts)]).encode()
+        for texts in files
     ]
     hypothesis.assume(any("".join(texts) for texts in files))
     check_joined(opened(directory, contents, "{}.jsonl"), data)

@@ -1,5 +1,7 @@
 """The documents of files in pieces: each is in one of them, whole."""
 
+import codecs
+
 import hypothesis
 import hypothesis.strategies as st
 
@@ -23,15 +25,16 @@ FEW = ["a", "aa", "\n", "\r\n", "b"]
     ),
     st.integers(1, 60),
     st.booleans(),
+    st.sampled_from([b"", codecs.BOM_UTF8]),
 )
-@hypothesis.settings(max_examples=60)
-def test_markers_are_found_from_any_place_on(tmp_path_factory, marker, files, size, invalid):
+@hypothesis.settings(max_examples=100)
+def test_markers_are_found_from_any_place_on(tmp_path_factory, marker, files, size, invalid, mark):
     """Also those that overlap, or are like others in part, and beside bytes that are no UTF-8."""
     place = tmp_path_factory.mktemp("texts")
     for number, parts in enumerate(files):
         text = "".join(parts).encode()
         place.joinpath(f"{number}.txt").write_bytes(
-            text[:7] + b"\xe2\x98" + text[7:] + b"\xff" if invalid else text
+            mark + (text[:7] + b"\xe2\x98" + text[7:] + b"\xff" if invalid else text)
         )
     try:
         corpus = open_corpus(str(place), "replace", documents=marker)
