@@ -217,6 +217,10 @@ def test_tokens_of_every_kind_are_put_together(serve, visit, exported, language,
     assert write(page, prompt, 20) == generate(model, prompt, 20)[0]
 
 
+def last_label(page):
+    return shown(page, ".tokens > span").last.get_attribute("aria-label")
+
+
 @pytest.mark.slow
 def test_a_document_ends_by_itself(chromium, serve, visit, loader, without_trial, tmp_path):
     vocabulary = tfseq.Vocabulary([BEGIN, END, *"abcd "])
@@ -224,15 +228,15 @@ def test_a_document_ends_by_itself(chromium, serve, visit, loader, without_trial
     draw_weights(model, 5)
     path = export_language_model(model, tfseq.CharTokenizer(), vocabulary, tmp_path / "documents")
     documents = Exported(path, loader.load(path), None, loader)
-    page = visit(serve(language=documents).address)
+    server = serve(language=documents)
+    page = visit(server.address)
     text, log_probability = generate(documents, "ab", 400)
     assert len(text) < 402, "the document is to end"
 
     assert write(page, "ab", 400) == text
     count = shown(page, ".count").text_content()
     assert number_in(count, "log probability") == pytest.approx(log_probability, rel=1e-3)
-    last = shown(page, ".tokens > span").last
-    assert last.get_attribute("aria-label") == "end of the text"
+    assert last_label(page) == "end of the text"
     # The first token has something before it, and its surprisal.
     page.get_by_role("tab", name="Score").click()
     shown(page, "textarea").fill("abc")
@@ -240,3 +244,13 @@ def test_a_document_ends_by_itself(chromium, serve, visit, loader, without_trial
     shown(page, ".places li").first.wait_for()
     scores = documents.run("score", text=texts("abc"))["token_log_probabilities"][0]
     assert heats(page) == pytest.approx(np.minimum(-scores / np.log(len(vocabulary)), 1), abs=2e-3)
+
+    # A text that was begun before the page was loaded again ends too.
+    page = visit(server.address)
+    begun = text[: len(text) // 2]
+    assert write(page, "ab", len(begun) - 2) == begun
+    page.reload()
+    set_number(page, "Tokens", 400)
+    press(page)
+    assert written(page) == text
+    assert last_label(page) == "end of the text"

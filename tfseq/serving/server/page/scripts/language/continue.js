@@ -126,6 +126,8 @@ class ContinueView {
     this.work.run(async (signal) => {
       if (!job.ready) await prepare(signal);
       job.ready = true;
+      // A text that the browser has kept says none of it.
+      await this.writer.learn(signal);
       if (!this.history.now.tokens.at(-1)?.ends) await this.write(job, signal);
     });
   }
@@ -218,10 +220,11 @@ class ContinueView {
         make("p", { class: "soft" }, "Nothing comes before the first token."),
       ]);
     }
-    const hidden = new Set([0, this.writer.begin]);
-    const best = token.best.filter(({ id }) => !hidden.has(id));
-    let texts;
+    let best, texts;
     try {
+      await this.writer.learn();
+      const hidden = new Set([0, this.writer.begin]);
+      best = token.best.filter(({ id }) => !hidden.has(id));
       texts = await this.writer.pieces.each(best.map(({ id }) => id));
     } catch (error) {
       return trouble(error);

@@ -29,16 +29,25 @@ class Writer {
 
   /** The tokens of a prompt, not read yet. */
   async split(prompt, signal) {
-    const encoded = await this.pieces.encode(prompt, signal);
-    const { ids, begin_id: begin, end_id: end, banned_ids: banned } = encoded;
+    const { ids } = await this.encode(prompt, signal);
     const texts = await this.pieces.align(prompt, ids, signal);
     const tokens = ids.map((id, place) => ({ id, text: texts[place] }));
-    this.begin = begin?.[0] ?? null;
-    this.end = end?.[0] ?? null;
-    this.banned = banned?.[0] ?? [];
     // A document begins with a token that is no text.
-    if (begin) tokens.unshift({ id: begin[0], text: "" });
+    if (this.begin !== null) tokens.unshift({ id: this.begin, text: "" });
     return tokens;
+  }
+
+  /** Find out, once, which tokens begin and end a document, and which are never written. */
+  async learn(signal) {
+    if (!this.banned) await this.encode("", signal);
+  }
+
+  async encode(text, signal) {
+    const encoded = await this.pieces.encode(text, signal);
+    this.begin = encoded.begin_id?.[0] ?? null;
+    this.end = encoded.end_id?.[0] ?? null;
+    this.banned = encoded.banned_ids?.[0] ?? [];
+    return encoded;
   }
 
   /** Take a text into a state, whose first `given` characters are the prompt. */
