@@ -134,7 +134,7 @@ def can_be_parted(path: Path) -> bool:
 
 
 def begin_of_text(path: Path) -> int:
-    """The first byte of a file that is part of its text: the one after its byte order mark."""
+    """The byte of a file at which its text begins: after a byte order mark, if it has one."""
     with opened(path) as file:
         return len(_mark_and_encoding(file.read(4))[0])
 

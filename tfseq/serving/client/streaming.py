@@ -7,12 +7,11 @@ import numpy as np
 
 from tfseq.serving.client.controls import TextControls, check_controls
 from tfseq.serving.writing.stopped_text import StoppedText
-from tfseq.serving.writing.token_drawer import DrawSettings, TokenDrawer, forbidden_ids
+from tfseq.serving.writing.token_drawer import DrawSettings, SpecialIds, TokenDrawer
 from tfseq.serving.writing.token_texts import answered, find_token_texts
 
 # Bytes of UTF-8.
 _MOST_TOKENS_OF_CHARACTER = 4
-_DOCUMENT_IDS = ("begin_id", "end_id")
 # The likeliest tokens, of which those whose texts are unknown fill up a request.
 _LIKELY = 256
 
@@ -74,12 +73,10 @@ def _draw_tokens(
     encoded = client.encode(prompt)
     ids = encoded["token_ids"][0, : encoded["num_tokens"][0]]
     states = client.initial_states(1)
-    # What a model of documents says of itself.
-    begin, end = (int(encoded[name][0]) if name in encoded else None for name in _DOCUMENT_IDS)
-    row = np.array([0])
-    drawer = TokenDrawer(settings, [seed], forbidden_ids(encoded), ids)
-    if begin is not None:
-        ids = [begin, *ids]
+    special, row = SpecialIds.of(encoded), np.array([0])
+    drawer = TokenDrawer(settings, [seed], special.forbidden, ids)
+    if special.begin is not None:
+        ids = [special.begin, *ids]
     drawn = 0
     if not len(ids):
         # Nothing to step on: the first token comes from the server.
@@ -93,7 +90,7 @@ def _draw_tokens(
             states = {name: outputs[name] for name in states}
         logits = np.array(outputs["logits"][:1], "float32")
         ids = drawer.draw(logits, row, step).tolist()
-        if ids[0] == end:
+        if ids[0] == special.end:
             return
         yield ids[0], logits[0]
 

@@ -184,7 +184,8 @@ class LanguageModelSignatures(Signatures):
         return {"tokens": self.tables.id_to_token(ids), "probabilities": probabilities}
 
     def encode(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
-        """The token ids of texts, padded with 0, and those that whoever draws should know of."""
+        """The token ids of texts, padded with 0; also the ids that begin and end a document, and
+        the banned ones, where the model or the export has any."""
         text, _ = keep_first_bytes(text, self._settings.max_score_bytes)
         token_ids, num_tokens = self._graph.encode(text)
         outputs = {"token_ids": token_ids, "num_tokens": num_tokens}

@@ -28,11 +28,31 @@ class DrawSettings(NamedTuple):
         return self.repetition_window > 0 and not off
 
 
-def forbidden_ids(encoded: Mapping[str, np.ndarray]) -> list[int]:
-    """What an export never writes, beside `<unk>`, as its signature `encode` tells: the token that
-    a document begins with, and what was banned when it was written."""
-    names = ("begin_id", "banned_ids")
-    return [int(i) for name in names if name in encoded for i in np.ravel(encoded[name][0])]
+class SpecialIds(NamedTuple):
+    """Ids that an export treats in a way of their own, as its signature `encode` tells.
+
+    Attributes:
+        begin, end: of the tokens that a document begins and ends with; None where the model is not
+            one of documents.
+        forbidden: of the tokens that are never written, beside `<unk>`.
+    """
+
+    begin: int | None
+    end: int | None
+    forbidden: list[int]
+
+    @classmethod
+    def of(cls, encoded: Mapping[str, np.ndarray]) -> "SpecialIds":
+        """Those of an export, whose `encode` gave these outputs for any texts.
+
+        >>> SpecialIds.of({"token_ids": np.array([[5]]), "banned_ids": np.array([[3, 4]])})
+        SpecialIds(begin=None, end=None, forbidden=[3, 4])
+        """
+        begin, end = (
+            int(encoded[name][0]) if name in encoded else None for name in ("begin_id", "end_id")
+        )
+        banned = encoded["banned_ids"][0].tolist() if "banned_ids" in encoded else []
+        return cls(begin, end, banned if begin is None else [begin, *banned])
 
 
 class TokenDrawer:

@@ -13,7 +13,7 @@ from tfseq.serving.server.completions.generating import generate
 from tfseq.serving.server.completions.sessions import Session
 from tfseq.serving.server.completions.token_places import token_places
 from tfseq.serving.writing.drawing import log_probabilities
-from tfseq.serving.writing.token_drawer import TokenDrawer, forbidden_ids
+from tfseq.serving.writing.token_drawer import SpecialIds, TokenDrawer
 
 # The likeliest tokens, of which those whose texts are unknown fill up a request.
 _NUM_LIKELY = 256
@@ -109,10 +109,7 @@ class Writer:
         outputs = await self._session.predict("encode", {"text": strings([self._prompt])})
         ids = outputs["token_ids"][0, : outputs["num_tokens"][0]].tolist()
         self.num_prompt_tokens = len(ids)
-        begin = outputs.get("begin_id")
-        self._begin = None if begin is None else int(begin[0])
-        self._end = None if begin is None else int(outputs["end_id"][0])
-        forbidden = forbidden_ids(outputs)
+        begin, self._end, forbidden = SpecialIds.of(outputs)
         self._drawer = TokenDrawer(self._request.settings, self._request.seeds, forbidden, ids)
         texts = []
         if self._request.echo and self._request.logprobs is not None:
@@ -120,7 +117,7 @@ class Writer:
         places = token_places(self._prompt, texts)
         logits, states, shown = None, None, []
         if begin is not None:
-            logits, states = await self._step([self._begin], self._zeros(1))
+            logits, states = await self._step([begin], self._zeros(1))
         for number, token in enumerate(ids):
             if texts:
                 seen = ShownToken(texts[number], None, None, 0)

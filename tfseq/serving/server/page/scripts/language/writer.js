@@ -37,16 +37,21 @@ class Writer {
     return tokens;
   }
 
-  /** Find out, once, which tokens begin and end a document, and which are never written. */
+  /**
+   * Find out, once, which tokens begin and end a document, and which are never written. To go on
+   * with a text that the browser has kept, no prompt is read that would tell.
+   */
   async learn(signal) {
-    if (!this.banned) await this.encode("", signal);
+    if (!this.forbidden) await this.encode("", signal);
   }
 
   async encode(text, signal) {
     const encoded = await this.pieces.encode(text, signal);
     this.begin = encoded.begin_id?.[0] ?? null;
     this.end = encoded.end_id?.[0] ?? null;
-    this.banned = encoded.banned_ids?.[0] ?? [];
+    // With `<unk>`, what is never written.
+    const banned = encoded.banned_ids?.[0] ?? [];
+    this.forbidden = [0, ...(encoded.begin_id ?? []), ...banned];
     return encoded;
   }
 
@@ -101,9 +106,8 @@ class Writer {
     if (!tokens.length) return this.first(settings, signal);
     const last = tokens.at(-1);
     await this.read(tokens, tokens.length - 1, signal);
-    const forbidden = [0, this.begin, ...this.banned].filter((id) => id !== null);
     const before = tokens.map((token) => token.id);
-    const id = draw(penalized(last.logits, before, settings), settings, step, forbidden);
+    const id = draw(penalized(last.logits, before, settings), settings, step, this.forbidden);
     return { id, text: "", ends: id === this.end, ...opinion(last.logits, id) };
   }
 
