@@ -71,6 +71,14 @@ def test_banned_tokens_are_not_written(serve, visit, language, exported):
     assert write(page, PROMPT, 24) == expected
     assert len(banned) == 3
     assert not set(expected) & set(banned)
+    # Nor offered, where a person asks what else was likely.
+    shown(page, ".tokens > span").last.click()
+    words = shown(page, ".likely button.line .word")
+    words.first.wait_for()
+    (tokens,) = banning.run("next_token", prompt=texts(expected[:-1]))["tokens"]
+    signs = {" ": "␣", "\n": "↵", "\t": "⇥"}
+    listed = [signs.get(token.decode(), token.decode()) for token in tokens]
+    assert words.all_text_contents()[: len(listed)] == listed
 
 
 def test_a_text_stops_before_a_string(serve, visit, language):

@@ -126,7 +126,6 @@ class ContinueView {
     this.work.run(async (signal) => {
       if (!job.ready) await prepare(signal);
       job.ready = true;
-      // A text that the browser has kept says none of it.
       await this.writer.learn(signal);
       if (!this.history.now.tokens.at(-1)?.ends) await this.write(job, signal);
     });
@@ -223,8 +222,7 @@ class ContinueView {
     let best, texts;
     try {
       await this.writer.learn();
-      const hidden = new Set([0, this.writer.begin]);
-      best = token.best.filter(({ id }) => !hidden.has(id));
+      best = token.best.filter(({ id }) => !this.writer.forbidden.includes(id));
       texts = await this.writer.pieces.each(best.map(({ id }) => id));
     } catch (error) {
       return trouble(error);
